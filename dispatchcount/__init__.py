@@ -1,0 +1,74 @@
+"""Counts what any PyTorch forward call costs, per operator and per module, by dispatch.
+
+Names are imported when first used, so that reading a report never imports torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dispatchcount.compat.mmengine import get_model_complexity_info as get_model_complexity_info
+    from dispatchcount.errors import DispatchcountError as DispatchcountError
+    from dispatchcount.errors import ReportError as ReportError
+    from dispatchcount.errors import UncountedError as UncountedError
+    from dispatchcount.profiler import Profile as Profile
+    from dispatchcount.profiler import kernel as kernel
+    from dispatchcount.profiler import profile as profile
+    from dispatchcount.report.diff import Diff as Diff
+    from dispatchcount.report.model import Report as Report
+    from dispatchcount.report.rows import OpIssue as OpIssue
+    from dispatchcount.report.rows import Stats as Stats
+    from dispatchcount.rules.cost import Cost as Cost
+    from dispatchcount.rules.cost import Shape as Shape
+    from dispatchcount.rules.user import register as register
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Cost": "rules.cost",
+    "Diff": "report.diff",
+    "DispatchcountError": "errors",
+    "OpIssue": "report.rows",
+    "Profile": "profiler",
+    "Report": "report.model",
+    "ReportError": "errors",
+    "Shape": "rules.cost",
+    "Stats": "report.rows",
+    "UncountedError": "errors",
+    "get_model_complexity_info": "compat.mmengine",
+    "kernel": "profiler",
+    "profile": "profiler",
+    "register": "rules.user",
+}
+
+__all__ = [
+    "Cost",
+    "Diff",
+    "DispatchcountError",
+    "OpIssue",
+    "Profile",
+    "Report",
+    "ReportError",
+    "Shape",
+    "Stats",
+    "UncountedError",
+    "__version__",
+    "get_model_complexity_info",
+    "kernel",
+    "profile",
+    "register",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'dispatchcount' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
+    value = getattr(import_module(f"dispatchcount.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,73 @@
+"""Where the autograd engine is, and which module call made the node it runs.
+
+Every autograd node carries the number that the thread's counter showed when a forward operator made it. Noting the counter at
+each module's start and end tells, for any node, the call that made it: right for shared modules, recursion, branches and several
+forwards, where tensor hooks are not. The functions used are private to torch, so they are all here; without them backward
+operators are counted, and attributed to no module.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from dispatchcount.capture.record import Node
+
+
+def _absent(*_: Any) -> Any:
+    return None
+
+
+graph_task: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)
+"""Id of the backward pass this thread is in, -1 outside of one."""
+
+current_node: Callable[[], Any] = getattr(torch._C, "_current_autograd_node", _absent)
+"""The autograd node being executed, None outside of backward."""
+
+next_sequence: Callable[[], int] = getattr(torch._C._autograd, "_get_sequence_nr", lambda: 0)
+"""The sequence number that the next autograd node of this thread will get."""
+
+LIMIT = 1 << 21
+"""Changes of module remembered; with more, the oldest half is forgotten and backward of those forwards has no module."""
+
+_ACCUMULATE = (1 << 64) - 1
+
+
+class Intervals:
+    """Which node of the call tree was current when each autograd node was made."""
+
+    def __init__(self) -> None:
+        self._starts = array("Q")
+        self._nodes: list[tuple[Node, bool]] = []
+
+    def mark(self, node: Node, in_backward: bool = False) -> None:
+        """From now on `node` makes the autograd nodes; `in_backward`: they are made by a backward that keeps its graph."""
+        now = next_sequence()
+        if self._starts and self._starts[-1] == now:
+            self._nodes[-1] = (node, in_backward)
+            return
+        self._starts.append(now)
+        self._nodes.append((node, in_backward))
+        if len(self._nodes) > LIMIT:
+            del self._starts[: LIMIT // 2]
+            del self._nodes[: LIMIT // 2]
+
+    def find(self, sequence: int) -> tuple[Node | None, bool]:
+        """The call that made the autograd node of that number, and whether a backward made it; None if before the block."""
+        index = bisect_right(self._starts, sequence) - 1
+        return self._nodes[index] if index >= 0 else (None, False)
+
+
+def sequence_of(node: Any) -> int | None:
+    """The sequence number of an autograd node; None for one that accumulates a gradient (those have none of their own)."""
+    number = int(node._sequence_nr())
+    return None if number >= _ACCUMULATE else number
+
+
+def at_end_of_backward(action: Callable[[], None]) -> None:
+    """Run `action` when the current backward pass ends."""
+    torch.autograd.Variable._execution_engine.queue_callback(action)  # type: ignore[attr-defined]

@@ -1,0 +1,232 @@
+"""The stack of module calls, kept by hooks on all modules at once, and which table of the record is current.
+
+Per-module hooks would change what runs (fused encoder layers look for them) and would miss modules made inside the block.
+"""
+
+from __future__ import annotations
+
+import sys
+from threading import get_ident
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from dispatchcount.capture.autograd import Intervals, at_end_of_backward, current_node, graph_task, sequence_of
+from dispatchcount.capture.names import Info, Names
+from dispatchcount.capture.record import BACKWARD, DOUBLE_BACKWARD, FORWARD, OPTIMIZER, RECOMPUTE, Node, Recording, Table
+
+_TENSOR = torch.Tensor
+
+
+class Calls:
+    """Follows one thread's module calls.
+
+    Attributes:
+        node: the innermost call running.
+        table: where an operator that runs now is recorded, outside of backward.
+    """
+
+    def __init__(self, names: Names, recording: Recording, mode: Any) -> None:
+        self.names = names
+        self.node = recording.root
+        self.table: Table = self.node.tables[FORWARD]
+        self._root = recording.root
+        self._mode = mode
+        self._phase = FORWARD
+        self._stack: list[Node] = []
+        self._thread = get_ident()
+        self._intervals = Intervals()
+        self._handles: list[Any] = []
+        self._recomputing = 0
+        self._backward: tuple[int, Table] | None = None  # by number: a node would keep its saved tensors alive
+        self._tasks: set[int] = set()
+        self._owners: dict[int, Info] | None = None
+
+    def install(self) -> None:
+        """Put the hooks on; `remove` takes them off."""
+        self._handles = [
+            register_module_forward_pre_hook(self._enter),
+            register_module_forward_hook(self._leave, always_call=True),
+            register_optimizer_step_pre_hook(self._enter_step),
+            register_optimizer_step_post_hook(self._leave_step),
+        ]
+        self._intervals.mark(self.node)
+
+    def remove(self) -> None:
+        """Take the hooks off."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def _elsewhere(self) -> bool:
+        """Whether this thread's operators do not reach the mode (hooks are the process's, modes the thread's).
+
+        Backward on an accelerator runs in the engine's own threads, to which torch takes the mode along.
+        """
+        if get_ident() == self._thread:
+            return False
+        stack = torch.utils._python_dispatch._get_current_dispatch_mode_stack()
+        return self._mode not in stack
+
+    def _enter(self, module: nn.Module, args: Any) -> None:
+        if get_ident() != self._thread and self._elsewhere():
+            return
+        node = self.node
+        if len(args) == 1 and type(args[0]) is _TENSOR:
+            signature = args[0].shape
+        else:
+            signature = _signature(args or sys._getframe(1).f_locals.get("kwargs"))
+        info = self.names.infos.get(id(module))
+        if info is None:
+            info = self.names.meet(module, node.info)
+        self._stack.append(node)
+        if graph_task() != -1:
+            node = self._recompute(info)
+        try:
+            child = node.children.get((info, signature)) or node.child(info, signature)
+        except (TypeError, RuntimeError):  # symbolic sizes are not hashable
+            child = node.child(info, str(signature))
+        child.calls += 1
+        info.last = self.node = child
+        self.table = child.tables[RECOMPUTE if self._recomputing else FORWARD]
+        self._intervals.mark(child)
+
+    def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
+        if get_ident() != self._thread and self._elsewhere():
+            return
+        if not self._stack or self.node.info.ref() is not module:
+            self._unwind(module)
+            if not self._stack or self.node.info.ref() is not module:
+                return  # it was entered before the block was
+        self._pop()
+
+    def _unwind(self, module: nn.Module) -> None:
+        """Drop calls that ended without a hook (an exception that is no `Exception` skips them)."""
+        above = [node.info.module() for node in self._stack] + [self.node.info.module()]
+        if any(known is module for known in above[1:]):
+            while self.node.info.module() is not module:
+                self._pop()
+
+    def _pop(self) -> None:
+        self.node = node = self._stack.pop()
+        if self._recomputing:
+            self._recomputing -= 1
+        phase = RECOMPUTE if self._recomputing else FORWARD if self._stack else self._phase
+        self.table = node.tables[phase]
+        self._intervals.mark(node)
+
+    def _enter_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if not self._elsewhere():
+            self._phase = OPTIMIZER
+            self.table = self.node.tables[OPTIMIZER]
+
+    def _leave_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if not self._elsewhere():
+            self._phase = FORWARD
+            self.table = self.node.tables[FORWARD]
+
+    def backward_table(self) -> Table:
+        """Where an operator that runs inside a backward pass is recorded."""
+        if self._recomputing:
+            return self.table
+        grad = torch.is_grad_enabled()
+        known = self._backward
+        autograd_node = current_node()
+        sequence = None if autograd_node is None else sequence_of(autograd_node)
+        if known is not None and known[0] == sequence and not grad:
+            return known[1]
+        owner, made_in_backward = self._owner(autograd_node)
+        if grad:
+            phase = RECOMPUTE if _in_checkpoint() else DOUBLE_BACKWARD if made_in_backward else BACKWARD
+            if phase != RECOMPUTE:
+                self._keep_graph(owner)
+        else:
+            phase = DOUBLE_BACKWARD if made_in_backward else BACKWARD
+        table = owner.tables[phase]
+        if sequence is not None and not grad:
+            self._backward = (sequence, table)
+        return table
+
+    def _owner(self, autograd_node: Any) -> tuple[Node, bool]:
+        if autograd_node is None:
+            return self.node, False
+        sequence = sequence_of(autograd_node)
+        if sequence is None:
+            return self._owner_of(autograd_node.variable), False
+        node, made_in_backward = self._intervals.find(sequence)
+        return node or self._root, made_in_backward
+
+    def _owner_of(self, parameter: Any) -> Node:
+        """The latest call of the module that holds a parameter."""
+        if self._owners is None:
+            self._owners = {}
+            for info in list(self.names.infos.values()):
+                module = info.module()
+                for held in () if module is None else module._parameters.values():
+                    if held is not None:
+                        self._owners.setdefault(id(held), info)
+        info = self._owners.get(id(parameter))
+        if info is None:
+            return self._root
+        return info.last or self._root.child(info, "")
+
+    def _keep_graph(self, owner: Node) -> None:
+        """A backward that builds a graph: what it makes belongs to the module whose node it runs."""
+        self._intervals.mark(owner, in_backward=True)
+        task = graph_task()
+        if task not in self._tasks:
+            self._tasks.add(task)
+            at_end_of_backward(lambda: self._end_backward(task))
+
+    def _end_backward(self, task: int) -> None:
+        self._tasks.discard(task)
+        self._backward = None
+        self._intervals.mark(self.node)
+
+    def _recompute(self, info: Info) -> Node:
+        """A module called inside backward: checkpointing runs it again. Its caller is that of the first run."""
+        if self._recomputing or not torch.is_grad_enabled():
+            self._recomputing += 1
+            return self.node
+        self._recomputing += 1
+        owner, _ = self._owner(current_node())
+        above: Node | None = owner
+        while above is not None:
+            if above.info is info and above.parent is not None:
+                return above.parent
+            above = above.parent
+        return owner
+
+
+def _in_checkpoint() -> bool:
+    """Whether `torch.utils.checkpoint` is running a function again, above us on the stack."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_filename.endswith("checkpoint.py") and frame.f_code.co_name in _RECOMPUTERS:
+            return True
+        frame = frame.f_back
+    return False
+
+
+_RECOMPUTERS = {"recompute_fn", "backward"}
+
+
+def _signature(values: Any) -> Any:
+    """The input shapes of a call, by position or name; hashable."""
+    if isinstance(values, dict):
+        return tuple((name, shape) for name, value in values.items() if (shape := _shapes(value)) is not None)
+    return tuple(_shapes(value) for value in values) if values else ()
+
+
+def _shapes(value: Any) -> Any:
+    if isinstance(value, _TENSOR):
+        return value.shape if not value.is_nested else "nested"
+    if isinstance(value, list | tuple):
+        return tuple(_shapes(item) for item in value)
+    if isinstance(value, dict):
+        return tuple((str(name), _shapes(item)) for name, item in value.items())
+    return None

@@ -1,0 +1,180 @@
+"""The mode: sees every operator of its thread, bumps a count, and lets the call through. No formula, and no tensor kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch._C import DispatchKey
+from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from dispatchcount.capture.autograd import graph_task
+from dispatchcount.capture.calls import Calls
+from dispatchcount.capture.higher_order import run_higher_order
+from dispatchcount.capture.key import contents, describe, first_dtype, key_of, tensors_in
+from dispatchcount.capture.names import Names
+from dispatchcount.capture.plan import ALLOCATE, FREE, HIGHER, PARTS, VALUED, Plan, Pseudo
+from dispatchcount.capture.record import Record, Recording, Signature, Table
+from dispatchcount.capture.unseen import Watch
+from dispatchcount.rules.registry import Entry, Kind, Registry
+
+_TRANSPARENT = (FakeTensor, FunctionalTensor)
+"""Subclasses whose operators are those of the plain tensor they stand for; any other is asked to unwrap itself."""
+
+
+class CountingMode(TorchDispatchMode):
+    """Records what runs under it."""
+
+    supports_higher_order_operators = True
+
+    def __init__(self, names: Names, recording: Recording, rules: Registry, plans: dict[int, Plan]) -> None:
+        super().__init__()
+        self.recording = recording
+        self.calls = Calls(names, recording, self)
+        self.rules = rules
+        self.watch = Watch()
+        self._plans = plans
+        self._unwrapping: Any = None
+        self._last: Record | None = None
+        self._types: dict[Any, bool] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
+        plan = self._plans.get(id(func))
+        if plan is None or types or plan.way > FREE:
+            return self._special(func, types, args, kwargs or {})
+        out = func(*args, **kwargs) if kwargs else func(*args)
+        self.count(plan, args, kwargs, out)
+        return out
+
+    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record | None:
+        """Bump the count of a call like this one."""
+        calls = self.calls
+        table = calls.table if graph_task() == -1 else calls.backward_table()
+        try:
+            if plan.way == FREE:
+                key: Any = plan
+            elif kwargs or plan.dynamic:
+                key = (plan, key_of(args, plan.scalars), key_of(kwargs.items(), True) if kwargs else None)
+                if plan.dynamic:
+                    key += key_of((out,), False)
+            else:
+                key = (plan, key_of(args, plan.scalars))
+            record = table.get(key)
+        except (TypeError, RuntimeError, AttributeError):  # symbolic sizes do not hash, nested tensors have no plain sizes
+            key, record = self._odd_key(table, plan, args, kwargs, out)
+        if record is not None:
+            record.count += 1
+        else:
+            record = self._first(table, key, plan, args, kwargs or {}, out)
+        self._last = record
+        if self.watch.storages:
+            self.watch.check(self, plan, args, kwargs or {})
+        return record
+
+    def _first(self, table: Table, key: Any, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record:
+        def make() -> Signature:
+            if plan.way == FREE:
+                return Signature(plan, (), {}, None, "")
+            return self._describe(plan, args, kwargs, out)
+
+        return self.recording.add(table, key, make)
+
+    def _describe(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
+        for tensor in tensors_in((args, kwargs, out)):
+            self.recording.devices[str(tensor.device)] = None
+        given = tuple(contents(arg) if i in plan.values else describe(arg) for i, arg in enumerate(args))
+        named = {
+            name: contents(value) if name in plan.values else describe(value)
+            for name, value in kwargs.items()
+            if name not in plan.outs
+        }
+        result = describe(out)
+        return Signature(plan, given, named, result, first_dtype(given, named, result))
+
+    def _odd_key(self, table: Table, plan: Plan, args: Any, kwargs: Any, out: Any) -> tuple[Any, Record | None]:
+        key = (plan, repr((describe(args), describe(list((kwargs or {}).items())), describe(out))))
+        return key, table.get(key)
+
+    def _special(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
+        """Everything off the common path: a new operator, a subclass, a composite, a higher-order operator."""
+        plan = self._plans.get(id(func))
+        if plan is None:
+            plan = self._plans[id(func)] = Plan(func, self.rules)
+        if types and self._wraps(types):
+            return self._unwrap(plan, args, kwargs)
+        if plan.way == PARTS and _dense(args, kwargs):
+            with self:
+                return func._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
+        if plan.way == HIGHER:
+            return run_higher_order(self, plan, args, kwargs)
+        out = func(*args, **kwargs)
+        if plan.way == VALUED:
+            self._count_valued(plan, args, kwargs, out)
+        else:
+            self.count(plan, args, kwargs, out)
+            if plan.way == ALLOCATE:
+                self.watch.allocated(out)
+        return out
+
+    def _count_valued(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
+        """Operands whose contents set the cost (lengths of packed sequences) are part of the key."""
+        calls = self.calls
+        table = calls.table if graph_task() == -1 else calls.backward_table()
+        operands = [arg for i, arg in enumerate(args) if i in plan.values] + [kwargs.get(v) for v in plan.values if isinstance(v, str)]
+        key = (plan, key_of(args, plan.scalars), key_of(kwargs.items(), True), tuple(map(contents, operands)))
+        record = table.get(key)
+        if record is not None:
+            record.count += 1
+        else:
+            record = self._first(table, key, plan, args, kwargs, out)
+        self._last = record
+
+    def pseudo(self, plan: Pseudo, args: Any, kwargs: Any, out: Any) -> None:
+        """Record something that is no operator call, given by its shapes."""
+        table = self.calls.table if graph_task() == -1 else self.calls.backward_table()
+        key = (plan.name, repr((args, kwargs, out)))
+        record = table.get(key)
+        if record is not None:
+            record.count += 1
+        else:
+            self.recording.add(table, key, lambda: Signature(plan, args, kwargs, out, first_dtype(args, kwargs, out)))
+
+    def unseen(self, tensor: torch.Tensor, reader: str, place: str) -> None:
+        """A tensor was filled by nothing seen before `reader` read it at `place`."""
+        reason = f"memory that no operator had written was read by {reader} at {place}; give the kernel's cost with dispatchcount.kernel"
+        plan = Pseudo(f"(unseen kernel before {place})", Entry(Kind.UNKNOWN, reason=reason), unseen=True)
+        self.pseudo(plan, (), {}, describe(tensor))
+
+    def _wraps(self, types: Sequence[type]) -> bool:
+        key = tuple(types)
+        known = self._types.get(key)
+        if known is None:
+            known = self._types[key] = any(not issubclass(kind, _TRANSPARENT) for kind in types)
+        return known
+
+    def _unwrap(self, plan: Plan, args: Any, kwargs: Any) -> Any:
+        """Let a wrapper subclass take the call apart, so that its inner operators come back here as plain ones.
+
+        If nothing comes back (a subclass that switches dispatch off), the call itself is counted, on its outer shapes.
+        """
+        if self._unwrapping is plan.func:
+            self._unwrapping = None
+            return NotImplemented
+        self._last = None
+        self._unwrapping = plan.func
+        try:
+            with self:
+                out = plan.func(*args, **kwargs)
+        finally:
+            self._unwrapping = None
+        if self._last is None and plan.way != FREE:
+            self.count(plan, args, kwargs, out)
+        return out
+
+
+def _dense(args: Any, kwargs: Any) -> bool:
+    """Whether all tensors are plain, so that a composite operator is sure to run as its parts."""
+    return all(t.layout is torch.strided and not t.is_nested for t in tensors_in((args, kwargs)))

@@ -1,0 +1,71 @@
+"""Costs the user gives for kernels that no dispatcher sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from types import TracebackType
+from typing import Any, TypeVar
+
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
+
+from dispatchcount.capture.key import describe
+from dispatchcount.capture.plan import Pseudo
+from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.registry import Entry, Kind, takes_out
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class kernel:  # noqa: N801  used like a function
+    """Say what a kernel costs that is launched past the dispatcher (pybind, ctypes, triton by hand).
+
+        with dispatchcount.kernel("selective_scan", cost=9 * batch * length * channels * state):
+            selective_scan_cuda.fwd(u, delta, A, B, C, out)
+
+        @dispatchcount.kernel("selective_scan", cost=lambda u, delta, A, *rest, out: 9 * u.numel * A[1])
+        def selective_scan(u, delta, A, B, C): ...
+
+    Args:
+        name: what the report calls it.
+        cost: an int of MACs, a `Cost`, or for the decorator a rule: shapes of the call's arguments to either.
+
+    Outside of a profile it does nothing.
+    """
+
+    def __init__(self, name: str, *, cost: int | Cost | Callable[..., int | Cost]) -> None:
+        self._name = name
+        self._cost = cost
+
+    def __enter__(self) -> kernel:
+        if callable(self._cost):
+            raise TypeError(f"kernel({self._name!r}): in a with-block the cost is an int or a Cost; a rule needs the decorator form")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self._record((), {}, None)
+
+    def __call__(self, function: F) -> F:
+        """Decorate the function that launches the kernel."""
+
+        @wraps(function)
+        def launch(*args: Any, **kwargs: Any) -> Any:
+            out = function(*args, **kwargs)
+            self._record(args, kwargs, out)
+            return out
+
+        return launch  # type: ignore[return-value]
+
+    def _entry(self) -> Entry:
+        cost = self._cost
+        rule = cost if callable(cost) else lambda *args, **kwargs: cost
+        return Entry(Kind.RULE, rule, family="user", takes_out=takes_out(rule))
+
+    def _record(self, args: Any, kwargs: Any, out: Any) -> None:
+        from dispatchcount.capture.dispatch import CountingMode
+
+        for mode in _get_current_dispatch_mode_stack():
+            if isinstance(mode, CountingMode):
+                mode.pseudo(Pseudo(self._name, self._entry()), describe(args), describe(kwargs), describe(out))
+                mode.watch.filled()

@@ -1,0 +1,145 @@
+"""What tells two calls of an operator apart (a hashable key), and what a rule sees of a call (`Shape`s)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+
+from dispatchcount.rules.cost import Shape, shapes
+
+_TENSOR = torch.Tensor
+_PLAIN = {torch.Tensor: True, torch.nn.Parameter: True}
+
+
+def key_of(args: Any, scalars: bool) -> tuple[Any, ...]:
+    """A hashable that is equal for calls alike: shapes and dtypes of tensors, and ints, bools, strings and dtypes if `scalars`.
+
+    Floats never matter to a count, so only their type is kept; without `scalars` that goes for ints and bools too, which keeps
+    an operator called with an ever-changing number one record.
+
+    Raises:
+        RuntimeError: a tensor has no plain sizes (strided nested tensors). TypeError: a size is symbolic.
+    """
+    parts: list[Any] = []
+    for arg in args:
+        kind = type(arg)
+        if kind in _PLAIN:
+            parts.append(arg.shape)
+            parts.append(arg.dtype)
+        elif isinstance(arg, _TENSOR):
+            parts.append(tensor_key(arg))
+        elif kind is list or kind is tuple:
+            parts.append(key_of(arg, scalars))
+        elif scalars and kind is not float:
+            parts.append(arg if kind in _HASHED else kind)
+        else:
+            parts.append(kind)
+    return tuple(parts)
+
+
+_HASHED = {int, bool, str, type(None), torch.dtype}
+
+
+def tensor_key(tensor: torch.Tensor) -> Any:
+    """The key of a tensor that may be sparse, nested or of a subclass."""
+    shape = describe(tensor)
+    return (tuple(shape), shape.dtype, shape.layout, shape.nnz, shape.lengths)
+
+
+def describe(value: Any) -> Any:
+    """What a rule sees of an argument or result: tensors as `Shape`s, packed quantized weights as the shapes they hold.
+
+    Scalars stay as they are except floats, which become None; anything else is None.
+    """
+    if isinstance(value, torch.Tensor):
+        return shape_of(value)
+    if isinstance(value, list | tuple):
+        return tuple(describe(item) for item in value)
+    if isinstance(value, dict):
+        return {str(name): describe(item) for name, item in value.items()}
+    if isinstance(value, torch.SymInt):
+        return hint(value)
+    if value is None or isinstance(value, int | str | complex):
+        return value
+    if isinstance(value, torch.ScriptObject):
+        return _packed(value)
+    return None
+
+
+def shape_of(tensor: torch.Tensor) -> Shape:
+    """A tensor's `Shape`."""
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    layout = tensor.layout
+    if layout is torch.strided:
+        if tensor.is_nested:
+            return _nested(tensor, dtype)
+        return Shape(map(hint, tensor.shape), dtype)
+    name = str(layout).removeprefix("torch.")
+    if layout is torch.jagged:
+        return _nested(tensor, dtype)
+    return Shape(map(hint, tensor.shape), dtype, name, _stored(tensor))
+
+
+def hint(size: Any) -> int:
+    """A size as a plain int: a symbolic one's hint, without guarding on it; 0 where it has none (data-dependent sizes)."""
+    if isinstance(size, int):
+        return size
+    node = getattr(size, "node", None)
+    value = getattr(node, "hint", None)
+    return int(value) if isinstance(value, int) else 0
+
+
+def _stored(tensor: torch.Tensor) -> int:
+    """Elements a sparse tensor stores."""
+    if tensor.is_mkldnn:
+        return tensor.numel()
+    values = tensor._values() if tensor.layout is torch.sparse_coo else tensor.values()
+    return int(values.numel())
+
+
+def _nested(tensor: torch.Tensor, dtype: str) -> Shape:
+    items = tensor._nested_tensor_size().tolist() if tensor.layout is torch.strided else []
+    lengths = tuple(tuple(item) for item in items)
+    widest = [max(sizes) for sizes in zip(*lengths, strict=True)] if lengths else []
+    return Shape([len(lengths), *widest], dtype, "nested", lengths=lengths)
+
+
+def _packed(value: torch.ScriptObject) -> Any:
+    try:
+        return describe(value.unpack())  # type: ignore[attr-defined]
+    except (RuntimeError, AttributeError):
+        return None
+
+
+def contents(value: Any) -> Any:
+    """The integers a small index tensor holds, as a tuple, where it holds any; else its `Shape`.
+
+    Reading them waits for an accelerator; only operators over packed sequences ask for it.
+    """
+    if not isinstance(value, _TENSOR) or value.is_meta or isinstance(value, FakeTensor) or value.dtype not in _INTEGERS:
+        return describe(value)
+    return tuple(value.flatten().tolist())
+
+
+_INTEGERS = {torch.int32, torch.int64}
+
+
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """Every tensor inside a (nested) argument list or result."""
+    if isinstance(value, _TENSOR):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from tensors_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
+
+
+def first_dtype(*values: Any) -> str:
+    """The dtype an operator works in: that of the first floating or complex operand, else of the first one, else ``""``."""
+    found = [shape.dtype for value in values for shape in shapes(value)]
+    return next((d for d in found if "float" in d or "complex" in d), found[0] if found else "")

@@ -1,0 +1,122 @@
+"""Which module is which while a block runs: those of the roots, and those met that no root holds.
+
+Nothing here holds a module alive.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from dispatchcount.report.rows import NO_MODULE
+
+
+class Info:
+    """A module as the record knows it.
+
+    Attributes:
+        ref: weak reference to the module; None for the outside.
+        type: class name.
+        label: its name relative to `above`, for when no root holds it (any longer).
+        above: the root it was found in, or the module it was first called from; None for a root and for the outside.
+        last: the node of its latest call, for work that names a module but no call (gradient accumulation).
+    """
+
+    __slots__ = ("above", "label", "last", "ref", "slot", "type")
+
+    def __init__(self, module: nn.Module | None, label: str, above: Info | None) -> None:
+        self.ref: Any = None
+        self.type = type_name(module)
+        self.label = label
+        self.above = above
+        self.last: Any = None
+        self.slot: tuple[set[int], int] | None = None
+
+    def module(self) -> nn.Module | None:
+        """The module, if it is still alive."""
+        return None if self.ref is None else self.ref()
+
+
+class Names:
+    """The modules of one block."""
+
+    def __init__(self, roots: list[tuple[str | None, nn.Module]], *, closed: bool) -> None:
+        """`roots` with the name the user gave each, None where none. `closed`: modules outside them do not become roots."""
+        self.outside = Info(None, NO_MODULE, None)
+        self.infos: dict[int, Info] = {}
+        self.roots: list[tuple[str | None, Info]] = []
+        self._closed = closed
+        self._slots: dict[Any, set[int]] = {}
+        for label, module in roots:
+            self._add_root(label, module)
+
+    def _add_root(self, label: str | None, module: nn.Module) -> Info:
+        root = self.infos.get(id(module)) or self._enter(module, Info(module, "", None))
+        self.roots.append((label, root))
+        for name, child in walk(module):
+            if id(child) not in self.infos:
+                self._enter(child, Info(child, name, root))
+        return root
+
+    def _enter(self, module: nn.Module, info: Info) -> Info:
+        key = id(module)
+
+        def forget(_: Any) -> None:  # the id may be used again
+            if self.infos.get(key) is info:
+                del self.infos[key]
+            if info.slot is not None:
+                info.slot[0].discard(info.slot[1])
+
+        info.ref = weakref.ref(module, forget)
+        self.infos[key] = info
+        return info
+
+    def meet(self, module: nn.Module, caller: Info) -> Info:
+        """The info of a module that is called for the first time, from inside `caller`."""
+        if caller is self.outside and not self._closed:
+            return self._add_root(None, module)
+        parent = caller.module()
+        if parent is not None:
+            for name, child in parent._modules.items():
+                if child is module:
+                    return self._enter(module, Info(module, name, caller))
+        return self._foreign(module, caller)
+
+    def _foreign(self, module: nn.Module, caller: Info) -> Info:
+        """A module that nothing holds: one row for each alive at a time, so that one made anew in every call stays one row."""
+        kind = type_name(module)
+        used = self._slots.setdefault((caller, kind), set())
+        number = next(n for n in range(len(used) + 1) if n not in used)
+        used.add(number)
+        info = Info(module, f"({kind})" if number == 0 else f"({kind} #{number + 1})", caller)
+        info.slot = (used, number)
+        return self._enter(module, info)
+
+
+def walk(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Every occurrence of a module under `root` with its name, callers first; what lies below a repeated one is not repeated.
+
+    Unlike `named_modules`, this neither recurses (models 1,000 levels deep) nor runs away on modules that hold themselves.
+    """
+    seen: set[int] = set()
+    stack: list[tuple[str, nn.Module]] = [("", root)]
+    while stack:
+        name, module = stack.pop()
+        yield name, module
+        if id(module) not in seen:
+            seen.add(id(module))
+            children = [(f"{name}.{key}" if name else key, child) for key, child in module._modules.items() if child is not None]
+            stack.extend(reversed(children))
+
+
+def type_name(module: nn.Module | None) -> str:
+    """A module's class as people know it: that of the source for a scripted module, of the wrapped one for a compiled one."""
+    if module is None:
+        return ""
+    original = module.__dict__.get("_orig_mod") or module._modules.get("_orig_mod")
+    if original is not None:
+        return type_name(original)
+    return str(getattr(module, "original_name", "") or type(module).__name__)

@@ -1,0 +1,105 @@
+"""How calls of one operator are recorded: decided once per operator, read on every call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch._ops import HigherOrderOperator, OpOverload
+
+from dispatchcount.rules.atomic import ATOMIC
+from dispatchcount.rules.registry import Entry, Kind, Registry
+from dispatchcount.rules.values import VALUES
+
+COUNT, FREE, PARTS, HIGHER, VALUED, ALLOCATE = range(6)
+"""`Plan.way`: record with a key; count calls only; run as its parts; higher-order; record with some operands' contents; like
+FREE, and watch the result for being filled by something unseen."""
+
+_RELEVANT = {"int", "bool", "Optional[int]", "Optional[bool]", "List[int]", "List[bool]", "Optional[List[int]]"}
+
+
+class Plan:
+    """What to do when an operator is called.
+
+    Attributes:
+        func: the operator; held so that its id stays its own.
+        name: ``"aten.addmm"``.
+        packet, overload: what the registry is asked for, ``"aten::addmm"`` and ``"default"``.
+        way: one of the constants above.
+        scalars: whether ints and bools among the arguments can matter to a rule.
+        dynamic: whether the result's shape is not settled by the arguments' key.
+        outs: names of `out=` arguments, which rules do not get.
+        values: positions and names of integer operands whose contents matter.
+        writes: positions and names of operands that the operator writes.
+        composite: runs as other operators where these are plain dense tensors.
+    """
+
+    unseen = False
+
+    __slots__ = ("composite", "dynamic", "func", "name", "outs", "overload", "packet", "scalars", "values", "way", "writes")
+
+    def __init__(self, func: Any, rules: Registry) -> None:
+        self.func = func
+        self.outs: frozenset[str] = frozenset()
+        self.values: tuple[int | str, ...] = ()
+        self.writes: frozenset[int | str] = frozenset()
+        self.composite = False
+        self.scalars = self.dynamic = True
+        if isinstance(func, OpOverload):
+            self._overload(func, rules)
+        else:
+            name = func.name() if isinstance(func, HigherOrderOperator) else getattr(func, "__name__", str(func))
+            self.packet, self.overload, self.name = f"higher_order::{name}", "", f"higher_order.{name}"
+            self.way = HIGHER
+
+    def entry(self, rules: Registry) -> Entry | None:
+        """What the rules say of it now; they may have changed since it ran."""
+        return rules.get(self.packet, self.overload)
+
+    def _overload(self, func: OpOverload, rules: Registry) -> None:
+        schema = func._schema
+        self.packet, self.overload = schema.name, func._overloadname
+        self.name = schema.name.replace("::", ".")
+        self.outs = frozenset(a.name for a in schema.arguments if a.kwarg_only and _written(a))
+        self.writes = frozenset(a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if _written(a))
+        self.scalars = any(str(argument.type) in _RELEVANT for argument in schema.arguments)
+        tags = func.tags
+        self.dynamic = func.namespace != "aten" or torch.Tag.dynamic_output_shape in tags
+        entry = rules.get(self.packet, self.overload)
+        wanted = VALUES.get(self.packet, ())
+        self.values = tuple(a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if a.name in wanted)
+        self.composite = entry is None or entry.kind is not Kind.FREE
+        self.composite &= torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
+        self.way = self._way(entry)
+
+    def _way(self, entry: Entry | None) -> int:
+        if entry is not None and entry.kind is Kind.FREE:
+            return ALLOCATE if self.packet in _ALLOCATORS else FREE
+        if self.composite and self.packet not in ATOMIC:
+            return PARTS
+        return VALUED if self.values else COUNT
+
+
+class Pseudo:
+    """Something that ran without being an operator call: a kernel that the user named, or one that nothing saw."""
+
+    __slots__ = ("_entry", "name", "unseen", "way")
+
+    def __init__(self, name: str, entry: Entry, *, unseen: bool = False) -> None:
+        self.name = name
+        self.way = COUNT
+        self.unseen = unseen
+        self._entry = entry
+
+    def entry(self, rules: Registry) -> Entry:
+        """Its own, whatever the rules."""
+        return self._entry
+
+
+def _written(argument: Any) -> bool:
+    return argument.alias_info is not None and argument.alias_info.is_write
+
+
+_ALLOCATORS = {
+    f"aten::{name}" for name in ("empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided")
+}

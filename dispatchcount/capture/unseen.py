@@ -1,0 +1,89 @@
+"""Finds kernels that no dispatcher sees: memory that was allocated, never written by an operator seen, and then read by one.
+
+A pybind extension, a triton kernel launched by hand, numpy or C filled it. Only allocations that nothing has written yet are
+watched, so the check costs nothing on most operators.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from dispatchcount.capture.key import tensors_in
+from dispatchcount.capture.plan import FREE, Plan
+
+if TYPE_CHECKING:
+    from dispatchcount.capture.dispatch import CountingMode
+
+_SWEEP = 256
+_LIBRARIES = ("/torch/", "/dispatchcount/capture/", "\\torch\\", "\\dispatchcount\\capture\\")
+
+
+class Watch:
+    """The storages allocated and not written yet, by address; a weak reference keeps an address from being used again."""
+
+    def __init__(self) -> None:
+        self.storages: dict[int, StorageWeakRef] = {}
+
+    def allocated(self, out: Any) -> None:
+        """Watch a fresh allocation. Tensors without memory (meta, fake, empty) cannot be filled by anyone."""
+        for tensor in tensors_in(out):
+            if type(tensor) is FakeTensor or tensor.is_meta or tensor.layout is not torch.strided or not tensor.numel():
+                continue
+            if len(self.storages) >= _SWEEP:
+                self.storages = {key: ref for key, ref in self.storages.items() if not ref.expired()}
+            reference = StorageWeakRef(tensor.untyped_storage())
+            self.storages[reference.cdata] = reference
+
+    def check(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> None:
+        """Drop what `plan` writes, report what it reads."""
+        read: list[torch.Tensor] = []
+        for place, value in [*enumerate(args), *kwargs.items()]:
+            for tensor in tensors_in(value):
+                address = _address(tensor)
+                if address not in self.storages:
+                    continue
+                if place in plan.writes:
+                    self.forget(address)
+                elif plan.way != FREE:
+                    read.append(tensor)
+        for tensor in read:
+            address = _address(tensor)
+            if address in self.storages:
+                self.forget(address)
+                if plan.packet not in _READS_NO_VALUES:
+                    mode.unseen(tensor, plan.name, call_site())
+
+    def forget(self, address: int) -> None:
+        """Something wrote it."""
+        self.storages.pop(address, None)
+
+    def filled(self) -> None:
+        """A kernel that the user named filled whatever was waiting to be."""
+        self.storages.clear()
+
+
+_READS_NO_VALUES = {"aten::zeros_like", "aten::ones_like", "aten::full_like", "aten::rand_like", "aten::randn_like", "aten::resize_"}
+
+
+def _address(tensor: torch.Tensor) -> int:
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (NotImplementedError, RuntimeError):  # sparse, nested and opaque tensors have no storage
+        return 0
+
+
+def call_site() -> str:
+    """File and line of the innermost frame that is neither torch's nor ours."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not any(part in name for part in _LIBRARIES):
+            return f"{name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "an unknown place"

@@ -1,0 +1,301 @@
+"""`profile`: the with-block. Puts capture, rules and report together."""
+
+from __future__ import annotations
+
+import platform
+import time as clock
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import get_ident
+from types import TracebackType
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+import dispatchcount
+from dispatchcount.capture.compiled import STANCE
+from dispatchcount.capture.dispatch import CountingMode
+from dispatchcount.capture.inventory import Inventory
+from dispatchcount.capture.kernel import kernel as kernel
+from dispatchcount.capture.names import Names, type_name
+from dispatchcount.capture.plan import Plan
+from dispatchcount.capture.record import Recording
+from dispatchcount.capture.sampling import Meter
+from dispatchcount.errors import UncountedError
+from dispatchcount.report.build import Accountant, build
+from dispatchcount.report.conventions import convention as known_convention
+from dispatchcount.report.model import Report
+from dispatchcount.report.rows import NO_MODULE, Meta
+from dispatchcount.report.tally import Tally
+from dispatchcount.rules import library as library
+from dispatchcount.rules.registry import RULES, Registry, Rule
+from dispatchcount.rules.user import local_rules
+
+T = TypeVar("T")
+
+_PLANS: dict[int, Plan] = {}
+_PLANS_OF: list[int] = [0]
+
+
+class Profile:
+    """A block being profiled, and its report. Made by `profile`."""
+
+    def __init__(
+        self,
+        roots: list[tuple[str | None, nn.Module]],
+        *,
+        convention: str,
+        strict: bool,
+        rules: Registry,
+        memory: bool,
+        time: bool,
+        functions: bool,
+        labels: Mapping[str, str],
+    ) -> None:
+        self._roots = roots
+        self._convention = convention
+        self._strict = strict
+        self._rules = rules
+        self._memory = memory
+        self._time = time
+        self._functions = functions
+        self._labels = tuple((str(key), str(value)) for key, value in labels.items())
+        self._session: _Session | None = None
+        self._depth = 0
+
+    def __enter__(self) -> Profile:
+        if self._depth:
+            if self._session is None or self._session.thread != get_ident():
+                raise RuntimeError("this profile is open in another thread; make one profile() for each thread")
+        else:
+            self._session = _Session(self._roots, self._rules, self._memory, self._time, self._functions)
+            self._session.open()
+        self._depth += 1
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._depth -= 1
+        if self._depth or self._session is None:
+            return
+        self._session.close(error)
+        if self._strict and error is None:
+            _raise_uncounted(self.report)
+
+    @property
+    def report(self) -> Report:
+        """What the block did; inside the block what it did so far.
+
+        Raises:
+            RuntimeError: the block was not entered yet.
+        """
+        if self._session is None:
+            raise RuntimeError("nothing was profiled yet; run the model inside `with dispatchcount.profile(model) as prof:`")
+        return self._session.report(self._convention, self._labels)
+
+    @contextmanager
+    def sample(self, label: str) -> Iterator[None]:
+        """One input of many: what runs inside is in the report as a whole and as sample `label`.
+
+        Raises:
+            RuntimeError: the profile is not open, or a sample is.
+        """
+        if self._session is None or not self._depth:
+            raise RuntimeError("sample() works inside the profile's with-block")
+        with self._session.sample(str(label)):
+            yield
+
+    def samples(self, inputs: Iterable[T], label: Callable[[int, T], str] | None = None) -> Iterator[T]:
+        """Iterate over `inputs`, each a sample of its own.
+
+        Args:
+            inputs: a DataLoader, a list, anything that iterates.
+            label: names a sample from its index and the input; by default the index.
+        """
+        for index, item in enumerate(inputs):
+            with self.sample(label(index, item) if label else str(index)):
+                yield item
+
+
+class _Session:
+    """One run of a block."""
+
+    def __init__(
+        self, roots: list[tuple[str | None, nn.Module]], rules: Registry, memory: bool, time: bool, functions: bool
+    ) -> None:
+        self.thread = get_ident()
+        self._names = Names(roots, closed=bool(roots))
+        self._accountant = Accountant(rules)
+        self._recording = Recording(self._names.outside, self._accountant.fold)
+        self._mode = CountingMode(self._names, self._recording, rules, _plans(rules))
+        self._inventory: Inventory | None = None
+        self._report: tuple[tuple[str, int], Report] | None = None
+        self._training = roots[0][1].training if roots else None
+        self._stopped: tuple[str | None, str | None] = (None, None)
+        self._created = 0
+
+    def open(self) -> None:
+        STANCE.enter()
+        try:
+            self._mode.calls.install()
+            self._mode.__enter__()
+        except BaseException:
+            self._mode.calls.remove()
+            STANCE.leave()
+            raise
+
+    def close(self, error: BaseException | None) -> None:
+        try:
+            _leave_mode(self._mode)
+        finally:
+            self._mode.calls.remove()
+            STANCE.leave()
+        self._created = int(clock.time())
+        self._inventory = Inventory(self._names)
+        if error is not None:
+            module = _innermost_module(error)
+            info = None if module is None else self._names.infos.get(id(module))
+            row = 0 if info is None else self._inventory.locate(info)
+            name = self._inventory.modules[row].name if row else NO_MODULE
+            self._stopped = (name, f"{type(error).__name__}: {error}")
+
+    def report(self, convention: str, labels: tuple[tuple[str, str], ...]) -> Report:
+        key = (convention, self._accountant.rules.version)
+        if self._report is not None and self._report[0] == key:
+            return self._report[1]
+        inventory = self._inventory or Inventory(self._names)
+        model = ", ".join(dict.fromkeys(info.type for _, info in self._names.roots))
+        report = build(
+            self._recording,
+            self._accountant,
+            meta=Meta(
+                torch=str(torch.__version__),
+                python=platform.python_version(),
+                dispatchcount=dispatchcount.__version__,
+                created=self._created or int(clock.time()),
+                model=model,
+                training=self._training,
+                stopped_in=self._stopped[0],
+                error=self._stopped[1],
+                labels=labels,
+            ),
+            convention=convention,
+            locate=inventory.locate,
+            modules=lambda: inventory.modules,
+        )
+        if self._inventory is not None:
+            self._report = (key, report)
+        return report
+
+    @contextmanager
+    def sample(self, label: str) -> Iterator[None]:
+        recording = self._recording
+        if recording.meter is not None:
+            raise RuntimeError(f"sample {label!r} was opened inside sample {recording.meter.label!r}; end that one first")
+        recording.meter = Meter(label, recording, self._accountant.add, Tally)
+        try:
+            yield
+        finally:
+            recording.meter.bank()
+            recording.samples.append(recording.meter)
+            recording.meter = None
+
+
+def profile(
+    *models: nn.Module | Mapping[str, nn.Module],
+    convention: str = "fvcore",
+    strict: bool = False,
+    rules: Mapping[Any, Rule] | None = None,
+    memory: bool = False,
+    time: bool = False,
+    labels: Mapping[str, str] | None = None,
+    functions: bool = False,
+) -> Profile:
+    """Profile whatever runs inside a with-block.
+
+        with dispatchcount.profile(model) as prof:
+            model(x)
+        print(prof.report)
+
+    Args:
+        models: the roots that modules are named from: a module, several, or modules by name, ``{"enc": a, "dec": b}``. Without
+            any, the roots are found as they are called.
+        convention: what a flop is; see `Report.with_convention`.
+        strict: raise `UncountedError` when the block ends if an operator ran that has no rule, or whose rule failed.
+        rules: rules for this block alone, by operator; see `register`.
+        memory: also follow bytes: parameters, gradients, saved activations, the peak of live tensors.
+        time: also measure wall time by operator and module (this synchronizes accelerators).
+        labels: what to remember of the run (commit, model, input), for dashboards.
+        functions: also note the Python-level torch function each operator ran under (this keeps fused encoder layers from
+            being used, as any torch function mode does).
+
+    Raises:
+        TypeError: a model is no module, or a rule's target no operator.
+        ValueError: the convention is not known, or two models have one name.
+    """
+    return Profile(
+        _roots(models),
+        convention=known_convention(convention).name,
+        strict=strict,
+        rules=local_rules(rules),
+        memory=memory,
+        time=time,
+        functions=functions,
+        labels=labels or {},
+    )
+
+
+def _roots(models: tuple[Any, ...]) -> list[tuple[str | None, nn.Module]]:
+    roots: list[tuple[str | None, Any]] = []
+    for model in models:
+        roots += [(str(name), part) for name, part in model.items()] if isinstance(model, Mapping) else [(None, model)]
+    for name, model in roots:
+        if not isinstance(model, nn.Module):
+            what = f"models[{name!r}]" if name is not None else "the model"
+            raise TypeError(
+                f"{what} is a {type(model).__name__}, not a torch.nn.Module; pass the module inside it, or leave it out to find the "
+                f"modules as they are called: profile()"
+            )
+    return roots
+
+
+def _plans(rules: Registry) -> dict[int, Plan]:
+    """Plans depend on the rules only through what is zero by definition, so blocks without rules of their own share them."""
+    if rules is not RULES:
+        return {}
+    if _PLANS_OF[0] != RULES.version:
+        _PLANS.clear()
+        _PLANS_OF[0] = RULES.version
+    return _PLANS
+
+
+def _leave_mode(mode: CountingMode) -> None:
+    """Take `mode` off this thread's stack, also when modes entered after it are still on (an abandoned generator's, say)."""
+    above = []
+    stack = torch.utils._python_dispatch._get_current_dispatch_mode_stack()
+    while stack and stack[-1] is not mode and mode in stack:
+        above.append(stack.pop())
+        above[-1].__exit__(None, None, None)
+    if mode in stack:
+        mode.__exit__(None, None, None)
+    for other in reversed(above):
+        other.__enter__()
+
+
+def _innermost_module(error: BaseException) -> nn.Module | None:
+    """The module whose call an exception came out of first."""
+    module = None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name in ("_call_impl", "_wrapped_call_impl"):
+            module = trace.tb_frame.f_locals.get("self", module)
+        trace = trace.tb_next
+    return module
+
+
+def _raise_uncounted(report: Report) -> None:
+    issues = [*report.unknown_ops.values(), *report.failed_ops.values()]
+    if issues:
+        listed = "; ".join(f"{i.op} ({i.status}, {i.calls} calls, in {', '.join(m or 'the root' for m in i.modules)})" for i in issues)
+        raise UncountedError(f"{len(issues)} operators are not counted: {listed}. Give them rules with @dispatchcount.register.")

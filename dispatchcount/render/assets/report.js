@@ -1,0 +1,128 @@
+// Puts the page together: one selected module, which the chart, the trail and both tables follow.
+"use strict";
+{
+  const exact = () => ui.byId("exact").checked;
+  const chosen = () => map.metric;
+
+  const trail = () => {
+    const rows = tree.trail(map.selected);
+    const crumbs = rows.flatMap((row, i) => {
+      const here = row === map.selected;
+      const button = ui.el("button", { type: "button", title: tree.name(row), "aria-current": here ? "true" : null, onclick: () => map.select(row) }, tree.short(row));
+      return i ? [ui.el("span", { "aria-hidden": "true" }, "›"), button] : [button];
+    });
+    ui.byId("trail").replaceChildren(...crumbs);
+    const row = map.selected;
+    const extra = row === tree.block ? "" : data.rows.extra[row];
+    const aliases = row === tree.block ? [] : data.rows.aliases[row];
+    const figure = `${ui.human(tree.total(row, map.metric), tree.kind(map.metric))} ${tree.label(map.metric)}, ${ui.share(tree.total(row, map.metric), data.whole[map.metric])} of the whole`;
+    const also = aliases.length ? ` Also called ${aliases.join(", ")}.` : "";
+    const calls = row === tree.block ? "" : tree.uncalled.has(row) ? " Never called." : ` Called ${ui.exact(tree.calls(row))} ${String(tree.calls(row)) === "1" ? "time" : "times"}.`;
+    ui.byId("chosen").replaceChildren(ui.el("b", {}, tree.type(row) + (extra ? `(${extra})` : "")), ` ${figure}.${calls}${also}`);
+  };
+
+  const moduleColumns = () => {
+    const columns = [
+      {
+        key: "name",
+        label: "Module",
+        value: (row) => tree.name(row),
+        search: (row) => tree.name(row),
+        cell: (row) => {
+          const button = ui.el("button", { type: "button", onclick: () => map.select(row), title: tree.name(row) }, tree.name(row));
+          const cell = ui.el("th", { scope: "row", class: "name mono" }, button);
+          if (!modules.sort) cell.style.paddingLeft = `${12 + 14 * Math.min(12, tree.depth[row] - (tree.depth[map.selected] ?? 0))}px`;
+          return cell;
+        },
+      },
+      { key: "type", label: "Type", value: (row) => tree.type(row), search: (row) => tree.type(row), cell: (row) => ui.el("td", { class: "type", title: tree.type(row) }, tree.type(row)) },
+      shareColumn(tree.total, chosen),
+      ...figures(data.metrics, tree.total, exact),
+      { key: "calls", label: "Calls", num: true, value: (row) => ui.number(tree.calls(row)), text: (row) => ui.exact(tree.calls(row)) },
+    ];
+    for (const column of columns) {
+      if (column.key === "flops") {
+        const text = column.text;
+        column.text = (row) => (tree.estimate.has(row) ? `≈ ${text(row)}` : text(row));
+      }
+    }
+    if (data.samples) columns.push({ key: "rate", label: "Runs in", num: true, value: (row) => data.samples.rate[row], text: (row) => ui.share(data.samples.rate[row], 1), title: () => "Share of the samples in which it ran" });
+    return columns;
+  };
+
+  const ofOperator = (row, key) => row[key] ?? 0n;
+  const operatorColumns = () => [
+    { key: "name", label: "Operator", value: (row) => row.name, search: (row) => row.name, cell: (row) => ui.el("th", { scope: "row", class: "name mono", title: row.name }, row.name) },
+    { key: "status", label: "Status", value: (row) => row.status, search: (row) => row.status, cell: (row) => ui.el("td", {}, ui.el("span", { class: `badge ${row.status}` }, row.status)) },
+    shareColumn(ofOperator, chosen),
+    ...figures(data.metrics.filter(({ key }) => key !== "params"), ofOperator, exact),
+    { key: "calls", label: "Calls", num: true, value: (row) => Number(row.calls), text: (row) => ui.exact(row.calls) },
+  ];
+
+  let modules = { sort: null };
+  let operators = null;
+  const tables = () => {
+    const rows = tree.below(map.selected);
+    modules.show(rows);
+    operators.show(tree.operators(rows));
+  };
+
+  map.select = (row) => {
+    const hash = row === tree.top ? "" : `#${encodeURIComponent(tree.key(row))}`;
+    if (hash !== location.hash) location.hash = hash || "#";
+    else show(row);
+  };
+
+  const show = (row) => {
+    map.selected = row;
+    trail();
+    map.draw();
+    tables();
+  };
+
+  const follow = () => {
+    let key = "";
+    try {
+      key = decodeURIComponent(location.hash.slice(1));
+    } catch {
+      key = "";
+    }
+    const row = key ? tree.find(key) : tree.top;
+    if (row >= 0) show(row);
+  };
+
+  const metric = ui.byId("metric");
+  metric.replaceChildren(...data.metrics.map(({ key, label }) => ui.el("option", { value: key }, label)));
+  metric.addEventListener("change", () => {
+    map.metric = metric.value;
+    map.prepare();
+    trail();
+    map.draw();
+    modules.arrange();
+    operators.arrange();
+  });
+
+  modules = new Table({ section: ui.byId("modules"), id: "modules", title: "Modules", noun: "module", rows: [], columns: moduleColumns(), selected: (row) => row === map.selected });
+  operators = new Table({ section: ui.byId("operators"), id: "operators", title: "Operators", noun: "operator", rows: [], columns: operatorColumns(), sort: "flops" });
+  const box = ui.el("label", { class: "checkbox" }, ui.el("input", { type: "checkbox", id: "exact", onchange: () => [modules, operators].forEach((table) => table.repaint()) }), "Exact numbers");
+  modules.search.before(box);
+  ui.byId("skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    ui.byId("modules").focus();
+  });
+
+  parts.labels();
+  parts.issues();
+  parts.totals();
+  parts.groups();
+  parts.samples();
+  parts.words();
+  map.prepare();
+  ui.theme(() => {
+    map.draw();
+    parts.paint();
+  });
+  parts.paint();
+  addEventListener("hashchange", follow);
+  follow();
+}

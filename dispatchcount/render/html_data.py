@@ -1,0 +1,143 @@
+"""What the HTML page shows, as plain lists for its script: a column for each figure, a place in it for each module."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from dispatchcount.report.rows import Stats
+
+if TYPE_CHECKING:
+    from dispatchcount.report.model import Report
+
+_EXACT_IN_JAVASCRIPT = 2**53 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure that the page can size areas by: its key, its label, how numbers of it are written, how to read it."""
+
+    key: str
+    label: str
+    kind: str
+    value: Callable[[Stats], int]
+
+
+METRICS = (
+    Metric("flops", "FLOPs", "count", lambda row: row.flops),
+    Metric("macs", "MACs", "count", lambda row: row.macs),
+    Metric("params", "Params", "count", lambda row: row.params),
+    Metric("activations", "Activations", "count", lambda row: row.activations),
+    Metric("bytes", "Bytes moved", "bytes", lambda row: row.bytes_read + row.bytes_written),
+    Metric("arithmetic", "Arithmetic", "count", lambda row: row.arithmetic),
+    Metric("transcendentals", "Transcendentals", "count", lambda row: row.transcendentals),
+    Metric("time", "Time", "time", lambda row: row.time_ns),
+)
+
+
+def page_data(report: Report, title: str) -> dict[str, Any]:
+    """Everything the page shows. Integers that JavaScript cannot hold exactly become decimal text."""
+    shown = [metric for metric in METRICS if metric.value(report.total)] or [METRICS[0]]
+    rows = report.by_module()
+    index = {name: i for i, name in enumerate(rows)}
+    modules = {module.name: module for module in report.modules}
+    uncalled = set(report.uncalled_modules)
+    return {
+        "title": title,
+        "meta": asdict(report.meta),
+        "convention": {"name": report.convention, "unit": report.convention_.unit},
+        "metrics": [{"key": metric.key, "label": metric.label, "kind": metric.kind} for metric in shown],
+        "estimate": report.estimate,
+        "whole": {metric.key: _exact(metric.value(report.total)) for metric in shown},
+        "calls": _exact(report.total.calls),
+        "rows": {
+            "name": list(rows),
+            "type": [modules[name].type for name in rows],
+            "extra": [modules[name].extra for name in rows],
+            "aliases": [list(modules[name].aliases) for name in rows],
+            "parent": [index.get(report.modules[modules[name].parent].name, -1) if modules[name].parent >= 0 else -1 for name in rows],
+            "calls": _column(row.calls for row in rows.values()),
+            "uncalled": [index[name] for name in rows if name in uncalled],
+            "estimate": [index[name] for name, row in rows.items() if row.estimate],
+        },
+        "total": {metric.key: _column(metric.value(row) for row in rows.values()) for metric in shown},
+        "own": {metric.key: _column(metric.value(row.self_ or row) for row in rows.values()) for metric in shown},
+        "operators": _operators(report, shown, index),
+        "issues": [asdict(issue) | {"calls": _exact(issue.calls), "nbytes": _exact(issue.nbytes)} for issue in report.issues],
+        "groups": [
+            {"title": "Phases", "label": "Phase", "rows": _group(report.by_phase(), shown)},
+            {"title": "Dtypes", "label": "Dtype", "rows": _group(report.by_dtype(), shown)},
+        ],
+        "samples": _samples(report, index),
+        "memory": None if report.memory is None else asdict(report.memory) | {"modules": []},
+    }
+
+
+def _exact(value: int) -> int | str:
+    return value if -_EXACT_IN_JAVASCRIPT <= value <= _EXACT_IN_JAVASCRIPT else str(value)
+
+
+def _column(values: Iterable[int]) -> list[int | str]:
+    return [_exact(value) for value in values]
+
+
+def _operators(report: Report, shown: list[Metric], index: dict[str, int]) -> dict[str, Any]:
+    """What each module did itself by operator, one place for each pair, so that the page can add up any part of the tree."""
+    status: dict[str, str] = {}
+    pairs: dict[tuple[int, str], Stats] = {}
+    convention = report.convention_
+    for entry in report.entries:
+        status.setdefault(entry.op, entry.status)
+        key = index[report.modules[report.paths[entry.path].module].name], entry.op
+        cost = entry.cost
+        row = Stats(
+            flops=convention.flops(cost.macs, cost.fvcore, cost.arithmetic, cost.transcendentals),
+            macs=cost.macs,
+            arithmetic=cost.arithmetic,
+            transcendentals=cost.transcendentals,
+            activations=cost.activations,
+            bytes_read=cost.bytes_read or 0,
+            bytes_written=cost.bytes_written or 0,
+            calls=entry.calls,
+            time_ns=entry.time_ns,
+        )
+        pairs[key] = pairs[key] + row if key in pairs else row
+    order = {op: i for i, op in enumerate(status)}
+    return {
+        "name": list(status),
+        "status": list(status.values()),
+        "row": [row for row, _ in pairs],
+        "operator": [order[op] for _, op in pairs],
+        "calls": _column(stats.calls for stats in pairs.values()),
+        "own": {metric.key: _column(metric.value(stats) for stats in pairs.values()) for metric in shown if metric.key != "params"},
+    }
+
+
+def _group(rows: dict[str, Stats], shown: list[Metric]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "calls": _exact(row.calls),
+            "values": {metric.key: _exact(metric.value(row)) for metric in shown if metric.key != "params"},
+        }
+        for name, row in rows.items()
+    ]
+
+
+def _samples(report: Report, index: dict[str, int]) -> dict[str, Any] | None:
+    if not report.samples:
+        return None
+    taken = Counter(sample.profile for sample in report.samples)
+    ran = [0] * len(index)
+    for profile, times in taken.items():
+        for row in report.profiles[profile]:
+            if row.calls and report.modules[row.module].name in index:
+                ran[index[report.modules[row.module].name]] += times
+    return {
+        "label": [sample.label for sample in report.samples],
+        "flops": _column(report.sample_flops()),
+        "distribution": asdict(report.distribution()),
+        "rate": [times / len(report.samples) for times in ran],
+    }

@@ -1,0 +1,74 @@
+"""A report in a notebook's cell: one compact table, no script, colours that suit light and dark pages."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from dispatchcount.render.numbers import ABSENT, ESTIMATE, exact, human, percent, plural
+from dispatchcount.render.plain import clean, some
+from dispatchcount.report.rows import Stats
+
+if TYPE_CHECKING:
+    from dispatchcount.report.model import Report
+
+MOST_ROWS = 24
+"""Rows of the table; the biggest modules are kept."""
+
+_LONGEST_NAME = 60
+_COLUMNS = ("flops", "macs", "params", "activations", "calls")
+_CELL = "padding:2px 10px;text-align:right;white-space:nowrap"
+_LEFT = "padding:2px 10px;text-align:left;white-space:nowrap"
+_WARNING = "border-left:3px solid #d9822b;padding:2px 10px;margin:4px 0"
+
+
+def to_notebook(report: Report) -> str:
+    """The totals, what could not be counted, and the biggest modules as an HTML fragment."""
+    rows = report.by_module()
+    types = {module.name: module.type for module in report.modules}
+    biggest = sorted(rows, key=lambda name: (-rows[name].flops, -rows[name].params))[:MOST_ROWS]
+    kept = [name for name in rows if name in set(biggest)]
+    lines = [_row(name, types[name], rows[name], report.flops) for name in kept]
+    heads = "".join(f'<th style="{_CELL}">{column}</th>' for column in ("share", *_COLUMNS))
+    left_out = f"<p>The {len(kept)} biggest of {plural(len(rows), 'module')}.</p>" if len(kept) < len(rows) else ""
+    return (
+        f'<div style="font-size:13px">{_headline(report)}{_warnings(report)}'
+        f'<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
+        f'<thead><tr><th style="{_LEFT}">module</th><th style="{_LEFT}">type</th>{heads}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>{left_out}"
+        f"<p>FLOPs by the convention {report.convention}: {html.escape(report.convention_.unit)}.</p></div>"
+    )
+
+
+def _headline(report: Report) -> str:
+    estimate = f"{ESTIMATE} " if report.estimate else ""
+    figures = f"{estimate}{human(report.flops)} FLOPs ({report.convention}) · {human(report.macs)} MACs · {human(report.params)} params"
+    return f"<p><b>{_text(report.meta.model or 'Profiled block')}</b>: {figures} · {human(report.activations)} activations</p>"
+
+
+def _warnings(report: Report) -> str:
+    lines = []
+    if report.meta.stopped_in is not None:
+        where, error = report.meta.stopped_in or "(root)", report.meta.error or ""
+        lines.append(f"The block stopped in {clean(where)}: {clean(error)}. The figures are those up to there.")
+    for issue in report.issues:
+        calls = plural(issue.calls, "call")
+        lines.append(f"Not counted: {clean(issue.op)} ({issue.status}, {calls}, in {some(issue.modules, 3, 'see the report')})")
+    return "".join(f'<p style="{_WARNING}">{_text(line)}</p>' for line in lines)
+
+
+def _row(name: str, type_: str, row: Stats, whole: int) -> str:
+    full = clean(name) or "(root)"
+    shown = full if len(full) <= _LONGEST_NAME else f"…{full[1 - _LONGEST_NAME :]}"
+    estimate = f"{ESTIMATE} " if row.estimate else ""
+    share = percent(row.flops / whole) if whole else ABSENT
+    figures = [share]
+    for column in _COLUMNS:
+        value: int = getattr(row, column)
+        figures.append(f'<span title="{exact(value)}">{estimate if column == "flops" else ""}{human(value)}</span>')
+    cells = "".join(f'<td style="{_CELL}">{figure}</td>' for figure in figures)
+    return f'<tr><td style="{_LEFT}" title="{_text(full)}"><code>{_text(shown)}</code></td><td style="{_LEFT}">{_text(type_)}</td>{cells}</tr>'
+
+
+def _text(value: str) -> str:
+    return html.escape(clean(value)).encode("utf-8", "replace").decode()

@@ -1,0 +1,140 @@
+"""Budgets: how much a report may cost, and how much it may grow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from dispatchcount.errors import UsageError
+from dispatchcount.report.rows import METRICS
+
+if TYPE_CHECKING:
+    from dispatchcount.report.model import Report
+
+BUDGETED = (*METRICS[:-1], "bytes", "unknown_ops", "failed_ops", "peak_memory")
+"""What can be limited: every figure but time, bytes read and written together, operators not counted, peak memory."""
+
+_SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
+_SCALES |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40, "pi": 2**50}
+_NUMBER = re.compile(r"(?P<digits>\d[\d_]*(\.\d+)?([eE]\+?\d{1,3})?) ?(?P<scale>[kmgtp]i?)?b?(?P<percent>%)?", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much of `metric` is allowed: `amount` itself, or that many percent of the baseline's figure. `text` is as written."""
+
+    metric: str
+    amount: Fraction
+    percent: bool
+    text: str
+
+    def allowed(self, baseline: int = 0) -> Fraction:
+        """The amount in units of the metric."""
+        return self.amount * baseline / 100 if self.percent else self.amount
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A figure over its limit; `before` is the baseline's where growth was limited. `str()` is one sentence."""
+
+    limit: Limit
+    value: int
+    before: int | None = None
+
+    def __str__(self) -> str:
+        metric, value = self.limit.metric, self.value
+        if self.before is None:
+            return f"{metric} is {value:,}, over the budget of {self.limit.text} by {_number(value - self.limit.amount)}"
+        grown = value - self.before
+        rate = f" ({_percent(grown, self.before)})" if self.before else ""
+        return f"{metric} grew from {self.before:,} to {value:,}, by {grown:,}{rate}; {self.limit.text} is allowed"
+
+
+def parse_limits(limits: str | Mapping[str, str | int]) -> tuple[Limit, ...]:
+    """Limits from ``"flops=4.2G,params=26M"`` or a mapping of the same.
+
+    Args:
+        limits: metric and amount. An amount is a whole number, ``4.2G`` (K M G T P are powers of 1000, Ki Mi Gi Ti Pi of
+            1024), or a percentage of a baseline, ``1%``.
+
+    Raises:
+        dispatchcount.errors.UsageError: a metric or an amount is not known; the message says which.
+    """
+    pairs = [_pair(part) for part in limits.split(",") if part.strip()] if isinstance(limits, str) else list(limits.items())
+    if not pairs:
+        raise UsageError("no limit was given; write them as flops=4.2G,params=26M")
+    return tuple(_limit(metric.strip(), amount) for metric, amount in pairs)
+
+
+def _pair(part: str) -> tuple[str, str]:
+    metric, sign, amount = part.partition("=")
+    if not sign:
+        raise UsageError(f"{part.strip()!r} is not a limit; write it as metric=amount, such as flops=4.2G")
+    return metric, amount
+
+
+def _limit(metric: str, amount: str | int) -> Limit:
+    if metric not in BUDGETED:
+        raise UsageError(f"{metric!r} cannot be limited; it is one of {', '.join(BUDGETED)}")
+    text = f"{amount:,}" if isinstance(amount, int) else str(amount).strip()
+    match = _NUMBER.fullmatch(str(amount).strip())
+    if match is None or isinstance(amount, bool):
+        raise UsageError(f"{metric}={amount} is not an amount; write a number such as 4200000000, 4.2G or 1%")
+    scale = _SCALES[(match["scale"] or "").lower()]
+    return Limit(metric, Fraction(match["digits"].replace("_", "")) * scale, bool(match["percent"]), text)
+
+
+def figure(report: Report, metric: str) -> int:
+    """The report's figure that a limit on `metric` is held against.
+
+    Raises:
+        dispatchcount.errors.UsageError: the report did not measure it.
+    """
+    if metric == "bytes":
+        return report.bytes_read + report.bytes_written
+    if metric == "unknown_ops":
+        return len(report.unknown_ops)
+    if metric == "failed_ops":
+        return len(report.failed_ops)
+    if metric == "peak_memory":
+        if report.memory is None:
+            raise UsageError("peak_memory cannot be checked: the report was made without profile(memory=True)")
+        return report.memory.peak
+    value: int = getattr(report.total, metric)
+    return value
+
+
+def check(report: Report, limits: str | Mapping[str, str | int] | tuple[Limit, ...]) -> tuple[Breach, ...]:
+    """The figures that are over their limits; empty where all is well.
+
+    Raises:
+        dispatchcount.errors.UsageError: a limit cannot be read, or is a percentage.
+    """
+    parsed = limits if isinstance(limits, tuple) else parse_limits(limits)
+    for limit in parsed:
+        if limit.percent:
+            raise UsageError(f"{limit.metric}={limit.text} is a share of a baseline; a budget is an amount such as 4.2G")
+    figures = [(limit, figure(report, limit.metric)) for limit in parsed]
+    return tuple(Breach(limit, value) for limit, value in figures if value > limit.amount)
+
+
+def growth(old: Report, new: Report, limits: str | Mapping[str, str | int] | tuple[Limit, ...]) -> tuple[Breach, ...]:
+    """The figures that grew from `old` to `new` by more than their limits. Both reports follow one convention.
+
+    Raises:
+        dispatchcount.errors.UsageError: a limit cannot be read.
+    """
+    parsed = limits if isinstance(limits, tuple) else parse_limits(limits)
+    figures = [(limit, figure(old, limit.metric), figure(new, limit.metric)) for limit in parsed]
+    return tuple(Breach(limit, after, before) for limit, before, after in figures if after - before > limit.allowed(before))
+
+
+def _number(value: Fraction) -> str:
+    return f"{int(value):,}" if value.denominator == 1 else f"{float(value):,}"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:+.2f}%"

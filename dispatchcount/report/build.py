@@ -1,0 +1,201 @@
+"""From a recording and the rules to a report: each distinct call is costed once, then summed by path, operator, phase and dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dispatchcount.report.costing import Costed, cost_of
+from dispatchcount.report.model import Report
+from dispatchcount.report.rows import (
+    COUNTED,
+    FORWARD,
+    PHASES,
+    UNSEEN,
+    ZERO,
+    Entry,
+    Memory,
+    Meta,
+    Module,
+    ModuleCost,
+    OpIssue,
+    Path,
+    Sample,
+)
+from dispatchcount.report.tally import Tally
+from dispatchcount.rules.registry import Registry
+
+if TYPE_CHECKING:
+    from dispatchcount.capture.names import Info
+    from dispatchcount.capture.record import Node, Record, Recording, Signature
+
+MAX_SHAPES = 8
+"""Distinct argument lists that an issue shows."""
+
+Rows = dict[tuple[str, str, str, str, str], Tally]
+"""Sums by operator, phase, dtype, status and Python-level function."""
+
+
+class Issue:
+    """An operator that is not counted, as it adds up."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        self.calls = 0
+        self.nbytes = 0
+        self.infos: dict[Info, None] = {}
+        self.shapes: dict[str, None] = {}
+
+    def add(self, info: Info, shapes: str, calls: int, nbytes: int) -> None:
+        """More calls of it, in `info`."""
+        self.calls += calls
+        self.nbytes += nbytes
+        self.infos[info] = None
+        if len(self.shapes) < MAX_SHAPES:
+            self.shapes[shapes] = None
+
+    def copy(self) -> Issue:
+        """One that adds up on its own from here."""
+        issue = Issue(self.message)
+        issue.calls, issue.nbytes, issue.infos, issue.shapes = self.calls, self.nbytes, dict(self.infos), dict(self.shapes)
+        return issue
+
+
+class Accountant:
+    """Costs what a recording holds. Rules are asked once for each signature."""
+
+    def __init__(self, rules: Registry) -> None:
+        self.rules = rules
+        self.issues: dict[tuple[str, str], Issue] = {}
+
+    def fold(self, node: Node) -> None:
+        """Cost a node's records into its sums; the caller then drops the records."""
+        node.folded = self.rows(node, self.issues)
+
+    def rows(self, node: Node, issues: dict[tuple[str, str], Issue]) -> Rows:
+        """A node's sums: those folded before and its records. Operators that are not counted go to `issues`."""
+        rows: Rows = {}
+        for key, folded in node.folded.items():
+            rows[key] = tally = Tally()
+            tally.add(folded)
+            tally.calls = folded.calls
+        for phase, table in zip(PHASES, node.tables, strict=True):
+            for record in table.values():
+                self._row(rows, phase, record, node.info, issues)
+        return rows
+
+    def _row(self, rows: Rows, phase: str, record: Record, info: Info, issues: dict[tuple[str, str], Issue]) -> None:
+        signature = record.signature
+        costed = self.cost(signature)
+        key = (signature.plan.name, phase, signature.dtype, costed.status, signature.function)
+        tally = rows.get(key)
+        if tally is None:
+            tally = rows[key] = Tally()
+        cost = costed.cost * record.count if record.count != 1 else costed.cost
+        if phase != FORWARD and cost.activations:
+            cost = replace(cost, activations=0)  # what a layer hands on, a gradient is none
+        tally.add_cost(cost)
+        tally.calls += record.count
+        tally.time_ns += record.time_ns
+        if costed.status not in (COUNTED, ZERO):
+            issue = issues.setdefault((signature.plan.name, costed.status), Issue(costed.message))
+            issue.add(info, signature.text, record.count, (cost.bytes_read or 0) + (cost.bytes_written or 0))
+
+    def cost(self, signature: Signature) -> Costed:
+        """The cost of one call, kept with it until the rules change."""
+        known = signature.cost
+        if known is None or known[0] != self.rules.version:
+            plan = signature.plan
+            costed = cost_of(plan.entry(self.rules), signature.args, signature.kwargs, signature.out)
+            if plan.unseen:
+                costed = replace(costed, status=UNSEEN)
+            known = signature.cost = (self.rules.version, costed)
+        return known[1]  # type: ignore[no-any-return]
+
+    def add(self, tally: Tally, signature: Signature, calls: int) -> None:
+        """Put the cost of so many calls on a sum."""
+        tally.add_cost(self.cost(signature).cost * calls)
+
+
+def build(
+    recording: Recording,
+    accountant: Accountant,
+    *,
+    meta: Meta,
+    convention: str,
+    locate: Callable[[Info], int],
+    modules: Callable[[], tuple[Module, ...]],
+    memory: Memory | None = None,
+) -> Report:
+    """A report of what was recorded so far. The recording stays as it is.
+
+    Args:
+        recording: the record. accountant: costs it.
+        meta: versions and the like. convention: the report's.
+        locate: a module's row by its info. modules: the module table, asked for once every row is located.
+        memory: if it was measured.
+    """
+    issues = {key: issue.copy() for key, issue in accountant.issues.items()}
+    paths: list[Path] = []
+    entries: list[Entry] = []
+    index: dict[Node, int] = {}
+    for node in recording.root.walk():
+        index[node] = len(paths)
+        parent = index[node.parent] if node.parent is not None else -1
+        paths.append(Path(parent, locate(node.info), signature_text(node.signature), node.calls))
+        for (op, phase, dtype, status, function), tally in accountant.rows(node, issues).items():
+            entries.append(Entry(index[node], op, phase, dtype, status, function, tally.calls, tally.cost(), tally.time_ns))
+    profiles: dict[tuple[ModuleCost, ...], int] = {}
+    samples = []
+    for meter in recording.samples:
+        profile = tuple(ModuleCost(locate(info), tally.calls, tally.cost()) for info, tally in meter.modules.items())
+        samples.append(Sample(meter.label, profiles.setdefault(profile, len(profiles))))
+    located = [(op, status, issue, [locate(info) for info in issue.infos]) for (op, status), issue in issues.items()]
+    table = modules()
+    return Report(
+        meta=replace(
+            meta,
+            devices=tuple(recording.devices),
+            dtypes=tuple(dict.fromkeys(entry.dtype for entry in entries if entry.dtype)),
+            notes=tuple(recording.notes),
+        ),
+        convention=convention,
+        modules=table,
+        paths=tuple(paths),
+        entries=tuple(entries),
+        issues=tuple(
+            OpIssue(
+                op,
+                status,
+                issue.calls,
+                tuple(dict.fromkeys(table[row].name for row in rows)),
+                tuple(issue.shapes),
+                issue.message,
+                issue.nbytes,
+            )
+            for op, status, issue, rows in located
+        ),
+        samples=tuple(samples),
+        profiles=tuple(profiles),
+        memory=memory,
+    )
+
+
+def signature_text(signature: Any) -> str:
+    """The input shapes of a module call as text: ``(1, 3, 224, 224)``, by name where they were passed so."""
+    if isinstance(signature, str):
+        return signature
+    return _text(signature)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if not isinstance(value, tuple):
+        return str(value)
+    if value and isinstance(value[0], tuple) and len(value[0]) == 2 and isinstance(value[0][0], str):
+        return ", ".join(f"{name}={_text(shape)}" for name, shape in value)
+    if any(isinstance(item, tuple) or item is None for item in value):
+        return ", ".join(_text(item) for item in value)
+    return f"({', '.join(map(str, value))})"

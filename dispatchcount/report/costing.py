@@ -1,0 +1,65 @@
+"""Applies a rule to one distinct call: what it costs, and whether that is counted, zero, unknown or failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dispatchcount.report.rows import COUNTED, FAILED, UNKNOWN, ZERO
+from dispatchcount.rules.cost import COUNTS, Cost, nbytes, shapes
+from dispatchcount.rules.registry import Entry, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Costed:
+    """The cost of one call (bytes set) and what became of it; `message` says why where it is unknown or failed."""
+
+    cost: Cost
+    status: str
+    message: str = ""
+
+
+_NOTHING = Cost(bytes_read=0, bytes_written=0)
+
+
+def cost_of(entry: Entry | None, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Costed:
+    """Cost a call given by its shapes, by the registry's entry for it. Never raises for what a rule does."""
+    moved = Cost(bytes_read=nbytes(args) + nbytes(kwargs), bytes_written=nbytes(out))
+    if entry is None or entry.kind is Kind.COMPOSITE:
+        return Costed(moved, UNKNOWN, "no rule; add one with @dispatchcount.register")
+    if entry.kind is Kind.FREE:
+        return Costed(_NOTHING, ZERO)
+    if entry.kind is Kind.UNKNOWN or entry.rule is None:
+        return Costed(moved, UNKNOWN, entry.reason)
+    try:
+        result = entry.rule(*args, **kwargs, out=out) if entry.takes_out else entry.rule(*args, **kwargs)
+        cost = _checked(result, out)
+    except Exception as error:  # a rule may be the user's; the run goes on and the report names it
+        return Costed(moved, FAILED, f"{type(error).__name__}: {error}")
+    if cost.bytes_read is None:
+        cost = replace(cost, bytes_read=moved.bytes_read)
+    if cost.bytes_written is None:
+        cost = replace(cost, bytes_written=moved.bytes_written)
+    return Costed(cost, ZERO if entry.kind is Kind.MOVE else COUNTED)
+
+
+def _checked(result: Any, out: Any) -> Cost:
+    """A rule's answer as a `Cost`; an int is MACs, whose output counts as activations.
+
+    Raises:
+        TypeError, ValueError: it is neither, or not made of non-negative ints.
+    """
+    if isinstance(result, int) and not isinstance(result, bool):
+        first = shapes(out)[:1]
+        result = Cost(macs=result, activations=first[0].numel if first and result else 0)
+    if not isinstance(result, Cost):
+        raise TypeError(f"a rule returns a Cost or an int of MACs, this one returned {result!r}")
+    for name in COUNTS:
+        value = getattr(result, name)
+        if value is None and name.startswith("bytes_"):
+            continue
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"a Cost is made of ints, {name} is {value!r}")
+        if value < 0:
+            raise ValueError(f"a Cost has no negative parts, {name} is {value}")
+    return result

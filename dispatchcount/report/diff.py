@@ -1,0 +1,193 @@
+"""What changed between two reports: modules and operators added, removed, renamed, or of another cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dispatchcount.report.budget import Breach, Limit, growth
+from dispatchcount.report.rows import METRICS, Stats
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleRenderable
+
+    from dispatchcount.report.model import Report
+
+ADDED, REMOVED, RENAMED, CHANGED = CHANGES = ("added", "removed", "renamed", "changed")
+
+COMPARED = METRICS[:-1]
+"""The figures in which a row counts as changed: all but time, which no two runs share."""
+
+_NOTHING = Stats()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One module or operator that is not what it was.
+
+    Attributes:
+        kind: ``"module"`` or ``"operator"``.
+        change: one of `CHANGES`.
+        name: what it is called now, or was if it is gone.
+        old_name: what it was called, where it was renamed.
+        type: the module's class; ``""`` for an operator.
+        old, new: its figures; zeros where it was not there.
+    """
+
+    kind: str
+    change: str
+    name: str
+    type: str = ""
+    old_name: str | None = None
+    old: Stats = _NOTHING
+    new: Stats = _NOTHING
+
+    def delta(self, metric: str) -> int:
+        """How much `metric` grew."""
+        grown: int = getattr(self.new, metric) - getattr(self.old, metric)
+        return grown
+
+    def percent(self, metric: str) -> float | None:
+        """How much `metric` grew in percent of what it was; None where it was 0."""
+        before = getattr(self.old, metric)
+        return 100 * self.delta(metric) / before if before else None
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Two reports compared under the older one's convention.
+
+    Attributes:
+        old: the report that is compared with.
+        new: the other, under the convention of `old`.
+        rows: modules, then operators, that changed, each with the biggest change of flops first.
+    """
+
+    old: Report
+    new: Report
+    rows: tuple[Change, ...]
+
+    @property
+    def modules(self) -> tuple[Change, ...]:
+        """The modules that changed."""
+        return tuple(row for row in self.rows if row.kind == "module")
+
+    @property
+    def operators(self) -> tuple[Change, ...]:
+        """The operators that changed."""
+        return tuple(row for row in self.rows if row.kind == "operator")
+
+    @property
+    def total(self) -> Change:
+        """The whole blocks against each other."""
+        return Change("total", CHANGED, "total", old=self.old.total, new=self.new.total)
+
+    def over(self, limits: str | Mapping[str, str | int] | tuple[Limit, ...]) -> tuple[Breach, ...]:
+        """The totals that grew by more than `limits` allow: ``"flops=1%,params=0"``.
+
+        Raises:
+            dispatchcount.errors.UsageError: a limit cannot be read.
+        """
+        return growth(self.old, self.new, limits)
+
+    def table(self, top: int | None = 30, *, exact: bool = False) -> ConsoleRenderable:
+        """The totals and the biggest `top` changes as rich tables; `str()` is plain text."""
+        from dispatchcount.render.diff import diff_table
+
+        return diff_table(self, top, exact=exact)
+
+    def to_markdown(self, top: int | None = 30) -> str:
+        """The same as GitHub Markdown, for a comment on a pull request."""
+        from dispatchcount.render.diff import diff_markdown
+
+        return diff_markdown(self, top)
+
+    def __bool__(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.rows) or any(self.total.delta(metric) for metric in COMPARED)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def __rich__(self) -> ConsoleRenderable:
+        return self.table()
+
+
+def diff(old: Report, new: Report) -> Diff:
+    """What changed from `old` to `new`; see `dispatchcount.Report.diff`."""
+    new = new.with_convention(old.convention)
+    types_old = {module.name: module.type for module in old.modules}
+    types_new = {module.name: module.type for module in new.modules}
+    modules = _changes("module", old.by_module(), new.by_module(), types_old, types_new)
+    operators = _changes("operator", old.by_operator(), new.by_operator(), {}, {})
+    return Diff(old, new, (*sorted(_outermost(modules), key=_size), *sorted(operators, key=_size)))
+
+
+def _changes(
+    kind: str, old: dict[str, Stats], new: dict[str, Stats], types_old: dict[str, str], types_new: dict[str, str]
+) -> list[Change]:
+    renamed = _renamed(
+        {name: (types_old.get(name, ""), row) for name, row in old.items() if name not in new},
+        {name: (types_new.get(name, ""), row) for name, row in new.items() if name not in old},
+        only_costly=kind == "operator",
+    )
+    gone = set(renamed.values())
+    rows = []
+    for name, row in new.items():
+        if name in old:
+            same_type = types_old.get(name) == types_new.get(name)
+            if not same_type or _figures(old[name]) != _figures(row):
+                rows.append(Change(kind, CHANGED, name, types_new.get(name, ""), None, old[name], row))
+        elif name in renamed:
+            rows.append(Change(kind, RENAMED, name, types_new.get(name, ""), renamed[name], old[renamed[name]], row))
+        else:
+            rows.append(Change(kind, ADDED, name, types_new.get(name, ""), new=row))
+    rows += [
+        Change(kind, REMOVED, name, types_old.get(name, ""), old=row)
+        for name, row in old.items()
+        if name not in new and name not in gone
+    ]
+    return rows
+
+
+def _figures(row: Stats) -> tuple[int, ...]:
+    return tuple(getattr(row, metric) for metric in COMPARED)
+
+
+def _renamed(old: dict[str, tuple[str, Stats]], new: dict[str, tuple[str, Stats]], *, only_costly: bool) -> dict[str, str]:
+    """New names to old ones of the same type and figures, each old name taken once.
+
+    Of several that fit, the one that a renamed parent leads to goes first, then they go by their order.
+    """
+    free: dict[tuple[str, tuple[int, ...]], dict[str, None]] = {}
+    for name, (type_, row) in old.items():
+        if not only_costly or row.macs or row.arithmetic or row.transcendentals:
+            free.setdefault((type_, _figures(row)), {})[name] = None
+    found: dict[str, str] = {}
+    for name, (type_, row) in new.items():
+        names = free.get((type_, _figures(row)))
+        if not names:
+            continue
+        parent, _, last = name.rpartition(".")
+        expected = f"{found.get(parent, parent)}.{last}"
+        found[name] = expected if expected in names else next(iter(names))
+        del names[found[name]]
+    return found
+
+
+def _outermost(rows: list[Change]) -> list[Change]:
+    """The rows without those whose being renamed follows from a parent's being renamed."""
+    renamed = {row.name: row.old_name for row in rows if row.change == RENAMED}
+    kept = []
+    for row in rows:
+        parent, _, last = row.name.rpartition(".")
+        if row.change == RENAMED and parent in renamed and row.old_name == f"{renamed[parent]}.{last}":
+            continue
+        kept.append(row)
+    return kept
+
+
+def _size(row: Change) -> tuple[int, int, int, int, int]:
+    flops, params, activations = (abs(row.delta(metric)) for metric in ("flops", "params", "activations"))
+    return -flops, -params, -activations, -abs(row.delta("calls")), CHANGES.index(row.change)

@@ -1,0 +1,123 @@
+"""Many reports as one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dispatchcount.report.rows import Entry, Memory, Module, ModuleCost, ModuleMemory, OpIssue, Path, Sample
+
+if TYPE_CHECKING:
+    from dispatchcount.report.model import Report
+
+
+def merge(reports: list[Report]) -> Report:
+    """See `Report.merge`."""
+    if not reports:
+        raise ValueError("there is no report to merge")
+    conventions = {report.convention for report in reports}
+    if len(conventions) > 1:
+        raise ValueError(f"the reports follow different conventions ({', '.join(sorted(conventions))}); use with_convention() first")
+    merger = _Merger()
+    for report in reports:
+        merger.add(report)
+    return merger.result(reports)
+
+
+class _Merger:
+    def __init__(self) -> None:
+        self.modules: dict[str, tuple[int, Module]] = {}
+        self.paths: dict[tuple[int, int, str], tuple[int, Path]] = {}
+        self.entries: dict[tuple[int, str, str, str, str, str], Entry] = {}
+        self.issues: dict[tuple[str, str], OpIssue] = {}
+        self.samples: list[Sample] = []
+        self.profiles: list[tuple[ModuleCost, ...]] = []
+        self.memory: dict[int, ModuleMemory] = {}
+
+    def add(self, report: Report) -> None:
+        modules = [self._module(report, module) for module in report.modules]
+        paths: list[int] = []
+        for path in report.paths:
+            parent = paths[path.parent] if path.parent >= 0 else -1
+            paths.append(self._path(replace(path, parent=parent, module=modules[path.module])))
+        for entry in report.entries:
+            self._entry(replace(entry, path=paths[entry.path]))
+        for issue in report.issues:
+            self._issue(issue)
+        offset = len(self.profiles)
+        self.samples += [replace(sample, profile=sample.profile + offset) for sample in report.samples]
+        self.profiles += [tuple(replace(row, module=modules[row.module]) for row in profile) for profile in report.profiles]
+        for row in report.memory.modules if report.memory else ():
+            index = modules[row.module]
+            before = self.memory.get(index, ModuleMemory(index))
+            self.memory[index] = ModuleMemory(
+                index,
+                max(before.parameters, row.parameters),
+                max(before.gradients, row.gradients),
+                max(before.optimizer, row.optimizer),
+                max(before.saved, row.saved),
+            )
+
+    def _module(self, report: Report, module: Module) -> int:
+        if module.name not in self.modules:
+            parent = self.modules[report.modules[module.parent].name][0] if module.parent >= 0 else -1
+            self.modules[module.name] = (len(self.modules), replace(module, parent=parent))
+        return self.modules[module.name][0]
+
+    def _path(self, path: Path) -> int:
+        key = (path.parent, path.module, path.signature)
+        if key not in self.paths:
+            self.paths[key] = (len(self.paths), path)
+        else:
+            index, before = self.paths[key]
+            self.paths[key] = (index, replace(before, calls=before.calls + path.calls))
+        return self.paths[key][0]
+
+    def _entry(self, entry: Entry) -> None:
+        key = (entry.path, entry.op, entry.phase, entry.dtype, entry.status, entry.function)
+        before = self.entries.get(key)
+        if before is not None:
+            calls, time_ns = before.calls + entry.calls, before.time_ns + entry.time_ns
+            entry = replace(before, calls=calls, cost=before.cost + entry.cost, time_ns=time_ns)
+        self.entries[key] = entry
+
+    def _issue(self, issue: OpIssue) -> None:
+        key = (issue.op, issue.status)
+        before = self.issues.get(key)
+        if before is not None:
+            issue = replace(
+                before,
+                calls=before.calls + issue.calls,
+                modules=tuple(dict.fromkeys(before.modules + issue.modules)),
+                shapes=tuple(dict.fromkeys(before.shapes + issue.shapes))[:8],
+                nbytes=before.nbytes + issue.nbytes,
+            )
+        self.issues[key] = issue
+
+    def result(self, reports: list[Report]) -> Report:
+        first = reports[0]
+        metas = [report.meta for report in reports]
+        stopped = next((meta for meta in metas if meta.stopped_in is not None), first.meta)
+        meta = replace(
+            first.meta,
+            created=max(meta.created for meta in metas),
+            devices=tuple(dict.fromkeys(d for meta in metas for d in meta.devices)),
+            dtypes=tuple(dict.fromkeys(d for meta in metas for d in meta.dtypes)),
+            stopped_in=stopped.stopped_in,
+            error=stopped.error,
+            labels=tuple(label for label in first.meta.labels if all(label in meta.labels for meta in metas)),
+            notes=tuple(dict.fromkeys(note for meta in metas for note in meta.notes)),
+        )
+        peaks = [report.memory for report in reports if report.memory]
+        peak = max(peaks, key=lambda memory: memory.peak) if peaks else None
+        return replace(
+            first,
+            meta=meta,
+            modules=tuple(module for _, module in self.modules.values()),
+            paths=tuple(path for _, path in self.paths.values()),
+            entries=tuple(self.entries.values()),
+            issues=tuple(self.issues.values()),
+            samples=tuple(self.samples),
+            profiles=tuple(self.profiles),
+            memory=peak and Memory(tuple(self.memory.values()), peak.peak, peak.peak_module, peak.peak_op),
+        )

@@ -1,0 +1,252 @@
+"""The rows a report is made of: frozen plain data, no tensor, no module, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dispatchcount.rules.cost import Cost
+
+FORWARD = "forward"
+PHASES = (FORWARD, "backward", "double backward", "recompute", "optimizer")
+"""When an operator ran. Double backward: the gradient of a gradient. Recompute: checkpointing runs a forward again."""
+
+
+COUNTED, ZERO, UNKNOWN, FAILED, UNSEEN = STATUSES = ("counted", "zero", "unknown", "failed", "unseen")
+
+NO_MODULE = "(no module)"
+"""The name of the row that holds work outside every module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter as a module names it.
+
+    Attributes:
+        name: full dotted name.
+        shape: its sizes; ``()`` where it was never initialized (lazy modules).
+        numel: its elements, 0 where it was never initialized.
+        dtype: torch's name without the prefix.
+        trainable: whether it requires a gradient.
+        tied_to: the first name of the same tensor, where this is a later one; it then counts no elements of its own.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    numel: int
+    dtype: str = "float32"
+    trainable: bool = True
+    tied_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module of the roots, or one that was called without being in them.
+
+    Attributes:
+        name: full dotted name, ``""`` for a single root.
+        type: class name.
+        parent: index of the row above in `Report.modules`, always a smaller one; -1 for a top row.
+        extra: what `extra_repr` says.
+        aliases: the other names the same module goes by.
+        parameters: those it holds itself, in order.
+        container: whether it only holds others (ModuleList, ModuleDict, Identity …), so that not being called is no news.
+    """
+
+    name: str
+    type: str
+    parent: int = -1
+    extra: str = ""
+    aliases: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    container: bool = False
+
+    @property
+    def params(self) -> int:
+        """Elements of its own parameters, tied ones left to their first name."""
+        return sum(p.numel for p in self.parameters if p.tied_to is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A stack of module calls: `module` called, with inputs of `signature`, from inside the stack `parent`.
+
+    Attributes:
+        parent: index of the caller's path in `Report.paths`, always a smaller one; -1 for the outermost.
+        module: index in `Report.modules`.
+        signature: shapes of the call's inputs as text, ``"(1, 3, 224, 224)"``.
+        calls: how often it was called.
+    """
+
+    parent: int
+    module: int
+    signature: str = ""
+    calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """All calls of one operator on one path that are alike.
+
+    Attributes:
+        path: index in `Report.paths`.
+        op: ``"aten.convolution"``.
+        phase: one of `PHASES`.
+        dtype: of the first floating or else the first operand; ``""`` where there is no tensor.
+        status: one of `STATUSES`.
+        function: the Python-level torch function it ran under, where those were recorded, ``"linear"``.
+        calls: how many.
+        cost: of all calls together, bytes always set.
+        time_ns: nanoseconds in all calls, 0 where time was not measured.
+    """
+
+    path: int
+    op: str
+    phase: str
+    dtype: str
+    status: str
+    function: str
+    calls: int
+    cost: Cost
+    time_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpIssue:
+    """An operator that could not be counted, or whose rule went wrong.
+
+    Attributes:
+        op: its name, or for an unseen kernel a description of what was filled.
+        status: ``"unknown"``, ``"failed"`` or ``"unseen"``.
+        calls: how often it ran.
+        modules: names of the modules it ran in.
+        shapes: up to 8 distinct argument lists as text.
+        message: why: the reason, or what the rule raised.
+        nbytes: bytes read and written by all calls, to judge how much is missing.
+    """
+
+    op: str
+    status: str
+    calls: int
+    modules: tuple[str, ...]
+    shapes: tuple[str, ...]
+    message: str
+    nbytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCost:
+    """What one module did by itself in one sample."""
+
+    module: int
+    calls: int
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One input of many: its label and which of `Report.profiles` it took."""
+
+    label: str
+    profile: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleMemory:
+    """Bytes a module holds itself at the end of the block."""
+
+    module: int
+    parameters: int = 0
+    gradients: int = 0
+    optimizer: int = 0
+    saved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes by kind and module, and the peak of live tensor bytes.
+
+    Attributes:
+        modules: a row for each module that holds any.
+        peak: most bytes of tensor storage alive at once during the block, in storages that the block touched.
+        peak_module, peak_op: where it stood.
+    """
+
+    modules: tuple[ModuleMemory, ...]
+    peak: int
+    peak_module: str
+    peak_op: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What was profiled, and with what.
+
+    Attributes:
+        torch: torch's version. python, dispatchcount: likewise.
+        created: seconds since 1970 when the block ended, UTC.
+        devices, dtypes: of the tensors that operators touched.
+        model: class names of the roots.
+        training: whether the first root was in train mode when the block began; None without a root.
+        stopped_in: the module in which an exception left the block, None where none did. error: the exception's text.
+        labels: what the user says of the run (commit, model, input), pairs in order.
+        notes: limits that the run met, one sentence each.
+    """
+
+    torch: str
+    python: str
+    dispatchcount: str
+    created: int
+    devices: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    model: str = ""
+    training: bool | None = None
+    stopped_in: str | None = None
+    error: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Totals of a module, operator, phase or dtype under a convention. For a module `self_` is what it did without its children.
+
+    `calls` counts calls of the module, or of operators where the row is not a module's.
+    """
+
+    flops: int = 0
+    macs: int = 0
+    arithmetic: int = 0
+    transcendentals: int = 0
+    activations: int = 0
+    params: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    calls: int = 0
+    time_ns: int = 0
+    estimate: bool = False
+    self_: Stats | None = None
+
+    @property
+    def total(self) -> Stats:
+        """This row itself: the figures on it include the children's."""
+        return self
+
+    def __add__(self, other: Stats) -> Stats:
+        """Field by field; `self_` is dropped, for a sum of rows is not a module."""
+        return Stats(
+            self.flops + other.flops,
+            self.macs + other.macs,
+            self.arithmetic + other.arithmetic,
+            self.transcendentals + other.transcendentals,
+            self.activations + other.activations,
+            self.params + other.params,
+            self.bytes_read + other.bytes_read,
+            self.bytes_written + other.bytes_written,
+            self.calls + other.calls,
+            self.time_ns + other.time_ns,
+            self.estimate or other.estimate,
+        )
+
+
+METRICS = ("flops", "macs", "arithmetic", "transcendentals", "activations", "params", "bytes_read", "bytes_written", "calls", "time_ns")
+"""The integer fields of `Stats`, in order."""

@@ -1,0 +1,176 @@
+"""Totals over a report's entries: by module, operator, phase, dtype, call and sample. Pure functions of the report."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from dispatchcount.report.rows import Entry, Module, Stats
+from dispatchcount.report.tally import Tally
+
+if TYPE_CHECKING:
+    from dispatchcount.report.model import Report
+
+ANCESTORS = ("owner", "caller")
+
+
+def total(report: Report) -> Stats:
+    """Everything the block did; `calls` counts operator calls, `params` every parameter of the roots once."""
+    tally = Tally()
+    for entry in report.entries:
+        tally.add_entry(entry)
+        tally.calls += entry.calls
+    return tally.stats(report.convention_, params=sum(m.params for m in report.modules))
+
+
+def grouped(report: Report, key: Callable[[Entry], str], entries: Iterable[Entry] | None = None) -> dict[str, Stats]:
+    """Entries summed by `key`, most flops first, then by name."""
+    tallies: defaultdict[str, Tally] = defaultdict(Tally)
+    for entry in report.entries if entries is None else entries:
+        tally = tallies[key(entry)]
+        tally.add_entry(entry)
+        tally.calls += entry.calls
+    rows = {name: tally.stats(report.convention_) for name, tally in tallies.items()}
+    return dict(sorted(rows.items(), key=lambda row: (-row[1].flops, -row[1].macs, row[0])))
+
+
+def by_module(report: Report, ancestors: str = "owner") -> dict[str, Stats]:
+    """Every module's total, `self_` its own part, in the order of `Report.modules`.
+
+    Args:
+        report: the report.
+        ancestors: ``"owner"`` adds an operator to the innermost module running and to those above it by name;
+            ``"caller"`` to every module on the stack of calls, once each, whatever its name.
+
+    Raises:
+        ValueError: `ancestors` is neither.
+    """
+    if ancestors not in ANCESTORS:
+        raise ValueError(f"ancestors={ancestors!r} is not known; it is 'owner' or 'caller'")
+    own, total = self_and_total(report)
+    if ancestors == "caller":
+        total = _caller_totals(report)
+    for path in report.paths:
+        own[path.module].calls += path.calls
+    params = module_params(report)
+    rows: dict[str, Stats] = {}
+    for index, module in enumerate(report.modules):
+        mine = own[index].stats(report.convention_, params=module.params)
+        total[index].calls = own[index].calls
+        rows[module.name] = total[index].stats(report.convention_, params=params[index], self_=mine)
+    if report.modules and not own[0].calls and not any(entry.path == 0 for entry in report.entries):
+        del rows[report.modules[0].name]
+    return rows
+
+
+def self_and_total(report: Report) -> tuple[list[Tally], list[Tally]]:
+    """For each module by index: what it did itself, and with all modules below it by name."""
+    own = [Tally() for _ in report.modules]
+    total = [Tally() for _ in report.modules]
+    for entry in report.entries:
+        own[report.paths[entry.path].module].add_entry(entry)
+    for index, tally in enumerate(own):
+        total[index].add(tally)
+    _sum_up(report.modules, total)
+    return own, total
+
+
+def module_params(report: Report) -> list[int]:
+    """For each module by index: elements of its parameters and those of the modules below it."""
+    params = [module.params for module in report.modules]
+    for index in range(len(params) - 1, -1, -1):
+        parent = report.modules[index].parent
+        if parent >= 0:
+            params[parent] += params[index]
+    return params
+
+
+def _sum_up(modules: tuple[Module, ...], total: list[Tally]) -> None:
+    for index in range(len(modules) - 1, -1, -1):  # a parent's index is smaller than its children's
+        parent = modules[index].parent
+        if parent >= 0:
+            total[parent].add(total[index])
+
+
+def _caller_totals(report: Report) -> list[Tally]:
+    total = [Tally() for _ in report.modules]
+    stacks: list[frozenset[int]] = []
+    for path in report.paths:
+        above = stacks[path.parent] if path.parent >= 0 else frozenset()
+        stacks.append(above | {path.module})
+    for entry in report.entries:
+        for module in stacks[entry.path]:
+            total[module].add_entry(entry)
+    return total
+
+
+def by_module_and_operator(report: Report, ancestors: str = "owner") -> dict[str, dict[str, Stats]]:
+    """For each module, called or not, its total by operator. `ancestors` as in `by_module`."""
+    if ancestors not in ANCESTORS:
+        raise ValueError(f"ancestors={ancestors!r} is not known; it is 'owner' or 'caller'")
+    tallies: list[defaultdict[str, Tally]] = [defaultdict(Tally) for _ in report.modules]
+    credited: dict[int, tuple[int, ...]] = {}
+    for entry in report.entries:
+        if entry.path not in credited:
+            credited[entry.path] = _credited(report, entry.path, ancestors)
+        for module in credited[entry.path]:
+            tally = tallies[module][entry.op]
+            tally.add_entry(entry)
+            tally.calls += entry.calls
+    return {
+        module.name: {op: tally.stats(report.convention_) for op, tally in sorted(tallies[index].items())}
+        for index, module in enumerate(report.modules)
+        if index or tallies[index]
+    }
+
+
+def _credited(report: Report, path: int, ancestors: str) -> tuple[int, ...]:
+    if ancestors == "caller":
+        stack: set[int] = set()
+        while path >= 0:
+            stack.add(report.paths[path].module)
+            path = report.paths[path].parent
+        return tuple(stack)
+    names = []
+    module = report.paths[path].module
+    while module >= 0:
+        names.append(module)
+        module = report.modules[module].parent
+    return tuple(names)
+
+
+def path_totals(report: Report) -> list[Tally]:
+    """For each path by index: what ran in its calls, callees included."""
+    totals = [Tally() for _ in report.paths]
+    for entry in report.entries:
+        totals[entry.path].add_entry(entry)
+    for index in range(len(totals) - 1, 0, -1):  # a caller's index is smaller than its callees'
+        parent = report.paths[index].parent
+        if parent >= 0:
+            totals[parent].add(totals[index])
+    return totals
+
+
+def by_call(report: Report, name: str) -> dict[str, Stats]:
+    """Calls of module `name` (or an alias of it) grouped by the shapes of their inputs, most calls first.
+
+    Raises:
+        KeyError: no module goes by that name.
+    """
+    index = report.module_index(name)
+    totals = path_totals(report)
+    tallies: defaultdict[str, Tally] = defaultdict(Tally)
+    for path, tally in zip(report.paths, totals, strict=True):
+        if path.module == index and path.calls:
+            group = tallies[path.signature]
+            group.add(tally)
+            group.calls += path.calls
+    rows = {signature: tally.stats(report.convention_) for signature, tally in tallies.items()}
+    return dict(sorted(rows.items(), key=lambda row: (-row[1].calls, row[0])))
+
+
+def uncalled(report: Report) -> tuple[str, ...]:
+    """Names of modules that were never called, pure containers left out."""
+    called = {path.module for path in report.paths if path.calls}
+    return tuple(m.name for i, m in enumerate(report.modules) if i and i not in called and not m.container)

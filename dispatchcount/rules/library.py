@@ -1,0 +1,1 @@
+from dispatchcount.rules import matmul

@@ -1,0 +1,84 @@
+"""How users add rules: `register` for good, or a mapping for one block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from dispatchcount.rules.registry import RULES, Entry, Kind, Registry, Rule, takes_out
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def target_name(target: Any) -> str:
+    """The registry's name of an operator: a packet, an overload, a higher-order operator, a triton kernel, or its name.
+
+    Raises:
+        TypeError: `target` is none of these.
+    """
+    if isinstance(target, str):
+        return target.replace(".", "::", 1) if "::" not in target else target
+    kind = {base.__name__ for base in type(target).__mro__}
+    if "OpOverloadPacket" in kind:
+        return str(target._qualified_op_name)
+    if "OpOverload" in kind:
+        name, overload = target._schema.name, target._overloadname
+        return f"{name}.{overload}" if overload != "default" else str(name)
+    if "HigherOrderOperator" in kind:
+        return f"higher_order::{target.name()}"
+    if "CustomOpDef" in kind:
+        return str(target._qualname)
+    if kind & {"JITFunction", "Autotuner", "Heuristics", "KernelInterface"}:
+        while not hasattr(target, "__name__"):
+            target = target.fn
+        return f"triton::{target.__name__}"
+    raise TypeError(
+        f"a rule's target is an operator (torch.ops.mylib.attn), one overload of it, a higher-order operator, a triton kernel or "
+        f"a name like 'mylib::attn'; got {target!r}"
+    )
+
+
+def register(*targets: Any, replace: bool = False) -> Callable[[F], F]:
+    """Decorator: the function below is the rule of `targets`, from now on and for every profile.
+
+    The rule is called with the operator's own arguments, each tensor replaced by a `Shape` (a tuple of sizes with a `dtype`),
+    and with the result's shapes as keyword `out` if it takes that. It returns a `Cost`, or an int of MACs.
+
+        @dc.register(torch.ops.mylib.attn)
+        def attn(q, k, v, *, out):
+            b, h, s, d = q
+            return 2 * b * h * s * k[2] * d
+
+    Args:
+        targets: packets (``torch.ops.mylib.attn``), overloads, higher-order operators, triton kernels, or names.
+        replace: whether a rule that is there already may be replaced.
+
+    Raises:
+        ValueError: a target has a rule and `replace` is false. TypeError: a target is no operator, or there is none.
+    """
+    if not targets:
+        raise TypeError("register() needs the operator that the rule is for: @dc.register(torch.ops.mylib.attn)")
+    names = [target_name(target) for target in targets]
+
+    def enter(rule: F) -> F:
+        _enter(RULES, names, rule, replace)
+        return rule
+
+    return enter
+
+
+def local_rules(rules: Mapping[Any, Rule] | None) -> Registry:
+    """The registry of one block: the global one with `rules` before it."""
+    if not rules:
+        return RULES
+    registry = Registry(parent=RULES)
+    for target, rule in rules.items():
+        _enter(registry, [target_name(target)], rule, replace=False)
+    return registry
+
+
+def _enter(registry: Registry, names: list[str], rule: Any, replace: bool) -> None:
+    if not callable(rule):
+        raise TypeError(f"the rule of {', '.join(names)} is {rule!r}; it must be a function of shapes")
+    for name in names:
+        registry.add(name, Entry(Kind.RULE, rule, family="user", takes_out=takes_out(rule)), replace=replace)

@@ -1,0 +1,30 @@
+"""Operators whose cost depends on what an integer argument holds, and not on its shape alone.
+
+The capture hands the named arguments to the rule as a plain tuple of ints where their contents can be read without a copy from a
+device, and as a `Shape` elsewhere (meta and fake tensors); a rule then takes the worst case and marks it as an estimate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dispatchcount.rules.cost import Shape
+
+VALUES: dict[str, tuple[str, ...]] = {
+    "aten::_flash_attention_forward": ("cum_seq_q", "cum_seq_k", "seqused_k"),
+    "aten::_flash_attention_forward_no_dropout_inplace": ("cum_seq_q", "cum_seq_k", "seqused_k"),
+    "aten::_flash_attention_backward": ("cum_seq_q", "cum_seq_k"),
+    "aten::_efficient_attention_forward": ("cu_seqlens_q", "cu_seqlens_k", "seqlen_k"),
+    "aten::_efficient_attention_backward": ("cu_seqlens_q", "cu_seqlens_k"),
+    "aten::_cudnn_attention_forward": ("cum_seq_q", "cum_seq_k", "seqused_k"),
+    "aten::_cudnn_attention_backward": ("cum_seq_q", "cum_seq_k"),
+    "aten::_grouped_mm": ("offs",),
+    "aten::_scaled_grouped_mm": ("offs",),
+    "aten::_scaled_grouped_mm_v2": ("offs",),
+}
+"""Operator: names of the integer arguments whose contents its rule reads."""
+
+
+def known(argument: Any) -> tuple[int, ...] | None:
+    """The contents of an argument named in `VALUES`, or None where only its shape is known or it was not given."""
+    return tuple(argument) if isinstance(argument, list | tuple) and not isinstance(argument, Shape) else None
