@@ -76,8 +76,8 @@ class Calls:
         if get_ident() != self._thread and self._elsewhere():
             return
         node = self.node
-        if len(args) == 1 and type(args[0]) is _TENSOR:
-            signature = args[0].shape
+        if len(args) == 1 and type(args[0]) is _TENSOR and not args[0].is_nested:
+            signature: Any = args[0].shape
         else:
             signature = _signature(args or sys._getframe(1).f_locals.get("kwargs"))
         info = self.names.infos.get(id(module))

@@ -25,10 +25,18 @@ _TRANSPARENT = (FakeTensor, FunctionalTensor)
 """Subclasses whose operators are those of the plain tensor they stand for; any other is asked to unwrap itself."""
 
 
+_SWITCHED_OFF = (DispatchKey.ADInplaceOrView, DispatchKey.Conjugate, DispatchKey.Negative, DispatchKey.ZeroTensor)
+
+
 class CountingMode(TorchDispatchMode):
     """Records what runs under it."""
 
     supports_higher_order_operators = True
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Spares every operator a wrapper (and every process the compiler's import): nothing compiles while a block is open."""
+        return False
 
     def __init__(self, names: Names, recording: Recording, rules: Registry, plans: dict[int, Plan]) -> None:
         super().__init__()
@@ -106,8 +114,7 @@ class CountingMode(TorchDispatchMode):
         if types and self._wraps(types):
             return self._unwrap(plan, args, kwargs)
         if plan.way == PARTS and _dense(args, kwargs):
-            with self:
-                return func._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
+            return self._run_parts(func, args, kwargs)
         if plan.way == HIGHER:
             return run_higher_order(self, plan, args, kwargs)
         out = func(*args, **kwargs)
@@ -118,6 +125,19 @@ class CountingMode(TorchDispatchMode):
             if plan.way == ALLOCATE:
                 self.watch.allocated(out)
         return out
+
+    def _run_parts(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Run a composite as torch itself would, so that its parts come here.
+
+        Composites arrive whole under inference mode only. Inside a mode some dispatch keys are switched off that are on outside
+        of it; with them off, views lose track of their base and conjugate tensors are taken for plain ones, and torch then
+        picks other kernels.
+        """
+        excluded = torch._C._dispatch_tls_local_exclude_set()
+        for key in _SWITCHED_OFF:
+            excluded = excluded.remove(key)
+        with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded), self:
+            return func._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
 
     def _count_valued(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
         """Operands whose contents set the cost (lengths of packed sequences) are part of the key."""

@@ -68,8 +68,7 @@ class Plan:
         entry = rules.get(self.packet, self.overload)
         wanted = VALUES.get(self.packet, ())
         self.values = tuple(a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if a.name in wanted)
-        self.composite = entry is None or entry.kind is not Kind.FREE
-        self.composite &= torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
+        self.composite = (entry is None or entry.kind is not Kind.FREE) and _has_composite_kernel(func.name())
         self.way = self._way(entry)
 
     def _way(self, entry: Entry | None) -> int:
@@ -94,6 +93,12 @@ class Pseudo:
     def entry(self, rules: Registry) -> Entry:
         """Its own, whatever the rules."""
         return self._entry
+
+
+def _has_composite_kernel(name: str) -> bool:
+    """Whether torch runs the operator as others where no backend has a kernel of its own."""
+    known = torch._C._dispatch_has_kernel(name)  # TorchScript's prim:: operators are not in the dispatcher
+    return known and torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
 
 
 def _written(argument: Any) -> bool:

@@ -30,7 +30,7 @@ METRICS = (
     Metric("macs", "MACs", "count", lambda row: row.macs),
     Metric("params", "Params", "count", lambda row: row.params),
     Metric("activations", "Activations", "count", lambda row: row.activations),
-    Metric("bytes", "Bytes moved", "bytes", lambda row: row.bytes_read + row.bytes_written),
+    Metric("bytes", "Bytes", "bytes", lambda row: row.bytes_read + row.bytes_written),
     Metric("arithmetic", "Arithmetic", "count", lambda row: row.arithmetic),
     Metric("transcendentals", "Transcendentals", "count", lambda row: row.transcendentals),
     Metric("time", "Time", "time", lambda row: row.time_ns),

@@ -10,6 +10,9 @@ ABSENT = "–"
 ESTIMATE = "≈"
 """Stands before a figure that an estimate is part of."""
 
+AT_LEAST = "≥"
+"""Stands before a figure from which operators that could not be counted are missing."""
+
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
 _TIMES = ("ns", "µs", "ms", "s")
 
@@ -22,7 +25,7 @@ def human(value: int | float) -> str:
     """
     if value < 0:
         return "-" + human(-value)
-    if value < 1000 and value == int(value):
+    if value == 0 or (isinstance(value, int) and value < 1000):
         return str(int(value))
     digits, exponent = _scientific(value)
     if exponent < -3:

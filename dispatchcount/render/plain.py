@@ -42,8 +42,7 @@ class Printable:
             force_interactive=False,
             legacy_windows=False,
         )
-        console.width = max(1, Measurement.get(console, console.options, self.renderable).maximum)
-        console.print(self.renderable, soft_wrap=False, crop=False, end="")
+        console.print(self.renderable, crop=False, end="")
         return "\n".join(line.rstrip() for line in stream.getvalue().rstrip("\n").split("\n"))
 
     __repr__ = __str__

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dispatchcount.report.model import Report
-from dispatchcount.report.rows import Module, Stats
+from dispatchcount.report.rows import COUNTED, ZERO, Module, Stats
 
 ROOT = "(root)"
 
@@ -17,22 +17,22 @@ class Row:
 
     Attributes:
         module: the module itself.
+        label: the part of its name that its parent's does not say, ``"conv1"`` below ``"layer1.0"``.
         stats: its figures.
         level: how many rows stand above it in the tree, 0 for a top row.
         ran: whether it or a module below it ran at all; if not, it has no figures but its parameters.
+        gap, own_gap: whether an operator that could not be counted ran in it or below it, or in it alone.
         total: the whole report's figures, for shares.
     """
 
     module: Module
+    label: str
     stats: Stats
     level: int
     ran: bool
+    gap: bool
+    own_gap: bool
     total: Stats
-
-    @property
-    def label(self) -> str:
-        """The part of its name that its parent's does not say: ``"conv1"`` of ``"layer1.0.conv1"`` below ``"layer1.0"``."""
-        return self.module.name.rpartition(".")[2] or self.module.name or ROOT
 
     @property
     def share(self) -> float | None:
@@ -64,7 +64,7 @@ def select(
     min_share: float = 0.0,
     key: Callable[[Row], tuple[object, ...]] | None = None,
 ) -> Selection:
-    """The modules down to `depth` levels below the top rows that have at least `min_share` of all flops.
+    """The top rows, and the modules down to `depth` levels below them that have at least `min_share` of all flops.
 
     Args:
         report: the report.
@@ -79,7 +79,8 @@ def select(
         raise ValueError(f"depth={depth} is negative; give a number of levels from 0 up, or None for all")
     if not 0 <= min_share <= 1:
         raise ValueError(f"min_share={min_share} is not a share; give a number from 0 to 1, 0.01 for 1 %")
-    stats, ran = report.by_module(), _ran(report)
+    stats, ran, own_gap = report.by_module(), _ran(report), _gaps(report)
+    gap = _upward(report, own_gap)
     below: dict[int, list[int]] = {}
     for index, module in enumerate(report.modules):
         if module.name in stats:
@@ -92,16 +93,23 @@ def select(
     while stack:
         index, level = stack.pop()
         module = report.modules[index]
-        row = Row(module, stats[module.name], level, ran[index], report.total)
+        row = Row(module, label(report, index), stats[module.name], level, ran[index], gap[index], own_gap[index], report.total)
         children = below.get(index, [])
         if depth is not None and level > depth:
             deeper += 1
-        elif (row.share or 0) < min_share:
+        elif level and (row.share or 0) < min_share:
             smaller += 1
         else:
             rows.append(row)
         stack += [(child, level + 1) for child in reversed(children)]
     return Selection(_ordered(rows, key), deeper, smaller, depth, min_share)
+
+
+def label(report: Report, index: int) -> str:
+    """The part of a module's name that its parent's does not say, the whole name where that is no part of it."""
+    module = report.modules[index]
+    above = report.modules[module.parent].name if module.parent >= 0 else ""
+    return (module.name.removeprefix(f"{above}.") if above else module.name) or ROOT
 
 
 def _ordered(rows: list[Row], key: Callable[[Row], tuple[object, ...]] | None) -> tuple[Row, ...]:
@@ -124,8 +132,22 @@ def _ran(report: Report) -> list[bool]:
         ran[path.module] |= path.calls > 0
     for entry in report.entries:
         ran[report.paths[entry.path].module] = True
-    for index in range(len(ran) - 1, -1, -1):
+    return _upward(report, ran)
+
+
+def _gaps(report: Report) -> list[bool]:
+    """For each module by index: whether an operator that could not be counted ran in it."""
+    gaps = [False] * len(report.modules)
+    for entry in report.entries:
+        gaps[report.paths[entry.path].module] |= entry.status not in (COUNTED, ZERO)
+    return gaps
+
+
+def _upward(report: Report, flags: list[bool]) -> list[bool]:
+    """For each module by index: whether it or one below it has the flag."""
+    flags = list(flags)
+    for index in range(len(flags) - 1, -1, -1):
         parent = report.modules[index].parent
         if parent >= 0:
-            ran[parent] |= ran[index]
-    return ran
+            flags[parent] |= flags[index]
+    return flags

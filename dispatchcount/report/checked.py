@@ -10,7 +10,7 @@ from dispatchcount.errors import ReportError
 LARGEST_NUMBER = 2**63 - 1
 """Integers beyond it are written as strings of digits: JSON readers keep 64 bits at most."""
 
-_MOST_DIGITS = 4000
+_MOST_DIGITS = 100
 
 
 class Node:

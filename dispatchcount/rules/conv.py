@@ -28,7 +28,8 @@ def filters(input: Shape, weight: Shape, out: Shape, *, transposed: bool) -> int
 
 @RULES.rule(
     "aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::_convolution_mode", "aten::mkldnn_convolution",
-    "aten::_mps_convolution", "aten::_nnpack_spatial_convolution", "aten::miopen_convolution", "aten::miopen_depthwise_convolution",
+    "aten::_mps_convolution", "aten::_nnpack_spatial_convolution", "aten::miopen_convolution",
+    "aten::miopen_depthwise_convolution",
 )  # fmt: skip
 def conv(input: Shape, weight: Shape, bias: Shape | None = None, *_: Any, out: Shape) -> Cost:
     """Number of results · (in / groups) · kernel."""
@@ -37,7 +38,15 @@ def conv(input: Shape, weight: Shape, bias: Shape | None = None, *_: Any, out: S
 
 @RULES.rule("aten::convolution", "aten::_convolution", "aten::convolution_overrideable")
 def convolution(
-    input: Shape, weight: Shape, bias: Shape | None, stride: Any, padding: Any, dilation: Any, transposed: bool, *_: Any, out: Shape
+    input: Shape,
+    weight: Shape,
+    bias: Shape | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    *_: Any,
+    out: Shape,
 ) -> Cost:
     """`conv` or `conv_transpose`."""
     return conv_cost(input, weight, bias, out, transposed=bool(transposed))
@@ -128,7 +137,7 @@ def onednn_transpose(
     X: Shape, W: Shape, B: Shape | None, padding: Any, output_padding: Any, stride: Any, dilation: Any, groups: int, attr: str,
     scalars: Any, algorithm: Any, *, out: Shape,
 ) -> Cost:  # fmt: skip
-    """`conv_transpose`, then an activation. The packed weight may have its channels exchanged: its elements over `in` are one filter."""
+    """`conv_transpose`, then an activation. A packed weight may have its channels exchanged: a filter is its elements over `in`."""
     macs = X.numel * (W.numel // X[1]) if X.numel else 0
     return contraction(macs, out, bias=B is not None) + epilogue(attr, out, algorithm)
 
@@ -178,8 +187,8 @@ def backward_mps_transpose(
 
 @RULES.rule("aten::_slow_conv2d_backward")
 def backward_slow(
-    grad_output: Shape, self: Shape, weight: Shape, kernel_size: Any, stride: Any, padding: Any, output_mask: Sequence[bool],
-    **_: Any,
+    grad_output: Shape, self: Shape, weight: Shape, kernel_size: Any, stride: Any, padding: Any,
+    output_mask: Sequence[bool] = (True, True, True), **_: Any,
 ) -> Cost:  # fmt: skip
     """`backward_cost`."""
     return backward_cost(grad_output, self, weight, output_mask, transposed=False)

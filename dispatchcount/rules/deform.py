@@ -9,7 +9,7 @@ from dispatchcount.rules.cost import Cost, Shape
 from dispatchcount.rules.registry import RULES
 
 SAMPLE = 7
-"""Bilinear interpolation of one value: four products, three additions. Shared by all channels are its place and weights: `PLACE`."""
+"""Bilinear interpolation of one value: four products, three additions. All channels share its place and weights: `PLACE`."""
 
 PLACE = 12
 """Per kernel tap, offset group and result position: two offsets added, two floors, four distances, four products."""
@@ -40,10 +40,11 @@ def deform_conv2d_backward(
 ) -> Cost:  # fmt: skip
     """Gradients of samples and weight take the forward's MACs each.
 
-    As arithmetic per sample: formed again for the gradient of the weight, its gradient spread over four inputs (4 products,
-    4 additions), the two slopes along x and y (14) and, with a mask, three products more; the bias adds up `grad`.
+    As arithmetic per sample: formed again for the gradient of the weight (7), its gradient spread over four inputs (8), the
+    slopes along x and y (7 each) scaled and summed (4); with a mask four products more, and its gradient (formed again, 2).
+    The bias adds up `grad`.
     """
     values, places = samples(input, weight, offset)
-    modulation = 3 * bool(use_mask)
-    arithmetic = values * (SAMPLE + 8 + 14 + modulation) + places * PLACE + grad.numel
-    return Cost(macs=2 * filters(input, weight, grad, transposed=False), arithmetic=arithmetic)
+    per_sample = SAMPLE + 8 + 14 + 4 + (4 + SAMPLE + 2) * bool(use_mask)
+    macs = 2 * filters(input, weight, grad, transposed=False)
+    return Cost(macs=macs, arithmetic=values * per_sample + places * PLACE + grad.numel)

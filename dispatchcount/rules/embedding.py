@@ -29,11 +29,13 @@ def embedding_renorm(self: Shape, indices: Shape, *_: Any, **__: Any) -> Cost:
     n = indices.numel * self[-1]
     row = self.nbytes // max(self[0], 1)
     moved = indices.numel * row
-    return Cost(arithmetic=3 * n, transcendentals=indices.numel, bytes_read=moved + indices.nbytes, bytes_written=moved, estimate=True)
+    return Cost(
+        arithmetic=3 * n, transcendentals=indices.numel, bytes_read=moved + indices.nbytes, bytes_written=moved, estimate=True
+    )
 
 
 def bag(width: int, itemsize: int, indices: Shape, bags: int, mode: int, weighted: bool) -> Cost:
-    """Rows of `width` folded into bags: a sum or maximum per element, a product if weighted, a division per result for the mean."""
+    """Rows folded into bags: a sum or maximum per element, a product if weighted, for the mean a division per result."""
     n = indices.numel * width
     arithmetic = n * (1 + weighted) + (bags * width if mode == MEAN else 0)
     return Cost(arithmetic=arithmetic, bytes_read=n * itemsize + indices.nbytes)
@@ -59,7 +61,7 @@ def embedding_bag_backward(grad: Shape, indices: Shape, *_: Any, **__: Any) -> C
 @RULES.rule("aten::_embedding_bag_per_sample_weights_backward")
 def per_sample_weights_backward(grad: Shape, weight: Shape, indices: Shape, *_: Any, **__: Any) -> Cost:
     """Per index the inner product of its row with its bag's gradient."""
-    return Cost(macs=indices.numel * weight[-1])
+    return Cost(arithmetic=2 * indices.numel * weight[-1])
 
 
 @RULES.rule(
@@ -68,7 +70,7 @@ def per_sample_weights_backward(grad: Shape, weight: Shape, indices: Shape, *_: 
     "quantized::embedding_byte", "quantized::embedding_4bit",
 )  # fmt: skip
 def quantized_embedding(weight: Any, indices: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
-    """Each row taken is scaled and shifted (2 per element) and, in a bag, added to it; packed bytes are taken as one an element."""
+    """Each row taken is scaled and shifted (2 per element) and, in a bag, added. Packed elements are taken as a byte each."""
     n = indices.numel * (out[-1] if out else 1)
     bags = out.numel != n
     return Cost(arithmetic=n * (2 + bags), bytes_read=n + indices.nbytes, bytes_written=out.nbytes, estimate=True)
@@ -86,7 +88,9 @@ def prepack(weight: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
     return Cost(arithmetic=5 * weight.numel)
 
 
-@RULES.rule("quantized::embedding_bag_byte_unpack", "quantized::embedding_bag_4bit_unpack", "quantized::embedding_bag_2bit_unpack")
+@RULES.rule(
+    "quantized::embedding_bag_byte_unpack", "quantized::embedding_bag_4bit_unpack", "quantized::embedding_bag_2bit_unpack"
+)
 def unpack(weight: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
     """A product and a sum per element."""
     return Cost(arithmetic=2 * prod(out))

@@ -1,17 +1,18 @@
 """Fourier transforms: 5 N log2 N floating point operations for N complex points, half of it for real ones (an estimate).
 
-The figure is the one that FFTW's benchmarks use (https://www.fftw.org/speed/method.html); what a library does differs with N. It is
-kept as half as many MACs. `stft`, `istft` and the ``fft_*`` functions run as these three.
+The figure is the one that FFTW's benchmarks use (https://www.fftw.org/speed/method.html); what a library does differs with N.
+It is kept as half as many MACs. `stft`, `istft` and the ``fft_*`` functions run as these three.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, log2, prod
+from typing import Any
 
 from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.registry import RULES
 from dispatchcount.rules.fused import result
+from dispatchcount.rules.registry import RULES
 
 
 def fft_cost(full: Shape, dim: Sequence[int], *, real: bool) -> Cost:
@@ -22,18 +23,18 @@ def fft_cost(full: Shape, dim: Sequence[int], *, real: bool) -> Cost:
 
 
 @RULES.rule("aten::_fft_c2c")
-def c2c(self: Shape, dim: Sequence[int], normalization: int, forward: bool, *, out: Shape) -> Cost:
+def c2c(self: Shape, dim: Sequence[int], *_: Any, **__: Any) -> Cost:
     """Complex to complex."""
     return fft_cost(self, dim, real=False)
 
 
 @RULES.rule("aten::_fft_r2c")
-def r2c(self: Shape, dim: Sequence[int], normalization: int, onesided: bool, *, out: Shape) -> Cost:
+def r2c(self: Shape, dim: Sequence[int], *_: Any, **__: Any) -> Cost:
     """Real to complex."""
     return fft_cost(self, dim, real=True)
 
 
 @RULES.rule("aten::_fft_c2r")
-def c2r(self: Shape, dim: Sequence[int], normalization: int, last_dim_size: int, *, out: Shape) -> Cost:
+def c2r(self: Shape, dim: Sequence[int], *_: Any, out: Shape, **__: Any) -> Cost:
     """Complex to real."""
     return fft_cost(result(out), dim, real=True)

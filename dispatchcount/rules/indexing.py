@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, nbytes, numel, shapes
+from dispatchcount.rules.cost import Cost, Shape, nbytes, shapes
 from dispatchcount.rules.registry import RULES
 from dispatchcount.rules.sizes import along, broadcast
 
@@ -60,9 +60,7 @@ def _put(self: Shape, named: Any, values: Any, accumulate: bool, n: int, in_plac
     each = itemsize(self)
     read = nbytes((named, values)) + (n * each if accumulate else 0)
     whole = 0 if in_place else self.nbytes
-    return Cost(
-        arithmetic=n if accumulate else 0, bytes_read=read + whole, bytes_written=(n * each if in_place else nbytes(out))
-    )
+    return Cost(arithmetic=n if accumulate else 0, bytes_read=read + whole, bytes_written=(n * each if in_place else nbytes(out)))
 
 
 @RULES.rule("aten::index_put", "aten::_unsafe_index_put", "aten::_index_put_impl")
@@ -95,20 +93,34 @@ def put_(self: Shape, index: Shape, source: Shape, accumulate: bool = False, **_
     return _put(self, index, source, accumulate, index.numel, True, None)
 
 
-def _source(index: Shape, source: Any) -> int:
-    return source.numel if isinstance(source, Shape) and source.numel < index.numel else index.numel
-
-
-@RULES.rule("aten::scatter", "aten::scatter_add", "aten::scatter_reduce")
-def scatter(self: Shape, dim: int, index: Shape, source: Any = None, reduce: Any = None, **named: Any) -> Cost:
-    """Into a copy; a reduction is one operation per index. Plain `scatter` replaces and has none; see `scatter_add`."""
-    return Cost(arithmetic=index.numel if reduce is not None or "reduce" in named else 0)
+@RULES.rule("aten::scatter")
+def scatter(self: Shape, dim: int, index: Shape, source: Any = None, **named: Any) -> Cost:
+    """Into a copy; replaces, unless a reduction is named."""
+    return Cost(arithmetic=index.numel if "reduce" in named else 0)
 
 
 @RULES.rule("aten::scatter_")
-def scatter_(self: Shape, dim: int, index: Shape, source: Any = None, *, reduce: Any = None, **_: Any) -> Cost:
+def scatter_(self: Shape, dim: int, index: Shape, source: Any = None, **named: Any) -> Cost:
     """In place: writes one element per index."""
-    return _put(self, index, source, reduce is not None, index.numel, True, None)
+    return _put(self, index, source, "reduce" in named, index.numel, True, None)
+
+
+@RULES.rule("aten::scatter_add")
+def scatter_add(self: Shape, dim: int, index: Shape, source: Shape, **_: Any) -> Cost:
+    """Into a copy; one addition per index."""
+    return Cost(arithmetic=index.numel)
+
+
+@RULES.rule("aten::scatter_add_")
+def scatter_add_(self: Shape, dim: int, index: Shape, source: Shape, **_: Any) -> Cost:
+    """In place."""
+    return _put(self, index, source, True, index.numel, True, None)
+
+
+@RULES.rule("aten::scatter_reduce")
+def scatter_reduce(self: Shape, dim: int, index: Shape, source: Shape, reduce: str, **_: Any) -> Cost:
+    """One operation per index; the mean counts them and divides besides."""
+    return Cost(arithmetic=2 * index.numel + self.numel if reduce == "mean" else index.numel)
 
 
 @RULES.rule("aten::index_add")

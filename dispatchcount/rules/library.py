@@ -1,1 +1,48 @@
-from dispatchcount.rules import matmul
+"""Every rule there is: importing this module fills `RULES`."""
+
+from __future__ import annotations
+
+# isort: off
+from dispatchcount.rules import (  # noqa: F401
+    attention,
+    attention_packed,
+    bilinear,
+    collectives,
+    conv,
+    deform,
+    draws,
+    embedding,
+    fft,
+    foreach,
+    indexing,
+    linalg,
+    linear,
+    linear_cross_entropy,
+    loss,
+    matmul,
+    movement,
+    multihead,
+    norm,
+    norm_backward,
+    onnx_ops,
+    optimizer,
+    packing,
+    pointwise,
+    pool,
+    quantize,
+    quantized,
+    quantized_onednn,
+    quantized_recurrent,
+    recurrent,
+    reduce,
+    resample,
+    runtime,
+    softmaxes,
+    sorting,
+    sparse,
+    sparse_layout,
+    unknown,
+    views,
+    vision,
+)
+from dispatchcount.rules import twins  # noqa: F401  (last: it shares the entries of the others)

@@ -1,7 +1,7 @@
 """Linear layers: ``linear`` and the kernels that hold its weight packed, quantized to a few bits or laid out for one library.
 
-All cost (elements of the input) · (output features); the result's last size says how many those are, so packed weights need not be
-read. Unpacking and rescaling the weight is part of the load and costs nothing.
+All cost (elements of the input) · (output features); the result's last size says how many those are, so packed weights need not
+be read. Unpacking and rescaling the weight is part of the load and costs nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dispatchcount.rules.registry import RULES
 
 
 def linear_cost(input: Shape, out: Shape, bias: Any = None) -> Cost:
-    """rows · in · out, and the bias once per element of the result."""
+    """Rows · in · out, and the bias once per element of the result."""
     return contraction(input.numel * (out[-1] if out else 1), out, bias=bias is not None, operand=input)
 
 
@@ -34,7 +34,7 @@ def linear(input: Shape, weight: Shape, bias: Shape | None = None, *, out: Shape
     "aten::_weight_int8pack_mm", "aten::_dyn_quant_matmul_4bit", "quantized::int4mm_packed_weight_cpu",
 )  # fmt: skip
 def packed(self: Shape, mat2: Shape, *_: Any, out: Shape) -> Cost:
-    """rows · in · out."""
+    """Rows · in · out."""
     return linear_cost(self, out)
 
 
@@ -48,31 +48,31 @@ def mixed_dtypes_linear(
 
 @RULES.rule("onednn::linear_dynamic_fp16", "quantized::linear_dynamic_fp16_unpacked_weight")
 def with_bias(x: Shape, w: Shape, bias: Shape | None, *, out: Shape) -> Cost:
-    """rows · in · out."""
+    """Rows · in · out."""
     return linear_cost(x, out, bias)
 
 
 @RULES.rule("onednn::linear_relu_dynamic_fp16")
 def relu_fp16(x: Shape, w: Shape, bias: Shape | None, *, out: Shape) -> Cost:
-    """rows · in · out, then ReLU."""
+    """Rows · in · out, then ReLU."""
     return linear_cost(x, out, bias) + epilogue("relu", out)
 
 
 @RULES.rule("mkl::_mkl_linear")
 def mkl_linear(X: Shape, MKL_W: Shape, ORI_W: Shape, B: Shape | None, *_: Any, out: Shape) -> Cost:
-    """rows · in · out."""
+    """Rows · in · out."""
     return linear_cost(X, out, B)
 
 
 @RULES.rule("mkldnn::_linear_pointwise")
 def onednn_unary(X: Shape, W: Shape, B: Shape | None, attr: str, scalars: Any, algorithm: Any, *, out: Shape) -> Cost:
-    """rows · in · out, then the activation `attr`."""
+    """Rows · in · out, then the activation `attr`."""
     return linear_cost(X, out, B) + epilogue(attr, out, algorithm)
 
 
 @RULES.rule("mkldnn::_linear_pointwise.binary")
 def onednn_binary(X: Shape, other: Shape, W: Shape, B: Shape | None, attr: str, *, out: Shape) -> Cost:
-    """rows · in · out, then `attr` (add, sub, mul) with `other`."""
+    """Rows · in · out, then `attr` (add, sub, mul) with `other`."""
     return linear_cost(X, out, B) + elementwise(attr, out.numel)
 
 
@@ -86,11 +86,11 @@ def linear_backward(self: Shape, grad_output: Shape, weight: Shape, output_mask:
 
 @RULES.rule("aten::mkldnn_linear_backward_input")
 def backward_input(input_size: Sequence[int], grad_output: Shape, weight: Shape) -> Cost:
-    """rows · in · out."""
+    """Rows · in · out."""
     return Cost(macs=rows(grad_output) * weight.numel)
 
 
 @RULES.rule("aten::mkldnn_linear_backward_weights")
 def backward_weights(grad_output: Shape, input: Shape, weight: Shape, bias_defined: bool) -> Cost:
-    """rows · in · out, and the sum of `grad_output` for the bias."""
+    """Rows · in · out, and the sum of `grad_output` for the bias."""
     return Cost(macs=rows(grad_output) * weight.numel, arithmetic=grad_output.numel * bool(bias_defined))

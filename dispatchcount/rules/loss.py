@@ -100,7 +100,7 @@ def multi_margin_loss_backward(
 
 @RULES.rule("aten::multilabel_margin_loss_forward")
 def multilabel_margin_loss(self: Shape, target: Shape, reduction: int, **_: Any) -> Cost:
-    """Every pair of a target and another class: at most classes squared a row, 4 operations each. An estimate for fewer targets."""
+    """Every pair of a target and another class: at most classes squared a row, 4 operations each. Fewer targets do less."""
     classes = self[-1] if self else 1
     rows = self.numel // max(classes, 1)
     return Cost(arithmetic=4 * self.numel * classes, estimate=True) + reduction_cost(rows, reduction)

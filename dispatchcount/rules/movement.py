@@ -10,28 +10,28 @@ from typing import Any
 
 from dispatchcount.rules.cost import Cost, Shape, nbytes
 from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.words import words
 
-_REARRANGEMENTS = """
-    clone contiguous _to_copy _pin_memory lift_fresh_copy cat _stack stack _chunk_cat block_diag
-    constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d
-    flip roll rot90 repeat tril triu diag_embed pixel_shuffle pixel_unshuffle channel_shuffle im2col complex
-    slice_scatter select_scatter diagonal_scatter as_strided_scatter
-    slice_backward select_backward diagonal_backward
-    split_with_sizes_copy split_copy unbind_copy slice_copy select_copy narrow_copy view_copy reshape_copy _reshape_copy
-    permute_copy transpose_copy t_copy squeeze_copy unsqueeze_copy expand_copy as_strided_copy alias_copy detach_copy diagonal_copy
-    unfold_copy view_as_real_copy view_as_complex_copy _conj_copy _reshape_alias_copy _fw_primal_copy _make_dual_copy
-    _foreach_clone _copy_from _copy_from_and_resize
-    to_mkldnn _mkldnn_reshape _mkldnn_transpose
-    _cudnn_rnn_flatten_weight _pack_padded_sequence
-""".split()  # fmt: skip
+_REARRANGEMENTS = words("""
+    clone contiguous _to_copy _pin_memory lift_fresh_copy cat _stack stack _chunk_cat block_diag constant_pad_nd
+    reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d flip roll rot90
+    repeat tril triu diag_embed pixel_shuffle pixel_unshuffle channel_shuffle im2col complex slice_scatter select_scatter
+    diagonal_scatter as_strided_scatter slice_backward select_backward diagonal_backward split_with_sizes_copy split_copy
+    unbind_copy slice_copy select_copy narrow_copy view_copy _reshape_copy _neg_view_copy permute_copy transpose_copy t_copy
+    squeeze_copy unsqueeze_copy expand_copy as_strided_copy alias_copy detach_copy diagonal_copy unfold_copy view_as_real_copy
+    view_as_complex_copy _conj_copy _reshape_alias_copy _fw_primal_copy _make_dual_copy _foreach_clone _copy_from
+    _copy_from_and_resize to_mkldnn _mkldnn_reshape _mkldnn_transpose _pack_padded_sequence
+""")
 
-_FILLS = """
-    fill zero full full_like zeros zeros_like ones ones_like new_full new_zeros new_ones scalar_tensor eye arange range linspace
-    logspace tril_indices triu_indices fft_fftfreq fft_rfftfreq _new_zeros_with_same_feature_meta _foreach_zero
+_FILLS = words("""
+    fill zero full full_like zeros zeros_like ones ones_like new_full new_zeros new_ones scalar_tensor eye arange range
+    linspace logspace tril_indices triu_indices fft_fftfreq fft_rfftfreq _new_zeros_with_same_feature_meta _foreach_zero
     bartlett_window blackman_window hamming_window hann_window kaiser_window from_file
-""".split()
+""")
 
-_COPIES_INTO = "copy copy_sparse_to_sparse".split()
+_COPIES_INTO = words("""
+    copy copy_sparse_to_sparse
+""")
 
 
 def rearrange(*_: Any, **__: Any) -> Cost:

@@ -118,9 +118,7 @@ def layer_norm(input: Shape, normalized_shape: Any, weight: Any = None, bias: An
 
 
 @RULES.rule("aten::native_group_norm")
-def native_group_norm(
-    input: Shape, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, *_: Any, **__: Any
-) -> Cost:
+def native_group_norm(input: Shape, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, *_: Any, **__: Any) -> Cost:
     """A row of statistics per item and group."""
     return normalisation(input.numel, N * group, weight, bias)
 

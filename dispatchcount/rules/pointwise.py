@@ -6,33 +6,32 @@ is one transcendental, however long its series. A complex element counts like a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from dispatchcount.rules.cost import Cost, Shape
 from dispatchcount.rules.registry import RULES, Rule
 from dispatchcount.rules.sizes import first
+from dispatchcount.rules.words import words
 
-_ONE = """
-    add sub rsub mul div remainder fmod reciprocal abs neg sign sgn signbit ceil floor round trunc
-    eq ne lt le gt ge maximum minimum fmax fmin clamp_min clamp_max
-    logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not
-    bitwise_left_shift bitwise_right_shift __lshift__ __rshift__ __ilshift__ __irshift__
-    isnan isinf isposinf isneginf copysign nextafter heaviside frexp gcd lcm
-    where masked_fill relu threshold threshold_backward deg2rad rad2deg conj_physical _conj_physical
-""".split()
+_ONE = words("""
+    add sub rsub mul div remainder fmod reciprocal abs neg sign sgn signbit ceil floor round trunc eq ne lt le gt ge maximum
+    minimum fmax fmin clamp_min clamp_max logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor
+    bitwise_not bitwise_left_shift bitwise_right_shift __lshift__ __rshift__ __ilshift__ __irshift__ isnan isinf isposinf
+    isneginf copysign nextafter heaviside frexp gcd lcm where masked_fill relu threshold threshold_backward deg2rad rad2deg
+    conj_physical _conj_physical
+""")
 
-_TRANSCENDENTAL = """
-    exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh atan2 angle
-    erf erfc erfinv lgamma digamma polygamma igamma igammac i0
-    special_airy_ai special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 special_spherical_bessel_j0
-    special_chebyshev_polynomial_t special_chebyshev_polynomial_u special_chebyshev_polynomial_v special_chebyshev_polynomial_w
+_TRANSCENDENTAL = words("""
+    exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh atan2 angle erf
+    erfc erfinv lgamma digamma polygamma igamma igammac i0 special_airy_ai special_bessel_j0 special_bessel_j1
+    special_bessel_y0 special_bessel_y1 special_spherical_bessel_j0 special_chebyshev_polynomial_t
+    special_chebyshev_polynomial_u special_chebyshev_polynomial_v special_chebyshev_polynomial_w
     special_shifted_chebyshev_polynomial_t special_shifted_chebyshev_polynomial_u special_shifted_chebyshev_polynomial_v
     special_shifted_chebyshev_polynomial_w special_hermite_polynomial_h special_hermite_polynomial_he
-    special_laguerre_polynomial_l special_legendre_polynomial_p special_erfcx special_i0e special_i1 special_i1e special_log_ndtr
-    special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1 special_ndtri
-    special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 special_zeta
-""".split()
+    special_laguerre_polynomial_l special_legendre_polynomial_p special_erfcx special_i0e special_i1 special_i1e
+    special_log_ndtr special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0
+    special_modified_bessel_k1 special_ndtri special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 special_zeta
+""")
 
 POINTWISE: dict[str, tuple[int, int]] = {
     **dict.fromkeys(_ONE, (1, 0)),
@@ -52,6 +51,7 @@ POINTWISE: dict[str, tuple[int, int]] = {
     "special_entr": (2, 1),  # -x * log(x)
     "logaddexp": (5, 2),  # max + log1p(exp(-|a - b|))
     "logaddexp2": (5, 2),
+    "linalg_cross": (3, 0),  # a * b - c * d
     "polar": (2, 2),  # r cos t, r sin t
     "hardtanh": (2, 0),
     "leaky_relu": (2, 0),  # compare, mul
@@ -99,10 +99,16 @@ GELU_BACKWARD = {"none": (9, 2), "tanh": (18, 1)}
 """g * (cdf + x * pdf), or the derivative of the tanh form as ATen's kernel writes it."""
 
 EXTRA = {"alpha": 1, "value": 1, "rounding_mode": 1, "decimals": 2}
-"""Keyword: arithmetic it adds when it is given: the scaling of an operand, the rounding after a division, ``x * 10 ** d / 10 ** d``."""
+"""Keyword: arithmetic it adds when given: scaling an operand, rounding a quotient, ``x * 10 ** d`` and back."""
 
 POWERS = {0: 0, 1: 0, 2: 1, 3: 2, -1: 1, -2: 2}
 """Exponent: multiplications and divisions of the powers that torch computes without `pow`."""
+
+
+def multiplications(exponent: Any) -> int | None:
+    """What a power by `POWERS` costs; None if the exponent is another, a tensor, or was not kept."""
+    whole = isinstance(exponent, int) or (isinstance(exponent, float) and exponent.is_integer())
+    return POWERS.get(int(exponent)) if whole else None
 
 
 def extra(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
@@ -132,16 +138,15 @@ for _name, _costs in POINTWISE.items():
 
 
 @RULES.rule("aten::clamp")
-def clamp(self: Shape, min: Any = None, *max: Any, out: Shape, **named: Any) -> Cost:
-    """One comparison for each bound; ``clamp(x, None, 6.0)`` counts two, for the numbers of the bounds may not have been kept."""
-    bounds = len(max) + (min is not None or bool(max) or not named) + ("max" in named)
-    return Cost(arithmetic=out.numel * bounds)
+def clamp(self: Shape, *bounds: Any, out: Shape, **_: Any) -> Cost:
+    """One comparison for each bound; ``clamp(x, None, 6.0)`` counts two, for the numbers of the bounds are not always kept."""
+    return Cost(arithmetic=out.numel * len(bounds))
 
 
 @RULES.rule("aten::pow")
-def pow(base: Any, exponent: Any = None, *, out: Shape, **_: Any) -> Cost:
+def power(base: Any, exponent: Any = None, *, out: Shape, **_: Any) -> Cost:
     """A small whole exponent is multiplications (`POWERS`), any other a transcendental."""
-    steps = POWERS.get(exponent) if isinstance(exponent, int | float) else None
+    steps = multiplications(exponent)
     return Cost(transcendentals=out.numel) if steps is None else Cost(arithmetic=out.numel * steps)
 
 
@@ -197,3 +202,8 @@ def dropout(self: Shape, p: Any = None, train: Any = None, **_: Any) -> Cost:
     return Cost() if train is False else Cost(arithmetic=2 * self.numel)
 
 
+@RULES.rule("aten::_transform_bias_rescale_qkv")
+def transform_bias_rescale_qkv(qkv: Shape, bias: Shape, num_heads: int, *, out: Any, **_: Any) -> Cost:
+    """The bias for query, key and value, and the scale for the query."""
+    n = first(out)
+    return Cost(arithmetic=4 * n)

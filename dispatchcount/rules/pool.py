@@ -12,9 +12,7 @@ from dispatchcount.rules.sizes import first, times
 
 def adaptive_places(sizes: tuple[int, ...], output: tuple[int, ...]) -> int:
     """Places in all windows of an adaptive pool over `sizes`: window i of o runs from floor(i n / o) to ceil((i + 1) n / o)."""
-    return prod(
-        sum(-(-(i + 1) * n // o) - i * n // o for i in range(o)) for n, o in zip(sizes, output, strict=True)
-    )
+    return prod(sum(-(-(i + 1) * n // o) - i * n // o for i in range(o)) for n, o in zip(sizes, output, strict=True))
 
 
 def _max(dims: int) -> Any:

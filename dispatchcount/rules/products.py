@@ -36,7 +36,7 @@ def is_sparse(shape: Shape) -> bool:
 
 
 def items(nested: Shape, other: Shape) -> Sequence[Shape]:
-    """The items of a nested operand; of a dense one its batch split to meet the items of `other`, or itself if it has no batch."""
+    """The items of a nested operand; of a dense one its batch, split to meet those of `other`, or itself if it has no batch."""
     if nested.lengths:
         return [Shape(sizes, nested.dtype) for sizes in nested.lengths]
     batched = len(nested) > len(other.lengths[0])

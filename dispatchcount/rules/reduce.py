@@ -10,13 +10,15 @@ from typing import Any
 from dispatchcount.rules.cost import Cost, Shape
 from dispatchcount.rules.registry import RULES
 from dispatchcount.rules.sizes import first
+from dispatchcount.rules.words import words
 
-_FOLDS = """
-    sum nansum prod amax amin argmax argmin any all count_nonzero _is_all_true _is_any_true hash_tensor
-    cumsum cumprod cummax cummin _cummax_helper _cummin_helper
-    _sparse_sum _sparse_csr_sum _sparse_csr_prod _nested_sum_backward
-""".split()  # fmt: skip
-_TWO_FOLDS = "aminmax _aminmax".split()
+_FOLDS = words("""
+    sum nansum prod amax amin argmax argmin any all count_nonzero _is_all_true _is_any_true hash_tensor cumsum cumprod cummax
+    cummin _cummax_helper _cummin_helper _sparse_sum _sparse_csr_sum _sparse_csr_prod
+""")
+_TWO_FOLDS = words("""
+    aminmax _aminmax
+""")
 
 VAR_PER_ELEMENT = 4
 """Mean (add), then subtract, square and add."""

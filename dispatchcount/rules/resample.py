@@ -107,7 +107,7 @@ def grid_sample(input: Shape, grid: Shape, mode: int) -> Cost:
 
 @RULES.rule("aten::grid_sampler", "aten::grid_sampler_2d", "aten::grid_sampler_3d", "aten::_grid_sampler_2d_cpu_fallback")
 def grid_sampler(input: Shape, grid: Shape, mode: int, *_: Any, **__: Any) -> Cost:
-    """fvcore counts 4 per element of the result in every mode."""
+    """Fvcore counts 4 per element of the result in every mode."""
     return grid_sample(input, grid, mode)
 
 
@@ -118,7 +118,7 @@ def cudnn_grid_sampler(input: Shape, grid: Shape, **_: Any) -> Cost:
 
 
 def grid_sample_backward(input: Shape, grid: Shape, mode: int, mask: Any) -> Cost:
-    """The forward's weights again; per value of each gradient a product and a sum for each corner, and per axis for the grid's."""
+    """The forward's weights again; per value a product and a sum for each corner, and for the grid that per axis too."""
     axes = grid[-1]
     points = grid.numel // max(axes, 1)
     kind = _MODES[mode]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from dispatchcount.rules.cost import Shape, shapes
+from dispatchcount.rules.cost import shapes
 
 
 def first(value: Any) -> int:

@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 from dispatchcount.report.conventions import CONVENTIONS
 from dispatchcount.report.model import Report
 from dispatchcount.report.rows import (
-    BACKWARD,
     COUNTED,
     FAILED,
     FORWARD,
     NO_MODULE,
-    OPTIMIZER,
     PHASES,
     STATUSES,
     UNKNOWN,
@@ -113,9 +111,9 @@ def training() -> Report:
     report = cnn()
     entries = tuple(replace(e, time_ns=1000 * (i + 1)) for i, e in enumerate(report.entries))
     entries += (
-        entry(3, "aten.convolution_backward", cost(2 * 512 * 27, 512, 0, 4000, 1800), phase=BACKWARD, time_ns=9000),
-        entry(6, "aten.mm", cost(2 * 80, 0, 88, 700, 360), 2, BACKWARD, time_ns=2500),
-        entry(0, "aten._foreach_add_", cost(0, 348 * 2, 0, 348 * 8, 348 * 4), 1, OPTIMIZER, time_ns=1_500_000),
+        entry(3, "aten.convolution_backward", cost(2 * 512 * 27, 512, 0, 4000, 1800), phase="backward", time_ns=9000),
+        entry(6, "aten.mm", cost(2 * 80, 0, 0, 700, 360), 2, "backward", time_ns=2500),
+        entry(0, "aten._foreach_add_", cost(0, 348 * 2, 0, 348 * 8, 348 * 4), 1, "optimizer", time_ns=1_500_000),
     )
     meta = replace(report.meta, training=True, devices=("cuda:0", "cpu"), labels=(("commit", "1f3a"), ("model", "small")))
     memory = Memory(

@@ -35,8 +35,8 @@ const scaled = (value, units) => {
 
 // Three digits with a prefix, as the tables of the command line have them; `kind` is "count", "bytes" or "time" (nanoseconds).
 const UNITS = {
-  count: ["", "k", "M", "G", "T", "P", "E", "Z", "Y"],
-  bytes: ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"],
+  count: ["", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q"],
+  bytes: ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB", "RB", "QB"],
   time: ["ns", "µs", "ms", "s"],
 };
 ui.human = (value, kind = "count") => scaled(value, UNITS[kind]);

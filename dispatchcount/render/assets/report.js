@@ -1,8 +1,11 @@
 // Puts the page together: one selected module, which the chart, the trail and both tables follow.
 "use strict";
 {
-  const exact = () => ui.byId("exact").checked;
+  const digits = ui.el("input", { type: "checkbox", id: "exact" });
+  const exact = () => digits.checked;
   const chosen = () => map.metric;
+  const elementwise = data.metrics.filter(({ key }) => key === "arithmetic" || key === "transcendentals");
+  const main = data.metrics.filter((metric) => !elementwise.includes(metric));
 
   const trail = () => {
     const rows = tree.trail(map.selected);
@@ -21,6 +24,11 @@
     ui.byId("chosen").replaceChildren(ui.el("b", {}, tree.type(row) + (extra ? `(${extra})` : "")), ` ${figure}.${calls}${also}`);
   };
 
+  const calls = (value) => {
+    const text = (number) => (exact() ? ui.exact(number) : ui.human(number));
+    return { key: "calls", label: "Calls", num: true, value: (row) => Number(value(row)), text: (row) => text(value(row)), title: (row) => ui.exact(value(row)), room: () => text(data.calls).length };
+  };
+
   const moduleColumns = () => {
     const columns = [
       {
@@ -29,16 +37,20 @@
         value: (row) => tree.name(row),
         search: (row) => tree.name(row),
         cell: (row) => {
-          const button = ui.el("button", { type: "button", onclick: () => map.select(row), title: tree.name(row) }, tree.name(row));
+          const full = tree.name(row);
+          const last = tree.short(row);
+          const above = full.length > last.length ? ui.el("span", { class: "above" }, full.slice(0, full.length - last.length)) : null;
+          const button = ui.el("button", { type: "button", onclick: () => map.select(row), title: full }, above, ui.el("span", { class: "last" }, last));
           const cell = ui.el("th", { scope: "row", class: "name mono" }, button);
-          if (!modules.sort) cell.style.paddingLeft = `${12 + 14 * Math.min(12, tree.depth[row] - (tree.depth[map.selected] ?? 0))}px`;
+          if (!modules.sort) cell.style.paddingLeft = `${10 + 10 * Math.min(8, tree.depth[row] - (tree.depth[map.selected] ?? 0))}px`;
           return cell;
         },
       },
-      { key: "type", label: "Type", value: (row) => tree.type(row), search: (row) => tree.type(row), cell: (row) => ui.el("td", { class: "type", title: tree.type(row) }, tree.type(row)) },
+      { key: "type", label: "Type", width: 120, value: (row) => tree.type(row), search: (row) => tree.type(row), cell: (row) => ui.el("td", { class: "type", title: tree.type(row) }, tree.type(row)) },
       shareColumn(tree.total, chosen),
-      ...figures(data.metrics, tree.total, exact),
-      { key: "calls", label: "Calls", num: true, value: (row) => ui.number(tree.calls(row)), text: (row) => ui.exact(tree.calls(row)) },
+      ...figures(main, tree.total, exact),
+      calls(tree.calls),
+      ...figures(elementwise, tree.total, exact),
     ];
     for (const column of columns) {
       if (column.key === "flops") {
@@ -53,10 +65,11 @@
   const ofOperator = (row, key) => row[key] ?? 0n;
   const operatorColumns = () => [
     { key: "name", label: "Operator", value: (row) => row.name, search: (row) => row.name, cell: (row) => ui.el("th", { scope: "row", class: "name mono", title: row.name }, row.name) },
-    { key: "status", label: "Status", value: (row) => row.status, search: (row) => row.status, cell: (row) => ui.el("td", {}, ui.el("span", { class: `badge ${row.status}` }, row.status)) },
+    { key: "status", label: "Status", width: 120, value: (row) => row.status, search: (row) => row.status, cell: (row) => ui.el("td", {}, ui.el("span", { class: `badge ${row.status}` }, row.status)) },
     shareColumn(ofOperator, chosen),
-    ...figures(data.metrics.filter(({ key }) => key !== "params"), ofOperator, exact),
-    { key: "calls", label: "Calls", num: true, value: (row) => Number(row.calls), text: (row) => ui.exact(row.calls) },
+    ...figures(main.filter(({ key }) => key !== "params"), ofOperator, exact),
+    calls((row) => row.calls),
+    ...figures(elementwise, ofOperator, exact),
   ];
 
   let modules = { sort: null };
@@ -102,10 +115,16 @@
     operators.arrange();
   });
 
+  const colour = ui.byId("colour");
+  colour.addEventListener("change", () => {
+    map.colour = colour.value;
+    map.draw();
+  });
+
   modules = new Table({ section: ui.byId("modules"), id: "modules", title: "Modules", noun: "module", rows: [], columns: moduleColumns(), selected: (row) => row === map.selected });
   operators = new Table({ section: ui.byId("operators"), id: "operators", title: "Operators", noun: "operator", rows: [], columns: operatorColumns(), sort: "flops" });
-  const box = ui.el("label", { class: "checkbox" }, ui.el("input", { type: "checkbox", id: "exact", onchange: () => [modules, operators].forEach((table) => table.repaint()) }), "Exact numbers");
-  modules.search.before(box);
+  digits.addEventListener("change", () => [modules, operators].forEach((table) => table.measure()));
+  modules.search.before(ui.el("label", { class: "checkbox" }, digits, "Exact numbers"));
   ui.byId("skip").addEventListener("click", (event) => {
     event.preventDefault();
     ui.byId("modules").focus();
@@ -118,6 +137,8 @@
   parts.samples();
   parts.words();
   map.prepare();
+  // One type that is nearly everything would leave the chart in one colour.
+  if (map.types.length && map.types[0].value > 0.85 * ui.number(data.whole[map.metric])) map.colour = colour.value = "part";
   ui.theme(() => {
     map.draw();
     parts.paint();

@@ -1,6 +1,6 @@
 // The treemap: area is the chosen figure, colour the type of module that most of the area is made of.
 "use strict";
-const map = { selected: tree.top, metric: data.metrics[0].key, marked: -1 };
+const map = { selected: tree.top, metric: data.metrics[0].key, colour: "type", marked: -1 };
 
 const PALETTE = {
   light: ["#8fb8f2", "#f3b574", "#8fcb8a", "#bda6e3", "#f09a9a", "#6fc7bd", "#e9cf62", "#d0a98a"],
@@ -10,27 +10,24 @@ const OTHER = { light: "#c5ccd6", dark: "#4b5563" };
 const SMALLEST = 5; // square pixels that are still drawn
 const OPENED = 2600; // square pixels from which a module shows its children
 
-// Types that hold most of a figure, the same whatever is selected, so that colours stay put.
-map.types = (metric) => {
+// Types by how much of the chosen figure they hold, the same whatever is selected, so that colours stay put.
+map.prepare = () => {
   const sums = new Map();
   for (let row = 0; row < tree.size; row += 1) {
-    const own = ui.number(tree.own(row, metric));
+    const own = ui.number(tree.own(row, map.metric));
     if (own) sums.set(tree.type(row), (sums.get(tree.type(row)) ?? 0) + own);
   }
-  return [...sums].sort((a, b) => b[1] - a[1]);
+  map.types = [...sums].sort((a, b) => b[1] - a[1]).map(([type, value]) => ({ key: type, label: type || "(no type)", value }));
+  map.main = map.mains();
 };
 
-map.prepare = () => {
-  const ranked = map.types(map.metric);
-  map.ranked = ranked;
-  map.place = new Map(ranked.slice(0, PALETTE.light.length).map(([type], place) => [type, place]));
-  // What most of each module is made of: the type with the largest sum in it.
-  map.main = new Array(tree.size + 1).fill("");
+// What most of each module is made of: the type with the largest sum in it.
+map.mains = () => {
+  const main = new Array(tree.size + 1).fill("");
   const sums = new Array(tree.size + 1);
   const rows = tree.below(tree.top);
   if (tree.block !== null) rows.unshift(tree.block);
-  for (let i = rows.length - 1; i >= 0; i -= 1) {
-    const row = rows[i];
+  for (const row of rows.reverse()) {
     const sum = new Map();
     const own = ui.number(tree.own(row, map.metric));
     if (own) sum.set(tree.type(row), own);
@@ -40,12 +37,35 @@ map.prepare = () => {
     }
     sums[row] = sum;
     let best = -1;
-    for (const [type, value] of sum) if (value > best) [map.main[row], best] = [type, value];
+    for (const [type, value] of sum) if (value > best) [main[row], best] = [type, value];
   }
+  return main;
+};
+
+// Parts: the children of the selected module, or of the one module below it that is nearly all of it.
+map.parts = () => {
+  const value = (row) => ui.number(tree.total(row, map.metric));
+  let at = map.selected;
+  for (;;) {
+    const biggest = tree.children(at).find((child) => value(child) > 0.9 * value(at));
+    if (biggest === undefined || !tree.children(biggest).length) break;
+    at = biggest;
+  }
+  return tree.children(at).filter(value).map((row) => ({ key: row, label: tree.short(row), value: value(row) })).sort((a, b) => b.value - a.value);
+};
+
+map.rank = () => {
+  map.ranked = map.colour === "type" ? map.types : map.parts();
+  // Types beyond the palette are one grey; parts only have to differ from their neighbours.
+  const coloured = map.colour === "type" ? map.ranked.slice(0, PALETTE.light.length) : map.ranked;
+  map.place = new Map(coloured.map(({ key }, place) => [key, place % PALETTE.light.length]));
+  map.branch = new Map();
+  if (map.colour === "part") for (const { key } of map.ranked) for (const row of tree.below(key)) map.branch.set(row, key);
 };
 
 map.theme = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light");
-map.fill = (type) => PALETTE[map.theme()][map.place.get(type)] ?? OTHER[map.theme()];
+map.color = (key) => PALETTE[map.theme()][map.place.get(key)] ?? OTHER[map.theme()];
+map.fill = (row, type) => map.color(map.colour === "type" ? type : map.branch.get(row));
 
 // Rows as the treemap's nodes. A node's name is its row's number: no name of a module is ever read as anything but text.
 map.nodes = (row, pixels, depth) => {
@@ -56,7 +76,7 @@ map.nodes = (row, pixels, depth) => {
     const value = ui.number(tree.total(child, map.metric));
     if (!value || area(value) < SMALLEST) continue;
     const open = tree.children(child).length > 0 && area(value) > OPENED && tree.children(child).some((one) => ui.number(tree.total(one, map.metric)));
-    const node = { name: String(child), value, itemStyle: { color: map.fill(map.main[child]) } };
+    const node = { name: String(child), value, itemStyle: { color: map.fill(child, map.main[child]) } };
     if (open) {
       node.children = map.nodes(child, area(value), depth + 1);
       node.itemStyle = { borderColor: depth % 2 ? ui.color("line") : ui.color("soft"), borderColorSaturation: null };
@@ -65,12 +85,12 @@ map.nodes = (row, pixels, depth) => {
   }
   const own = ui.number(tree.own(row, map.metric));
   if (own && area(own) >= SMALLEST) nodes.push(...map.ownNodes(row, own, depth));
-  return nodes;
+  return nodes.reverse(); // of equals, ECharts puts the last one first
 };
 
 // What the selected module does itself, by operator; of one that is not selected, in one piece.
 map.ownNodes = (row, own, depth) => {
-  const itemStyle = { color: map.fill(tree.type(row)) };
+  const itemStyle = { color: map.fill(row, tree.type(row)) };
   const parts = depth === 0 && map.metric !== "params" ? tree.operators([row]).filter((part) => part[map.metric] > 0n) : [];
   if (parts.length < 2) return [{ name: `${row} own`, value: own, itemStyle, operator: parts[0]?.name ?? null }];
   return parts.map((part, i) => ({ name: `${row} op ${i}`, value: Number(part[map.metric]), itemStyle, operator: part.name, digits: part }));
@@ -79,7 +99,8 @@ map.ownNodes = (row, own, depth) => {
 map.row = (node) => Number.parseInt(node.name, 10);
 
 map.text = (node) => {
-  const name = node.operator ?? (node.name.endsWith(" own") ? "own part" : tree.short(map.row(node)));
+  const full = node.operator ?? (node.name.endsWith(" own") ? "own" : tree.short(map.row(node)));
+  const name = full.replace(/\p{Cc}/gu, " ");
   return name.length > 60 ? `${name.slice(0, 57)}…` : name;
 };
 
@@ -106,12 +127,14 @@ map.draw = () => {
   empty.textContent = whole > 0 ? "" : `${tree.name(map.selected)} has no ${tree.label(map.metric).toLowerCase()} to draw.`;
   element.hidden = !(whole > 0);
   map.marked = -1;
+  map.rank();
   map.legend();
   if (!(whole > 0)) return;
   map.chart.resize();
   const nodes = map.nodes(map.selected, element.clientWidth * element.clientHeight, 0);
-  map.shown = nodes.filter((node) => /^\d+$/.test(node.name)).map((node) => map.row(node));
-  map.chart.setOption(map.option(nodes), { notMerge: true });
+  map.shown = nodes.filter((node) => /^\d+$/.test(node.name)).reverse().sort((a, b) => b.value - a.value).map(map.row);
+  map.chart.clear(); // else labels of the last picture fly through this one
+  map.chart.setOption(map.option(nodes));
 };
 
 map.option = (nodes) => {
@@ -138,7 +161,7 @@ map.option = (nodes) => {
       childrenVisibleMin: OPENED / 2,
       label: { ...label, formatter: ({ data: node }) => `${map.text(node)}\n${ui.human(node.value, tree.kind(map.metric))}` },
       levels: [level(3, 0, 0), level(2, 3, 22), level(1, 2, 20), level(1, 2, 18), level(1, 1, 0)],
-      emphasis: { itemStyle: { borderColor: ui.color("accent") }, label: { color: ink }, upperLabel: { color: ui.color("accent"), show: true } },
+      emphasis: { itemStyle: { borderColor: ui.color("accent") }, label: { color: ink }, upperLabel: { color: ui.color("panel") } },
     },
   };
 };
@@ -181,15 +204,19 @@ map.mark = (place) => {
 };
 
 map.legend = () => {
-  const whole = map.ranked.reduce((sum, [, value]) => sum + value, 0);
-  const items = map.ranked.slice(0, PALETTE.light.length).map(([type, value]) => [type || "(no type)", value, map.fill(type)]);
-  const rest = map.ranked.slice(PALETTE.light.length).reduce((sum, [, value]) => sum + value, 0);
-  if (rest) items.push(["other types", rest, OTHER[map.theme()]]);
+  const whole = ui.number(map.colour === "type" ? data.whole[map.metric] : tree.total(map.selected, map.metric));
+  const most = map.colour === "type" ? PALETTE.light.length : 12;
+  const others = map.ranked.slice(most);
+  const items = map.ranked.slice(0, most).map(({ key, label, value }) => [label, value, map.color(key)]);
+  if (others.length) {
+    const value = others.reduce((sum, one) => sum + one.value, 0);
+    items.push([`and ${ui.plural(others.length, `other ${map.colour}`)}`, value, map.colour === "type" ? OTHER[map.theme()] : "transparent"]);
+  }
   ui.byId("legend").replaceChildren(
-    ...items.map(([type, value, color]) => {
+    ...items.map(([label, value, color]) => {
       const swatch = ui.el("i");
       swatch.style.background = color;
-      return ui.el("li", {}, swatch, ui.el("span", { title: type }, type), ui.el("span", { class: "muted" }, ui.share(value, whole)));
+      return ui.el("li", {}, swatch, ui.el("span", { title: label }, label), ui.el("span", { class: "muted" }, ui.share(value, whole)));
     }),
   );
 };

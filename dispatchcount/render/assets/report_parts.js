@@ -17,7 +17,7 @@ parts.labels = () => {
   const { meta, convention } = data;
   const chip = (label, value) => ui.el("li", { title: `${label}: ${value}` }, ui.el("b", {}, label), ` ${value}`);
   const chips = [chip("convention", convention.name), ...meta.labels.map(([label, value]) => chip(label, value))];
-  if (meta.model && meta.model !== data.title) chips.push(chip("model", meta.model));
+  if (meta.model && meta.model !== data.title) chips.push(chip("class", meta.model));
   if (meta.training !== null) chips.push(chip("mode", meta.training ? "train" : "eval"));
   if (meta.devices.length) chips.push(chip("device", meta.devices.join(", ")));
   if (meta.dtypes.length) chips.push(chip("dtype", meta.dtypes.join(", ")));
@@ -25,8 +25,6 @@ parts.labels = () => {
   ui.byId("labels").replaceChildren(...chips);
   ui.byId("footer").textContent = `dispatchcount ${meta.dispatchcount} · torch ${meta.torch} · Python ${meta.python}`;
 };
-
-const ISSUES = { unknown: "no rule", failed: "its rule failed", unseen: "seen by no dispatcher" };
 
 parts.issues = () => {
   const { issues, meta } = data;
@@ -36,7 +34,7 @@ parts.issues = () => {
     const details = ui.el("details", {}, ui.el("summary", {}, `${ui.plural(where.length, "module")}, ${ui.plural(issue.shapes.length, "shape")}`));
     details.append(ui.el("p", {}, `In: ${where.join(", ")}`), ...issue.shapes.map((shape) => ui.el("p", { class: "mono" }, shape)));
     return ui.el("li", {}, ui.el("span", { class: `badge ${issue.status}` }, issue.status), " ", ui.el("b", { class: "mono" }, issue.op),
-      ` ${ISSUES[issue.status] ?? ""}, ${ui.exact(issue.calls)} ${issue.calls === 1 ? "call" : "calls"}, ${ui.human(issue.nbytes, "bytes")} moved. ${issue.message}`, details);
+      ` ${ui.exact(issue.calls)} ${issue.calls === 1 ? "call" : "calls"}, ${ui.human(issue.nbytes, "bytes")} moved: ${issue.message}`, details);
   });
   if (meta.stopped_in !== null) lines.unshift(ui.el("li", {}, `The block stopped in ${meta.stopped_in || "(root)"}: ${meta.error}. The figures are those up to there.`));
   section.hidden = !lines.length;
@@ -52,7 +50,7 @@ parts.totals = () => {
   });
   cards.push(figure(ui.human(data.calls), "Operator calls", ui.exact(data.calls), false));
   if (data.memory) cards.push(figure(ui.human(data.memory.peak, "bytes"), `Peak memory, in ${data.memory.peak_module || "(root)"}`, `${ui.exact(data.memory.peak)} bytes at ${data.memory.peak_op}`, false));
-  ui.byId("totals").replaceChildren(...cards);
+  ui.byId("totals").replaceChildren(cards[0], ui.el("div", { class: "rest" }, ...cards.slice(1)));
 };
 
 parts.groups = () => {
@@ -68,7 +66,7 @@ parts.groups = () => {
     });
     const id = `group-${title.toLowerCase()}`;
     const table = ui.el("table", { "aria-labelledby": id }, ui.el("thead", {}, ui.el("tr", {}, ...head)), ui.el("tbody", {}, ...lines));
-    return ui.el("section", { class: "panel", "aria-labelledby": id }, ui.el("header", {}, ui.el("h2", { id }, title)), ui.el("div", { class: "table-box" }, table));
+    return ui.el("section", { class: "panel", "aria-labelledby": id }, ui.el("header", { class: "head" }, ui.el("h2", { id }, title)), ui.el("div", { class: "table-box" }, table));
   }));
 };
 
@@ -91,14 +89,14 @@ parts.samples = () => {
     ui.el("div", {}, ui.el("dt", {}, name), ui.el("dd", { title: String(value) }, name === "samples" ? ui.exact(value) : ui.human(Number.isInteger(value) || typeof value === "string" ? value : Math.round(value)))));
   const chart = ui.el("div", { class: "histogram", role: "img", "aria-label": "How many samples cost how many FLOPs; the table below has each sample" });
   const list = ui.el("div");
-  section.replaceChildren(ui.el("header", {}, ui.el("h2", { id: "samples-title" }, "FLOPs over the samples")), ui.el("dl", { class: "figures" }, ...facts), chart, list);
+  section.replaceChildren(ui.el("header", { class: "head" }, ui.el("h2", { id: "samples-title" }, "FLOPs over the samples")), ui.el("dl", { class: "figures" }, ...facts), chart, list);
   const rows = label.map((name, i) => ({ place: i + 1, name, flops: flops[i] }));
   new Table({
     section: list, id: "each", title: "Each sample", noun: "sample", rows,
     columns: [
-      { key: "place", label: "Order", num: true, value: (row) => row.place, text: (row) => String(row.place) },
       { key: "name", label: "Sample", value: (row) => row.name, text: (row) => row.name, search: (row) => row.name, title: (row) => row.name },
-      { key: "flops", label: "FLOPs", num: true, value: (row) => ui.number(row.flops), text: (row) => ui.human(row.flops), title: (row) => ui.exact(row.flops) },
+      { key: "place", label: "Order", num: true, value: (row) => row.place, text: (row) => String(row.place) },
+      { key: "flops", label: "FLOPs", width: 120, num: true, value: (row) => ui.number(row.flops), text: (row) => ui.human(row.flops), title: (row) => ui.exact(row.flops) },
     ],
   });
   parts.histogram = ui.chart(chart);
@@ -131,5 +129,5 @@ parts.words = () => {
   if (zero.length) word("Zero by definition", zero.join(", "));
   if (rows.uncalled.length) word("Never called", rows.uncalled.slice(0, 200).map((row) => rows.name[row]).join(", ") + (rows.uncalled.length > 200 ? ` and ${rows.uncalled.length - 200} more` : ""));
   for (const note of meta.notes) word("Note", note);
-  ui.byId("words").replaceChildren(ui.el("header", {}, ui.el("h2", { id: "words-title" }, "What the words mean")), list);
+  ui.byId("words").replaceChildren(ui.el("header", { class: "head" }, ui.el("h2", { id: "words-title" }, "What the words mean")), list);
 };

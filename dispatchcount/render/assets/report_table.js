@@ -10,15 +10,33 @@ class Table {
     this.search = ui.el("input", { type: "search", id: `${id}-search`, placeholder: "Search …", "aria-label": `Search ${noun}s`, oninput: () => this.look(this.search.value) });
     this.count = ui.el("span", { class: "muted small grow", role: "status" });
     this.heads = columns.map((column) =>
-      ui.el("th", { scope: "col", class: column.num ? "num" : null }, ui.el("button", { type: "button", onclick: () => this.order(column.key) }, column.label)));
+      ui.el("th", { scope: "col", class: column.num ? "num" : null }, ui.el("button", { type: "button", onclick: () => this.order(column.key) })));
     this.body = ui.el("tbody");
-    this.table = ui.el("table", { class: "fixed", "aria-labelledby": `${id}-title` }, ui.el("thead", {}, ui.el("tr", { "aria-rowindex": 1 }, ...this.heads)), this.body);
+    this.widths = ui.el("colgroup");
+    const head = ui.el("thead", {}, ui.el("tr", { "aria-rowindex": 1 }, ...this.heads));
+    this.table = ui.el("table", { class: "fixed", "aria-labelledby": `${id}-title` }, this.widths, head, this.body);
     this.box = ui.el("div", { class: "table-box tall", tabindex: 0, role: "region", "aria-labelledby": `${id}-title` }, this.table);
     this.box.addEventListener("scroll", () => this.paint(), { passive: true });
     this.box.addEventListener("keydown", (event) => this.move(event));
-    section.replaceChildren(ui.el("header", {}, ui.el("h2", { id: `${id}-title` }, title), this.count, this.search), this.box);
+    section.replaceChildren(ui.el("header", { class: "head" }, ui.el("h2", { id: `${id}-title` }, title), this.count, this.search), this.box);
     new ResizeObserver(() => this.paint()).observe(this.box);
     this.show(rows);
+    this.measure();
+  }
+
+  // Columns keep their width while rows come and go; the first takes what is left.
+  measure() {
+    const sizes = this.columns.slice(1).map((column) => Math.max(column.width ?? 88, 7.6 * column.label.length + 38, 8.6 * (column.room?.() ?? 0) + 26));
+    const columns = sizes.map((size) => {
+      const column = ui.el("col");
+      column.style.width = `${size}px`;
+      return column;
+    });
+    this.widths.replaceChildren(ui.el("col"), ...columns);
+    const first = Math.min(200, Math.max(150, innerWidth * 0.4));
+    this.table.style.minWidth = `${sizes.reduce((sum, size) => sum + size, first)}px`;
+    this.painted = null;
+    this.paint();
   }
 
   show(rows) {
@@ -52,6 +70,7 @@ class Table {
     this.visible = rows;
     this.columns.forEach((column, i) => {
       const sorted = this.sort?.key === column.key;
+      this.heads[i].firstChild.textContent = column.now?.() ?? column.label;
       this.heads[i].setAttribute("aria-sort", sorted ? (this.sort.down ? "descending" : "ascending") : "none");
     });
     const all = ui.plural(this.rows.length, this.noun);
@@ -82,7 +101,8 @@ class Table {
   }
 
   line(row, place) {
-    const plain = (column) => ui.el("td", { class: column.num ? "num" : null, title: column.title?.(row) }, column.text(row));
+    const look = (column) => [column.num ? "num" : "", column.num && !column.value(row) ? "zero" : ""].join(" ").trim() || null;
+    const plain = (column) => ui.el("td", { class: look(column), title: column.title?.(row) }, column.text(row));
     const cells = this.columns.map((column) => (column.cell ? column.cell(row) : plain(column)));
     return ui.el("tr", { "data-place": place, "aria-rowindex": place + 2, "aria-selected": this.selected(row) ? "true" : null }, ...cells);
   }
@@ -100,27 +120,28 @@ class Table {
     this.body.querySelector(`tr[data-place="${place}"] button`)?.focus({ preventScroll: true });
     event.preventDefault();
   }
-
-  repaint() {
-    this.painted = null;
-    this.paint();
-  }
 }
 
 // The columns that every table of figures has: a number for each metric, and the chosen one's share of the whole.
 const figures = (metrics, value, exact) =>
-  metrics.map(({ key, label, kind }) => ({
-    key,
-    label,
-    num: true,
-    value: (row) => ui.number(value(row, key)),
-    text: (row) => (exact() ? ui.exact(value(row, key)) : ui.human(value(row, key), kind)),
-    title: (row) => `${ui.exact(value(row, key))} ${label}`,
-  }));
+  metrics.map(({ key, label, kind }) => {
+    const text = (number) => (exact() ? ui.exact(number) + (kind === "time" ? " ns" : "") : ui.human(number, kind));
+    return {
+      key,
+      label,
+      num: true,
+      value: (row) => ui.number(value(row, key)),
+      text: (row) => text(value(row, key)),
+      title: (row) => `${ui.exact(value(row, key))} ${label}`,
+      room: () => text(data.whole[key]).length + (key === "flops" && data.estimate ? 2 : 0),
+    };
+  });
 
 const shareColumn = (value, chosen) => ({
   key: "share",
   label: "Share",
+  now: () => `of ${tree.label(chosen())}`,
+  width: 146,
   num: true,
   value: (row) => ui.number(value(row, chosen())),
   cell: (row) => {

@@ -1,0 +1,42 @@
+"""``dispatchcount diff``: what changed between two reports."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from dispatchcount.cli.common import add_convention, depth, emit, load, show
+from dispatchcount.report.budget import parse_limits
+
+
+def add_parser(subparsers: Any) -> None:
+    """The command's arguments."""
+    parser = subparsers.add_parser(
+        "diff",
+        help="what changed from one report to another",
+        description="Modules and operators added, removed, renamed or changed, the biggest change first, by the older report's convention. Needs no torch.",
+    )
+    parser.add_argument("old", metavar="OLD", help="the report to compare with, as JSON")
+    parser.add_argument("new", metavar="NEW", help="the other; - reads standard input")
+    parser.add_argument("--fail-over", metavar="LIMITS", help="exit 1 if a total grew by more: flops=1%%,params=0")
+    parser.add_argument("--markdown", action="store_true", help="as Markdown, for a comment on a pull request")
+    parser.add_argument("--top", type=depth, default=30, metavar="N", help="how many modules and operators, or all; 30 by default")
+    parser.add_argument("--exact", action="store_true", help="every digit")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of to standard output")
+    add_convention(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the diff; 1 if anything grew over its limit."""
+    limits = None if args.fail_over is None else parse_limits(args.fail_over)
+    diff = load(args.old, args.convention).diff(load(args.new))
+    breaches = diff.over(limits) if limits else ()
+    if args.markdown:
+        emit(diff.to_markdown(args.top), args.output)
+    else:
+        show(diff.table(args.top, exact=args.exact), args.output)
+    for breach in breaches:
+        print(f"dispatchcount: {breach}", file=sys.stderr)
+    return 1 if breaches else 0

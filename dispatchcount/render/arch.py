@@ -1,0 +1,62 @@
+"""The architecture as `print(model)` shows it, with each module's figures."""
+
+from __future__ import annotations
+
+from rich.console import Group
+from rich.text import Text
+
+from dispatchcount.render.columns import MODULE_COLUMNS
+from dispatchcount.render.grid import heat
+from dispatchcount.render.numbers import ABSENT
+from dispatchcount.render.plain import Printable, clean
+from dispatchcount.render.select import Row, select
+from dispatchcount.render.summary import footer, summary
+from dispatchcount.report.model import Report
+
+_INDENT = "  "
+_FIGURES = (("params", "params"), ("flops", "flops"), ("activations", "activations"))
+
+
+def architecture(report: Report) -> Printable:
+    """The modules nested as in `print(model)`, each with its figures after a ``#``: total params, flops, activations."""
+    rows = [row for row in select(report).rows if row.module is not report.modules[0]]
+    text = Text()
+    ends: list[str] = []
+    for position, row in enumerate(rows):
+        while len(ends) > row.level:
+            text.append(f"{ends.pop()}\n")
+        following = rows[position + 1].level if position + 1 < len(rows) else 0
+        end = _open(text, row, following > row.level)
+        if end:
+            ends.append(end)
+    for end in reversed(ends):
+        text.append(f"{end}\n")
+    text.overflow = "fold"
+    return Printable(Group(text, footer(summary(report))))
+
+
+def _open(text: Text, row: Row, has_children: bool) -> str:
+    """Add a module's first line, and all of it if it is but one; otherwise return what closes it."""
+    indent = _INDENT * row.level
+    extra = [clean(line) for line in row.module.extra.split("\n")] if row.module.extra else []
+    one_line = not has_children and len(extra) <= 1
+    text.append(f"{indent}({clean(row.label)}): " if row.level else indent)
+    text.append(clean(row.module.type) or clean(row.label), heat(row.share, row.level))
+    text.append(f"({extra[0] if extra else ''})" if one_line else "(")
+    _figures(text, row)
+    text.append("\n")
+    if one_line:
+        return ""
+    for line in extra:
+        text.append(f"{indent}{_INDENT}{line}\n")
+    return f"{indent})"
+
+
+def _figures(text: Text, row: Row) -> None:
+    columns = ((name, MODULE_COLUMNS[column].text(row, False)) for name, column in _FIGURES)
+    parts = [f"{figure} {name}" for name, figure in columns if figure not in ("0", ABSENT)]
+    parts += [] if row.ran else ["never called"]
+    parts += [] if row.stats.calls < 2 else [f"{row.stats.calls:,} calls"]
+    parts += [f"also {clean(alias)}" for alias in row.module.aliases]
+    if parts:
+        text.append(f"  # {', '.join(parts)}", "green")

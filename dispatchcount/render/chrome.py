@@ -1,0 +1,106 @@
+"""Chrome trace events, which Perfetto and chrome://tracing open: modules as nested slices.
+
+The format is that of the "Trace Event Format" document: complete events (``X``), counters (``C``) and metadata (``M``).
+"""
+
+from __future__ import annotations
+
+import json
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from dispatchcount.files import write
+from dispatchcount.render.walk import METRICS, run_name, title, walk
+from dispatchcount.report.rows import Entry
+
+if TYPE_CHECKING:
+    from dispatchcount.report.model import Report
+
+_LONGEST = 2**53
+"""Times are doubles in the format: above this the trace is drawn in thousands, millions … of the metric."""
+
+_COUNTED = ("macs", "activations", "bytes")
+
+
+def to_chrome_trace(report: Report, path: str | PathLike[str] | None = None, metric: str = "flops") -> bytes:
+    """The run with a microsecond for each unit of `metric`; written to `path` as well, if given.
+
+    Slices are module calls of one stack and, inside them, operators; ``args`` has their exact figures. What has none of the
+    metric has no width and is left out. Counters show how MACs, activations and bytes add up along the way.
+
+    Raises:
+        ValueError: `metric` cannot be a width.
+        OSError: `path` cannot be written.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"metric {metric!r} cannot be the width of a trace; it is one of {', '.join(METRICS)}")
+    trace = _Trace(report, metric)
+    whole: dict[str, Any] = {
+        "traceEvents": trace.events(),
+        "displayTimeUnit": "ns",
+        "otherData": {
+            "metric": metric,
+            "unit": f"1 µs = {trace.scale} {METRICS[metric].unit}",
+            "convention": f"{report.convention}: {report.convention_.unit}",
+            "exporter": f"dispatchcount {report.meta.dispatchcount}",
+        },
+    }
+    data = json.dumps(whole, separators=(",", ":")).encode()
+    if path is not None:
+        write(path, data)
+    return data
+
+
+class _Trace:
+    def __init__(self, report: Report, metric: str) -> None:
+        self.report = report
+        self.metric = METRICS[metric]
+        self.scale = 1
+        whole = sum(self.metric.of(report, entry) for entry in report.entries)
+        while whole // self.scale > _LONGEST:
+            self.scale *= 1000
+
+    def events(self) -> list[dict[str, Any]]:
+        name = run_name(self.report)
+        events: list[dict[str, Any]] = [
+            {"ph": "M", "name": "process_name", "pid": 1, "tid": 1, "args": {"name": name}},
+            {"ph": "M", "name": "thread_name", "pid": 1, "tid": 1, "args": {"name": f"modules, as wide as their {self.metric.name}"}},
+        ]
+        at = 0
+        sums = dict.fromkeys(_COUNTED, 0)
+        opened: list[tuple[int, int]] = []  # start of each open module, its place among the events
+        for path, entries, entering in walk(self.report):
+            if entering:
+                opened.append((at, len(events)))
+                events.append({})
+                for entry in entries:
+                    width = self.metric.of(self.report, entry)
+                    if width:
+                        events.append(self._slice(entry.op, "operator", at, at + width, self._operator(entry)))
+                    at += width
+                    for counter in _COUNTED:
+                        sums[counter] += METRICS[counter].of(self.report, entry)
+                if entries:
+                    events += [self._counter(counter, at, sums[counter]) for counter in _COUNTED]
+            if entering == (path == 0):  # outside every module ends before the modules begin
+                start, place = opened[-1]
+                if at > start:
+                    events[place] = self._slice(title(self.report, path), "module", start, at, self._module(path, at - start))
+            if not entering:
+                opened.pop()
+        return [event for event in events if event]
+
+    def _slice(self, name: str, category: str, start: int, end: int, args: dict[str, Any]) -> dict[str, Any]:
+        start, end = start // self.scale, end // self.scale
+        return {"ph": "X", "name": name, "cat": category, "ts": start, "dur": end - start, "pid": 1, "tid": 1, "args": args}
+
+    def _counter(self, name: str, at: int, value: int) -> dict[str, Any]:
+        return {"ph": "C", "name": f"{name} so far", "ts": at // self.scale, "pid": 1, "tid": 1, "args": {name: value}}
+
+    def _module(self, path: int, width: int) -> dict[str, Any]:
+        row = self.report.paths[path]
+        return {self.metric.name: width, "calls": row.calls, "inputs": row.signature}
+
+    def _operator(self, entry: Entry) -> dict[str, Any]:
+        figures = {metric.name: metric.of(self.report, entry) for metric in METRICS.values()}
+        return figures | {"calls": entry.calls, "phase": entry.phase, "dtype": entry.dtype, "status": entry.status}

@@ -1,0 +1,186 @@
+"""The columns that a table of modules or operators can have: what they are called, what they hold, how they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from dispatchcount.render.numbers import ABSENT, AT_LEAST, ESTIMATE, count, duration, percent
+from dispatchcount.render.plain import clean
+from dispatchcount.render.select import Row
+from dispatchcount.report.rows import METRICS, Stats
+
+T = TypeVar("T")
+Value = int | float | str | None
+
+HEADERS = dict(zip(METRICS, METRICS, strict=True)) | {
+    "macs": "MACs",
+    "bytes_read": "bytes read",
+    "bytes_written": "bytes written",
+    "time_ns": "time",
+}
+"""Over the column of each metric."""
+
+ESTIMABLE = ("flops", "macs", "arithmetic", "transcendentals")
+"""The metrics that rules work out, and may estimate; sizes of tensors are always exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[T]):
+    """A column over rows of type `T`.
+
+    Attributes:
+        header: what stands over it.
+        value: what it holds for a row, None where there is nothing to say.
+        show: a value that is no string as text, in full if the flag is set.
+        mark: what stands before the figure: `ESTIMATE`, `AT_LEAST` or nothing.
+    """
+
+    header: str
+    value: Callable[[T], Value]
+    show: Callable[[int | float, bool], str] = count
+    mark: Callable[[T], str] = lambda _: ""
+
+    def text(self, row: T, exact: bool) -> str:
+        """The cell of a row."""
+        value = self.value(row)
+        if value is None:
+            return ABSENT
+        if isinstance(value, str):
+            return clean(value)
+        return self.mark(row) + self.show(value, exact)
+
+
+def metric(name: str, stats: Callable[[T], Stats | None], mark: Callable[[T], str], header: str = "") -> Column[T]:
+    """The column of one metric, of the figures that `stats` picks from a row; `mark` is for metrics that rules work out."""
+
+    def value(row: T) -> Value:
+        picked = stats(row)
+        return None if picked is None else getattr(picked, name)
+
+    header, show = header or HEADERS[name], _duration if name == "time_ns" else count
+    return Column(header, value, show, mark) if name in ESTIMABLE else Column(header, value, show)
+
+
+def marked(estimate: bool, gap: bool) -> str:
+    """The mark of a figure that an estimate is part of, or from which operators are missing."""
+    return ESTIMATE if estimate else AT_LEAST if gap else ""
+
+
+def intensity(stats: Stats | None) -> float | None:
+    """Flops for each byte moved."""
+    return stats.flops / (stats.bytes_read + stats.bytes_written) if stats and stats.bytes_read + stats.bytes_written else None
+
+
+def rate(stats: Stats | None) -> float | None:
+    """Flops a second, where time was measured."""
+    return stats.flops * 1_000_000_000 / stats.time_ns if stats and stats.time_ns else None
+
+
+def _duration(value: int | float, exact: bool) -> str:
+    return duration(int(value), exact)
+
+
+def show_percent(value: int | float, exact: bool) -> str:
+    """A share; it has no exact form."""
+    return percent(value)
+
+
+def _figures(row: Row) -> Stats | None:
+    return row.stats if row.ran else None
+
+
+def _own(row: Row) -> Stats | None:
+    return row.stats.self_ if row.ran else None
+
+
+def _mark(row: Row) -> str:
+    return marked(row.stats.estimate, row.gap)
+
+
+def _own_mark(row: Row) -> str:
+    return marked(row.stats.self_ is not None and row.stats.self_.estimate, row.own_gap)
+
+
+def _measured(row: Row) -> Stats | None:
+    return row.stats if row.ran and row.total.time_ns else None
+
+
+def _own_measured(row: Row) -> Stats | None:
+    return row.stats.self_ if row.ran and row.total.time_ns else None
+
+
+def _self_share(row: Row) -> float | None:
+    own = _own(row)
+    return own.flops / row.total.flops if own and row.total.flops else None
+
+
+def _shapes(row: Row) -> str:
+    texts = []
+    for p in row.module.parameters:
+        tied = f" = {p.tied_to}" if p.tied_to is not None else ""
+        texts.append(f"{p.name.removeprefix(f'{row.module.name}.')} {p.shape}{tied}")
+    return ", ".join(texts)
+
+
+MODULE_COLUMNS: dict[str, Column[Row]] = {
+    "name": Column("module", lambda row: row.label),
+    "path": Column("full name", lambda row: row.module.name),
+    "type": Column("type", lambda row: row.module.type),
+    "calls": Column("calls", lambda row: row.stats.calls or None),
+    "params": metric("params", lambda row: row.stats, _mark),
+    **{name: metric(name, _figures, _mark) for name in METRICS if name not in ("calls", "params", "time_ns")},
+    "share": Column("share", lambda row: row.share, show_percent),
+    "time_ns": metric("time_ns", _measured, _mark),
+    "flops_per_s": Column("flops/s", lambda row: rate(_figures(row)), mark=_mark),
+    "intensity": Column("flops/byte", lambda row: intensity(_figures(row)), mark=_mark),
+    "shapes": Column("parameters", _shapes),
+    "self_share": Column("self share", _self_share, show_percent),
+    "self_params": metric("params", lambda row: row.stats.self_, _own_mark, "self params"),
+    "self_time_ns": metric("time_ns", _own_measured, _own_mark, "self time"),
+    **{
+        f"self_{name}": metric(name, _own, _own_mark, f"self {HEADERS[name]}")
+        for name in METRICS
+        if name not in ("calls", "params", "time_ns")
+    },
+}
+"""By the name that `Report.table` takes."""
+
+
+def pick(known: dict[str, Column[T]], names: Sequence[str], what: str) -> dict[str, Column[T]]:
+    """The columns of these names.
+
+    Args:
+        known: all there are.
+        names: those asked for.
+        what: ``"column"`` or ``"sort"``, for the message.
+
+    Raises:
+        ValueError: there is none of such a name; the message lists those there are.
+    """
+    if isinstance(names, str):
+        names = (names,)
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{what} {name!r} is not known; it is one of {', '.join(known)}")
+    return {name: known[name] for name in names}
+
+
+def order(column: Column[T]) -> Callable[[T], tuple[object, ...]]:
+    """A sort key: biggest numbers first, then texts from A to Z, what has no value last."""
+
+    def key(row: T) -> tuple[object, ...]:
+        value = column.value(row)
+        if value is None:
+            return (2,)
+        return (1, value) if isinstance(value, str) else (0, -value)
+
+    return key
+
+
+def aligned(texts: Iterable[str]) -> list[str]:
+    """Numbers padded on the right so that, right-aligned, their digits stand below one another whatever their units."""
+    cells = [text.rpartition(" ") if " " in text else (text, "", "") for text in texts]
+    width = max((len(unit) for _, _, unit in cells), default=0)
+    return [f"{digits}{space or ' '}{unit:<{width}}" if width else digits for digits, space, unit in cells]

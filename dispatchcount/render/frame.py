@@ -1,0 +1,33 @@
+"""A report as a pandas DataFrame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dispatchcount.report.rows import METRICS
+
+if TYPE_CHECKING:
+    from dispatchcount.report.model import Report
+
+
+def to_frame(report: Report) -> Any:
+    """A row for each module, indexed by name: its type, every figure with and, as ``self_flops`` …, without its children.
+
+    Integers beyond 64 bits make their column one of Python ints.
+
+    Raises:
+        ImportError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError("to_frame() needs pandas; install it with: pip install 'dispatchcount[frame]'") from error
+    rows = report.by_module()
+    types = {module.name: module.type for module in report.modules}
+    columns: dict[str, list[Any]] = {"type": [types[name] for name in rows]}
+    for metric in METRICS:
+        columns[metric] = [getattr(row, metric) for row in rows.values()]
+    for metric in METRICS:
+        columns[f"self_{metric}"] = [getattr(row.self_, metric) for row in rows.values()]
+    columns["estimate"] = [row.estimate for row in rows.values()]
+    return pd.DataFrame(columns, index=pd.Index(list(rows), name="module"))

@@ -1,0 +1,70 @@
+"""OpenMetrics text for those who scrape: https://github.com/prometheus/OpenMetrics, version 1.0."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from dispatchcount.report.rows import METRICS
+
+if TYPE_CHECKING:
+    from dispatchcount.report.model import Report
+
+_HELP = {
+    "flops": "Floating point operations under the convention in the label",
+    "macs": "Multiply-accumulates of contractions",
+    "arithmetic": "Element-wise adds, multiplies and compares besides the MACs",
+    "transcendentals": "Element-wise exp, log, tanh, sqrt and the like",
+    "activations": "Elements handed on by convolutions, matrix products and the kernels built of them",
+    "params": "Elements of the parameters, a tied tensor once",
+    "bytes_read": "Bytes of operands of operators that touch memory",
+    "bytes_written": "Bytes of results of operators that touch memory",
+    "calls": "Calls of operators, or of the module",
+    "time_ns": "Nanoseconds inside operators, 0 where time was not measured",
+}
+
+
+def to_openmetrics(report: Report) -> str:
+    """Gauges of the totals, ``dispatchcount_flops``, and of each module, ``dispatchcount_module_flops{module="layer1"}``.
+
+    The report's labels and its convention are labels of every sample.
+    """
+    common = {"convention": report.convention}
+    for key, value in report.meta.labels:
+        common[_label_name(key, common)] = value
+    total, modules = report.total, report.by_module()
+    types = {module.name: module.type for module in report.modules}
+    lines: list[str] = []
+    for metric in METRICS:
+        lines += _family(f"dispatchcount_{metric}", _HELP[metric], [(common, getattr(total, metric))])
+    issues = [
+        (common | {"op": issue.op, "status": issue.status}, issue.calls)
+        for issue in {(issue.op, issue.status): issue for issue in report.issues}.values()
+    ]
+    lines += _family("dispatchcount_uncounted_calls", "Calls of operators that could not be counted", issues)
+    for metric in METRICS:
+        rows = [(common | {"module": name, "type": types[name]}, getattr(row, metric)) for name, row in modules.items()]
+        lines += _family(f"dispatchcount_module_{metric}", f"{_HELP[metric]}, by module with those below it", rows)
+    return "\n".join([*lines, "# EOF", ""])
+
+
+def _family(name: str, help_: str, samples: list[tuple[dict[str, str], int]]) -> Iterator[str]:
+    yield f"# TYPE {name} gauge"
+    yield f"# HELP {name} {help_}."
+    for labels, value in samples:
+        pairs = ",".join(f'{key}="{_escape(text)}"' for key, text in labels.items())
+        yield f"{name}{{{pairs}}} {value}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").encode("utf-8", "replace").decode()
+
+
+def _label_name(key: str, taken: dict[str, str]) -> str:
+    """`key` as a label's name: other characters become ``_``, and one that is taken or reserved gets a ``_`` at its end."""
+    name = re.sub(r"[^a-zA-Z0-9_]", "_", key)
+    name = f"label_{name}" if not re.match(r"[a-zA-Z]", name) else name
+    while name in taken or name in ("module", "type", "op", "status"):
+        name += "_"
+    return name

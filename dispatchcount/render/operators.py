@@ -1,0 +1,123 @@
+"""The operators as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Group
+from rich.text import Text
+
+from dispatchcount.render.columns import Column, Value, intensity, marked, metric, order, pick, rate, show_percent
+from dispatchcount.render.grid import Cells, Grid, heat
+from dispatchcount.render.numbers import plural
+from dispatchcount.render.plain import Printable
+from dispatchcount.render.summary import footer, summary
+from dispatchcount.report.model import Report
+from dispatchcount.report.rows import COUNTED, ZERO, Stats
+
+COLUMNS = ("operator", "calls", "flops", "share", "arithmetic", "activations", "bytes_read", "bytes_written", "intensity")
+"""Those shown; what is sorted by and time are added where they are not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRow:
+    """An operator as a line of the table: its figures, how its calls were counted, and all flops."""
+
+    op: str
+    stats: Stats
+    statuses: tuple[str, ...]
+    flops: int
+
+
+def _share(row: OperatorRow) -> float | None:
+    return row.stats.flops / row.flops if row.flops else None
+
+
+def _status(row: OperatorRow) -> str:
+    return ", ".join(row.statuses)
+
+
+def _measured(row: OperatorRow) -> Stats | None:
+    return row.stats if row.stats.time_ns else None
+
+
+def _counted(row: OperatorRow) -> Stats | None:
+    """Its figures, unless no call of it could be counted."""
+    return row.stats if {COUNTED, ZERO} & set(row.statuses) else None
+
+
+def _mark(row: OperatorRow) -> str:
+    return marked(row.stats.estimate, bool(set(row.statuses) - {COUNTED, ZERO}))
+
+
+def _calls(row: OperatorRow) -> Value:
+    return row.stats.calls
+
+
+OPERATOR_COLUMNS: dict[str, Column[OperatorRow]] = {
+    "operator": Column("operator", lambda row: row.op),
+    "status": Column("status", _status),
+    "calls": Column("calls", _calls),
+    "flops": metric("flops", _counted, _mark),
+    "share": Column("share", lambda row: _share(row) if _counted(row) else None, show_percent),
+    **{name: metric(name, _counted, _mark) for name in ("macs", "arithmetic", "transcendentals", "activations")},
+    **{name: metric(name, lambda row: row.stats, _mark) for name in ("bytes_read", "bytes_written")},
+    "intensity": Column("flops/byte", lambda row: intensity(_counted(row)), mark=_mark),
+    "time_ns": metric("time_ns", _measured, _mark),
+    "flops_per_s": Column("flops/s", lambda row: rate(_counted(row)), mark=_mark),
+}
+"""By the name that `Report.operators` sorts by."""
+
+
+def operator_table(report: Report, *, top: int | None = 15, sort: str = "flops", exact: bool = False) -> Printable:
+    """The operators that ran, biggest first, and below them what the numbers mean and leave out.
+
+    Args:
+        report: the report.
+        top: how many to show, None for all.
+        sort: the column to order them by, any of `OPERATOR_COLUMNS`: biggest numbers first, texts from A to Z.
+        exact: show every digit.
+
+    Raises:
+        ValueError: `sort` is not known or `top` is negative.
+    """
+    if top is not None and top < 0:
+        raise ValueError(f"top={top} is negative; give a number of operators from 0 up, or None for all")
+    key = order(pick(OPERATOR_COLUMNS, [sort], "sort")[sort])
+    rows = sorted(_rows(report), key=key)
+    shown = rows[:top]
+    names = list(COLUMNS)
+    names += ["time_ns", "flops_per_s"] if report.total.time_ns else []
+    names += ["status"] if any(set(row.statuses) - {COUNTED, ZERO} for row in rows) else []
+    names += [sort] if sort not in names else []
+    cells = [
+        Cells(
+            OPERATOR_COLUMNS[name].header,
+            [OPERATOR_COLUMNS[name].text(row, exact) for row in shown],
+            name in ("operator", "status"),
+            [_style(name, row) for row in shown],
+            name in ("flops", "share", sort),
+        )
+        for name in names
+    ]
+    left_out = len(rows) - len(shown)
+    lines = [("hidden", f"{plural(left_out, 'operator')} after the first {len(shown):,}; top=None shows all", "dim")] if left_out else []
+    return Printable(Group(Grid(cells), Text(), footer(lines + summary(report, exact=exact))))
+
+
+def _rows(report: Report) -> list[OperatorRow]:
+    statuses: dict[str, dict[str, None]] = {}
+    for entry in report.entries:
+        statuses.setdefault(entry.op, {})[entry.status] = None
+    rows = report.by_operator().items()
+    # those with as many flops as others: what moves more bytes is bigger
+    rows_by_size = sorted(rows, key=lambda row: -row[1].bytes_read - row[1].bytes_written)
+    return [OperatorRow(op, stats, tuple(statuses[op]), report.flops) for op, stats in rows_by_size]
+
+
+def _style(name: str, row: OperatorRow) -> str:
+    if _counted(row) is None:
+        return "red"
+    return heat(_share(row)) if name in ("operator", "flops", "share") else ""
+
+

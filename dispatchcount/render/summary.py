@@ -1,0 +1,119 @@
+"""The lines below a table: what its numbers mean, and what it does not show."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+
+from dispatchcount.render.numbers import AT_LEAST, ESTIMATE, count, human, percent, plural
+from dispatchcount.render.plain import clean, first_line, some
+from dispatchcount.render.select import ROOT, Selection
+from dispatchcount.report.model import Report
+from dispatchcount.report.rows import COUNTED, PHASES, UNKNOWN, UNSEEN, ZERO, OpIssue
+
+_MOST = 5
+
+Line = tuple[str, str, str]
+"""What a line is about, what it says, and its style."""
+
+
+def summary(report: Report, *, exact: bool = False) -> list[Line]:
+    """What every rendering of a report says: the unit, where it ran, and all that is not in the numbers."""
+    meta = report.meta
+    lines = [("flops", f"{report.convention} convention: {report.convention_.unit}", "")]
+    if report.estimate:
+        ops = list(dict.fromkeys(e.op for e in report.entries if e.cost.estimate))
+        lines.append((ESTIMATE, f"an estimate is part of it: {some(ops, _MOST, 'by_operator() marks them')}", "yellow"))
+    phases = report.by_phase()
+    if set(phases) - {PHASES[0]}:
+        parts = [f"{name} {count(phases[name].flops, exact)}" for name in PHASES if name in phases]
+        lines.append(("phases", f"{', '.join(parts)} flops", ""))
+    where = [", ".join(map(clean, part)) for part in (meta.devices, meta.dtypes) if part]
+    mode = [] if meta.training is None else ["train mode" if meta.training else "eval mode"]
+    if where or mode:
+        lines.append(("ran", "; ".join([*(f"on {where[0]}" if not i else text for i, text in enumerate(where)), *mode]), ""))
+    if meta.labels:
+        lines.append(("labels", ", ".join(f"{clean(key)}={clean(value)}" for key, value in meta.labels), ""))
+    if report.samples:
+        spread = report.distribution()
+        figures = ", ".join(f"{name} {human(getattr(spread, name))}" for name in ("mean", "min", "median", "p95", "max"))
+        lines.append(("samples", f"{len(report.samples):,}, flops of one: {figures}", ""))
+    if report.memory:
+        peak = report.memory
+        place = f"in {clean(peak.peak_module) or ROOT}, at {clean(peak.peak_op)}"
+        lines.append(("memory", f"{count(peak.peak, exact)} bytes at its peak, {place}", ""))
+    return lines + _gaps(report) + [("note", clean(note), "") for note in meta.notes]
+
+
+def hidden(selection: Selection) -> list[Line]:
+    """What a selection of modules leaves out, and the option that shows it."""
+    lines = []
+    if selection.deeper:
+        lines.append(("hidden", f"{plural(selection.deeper, 'module')} below depth {selection.depth}; depth=None shows all", "dim"))
+    if selection.smaller:
+        share = percent(selection.min_share)
+        lines.append(("hidden", f"{plural(selection.smaller, 'module')} with less than {share} of the flops; min_share=0 shows all", "dim"))
+    return lines
+
+
+def shared(selection: Selection) -> list[Line]:
+    """The other names of the modules shown."""
+    texts = [" = ".join((clean(row.module.name), *map(clean, row.module.aliases))) for row in selection.rows if row.module.aliases]
+    return [("shared", some(texts, _MOST, "aliases in report.modules"), "")] if texts else []
+
+
+def footer(lines: list[Line]) -> Table:
+    """The lines as a grid; long ones fold on a narrow console."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for about, text, style in lines:
+        table.add_row(Text(about, style or "dim"), Text(text, style if style == "dim" else ""))
+    return table
+
+
+def _gaps(report: Report) -> list[Line]:
+    """What is not in the numbers."""
+    lines: list[Line] = []
+    if report.meta.stopped_in is not None:
+        error = f": {first_line(report.meta.error)}" if report.meta.error else ""
+        lines.append(("stopped", f"in {clean(report.meta.stopped_in) or ROOT}{error}; the figures go up to there", "bold red"))
+    unknown = [issue for issue in report.unknown_ops.values() if issue.status == UNKNOWN]
+    unseen = [issue for issue in report.unknown_ops.values() if issue.status == UNSEEN]
+    failed = list(report.failed_ops.values())
+    if any(entry.status not in (COUNTED, ZERO) for entry in report.entries):
+        lines.append((AT_LEAST, "operators that could not be counted, below, are missing from it", "bold red"))
+    lines += _issues("unknown", unknown, "report.unknown_ops")
+    lines += _issues("unseen", unseen, "report.unknown_ops")
+    lines += _issues("failed", failed, "report.failed_ops")
+    names = _topmost(report)
+    if names:
+        number = len(report.uncalled_modules)
+        lines.append(("uncalled", f"{plural(number, 'module')}: {some(names, _MOST, 'report.uncalled_modules')}", "yellow"))
+    return lines
+
+
+def _issues(about: str, issues: list[OpIssue], rest: str) -> list[Line]:
+    issues = sorted(issues, key=lambda issue: -issue.nbytes)
+    lines = [
+        (
+            about,
+            f"{clean(issue.op)}, {plural(issue.calls, 'call')} in {some(issue.modules, 3, rest) or 'no module'}"
+            + (f": {first_line(issue.message)}" if issue.message else ""),
+            "bold red",
+        )
+        for issue in issues[:_MOST]
+    ]
+    if len(issues) > _MOST:
+        lines.append((about, f"{plural(len(issues) - _MOST, 'more operator')} ({rest})", "bold red"))
+    return lines
+
+
+def _topmost(report: Report) -> list[str]:
+    """Uncalled modules that are not below another one."""
+    uncalled = set(report.uncalled_modules)
+    return [
+        module.name
+        for module in report.modules
+        if module.name in uncalled and (module.parent < 0 or report.modules[module.parent].name not in uncalled)
+    ]

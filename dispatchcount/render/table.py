@@ -1,0 +1,89 @@
+"""The module tree as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rich.console import Group
+from rich.text import Text
+
+from dispatchcount.render.columns import MODULE_COLUMNS, Column, order, pick
+from dispatchcount.render.grid import Cells, Grid, heat
+from dispatchcount.render.plain import Printable
+from dispatchcount.render.select import Row, select
+from dispatchcount.render.summary import footer, hidden, shared, summary
+from dispatchcount.report.model import Report
+from dispatchcount.report.rows import Module
+
+COLUMNS = ("name", "type", "calls", "params", "flops", "share", "activations")
+"""Those shown unless others are asked for."""
+
+LEFT = ("name", "path", "type", "shapes")
+"""Those that hold text."""
+
+
+def module_table(
+    report: Report,
+    *,
+    depth: int | None = 3,
+    columns: Sequence[str] | None = None,
+    sort: str | None = None,
+    min_share: float = 0.0,
+    exact: bool = False,
+) -> Printable:
+    """The modules with their total figures, each below its parent, and below them what the numbers mean and leave out.
+
+    Args:
+        report: the report.
+        depth: levels below the root to show, None for all.
+        columns: names out of `MODULE_COLUMNS`: any metric of `Stats`; the same without the children, ``"self_flops"``;
+            ``name``, ``path`` (the full name), ``type``, ``share`` (of all flops), ``intensity`` (flops for each byte),
+            ``flops_per_s``, ``shapes`` (of the parameters). ``name`` comes first unless ``path`` is among them.
+        sort: the column to order the modules below one parent by, biggest first; by default they are in the model's order.
+            Unless `columns` are given, it is shown too.
+        min_share: hide modules below this share of all flops, 0.01 for 1 %.
+        exact: show every digit.
+
+    Raises:
+        ValueError: a column or `sort` is not known, `depth` is negative, `min_share` is not within 0 and 1.
+    """
+    if columns is None:
+        columns = COLUMNS if sort is None or sort in COLUMNS else (*COLUMNS, sort)
+    picked = pick(MODULE_COLUMNS, columns, "column")
+    if not {"name", "path"} & set(picked):
+        picked = {"name": MODULE_COLUMNS["name"]} | picked
+    key = None if sort is None else order(pick(MODULE_COLUMNS, [sort], "sort")[sort])
+    selection = select(report, depth, min_share, key)
+    rows = list(selection.rows)
+    has_total = sum(not row.level for row in rows) > 1
+    if has_total:
+        rows.append(_total(report, rows))
+    cells = [_column(name, column, rows, exact) for name, column in picked.items()]
+    lines = hidden(selection) + shared(selection) + summary(report, exact=exact)
+    return Printable(Group(Grid(cells, total=has_total), Text(), footer(lines)))
+
+
+def _column(name: str, column: Column[Row], rows: list[Row], exact: bool) -> Cells:
+    texts = ["" if row.module is _TOTAL and name in _NOT_OF_TOTAL else column.text(row, exact) for row in rows]
+    if name == "name":
+        texts = ["  " * row.level + text for row, text in zip(rows, texts, strict=True)]
+    return Cells(column.header, texts, name in LEFT, [_style(name, row) for row in rows], name in ("flops", "share"))
+
+
+def _style(name: str, row: Row) -> str:
+    if not row.ran or name in ("type", "shapes"):
+        return "dim"
+    if name not in ("name", "path", "flops", "share"):
+        return ""
+    return "red" if row.own_gap else heat(row.share, row.level)
+
+
+_TOTAL = Module("total", "")
+_NOT_OF_TOTAL = ("type", "calls", "shapes")
+
+
+def _total(report: Report, rows: list[Row]) -> Row:
+    """The row under several top rows. Its own part is all there is: the rows' own parts add up to it."""
+    gap = any(row.gap for row in rows)
+    return Row(_TOTAL, "total", replace(report.total, self_=report.total), 0, True, gap, gap, report.total)

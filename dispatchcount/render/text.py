@@ -1,0 +1,94 @@
+"""Reports as text for other programs: CSV, JSON lines, Markdown."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from os import PathLike
+
+from dispatchcount import files
+from dispatchcount.render.columns import MODULE_COLUMNS
+from dispatchcount.render.plain import clean
+from dispatchcount.render.select import ROOT, select
+from dispatchcount.render.summary import hidden, summary
+from dispatchcount.render.table import COLUMNS, LEFT
+from dispatchcount.report.model import Report
+from dispatchcount.report.rows import METRICS
+from dispatchcount.report.serialize import dumps
+from dispatchcount.report.write import modules
+
+_SELF = tuple(metric for metric in METRICS if metric != "calls")
+
+
+def to_csv(report: Report, path: str | PathLike[str] | None = None) -> str:
+    """A line for each module in the order of the model: full name, type, raw integers, and the same without its children.
+
+    The columns: name, type, every metric of `Stats`, estimate (0 or 1), ``self_`` and each metric but calls.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    stream = StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("name", "type", *METRICS, "estimate", *(f"self_{metric}" for metric in _SELF)))
+    types = {module.name: module.type for module in report.modules}
+    for name, row in report.by_module().items():
+        own = [getattr(row.self_, metric) for metric in _SELF]
+        writer.writerow((name, types[name], *(getattr(row, metric) for metric in METRICS), int(row.estimate), *own))
+    text = stream.getvalue()
+    if path is not None:
+        files.write(path, text)
+    return text
+
+
+def to_jsonl(report: Report, path: str | PathLike[str] | None = None) -> bytes:
+    """A JSON object for each module and line, as under ``modules`` in the report's JSON, but ``parent`` is a name.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    shown = report.by_module()
+    rows = [row for row in modules(report) if row["name"] in shown]
+    for row in rows:
+        row["parent"] = None if row["parent"] is None else report.modules[row["parent"]].name
+    data = b"".join(dumps(row) + b"\n" for row in rows)
+    if path is not None:
+        files.write(path, data)
+    return data
+
+
+def to_markdown(report: Report, depth: int | None = 3) -> str:
+    """The module table as GitHub Markdown, full names in it, and what the numbers mean and leave out as a list below it.
+
+    Raises:
+        ValueError: `depth` is negative.
+    """
+    selection = select(report, depth)
+    columns = {name: MODULE_COLUMNS[name] for name in ("path", *COLUMNS[1:])}
+    lines = [
+        _line(["module", *(column.header for name, column in columns.items() if name != "path")]),
+        _line([":--" if name in LEFT else "--:" for name in columns]),
+    ]
+    for row in selection.rows:
+        name = _code(clean(row.module.name) or ROOT)
+        lines.append(_line([name, *(_escaped(column.text(row, False)) for key, column in columns.items() if key != "path")]))
+    notes = [f"- {about}: {_escaped(text)}" for about, text, _ in hidden(selection) + summary(report)]
+    return "\n".join([*lines, "", *notes]) + "\n"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _code(text: str) -> str:
+    """`text` as code in a table's cell, where a bar must be escaped even so; the fence is longer than any run of backticks."""
+    fence = "`"
+    while fence in text:
+        fence += "`"
+    padding = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{padding}{text}{padding}{fence}".replace("|", "\\|")
+
+
+def _escaped(text: str) -> str:
+    """`text` as it stands, whatever Markdown would make of it."""
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|~#&" else c for c in text)

@@ -1,0 +1,66 @@
+"""Whole layers in one kernel: multi-head attention and the Transformer encoder layer, as their inference fast paths run them.
+
+They cost what their parts cost when the layer runs step by step: projections, attention, residual sums, norms, feed-forward.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dispatchcount.rules.attention import forward_cost, heads_first
+from dispatchcount.rules.cost import Cost, Shape
+from dispatchcount.rules.fused import elementwise, part, result
+from dispatchcount.rules.products import rows
+from dispatchcount.rules.registry import RULES
+
+
+def multihead_cost(query: Shape, key: Shape, value: Shape, width: int, heads: int, *, masked: bool, out: Shape) -> Cost:
+    """Query, key and value projected (with bias), attention in `heads` heads, its result projected (with bias)."""
+    vectors = rows(query) + rows(key) + rows(value) + rows(query)
+    projections = Cost(macs=vectors * width * width, arithmetic=vectors * width)
+    split = [in_heads(x, width, heads) for x in (query, key, value)]
+    return projections + forward_cost(heads_first(*split), out, masked=masked)
+
+
+def in_heads(x: Shape, width: int, heads: int) -> Shape:
+    """(batch, length, width) as (batch, heads, length, width / heads); a nested one item by item."""
+    size = width // heads
+    lengths = tuple((heads, item[0], size) for item in x.lengths)
+    return Shape((x[0], heads, x[1], size), x.dtype, x.layout, lengths=lengths)
+
+
+@RULES.rule("aten::_native_multi_head_attention")
+def native(
+    query: Shape, key: Shape, value: Shape, embed_dim: int, num_head: int, qkv_weight: Shape, qkv_bias: Shape, proj_weight: Shape,
+    proj_bias: Shape, mask: Shape | None = None, need_weights: bool = True, average_attn_weights: bool = True, *_: Any, out: Any,
+) -> Cost:  # fmt: skip
+    """`multihead_cost`; the weights, if asked for, are averaged over the heads (an addition each)."""
+    cost = multihead_cost(query, key, value, embed_dim, num_head, masked=mask is not None, out=result(out))
+    if need_weights and average_attn_weights:
+        cost += Cost(arithmetic=num_head * rows(query) * key[-2])
+    return cost
+
+
+@RULES.rule("aten::_triton_multi_head_attention")
+def triton(
+    query: Shape, key: Shape, value: Shape, embed_dim: int, num_head: int, qkv_weight: Shape, qkv_bias: Shape, proj_weight: Shape,
+    proj_bias: Shape, mask: Shape | None = None, *, out: Shape,
+) -> Cost:  # fmt: skip
+    """`multihead_cost`."""
+    return multihead_cost(query, key, value, embed_dim, num_head, masked=mask is not None, out=out)
+
+
+@RULES.rule("aten::_transformer_encoder_layer_fwd")
+def encoder_layer(
+    src: Shape, embed_dim: int, num_heads: int, qkv_weight: Shape, qkv_bias: Shape, proj_weight: Shape, proj_bias: Shape,
+    use_gelu: bool, norm_first: bool, eps: Any, norm_weight_1: Shape, norm_bias_1: Shape, norm_weight_2: Shape,
+    norm_bias_2: Shape, ffn_weight_1: Shape, ffn_bias_1: Shape, ffn_weight_2: Shape, ffn_bias_2: Shape, mask: Shape | None = None,
+    *_: Any, out: Shape,
+) -> Cost:  # fmt: skip
+    """Attention, two norms, two residual sums, and a feed-forward of two linear layers around a ReLU or GELU."""
+    tokens, inner = rows(src), ffn_weight_1[0]
+    attention = multihead_cost(src, src, src, embed_dim, num_heads, masked=mask is not None, out=out)
+    norm = part("aten::native_layer_norm", Shape((tokens, embed_dim)), (embed_dim,), norm_weight_1, norm_bias_1, eps, out=out)
+    feed_forward = Cost(macs=2 * tokens * embed_dim * inner, arithmetic=tokens * (embed_dim + inner))
+    activation = elementwise("gelu" if use_gelu else "relu", tokens * inner)
+    return attention + 2 * norm + feed_forward + activation + 2 * elementwise("add", out.numel)

@@ -1,0 +1,93 @@
+"""Quantising, dequantising, and element-wise operators on quantised tensors.
+
+A quantised element-wise operator counts what the float one does: the scaling before and after belongs to the number format and not
+to the mathematics, so a model has one count in both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dispatchcount.rules.cost import Cost, Shape, numel
+from dispatchcount.rules.pointwise import POINTWISE, elementwise
+from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.words import words
+
+QUANTIZE = 5
+"""Divide by the scale, round, add the zero point, clamp on both sides."""
+
+DEQUANTIZE = 2
+"""Subtract the zero point, multiply by the scale."""
+
+_SAME = words("""
+    add mul sigmoid leaky_relu hardswish elu celu threshold
+""")
+for _name in _SAME:
+    RULES.rule(f"quantized::{_name}")(elementwise(*POINTWISE[_name]))
+for _name in ("add", "mul"):
+    _arithmetic, _ = POINTWISE[_name]
+    RULES.rule(f"quantized::{_name}_out", f"quantized::{_name}_scalar", f"quantized::{_name}_scalar_out")(
+        elementwise(_arithmetic, 0)
+    )
+    RULES.rule(*(f"quantized::{_name}{form}" for form in ("_relu", "_relu_out", "_scalar_relu", "_scalar_relu_out")))(
+        elementwise(_arithmetic + 1, 0)
+    )
+RULES.rule("_quantized::add", "onednn::qadd", "onednn::qmul")(elementwise(1, 0))
+RULES.rule("onednn::qadd_relu", "quantized::clamp", "quantized::relu6", "quantized::prelu")(elementwise(2, 0))
+RULES.rule("quantized::cat_relu", "quantized::cat_relu_out")(elementwise(1, 0))
+
+
+@RULES.rule("quantized::dropout")
+def dropout(self: Shape, scale: Any, zero_point: Any, p: Any = None, training: bool = False, **_: Any) -> Cost:
+    """A mask and a scale per element in training, else nothing."""
+    return Cost(arithmetic=2 * self.numel if training else 0)
+
+
+@RULES.move("quantized::cat", "quantized::cat_out", "aten::int_repr", "aten::_make_per_tensor_quantized_tensor",
+            "aten::_make_per_channel_quantized_tensor", "quantization::_Bfloat16QuantizedToFloat",
+            "quantization::_FloatToBfloat16Quantized")  # fmt: skip
+def rearrange(*_: Any, **__: Any) -> Cost:
+    """Copies the stored integers, or wraps them."""
+    return Cost()
+
+
+@RULES.rule("aten::quantize_per_tensor", "aten::quantize_per_channel")
+def quantize(self: Any, *_: Any, **__: Any) -> Cost:
+    """`QUANTIZE` per element; `self` may be a list."""
+    return Cost(arithmetic=QUANTIZE * numel((self,)))
+
+
+@RULES.rule("aten::quantize_per_tensor_dynamic")
+def quantize_dynamic(self: Shape, *_: Any, **__: Any) -> Cost:
+    """Minimum and maximum, then `QUANTIZE`."""
+    return Cost(arithmetic=(2 + QUANTIZE) * self.numel)
+
+
+@RULES.rule("aten::dequantize", "static_runtime::dequantize_copy")
+def dequantize(self: Any, *_: Any, **__: Any) -> Cost:
+    """`DEQUANTIZE` per element; `self` may be a list."""
+    return Cost(arithmetic=DEQUANTIZE * numel((self,)))
+
+
+@RULES.rule(
+    "aten::fake_quantize_per_tensor_affine_cachemask", "aten::fake_quantize_per_channel_affine_cachemask",
+    "aten::_fake_quantize_per_tensor_affine_cachemask_tensor_qparams",
+    "aten::_fake_quantize_learnable_per_tensor_affine", "aten::_fake_quantize_learnable_per_channel_affine",
+)  # fmt: skip
+def fake_quantize(self: Shape, *_: Any, **__: Any) -> Cost:
+    """There and back per element."""
+    return Cost(arithmetic=(QUANTIZE + DEQUANTIZE) * self.numel)
+
+
+@RULES.rule(
+    "aten::_fake_quantize_learnable_per_tensor_affine_backward", "aten::_fake_quantize_learnable_per_channel_affine_backward"
+)
+def fake_quantize_backward(grad: Shape, self: Shape, *_: Any, **__: Any) -> Cost:
+    """Quantising again, the input's gradient (2), the scale's (4) and the zero point's (3), summed."""
+    return Cost(arithmetic=(QUANTIZE + 9) * self.numel)
+
+
+@RULES.rule("aten::_fused_moving_avg_obs_fq_helper", "aten::_fused_moving_avg_obs_fq_helper_functional")
+def observe_and_fake_quantize(self: Shape, *_: Any, **__: Any) -> Cost:
+    """Minimum and maximum of the input, then a fake quantisation."""
+    return Cost(arithmetic=2 * self.numel) + fake_quantize(self)

@@ -1,0 +1,58 @@
+"""Marks, streams, graph tokens and helpers of torch's own compilers and exporters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dispatchcount.rules.cost import Cost, Shape, nbytes
+from dispatchcount.rules.pointwise import elementwise
+from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.words import words
+
+RULES.free(
+    "profiler::_record_function_enter", "profiler::_record_function_enter_new", "profiler::_record_function_exit",
+    "debug_mode_ops::annotate", "coor::current_device", "mempool::begin", "mempool::end",
+    "inductor::_reinterpret_tensor", "inductor::resize_storage_bytes_", "inductor_prims::inductor_reserve_rng_state",
+    "_inductor_test::realize", "export::access_subclass_inner_tensor",
+    "mkldnn::_nbytes", "mkldnn::data_ptr", "mkldnn::_get_mkldnn_serialized_md",
+    "static_runtime::VarTupleUnpack", "static_runtime::create_owned_ref", "static_runtime::dict_unpack",
+    "static_runtime::select_tensor",
+    family="runtime",
+)  # fmt: skip
+_STREAMS = words("""
+    fork join record_event record_stream sync_dealloc synchronize_device synchronize_event synchronize_stream wait_event
+    wait_stream
+""")
+RULES.free(*(f"streams::{name}" for name in _STREAMS), family="runtime")
+
+
+@RULES.move(
+    "static_runtime::expand_dims_copy", "static_runtime::flatten_copy", "static_runtime::fused_equally_split",
+    "static_runtime::permute_copy", "static_runtime::reshape_copy", "static_runtime::to_copy",
+    "static_runtime::to_maybe_copy_out",
+)  # fmt: skip
+def copied(*_: Any, **__: Any) -> Cost:
+    """Reads the input, writes the copy."""
+    return Cost()
+
+
+@RULES.move("debugprims::load_tensor")
+def load_tensor(*_: Any, out: Any, **__: Any) -> Cost:
+    """Writes what it reads from a file."""
+    return Cost(bytes_read=0, bytes_written=nbytes(out))
+
+
+RULES.rule("static_runtime::signed_log1p")(elementwise(3, 1))  # sign(x) * log1p(|x|)
+RULES.rule("static_runtime::clamp_nan_to_num")(elementwise(5, 0))  # two bounds, three selects
+
+
+@RULES.rule("inductor::accumulate_grad_")
+def accumulate_grad_(variable: Shape, grad: Any = None, new_grad: Any = None, **_: Any) -> Cost:
+    """Adds to the gradient that is there, or takes the first one as it is."""
+    return Cost(arithmetic=variable.numel if grad is not None and new_grad is not None else 0)
+
+
+@RULES.rule("flex_lib::zeros_and_scatter")
+def zeros_and_scatter(shape: Any, indices: Any, values: Shape, *, out: Any, **_: Any) -> Cost:
+    """Adds each value to its place in a tensor of zeros."""
+    return Cost(arithmetic=values.numel)

@@ -1,0 +1,115 @@
+"""Plain text is the same everywhere, whole, and safe to print; a console gets colours and never a cut name."""
+
+import re
+from io import StringIO
+
+import pytest
+from hypothesis import given, settings
+from rich.cells import cell_len
+from rich.console import Console
+
+from dispatchcount.render.plain import clean
+from dispatchcount.render.samples import samples_table
+from dispatchcount.render.select import label
+from tests.report.make import HOSTILE, cnn, reports, routed, stack, training, troubled
+
+VIEWS = {
+    "table": lambda report: report.table(depth=None),
+    "tree": lambda report: report.tree(),
+    "operators": lambda report: report.operators(top=None),
+    "arch": lambda report: report.arch(),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"COLUMNS": "20", "LINES": "5"},
+        {"FORCE_COLOR": "1"},
+        {"NO_COLOR": "1"},
+        {"TERM": "dumb"},
+        {"TTY_COMPATIBLE": "1"},
+        {"COLORTERM": "truecolor"},
+    ],
+)
+def test_text_does_not_depend_on_the_environment(name, environment, monkeypatch):
+    before = str(VIEWS[name](troubled()))
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    assert str(VIEWS[name](troubled())) == before
+    assert "\x1b" not in before
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@given(report=reports())
+@settings(deadline=None, max_examples=40)
+def test_any_report_is_shown_whole_and_without_control_characters(name, report):
+    text = str(VIEWS[name](report))
+    assert all(line.isprintable() for line in text.split("\n"))
+    shown = range(1, len(report.modules)) if name != "operators" else ()
+    for index in shown:
+        assert clean(label(report, index)) in text or name == "arch" and report.modules[index].type
+    for entry in report.entries if name == "operators" else ():
+        assert clean(entry.op) in text
+    assert not any(line != line.rstrip() for line in text.split("\n"))
+
+
+@given(report=reports())
+@settings(deadline=None, max_examples=40)
+def test_any_report_goes_into_other_formats(report):
+    report.to_csv()
+    report.to_jsonl()
+    report.to_markdown()
+    if report.samples:
+        str(samples_table(report))
+        str(report.histogram())
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+@pytest.mark.parametrize("make", [training, troubled, lambda: stack(2)])
+def test_a_console_of_any_width_shows_every_name(name, width, make):
+    stream = StringIO()
+    Console(file=stream, width=width, color_system=None).print(VIEWS[name](make()))
+    lines = stream.getvalue().split("\n")
+    assert all(cell_len(line) <= width for line in lines)
+    squeezed = re.sub(r"[\s│]", "", stream.getvalue())
+    report = make()
+    wanted = (
+        [entry.op for entry in report.entries] if name == "operators" else [label(report, i) for i in range(2, len(report.modules))]
+    )
+    for text in map(clean, wanted):
+        # a name that folds has other cells between its parts, so only its letters in their order can be asked for
+        assert text in squeezed or re.search(".*?".join(map(re.escape, text)), squeezed)
+
+
+@pytest.mark.parametrize("width", [70, 50])
+def test_a_narrow_console_says_which_columns_it_has_no_room_for(width):
+    stream = StringIO()
+    Console(file=stream, width=width, color_system=None).print(stack(2).table(columns=("type", "calls", "macs", "flops", "share", "activations", "bytes_read", "bytes_written")))
+    text = " ".join(stream.getvalue().split())
+    hidden = re.search(r"The console is too narrow for: ([\w ,]+) hidden", text).group(1)
+    head = stream.getvalue().split("\n")[0]
+    assert hidden.endswith("bytes written")
+    assert "flops" in head
+    assert not set(hidden.split(", ")) & set(re.split(r"  +", head.strip()))
+
+
+def test_the_biggest_stand_out_in_colour():
+    stream = StringIO()
+    Console(file=stream, width=100, force_terminal=True, color_system="standard").print(cnn())
+    rows = {line.split()[1] if "\x1b" not in line.split()[0] else line.split()[0]: line for line in stream.getvalue().split("\n") if "Conv2d" in line or "ReLU" in line}
+    conv, relu = rows.values()
+    assert "\x1b[1;31m" in conv
+    assert "\x1b[1;31m" not in relu
+
+
+def test_clean_shows_what_cannot_be_printed():
+    assert clean(HOSTILE[3]) == r"two\nlines\x1b[31m"
+    assert clean("ключ.值.🔑") == "ключ.值.🔑"
+    assert clean("a\u202eb\ud800") == r"a\u202eb\ud800"
+
+
+def test_the_prompt_shows_the_text_too():
+    assert repr(routed().table()) == str(routed().table())
