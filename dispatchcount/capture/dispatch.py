@@ -29,7 +29,12 @@ _SWITCHED_OFF = (DispatchKey.ADInplaceOrView, DispatchKey.Conjugate, DispatchKey
 
 
 class CountingMode(TorchDispatchMode):
-    """Records what runs under it."""
+    """Records what runs under it.
+
+    Attributes:
+        calls: the module calls. watch: memory that nothing has written yet.
+        function: the Python-level torch function that is running, where someone notes it; `""` otherwise.
+    """
 
     supports_higher_order_operators = True
 
@@ -44,6 +49,7 @@ class CountingMode(TorchDispatchMode):
         self.calls = Calls(names, recording, self)
         self.rules = rules
         self.watch = Watch()
+        self.function = ""
         self._plans = plans
         self._unwrapping: Any = None
         self._last: Record | None = None
@@ -56,6 +62,10 @@ class CountingMode(TorchDispatchMode):
         out = func(*args, **kwargs) if kwargs else func(*args)
         self.count(plan, args, kwargs, out)
         return out
+
+    def run(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Let a call through."""
+        return func(*args, **kwargs)
 
     def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record | None:
         """Bump the count of a call like this one."""
@@ -70,6 +80,8 @@ class CountingMode(TorchDispatchMode):
                     key += key_of((out,), False)
             else:
                 key = (plan, key_of(args, plan.scalars))
+            if self.function:
+                key = (self.function, key)
             record = table.get(key)
         except (TypeError, RuntimeError, AttributeError):  # symbolic sizes do not hash, nested tensors have no plain sizes
             key, record = self._odd_key(table, plan, args, kwargs, out)
@@ -84,8 +96,8 @@ class CountingMode(TorchDispatchMode):
 
     def _first(self, table: Table, key: Any, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record:
         def make() -> Signature:
-            if plan.way == FREE:
-                return Signature(plan, (), {}, None, "")
+            if plan.way in (FREE, ALLOCATE):
+                return Signature(plan, (), {}, None, "", self.function)
             return self._describe(plan, args, kwargs, out)
 
         return self.recording.add(table, key, make)
@@ -100,7 +112,7 @@ class CountingMode(TorchDispatchMode):
             if name not in plan.outs
         }
         result = describe(out)
-        return Signature(plan, given, named, result, first_dtype(given, named, result))
+        return Signature(plan, given, named, result, first_dtype(given, named, result), self.function)
 
     def _odd_key(self, table: Table, plan: Plan, args: Any, kwargs: Any, out: Any) -> tuple[Any, Record | None]:
         key = (plan, repr((describe(args), describe(list((kwargs or {}).items())), describe(out))))
@@ -117,7 +129,7 @@ class CountingMode(TorchDispatchMode):
             return self._run_parts(func, args, kwargs)
         if plan.way == HIGHER:
             return run_higher_order(self, plan, args, kwargs)
-        out = func(*args, **kwargs)
+        out = self.run(func, args, kwargs)
         if plan.way == VALUED:
             self._count_valued(plan, args, kwargs, out)
         else:

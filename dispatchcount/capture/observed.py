@@ -1,0 +1,54 @@
+"""The mode for blocks that also measure time or memory: every operator takes the long way and is shown to observers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from dispatchcount.capture.dispatch import CountingMode
+from dispatchcount.capture.names import Names
+from dispatchcount.capture.plan import Plan
+from dispatchcount.capture.record import Record, Recording
+from dispatchcount.rules.registry import Registry
+
+
+class Observer(Protocol):
+    """Looks on as operators run. Must not keep a tensor alive or change anything."""
+
+    def before(self) -> None:
+        """An operator is about to run."""
+
+    def after(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
+        """It ran, without raising."""
+
+    def recorded(self, record: Record) -> None:
+        """It was entered in `record`, shared with calls like it."""
+
+
+class ObservedMode(CountingMode):
+    """`CountingMode` with observers."""
+
+    def __init__(
+        self, names: Names, recording: Recording, rules: Registry, plans: dict[int, Plan], observers: Sequence[Observer]
+    ) -> None:
+        super().__init__(names, recording, rules, plans)
+        self._observers = observers
+
+    def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
+        return self._special(func, types, args, kwargs or {})
+
+    def run(self, func: Any, args: Any, kwargs: Any) -> Any:
+        for observer in self._observers:
+            observer.before()
+        out = func(*args, **kwargs)
+        plan = self._plans[id(func)]
+        for observer in self._observers:
+            observer.after(self, plan, args, kwargs, out)
+        return out
+
+    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record | None:
+        record = super().count(plan, args, kwargs, out)
+        if record is not None:
+            for observer in self._observers:
+                observer.recorded(record)
+        return record
