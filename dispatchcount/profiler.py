@@ -21,7 +21,7 @@ from dispatchcount.capture.inventory import Inventory
 from dispatchcount.capture.kernel import kernel as kernel
 from dispatchcount.capture.names import Names, type_name
 from dispatchcount.capture.plan import Plan
-from dispatchcount.capture.record import Recording
+from dispatchcount.capture.record import Recording, Signature
 from dispatchcount.capture.sampling import Meter
 from dispatchcount.errors import UncountedError
 from dispatchcount.report.build import Accountant, build
@@ -35,8 +35,14 @@ from dispatchcount.rules.user import local_rules
 
 T = TypeVar("T")
 
-_PLANS: dict[int, Plan] = {}
-_PLANS_OF: list[int] = [0]
+
+class _Shared:
+    plans: dict[int, Plan]
+    signatures: dict[Any, Signature]
+    version = -1
+
+
+_SHARED = _Shared()
 
 
 class Profile:
@@ -127,8 +133,9 @@ class _Session:
         self.thread = get_ident()
         self._names = Names(roots, closed=bool(roots))
         self._accountant = Accountant(rules)
-        self._recording = Recording(self._names.outside, self._accountant.fold)
-        self._mode = CountingMode(self._names, self._recording, rules, _plans(rules))
+        plans, signatures = _caches(rules)
+        self._recording = Recording(self._names.outside, self._accountant.fold, signatures)
+        self._mode = CountingMode(self._names, self._recording, rules, plans)
         self._inventory: Inventory | None = None
         self._report: tuple[tuple[str, int], Report] | None = None
         self._training = roots[0][1].training if roots else None
@@ -260,14 +267,13 @@ def _roots(models: tuple[Any, ...]) -> list[tuple[str | None, nn.Module]]:
     return roots
 
 
-def _plans(rules: Registry) -> dict[int, Plan]:
-    """Plans depend on the rules only through what is zero by definition, so blocks without rules of their own share them."""
+def _caches(rules: Registry) -> tuple[dict[int, Plan], dict[Any, Signature]]:
+    """What blocks learn of operators and of calls depends on the rules, so blocks without rules of their own share it."""
     if rules is not RULES:
-        return {}
-    if _PLANS_OF[0] != RULES.version:
-        _PLANS.clear()
-        _PLANS_OF[0] = RULES.version
-    return _PLANS
+        return {}, {}
+    if _SHARED.version != RULES.version:
+        _SHARED.plans, _SHARED.signatures, _SHARED.version = {}, {}, RULES.version
+    return _SHARED.plans, _SHARED.signatures
 
 
 def _leave_mode(mode: CountingMode) -> None:

@@ -119,8 +119,8 @@ def _type(field: dict[str, Any]) -> str:
     if "anyOf" in field:
         return " or ".join(_type(choice) for choice in field["anyOf"])
     if field["type"] == "array":
-        items = _type(field['items'])
-        return f"array of ({items})" if ' or ' in items else f"array of {items}"
+        items = _type(field["items"])
+        return f"array of ({items})" if " or " in items else f"array of {items}"
     if isinstance(field.get("additionalProperties"), dict):
         return f"object of {_type(field['additionalProperties'])} by name"
     return " or ".join(field["type"]) if isinstance(field["type"], list) else str(field["type"])

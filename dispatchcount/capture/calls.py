@@ -33,7 +33,7 @@ class Calls:
     def __init__(self, names: Names, recording: Recording, mode: Any) -> None:
         self.names = names
         self.node = recording.root
-        self.table: Table = self.node.tables[FORWARD]
+        self.table: Table = self.node.forward
         self._root = recording.root
         self._mode = mode
         self._phase = FORWARD
@@ -86,13 +86,16 @@ class Calls:
         self._stack.append(node)
         if graph_task() != -1:
             node = self._recompute(info)
+        known = node.children.get(info)
         try:
-            child = node.children.get((info, signature)) or node.child(info, signature)
+            child = known.get(signature) if known is not None else None
+            if child is None:
+                child = node.child(info, signature)
         except (TypeError, RuntimeError):  # symbolic sizes are not hashable
             child = node.child(info, str(signature))
         child.calls += 1
         info.last = self.node = child
-        self.table = child.tables[RECOMPUTE if self._recomputing else FORWARD]
+        self.table = child.table(RECOMPUTE) if self._recomputing else child.forward
         self._intervals.mark(child)
 
     def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
@@ -116,18 +119,18 @@ class Calls:
         if self._recomputing:
             self._recomputing -= 1
         phase = RECOMPUTE if self._recomputing else FORWARD if self._stack else self._phase
-        self.table = node.tables[phase]
+        self.table = node.forward if phase == FORWARD else node.table(phase)
         self._intervals.mark(node)
 
     def _enter_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self._elsewhere():
             self._phase = OPTIMIZER
-            self.table = self.node.tables[OPTIMIZER]
+            self.table = self.node.table(OPTIMIZER)
 
     def _leave_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self._elsewhere():
             self._phase = FORWARD
-            self.table = self.node.tables[FORWARD]
+            self.table = self.node.forward
 
     def backward_table(self) -> Table:
         """Where an operator that runs inside a backward pass is recorded."""
@@ -146,7 +149,7 @@ class Calls:
                 self._keep_graph(owner)
         else:
             phase = DOUBLE_BACKWARD if made_in_backward else BACKWARD
-        table = owner.tables[phase]
+        table = owner.table(phase)
         if sequence is not None and not grad:
             self._backward = (sequence, table)
         return table

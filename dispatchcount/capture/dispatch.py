@@ -14,10 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dispatchcount.capture.autograd import graph_task
 from dispatchcount.capture.calls import Calls
 from dispatchcount.capture.higher_order import run_higher_order
-from dispatchcount.capture.key import contents, describe, first_dtype, key_of, tensors_in
+from dispatchcount.capture.key import contents, describe, key_of, tensors_in
 from dispatchcount.capture.names import Names
-from dispatchcount.capture.plan import ALLOCATE, FREE, HIGHER, PARTS, VALUED, Plan, Pseudo
-from dispatchcount.capture.record import Record, Recording, Signature, Table
+from dispatchcount.capture.plan import ALLOCATE, FREE, HIGHER, PARTS, Plan, Pseudo
+from dispatchcount.capture.record import Record, Recording, Signature
 from dispatchcount.capture.unseen import Watch
 from dispatchcount.rules.registry import Entry, Kind, Registry
 
@@ -52,7 +52,7 @@ class CountingMode(TorchDispatchMode):
         self.function = ""
         self._plans = plans
         self._unwrapping: Any = None
-        self._last: Record | None = None
+        self._last: Signature | None = None
         self._types: dict[Any, bool] = {}
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
@@ -67,56 +67,62 @@ class CountingMode(TorchDispatchMode):
         """Let a call through."""
         return func(*args, **kwargs)
 
-    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record | None:
+    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record:
         """Bump the count of a call like this one."""
-        calls = self.calls
-        table = calls.table if graph_task() == -1 else calls.backward_table()
-        try:
-            if plan.way == FREE:
-                key: Any = plan
-            elif kwargs or plan.dynamic:
-                key = (plan, key_of(args, plan.scalars), key_of(kwargs.items(), True) if kwargs else None)
-                if plan.dynamic:
-                    key += key_of((out,), False)
-            else:
-                key = (plan, key_of(args, plan.scalars))
-            if self.function:
-                key = (self.function, key)
-            record = table.get(key)
-        except (TypeError, RuntimeError, AttributeError):  # symbolic sizes do not hash, nested tensors have no plain sizes
-            key, record = self._odd_key(table, plan, args, kwargs, out)
-        if record is not None:
-            record.count += 1
-        else:
-            record = self._first(table, key, plan, args, kwargs or {}, out)
-        self._last = record
+        signature = plan.signature if plan.way == FREE and not self.function else self._signature(plan, args, kwargs, out)
+        record = self._bump(signature)
         if self.watch.storages:
             self.watch.check(self, plan, args, kwargs or {})
         return record
 
-    def _first(self, table: Table, key: Any, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record:
-        def make() -> Signature:
-            if plan.way in (FREE, ALLOCATE):
-                return Signature(plan, (), {}, None, "", self.function)
-            return self._describe(plan, args, kwargs, out)
+    def _bump(self, signature: Signature) -> Record:
+        calls = self.calls
+        table = calls.table if graph_task() == -1 else calls.backward_table()
+        record = table.get(signature)
+        if record is not None:
+            record.count += 1
+        else:
+            record = table[signature] = Record()
+            self.recording.grew()
+        self._last = signature
+        return record
 
-        return self.recording.add(table, key, make)
+    def _signature(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
+        """The signature shared by all calls like this one."""
+        try:
+            key: Any = (plan, key_of(args, plan.scalars))
+            if kwargs:
+                key += key_of(kwargs.items(), True)
+            if plan.dynamic:
+                key += key_of((out,), False)
+            if plan.values:
+                key += tuple(contents(arg) for i, arg in enumerate(args) if i in plan.values)
+                key += tuple(contents(arg) for name, arg in kwargs.items() if name in plan.values)
+            if self.function:
+                key = (self.function, key)
+            signature = self.recording.signatures.get(key)
+        except (TypeError, RuntimeError, AttributeError):  # symbolic sizes do not hash, nested tensors have no plain sizes
+            key = (plan, self.function, repr((describe(args), describe(kwargs or {}), describe(out))))
+            signature = self.recording.signatures.get(key)
+        if signature is None:
+            signature = self.recording.signatures[key] = self._describe(plan, args, kwargs or {}, out)
+        first = args[0] if args else out
+        if type(first) is torch.Tensor:
+            self.recording.devices[first.device] = None
+        return signature
 
     def _describe(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
-        for tensor in tensors_in((args, kwargs, out)):
-            self.recording.devices[str(tensor.device)] = None
+        if plan.way in (FREE, ALLOCATE):
+            return Signature(plan, (), {}, None, self.function)
+        if not plan.values and not kwargs:
+            return Signature(plan, describe(args), {}, describe(out), self.function)
         given = tuple(contents(arg) if i in plan.values else describe(arg) for i, arg in enumerate(args))
         named = {
             name: contents(value) if name in plan.values else describe(value)
             for name, value in kwargs.items()
             if name not in plan.outs
         }
-        result = describe(out)
-        return Signature(plan, given, named, result, first_dtype(given, named, result), self.function)
-
-    def _odd_key(self, table: Table, plan: Plan, args: Any, kwargs: Any, out: Any) -> tuple[Any, Record | None]:
-        key = (plan, repr((describe(args), describe(list((kwargs or {}).items())), describe(out))))
-        return key, table.get(key)
+        return Signature(plan, given, named, describe(out), self.function)
 
     def _special(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
         """Everything off the common path: a new operator, a subclass, a composite, a higher-order operator."""
@@ -130,12 +136,9 @@ class CountingMode(TorchDispatchMode):
         if plan.way == HIGHER:
             return run_higher_order(self, plan, args, kwargs)
         out = self.run(func, args, kwargs)
-        if plan.way == VALUED:
-            self._count_valued(plan, args, kwargs, out)
-        else:
-            self.count(plan, args, kwargs, out)
-            if plan.way == ALLOCATE:
-                self.watch.allocated(out)
+        self.count(plan, args, kwargs, out)
+        if plan.way == ALLOCATE:
+            self.watch.allocated(out)
         return out
 
     def _run_parts(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -151,28 +154,13 @@ class CountingMode(TorchDispatchMode):
         with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded), self:
             return func._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
 
-    def _count_valued(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
-        """Operands whose contents set the cost (lengths of packed sequences) are part of the key."""
-        calls = self.calls
-        table = calls.table if graph_task() == -1 else calls.backward_table()
-        operands = [arg for i, arg in enumerate(args) if i in plan.values] + [kwargs.get(v) for v in plan.values if isinstance(v, str)]
-        key = (plan, key_of(args, plan.scalars), key_of(kwargs.items(), True), tuple(map(contents, operands)))
-        record = table.get(key)
-        if record is not None:
-            record.count += 1
-        else:
-            record = self._first(table, key, plan, args, kwargs, out)
-        self._last = record
-
     def pseudo(self, plan: Pseudo, args: Any, kwargs: Any, out: Any) -> None:
         """Record something that is no operator call, given by its shapes."""
-        table = self.calls.table if graph_task() == -1 else self.calls.backward_table()
         key = (plan.name, repr((args, kwargs, out)))
-        record = table.get(key)
-        if record is not None:
-            record.count += 1
-        else:
-            self.recording.add(table, key, lambda: Signature(plan, args, kwargs, out, first_dtype(args, kwargs, out)))
+        signature = self.recording.pseudos.get(key)
+        if signature is None:
+            signature = self.recording.pseudos[key] = Signature(plan, args, kwargs, out, self.function)
+        self._bump(signature)
 
     def unseen(self, tensor: torch.Tensor, reader: str, place: str) -> None:
         """A tensor was filled by nothing seen before `reader` read it at `place`."""

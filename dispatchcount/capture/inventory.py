@@ -136,8 +136,10 @@ def _uncounted(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
 def _packed(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
     """Weights that a quantized module keeps packed in a torchbind object instead of as parameters."""
     found: list[tuple[str, torch.Tensor]] = []
+    if torch.ScriptObject not in map(type, vars(module).values()):
+        return found
     for key, value in vars(module).items():
-        if isinstance(value, torch.ScriptObject) and hasattr(value, "unpack"):
+        if type(value) is torch.ScriptObject and hasattr(value, "unpack"):
             weight: Any
             weight, bias, *_ = value.unpack()
             stem = "" if key == "_packed_params" else f"{key}."

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
-from dispatchcount.rules.cost import Shape, shapes
+from dispatchcount.rules.cost import Shape
 
 _TENSOR = torch.Tensor
 _PLAIN = {torch.Tensor: True, torch.nn.Parameter: True}
@@ -29,10 +30,10 @@ def key_of(args: Any, scalars: bool) -> tuple[Any, ...]:
         if kind in _PLAIN:
             parts.append(arg.shape)
             parts.append(arg.dtype)
+        elif kind is list or kind is tuple:
+            parts.append(tuple(arg) if arg and type(arg[0]) is int else key_of(arg, scalars))
         elif isinstance(arg, _TENSOR):
             parts.append(tensor_key(arg))
-        elif kind is list or kind is tuple:
-            parts.append(key_of(arg, scalars))
         elif scalars and kind is not float:
             parts.append(arg if kind in _HASHED else kind)
         else:
@@ -54,7 +55,7 @@ def describe(value: Any) -> Any:
 
     Scalars stay as they are except floats, which become None; anything else is None.
     """
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, _TENSOR):
         return shape_of(value)
     if isinstance(value, list | tuple):
         return tuple(describe(item) for item in value)
@@ -71,16 +72,22 @@ def describe(value: Any) -> Any:
 
 def shape_of(tensor: torch.Tensor) -> Shape:
     """A tensor's `Shape`."""
-    dtype = str(tensor.dtype).removeprefix("torch.")
+    dtype = _dtype_name(tensor.dtype)
     layout = tensor.layout
     if layout is torch.strided:
         if tensor.is_nested:
             return _nested(tensor, dtype)
-        return Shape(map(hint, tensor.shape), dtype)
+        sizes = tensor.shape
+        return Shape(sizes if type(tensor) in _PLAIN else map(hint, sizes), dtype)
     name = str(layout).removeprefix("torch.")
     if layout is torch.jagged:
         return _nested(tensor, dtype)
     return Shape(map(hint, tensor.shape), dtype, name, _stored(tensor))
+
+
+@cache
+def _dtype_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def hint(size: Any) -> int:
@@ -137,9 +144,3 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, dict):
         for item in value.values():
             yield from tensors_in(item)
-
-
-def first_dtype(*values: Any) -> str:
-    """The dtype an operator works in: that of the first floating or complex operand, else of the first one, else ``""``."""
-    found = [shape.dtype for value in values for shape in shapes(value)]
-    return next((d for d in found if "float" in d or "complex" in d), found[0] if found else "")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
+from torch.jit import ScriptModule
 
 from dispatchcount.report.rows import NO_MODULE
 
@@ -116,7 +117,7 @@ def type_name(module: nn.Module | None) -> str:
     """A module's class as people know it: that of the source for a scripted module, of the wrapped one for a compiled one."""
     if module is None:
         return ""
-    original = module.__dict__.get("_orig_mod") or module._modules.get("_orig_mod")
-    if original is not None:
-        return type_name(original)
-    return str(getattr(module, "original_name", "") or type(module).__name__)
+    wrapped = module._modules.get("_orig_mod")
+    if wrapped is not None:
+        return type_name(wrapped)
+    return str(module.original_name) if isinstance(module, ScriptModule) else type(module).__name__

@@ -46,9 +46,8 @@ class ObservedMode(CountingMode):
             observer.after(self, plan, args, kwargs, out)
         return out
 
-    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record | None:
+    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record:
         record = super().count(plan, args, kwargs, out)
-        if record is not None:
-            for observer in self._observers:
-                observer.recorded(record)
+        for observer in self._observers:
+            observer.recorded(record)
         return record

@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from torch._ops import HigherOrderOperator, OpOverload
 
+from dispatchcount.capture.record import Signature
 from dispatchcount.rules.atomic import ATOMIC
 from dispatchcount.rules.registry import Entry, Kind, Registry
 from dispatchcount.rules.values import VALUES
 
-COUNT, FREE, PARTS, HIGHER, VALUED, ALLOCATE = range(6)
-"""`Plan.way`: record with a key; count calls only; run as its parts; higher-order; record with some operands' contents; like
-FREE, and watch the result for being filled by something unseen."""
+COUNT, FREE, PARTS, HIGHER, ALLOCATE = range(5)
+"""`Plan.way`: record by signature; count calls only; run as its parts; higher-order; like FREE, and watch the result for being
+filled by something unseen."""
 
 _RELEVANT = {"int", "bool", "Optional[int]", "Optional[bool]", "List[int]", "List[bool]", "Optional[List[int]]"}
 
@@ -30,13 +31,14 @@ class Plan:
         dynamic: whether the result's shape is not settled by the arguments' key.
         outs: names of `out=` arguments, which rules do not get.
         values: positions and names of integer operands whose contents matter.
+        signature: that of all its calls, where their operands do not matter.
         writes: positions and names of operands that the operator writes.
         composite: runs as other operators where these are plain dense tensors.
     """
 
     unseen = False
 
-    __slots__ = ("composite", "dynamic", "func", "name", "outs", "overload", "packet", "scalars", "values", "way", "writes")
+    __slots__ = ("composite", "dynamic", "func", "name", "outs", "overload", "packet", "scalars", "signature", "values", "way", "writes")
 
     def __init__(self, func: Any, rules: Registry) -> None:
         self.func = func
@@ -45,6 +47,7 @@ class Plan:
         self.writes: frozenset[int | str] = frozenset()
         self.composite = False
         self.scalars = self.dynamic = True
+        self.signature = Signature(self, (), {}, None, "")
         if isinstance(func, OpOverload):
             self._overload(func, rules)
         else:
@@ -76,7 +79,7 @@ class Plan:
             return ALLOCATE if self.packet in _ALLOCATORS else FREE
         if self.composite and self.packet not in ATOMIC:
             return PARTS
-        return VALUED if self.values else COUNT
+        return COUNT
 
 
 class Pseudo:

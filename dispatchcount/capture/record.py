@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.rules.cost import Shape
+from dispatchcount.rules.cost import Shape, shapes
 
 if TYPE_CHECKING:
     from dispatchcount.capture.names import Info
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dispatchcount.capture.sampling import Meter
 
 FORWARD, BACKWARD, DOUBLE_BACKWARD, RECOMPUTE, OPTIMIZER = range(5)
-"""Indices of `Node.tables`; `dispatchcount.report.rows.PHASES` names them in the same order."""
+"""Phases, for `Node.table`; `dispatchcount.report.rows.PHASES` names them in the same order."""
 
 MAX_RECORDS = 20_000
 """Distinct records held before they are costed and folded, so that a run whose shapes never repeat stays small."""
@@ -31,18 +31,21 @@ Key = Any
 class Signature:
     """One distinct call of an operator: what a rule needs to cost it. Shared by every module that makes the same call."""
 
-    __slots__ = ("args", "cost", "dtype", "function", "kwargs", "out", "plan")
+    __slots__ = ("args", "cost", "function", "kwargs", "out", "plan")
 
-    def __init__(
-        self, plan: Plan | Pseudo, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, dtype: str, function: str = ""
-    ) -> None:
+    def __init__(self, plan: Plan | Pseudo, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, function: str) -> None:
         self.plan = plan
         self.args = args
         self.kwargs = kwargs
         self.out = out
-        self.dtype = dtype
         self.function = function
         self.cost: Any = None  # filled in by whoever costs it, once
+
+    @property
+    def dtype(self) -> str:
+        """What it works in: the dtype of the first floating or complex operand, else of the first one, else ``""``."""
+        found = [shape.dtype for shape in shapes((self.args, self.kwargs, self.out))]
+        return next((d for d in found if "float" in d or "complex" in d), found[0] if found else "")
 
     @property
     def text(self) -> str:
@@ -63,40 +66,58 @@ def _text(value: Any) -> str:
 class Record:
     """Calls of one signature at one node in one phase."""
 
-    __slots__ = ("count", "signature", "time_ns")
+    __slots__ = ("count", "time_ns")
 
-    def __init__(self, signature: Signature) -> None:
+    def __init__(self) -> None:
         self.count = 1
-        self.signature = signature
         self.time_ns = 0
 
 
-Table = dict[Key, Record]
+Table = dict[Signature, Record]
 
 
 class Node:
-    """A stack of module calls: `info` called with inputs of `signature` from inside `parent`."""
+    """A stack of module calls: `info` called with inputs of `signature` from inside `parent`.
 
-    __slots__ = ("calls", "children", "folded", "info", "parent", "signature", "tables")
+    Attributes:
+        forward: the table of the forward phase; `table` makes those of the others when they are needed.
+        children: calls from here, by module and then by signature.
+        folded: sums of records that were dropped; see `Recording.fold`.
+    """
+
+    __slots__ = ("_others", "calls", "children", "folded", "forward", "info", "parent", "signature")
 
     def __init__(self, parent: Node | None, info: Info, signature: Any) -> None:
         self.parent = parent
         self.info = info
         self.signature = signature
         self.calls = 0
-        self.children: dict[Any, Node] = {}
-        self.tables: tuple[Table, ...] = ({}, {}, {}, {}, {})
-        self.folded: dict[Any, Any] = {}  # costed rows of records that were dropped; see `Recording.fold`
+        self.children: dict[Info, dict[Any, Node]] = {}
+        self.forward: Table = {}
+        self.folded: Any = None
+        self._others: dict[int, Table] | None = None
+
+    def table(self, phase: int) -> Table:
+        """The records of one phase."""
+        if phase == FORWARD:
+            return self.forward
+        if self._others is None:
+            self._others = {}
+        return self._others.setdefault(phase, {})
+
+    def tables(self) -> Iterator[tuple[int, Table]]:
+        """The phases that have records, with them."""
+        yield FORWARD, self.forward
+        yield from (self._others or {}).items()
 
     def child(self, info: Info, signature: Any) -> Node:
         """The node of a call from here, made when first asked for."""
-        node = self.children.get((info, signature))
+        known = self.children.setdefault(info, {})
+        if signature not in known and len(known) >= MAX_SIGNATURES:
+            signature = OTHER
+        node = known.get(signature)
         if node is None:
-            if sum(1 for known, _ in self.children if known is info) >= MAX_SIGNATURES:
-                signature = OTHER
-                node = self.children.get((info, signature))
-            if node is None:
-                node = self.children[info, signature] = Node(self, info, signature)
+            node = known[signature] = Node(self, info, signature)
         return node
 
     def walk(self) -> Iterator[Node]:
@@ -105,39 +126,36 @@ class Node:
         while stack:
             node = stack.pop()
             yield node
-            stack.extend(reversed(node.children.values()))
-
-    def lineage(self) -> list[Node]:
-        """From the root to this node."""
-        nodes = [self]
-        while nodes[-1].parent is not None:
-            nodes.append(nodes[-1].parent)
-        return nodes[::-1]
+            stack.extend(child for known in reversed(node.children.values()) for child in reversed(known.values()))
 
 
 class Recording:
-    """The record of one block, and the signatures it shares."""
+    """The record of one block.
 
-    def __init__(self, root: Info, fold: Callable[[Node], None]) -> None:
+    Attributes:
+        root: the node of what runs outside every module.
+        signatures: by key; shared with other blocks. pseudos: those of what is no operator call, this block's own.
+        devices: torch devices seen. notes: limits met, one sentence each.
+        samples: those that ended. meter: that of the sample that is open.
+    """
+
+    def __init__(self, root: Info, fold: Callable[[Node], None], signatures: dict[Key, Signature]) -> None:
+        """`signatures`: those known from earlier blocks under the same rules, which this one shares."""
         self.root = Node(None, root, "")
-        self.signatures: dict[Key, Signature] = {}
-        self.devices: dict[str, None] = {}
+        self.signatures = signatures
+        self.pseudos: dict[Key, Signature] = {}
+        self.devices: dict[Any, None] = {}
         self.notes: dict[str, None] = {}
         self.samples: list[Meter] = []
         self.meter: Meter | None = None
         self._fold = fold
         self._size = 0
 
-    def add(self, table: Table, key: Key, make: Callable[[], Signature]) -> Record:
-        """Enter the first call of `key` in `table`; `make` describes it if no other module made the same call before."""
-        signature = self.signatures.get(key)
-        if signature is None:
-            signature = self.signatures[key] = make()
-        record = table[key] = Record(signature)
+    def grew(self) -> None:
+        """A record was made."""
         self._size += 1
-        if self._size > MAX_RECORDS:
+        if self._size > MAX_RECORDS or len(self.signatures) > MAX_RECORDS:
             self.fold()
-        return record
 
     def fold(self) -> None:
         """Cost all records and keep only their sums by operator, phase and dtype, so that memory stays bounded."""
@@ -145,9 +163,10 @@ class Recording:
             self.meter.bank()
         for node in self.root.walk():
             self._fold(node)
-            for table in node.tables:
+            for _, table in node.tables():
                 table.clear()
         self.signatures.clear()
+        self.pseudos.clear()
         self._size = 0
         if self.meter is not None:
             self.meter.restart()

@@ -26,7 +26,7 @@ class Meter:
         self._snapshot()
 
     def _snapshot(self) -> None:
-        self._records = {r: r.count for node in self._recording.root.walk() for table in node.tables for r in table.values()}
+        self._records = {r: r.count for node in self._recording.root.walk() for _, table in node.tables() for r in table.values()}
         self._calls = {node: node.calls for node in self._recording.root.walk()}
 
     def bank(self) -> None:
@@ -34,9 +34,9 @@ class Meter:
         for node in self._recording.root.walk():
             calls = node.calls - self._calls.get(node, 0)
             changed = [
-                (record, more)
-                for table in node.tables
-                for record in table.values()
+                (signature, more)
+                for _, table in node.tables()
+                for signature, record in table.items()
                 if (more := record.count - self._records.get(record, 0))
             ]
             if calls or changed:
@@ -44,8 +44,8 @@ class Meter:
                     self.modules[node.info] = self._new()
                 total = self.modules[node.info]
                 total.calls += calls
-                for record, more in changed:
-                    self._add(total, record.signature, more)
+                for signature, more in changed:
+                    self._add(total, signature, more)
 
     def restart(self) -> None:
         """Begin counting afresh, after records were folded away."""

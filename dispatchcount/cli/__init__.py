@@ -65,7 +65,9 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     from dispatchcount import __version__
 
     parser = argparse.ArgumentParser(
-        prog="dispatchcount", description="Counts what any PyTorch forward call costs, per operator and per module.", allow_abbrev=False
+        prog="dispatchcount",
+        description="Counts what any PyTorch forward call costs, per operator and per module.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"dispatchcount {__version__}")
     parser.add_argument("--traceback", action="store_true", help="show where an error was raised, not only what it says")
@@ -74,7 +76,9 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     for name, help_ in COMMANDS.items():
         if name == called:
             import_module(f"dispatchcount.cli.{name}").add_parser(commands)
-            commands.choices[name].add_argument("--traceback", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+            commands.choices[name].add_argument(
+                "--traceback", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+            )
         else:
             commands.add_parser(name, help=help_)
     return parser

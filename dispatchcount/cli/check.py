@@ -29,7 +29,9 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what is over its limit; 1 if anything is."""
     if args.max is None and args.baseline is None:
-        raise UsageError("there is nothing to check; give a budget with --max flops=4.2G, or --baseline old.json --fail-over flops=1%")
+        raise UsageError(
+            "there is nothing to check; give a budget with --max flops=4.2G, or --baseline old.json --fail-over flops=1%"
+        )
     if (args.baseline is None) != (args.fail_over is None):
         raise UsageError("--baseline and --fail-over go together: --baseline old.json --fail-over flops=1%")
     budget = () if args.max is None else parse_limits(args.max)

@@ -22,7 +22,9 @@ STANDARD_INPUT = "-"
 
 def add_convention(parser: argparse.ArgumentParser) -> None:
     """The option ``--convention``."""
-    parser.add_argument("--convention", choices=sorted(CONVENTIONS), help="count flops by this convention instead of the report's own")
+    parser.add_argument(
+        "--convention", choices=sorted(CONVENTIONS), help="count flops by this convention instead of the report's own"
+    )
 
 
 def load(path: str, convention: str | None = None) -> Report:

@@ -15,7 +15,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "html",
         help="one HTML page of a report, for any browser, offline",
-        description="Makes one self-contained page of a report: it works offline and asks the network for nothing. Needs no torch.",
+        description="Makes one self-contained page of a report, which works offline. Needs no torch.",
     )
     parser.add_argument("file", metavar="FILE", help="a report as JSON; - reads standard input")
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write; by default FILE with the ending .html")

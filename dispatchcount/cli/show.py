@@ -49,12 +49,22 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--format", choices=[*SHOWN, *WRITTEN], default="table", help="the form; table by default")
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of to standard output")
     parser.add_argument("--depth", type=depth, default=argparse.SUPPRESS, metavar="N", help="levels of modules, or all")
-    parser.add_argument("--columns", default=argparse.SUPPRESS, metavar="A,B", help="columns of the table: type,params,flops,share,self_flops …")
+    parser.add_argument(
+        "--columns", default=argparse.SUPPRESS, metavar="A,B", help="columns of the table: type,params,flops,share,self_flops …"
+    )
     parser.add_argument("--sort", default=argparse.SUPPRESS, metavar="COLUMN", help="biggest first by this column")
-    parser.add_argument("--min-share", type=share, default=argparse.SUPPRESS, metavar="SHARE", help="hide modules below this share of all flops: 1%%")
+    parser.add_argument(
+        "--min-share",
+        type=share,
+        default=argparse.SUPPRESS,
+        metavar="SHARE",
+        help="hide modules below this share of all flops: 1%%",
+    )
     parser.add_argument("--exact", action="store_true", default=argparse.SUPPRESS, help="every digit")
     parser.add_argument("--top", type=depth, default=argparse.SUPPRESS, metavar="N", help="how many operators, or all")
-    parser.add_argument("--metric", default=argparse.SUPPRESS, help="what the slices of a Chrome trace are as wide as: flops, macs, bytes …")
+    parser.add_argument(
+        "--metric", default=argparse.SUPPRESS, help="what the slices of a Chrome trace are as wide as: flops, macs, bytes …"
+    )
     add_convention(parser)
     parser.set_defaults(run=run)
 

@@ -40,8 +40,8 @@ def _open(text: Text, row: Row, has_children: bool) -> str:
     indent = _INDENT * row.level
     extra = [clean(line) for line in row.module.extra.split("\n")] if row.module.extra else []
     one_line = not has_children and len(extra) <= 1
-    text.append(f"{indent}({clean(row.label)}): " if row.level else indent)
-    text.append(clean(row.module.type) or clean(row.label), heat(row.share, row.level))
+    text.append(f"{indent}({clean(row.label)}): " if row.module.name else indent)
+    text.append(clean(row.module.type), heat(row.share, row.level))
     text.append(f"({extra[0] if extra else ''})" if one_line else "(")
     _figures(text, row)
     text.append("\n")

@@ -61,10 +61,9 @@ class _Trace:
             self.scale *= 1000
 
     def events(self) -> list[dict[str, Any]]:
-        name = run_name(self.report)
+        names = {"process_name": run_name(self.report), "thread_name": f"modules, as wide as their {self.metric.name}"}
         events: list[dict[str, Any]] = [
-            {"ph": "M", "name": "process_name", "pid": 1, "tid": 1, "args": {"name": name}},
-            {"ph": "M", "name": "thread_name", "pid": 1, "tid": 1, "args": {"name": f"modules, as wide as their {self.metric.name}"}},
+            {"ph": "M", "name": kind, "pid": 1, "tid": 1, "args": {"name": name}} for kind, name in names.items()
         ]
         at = 0
         sums = dict.fromkeys(_COUNTED, 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -23,7 +22,7 @@ _STYLES = {ADDED: "green", REMOVED: "red", RENAMED: "cyan"}
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A table before it is one of a console or of Markdown: its title, its headers, which are text, its rows and their changes."""
+    """A table of a console or of Markdown: its title, its headers (the first `left` are of text), its rows and their changes."""
 
     title: str
     headers: tuple[str, ...]
@@ -67,10 +66,10 @@ def diff_markdown(diff: Diff, top: int | None = 30) -> str:
 def _tables(diff: Diff, top: int | None, exact: bool) -> list[_Table]:
     total = diff.total
     metrics = [metric for metric in COMPARED if metric in ALWAYS or total.delta(metric)]
-    rows = [
-        (metric, count(getattr(total.old, metric), exact), count(getattr(total.new, metric), exact), *_grown(total, metric, exact))
-        for metric in metrics
-    ]
+    rows: list[tuple[str, ...]] = []
+    for metric in metrics:
+        before, after = (count(getattr(stats, metric), exact) for stats in (total.old, total.new))
+        rows.append((metric, before, after, *_grown(total, metric, exact)))
     tables = [_Table(_title(diff), ("total", "old", "new", "change", "%"), 1, rows, [""] * len(rows))]
     for title, changes in (("module", diff.modules), ("operator", diff.operators)):
         if changes:
@@ -88,7 +87,7 @@ def _title(diff: Diff) -> str:
 def _changes(noun: str, changes: tuple[Change, ...], top: int | None, exact: bool) -> _Table:
     shown = changes if top is None else changes[:top]
     modules = noun == "module"
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for row in shown:
         name = (clean(row.name) or ROOT) + (f" ← {clean(row.old_name) or ROOT}" if row.old_name is not None else "")
         kind = (clean(row.type),) if modules else (count(row.new.calls, exact), _signed(row.delta("calls"), exact))

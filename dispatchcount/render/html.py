@@ -18,7 +18,8 @@ from dispatchcount.render.notebook import to_notebook
 if TYPE_CHECKING:
     from dispatchcount.report.model import Report
 
-_SCRIPTS = ("common.js", "report_tree.js", "report_chart.js", "report_table.js", "report_parts.js", "report.js")
+LIBRARY = "vendor/echarts.min.js"
+_SCRIPTS = ("common.js", "report_tree.js", "report_chart.js", "table.js", "report_columns.js", "report_parts.js", "report.js")
 _STYLES = ("common.css", "report.css")
 
 
@@ -28,24 +29,24 @@ def to_html(report: Report, path: str | PathLike[str] | None = None) -> str:
     Raises:
         OSError: `path` cannot be written.
     """
-    title = page_title(report)
-    page = fill(
+    whole = page(report)
+    if path is not None:
+        write(path, whole)
+    return whole
+
+
+def page(report: Report, library: str | None = None) -> str:
+    """The report as a page that has the chart library in it, or loads it from the relative address `library`."""
+    title = dict(report.meta.labels).get("model") or report.meta.model or "Profiled block"
+    return fill(
         "report.html",
+        library,
         title=text(title),
         style=asset(*_STYLES),
         data=embedded(page_data(report, title)),
-        library=asset("vendor/echarts.min.js"),
         script=asset(*_SCRIPTS),
         static=to_notebook(report),
     )
-    if path is not None:
-        write(path, page)
-    return page
-
-
-def page_title(report: Report) -> str:
-    """What the page is called: the label ``model`` if there is one, else the class names of the roots."""
-    return dict(report.meta.labels).get("model") or report.meta.model or "Profiled block"
 
 
 def asset(*names: str) -> str:
@@ -64,12 +65,24 @@ def text(value: str) -> str:
     return html.escape(value).encode("utf-8", "replace").decode()
 
 
-def fill(template: str, **parts: str) -> str:
-    """A template of `render/assets` with ``%%name%%`` replaced, and the policy that lets only its own scripts run."""
-    allowed = " ".join(f"'sha256-{_sha256(parts[name])}'" for name in ("library", "script") if name in parts)
-    parts["policy"] = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
+def fill(template: str, library: str | None, **parts: str) -> str:
+    """A template of `render/assets` with each ``%%name%%`` replaced.
+
+    Args:
+        template: its file name.
+        library: where the page finds the chart library; None puts it into the page.
+        **parts: what the names stand for. ``script`` is the page's own script.
+
+    The page's policy lets only these scripts run, by their hashes, and lets nothing be fetched from elsewhere.
+    """
+    charts = asset(LIBRARY)
+    parts["library"] = f"<script>{charts}</script>" if library is None else f'<script src="{library}"></script>'
+    source = _hash(charts) if library is None else "'self' file:"
+    parts["policy"] = (
+        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {source} {_hash(parts['script'])}"
+    )
     return re.sub(r"%%(\w+)%%", lambda match: parts[match[1]], asset(template))
 
 
-def _sha256(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.report.rows import Stats
+from dispatchcount.report.rows import COUNTED, ZERO, Stats
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import Report
@@ -50,14 +50,15 @@ def page_data(report: Report, title: str) -> dict[str, Any]:
         "convention": {"name": report.convention, "unit": report.convention_.unit},
         "metrics": [{"key": metric.key, "label": metric.label, "kind": metric.kind} for metric in shown],
         "estimate": report.estimate,
-        "whole": {metric.key: _exact(metric.value(report.total)) for metric in shown},
-        "calls": _exact(report.total.calls),
+        "gap": any(entry.status not in (COUNTED, ZERO) for entry in report.entries),
+        "whole": {metric.key: exact(metric.value(report.total)) for metric in shown},
+        "calls": exact(report.total.calls),
         "rows": {
             "name": list(rows),
             "type": [modules[name].type for name in rows],
             "extra": [modules[name].extra for name in rows],
             "aliases": [list(modules[name].aliases) for name in rows],
-            "parent": [index.get(report.modules[modules[name].parent].name, -1) if modules[name].parent >= 0 else -1 for name in rows],
+            "parent": [_parent(report, modules[name].parent, index) for name in rows],
             "calls": _column(row.calls for row in rows.values()),
             "uncalled": [index[name] for name in rows if name in uncalled],
             "estimate": [index[name] for name, row in rows.items() if row.estimate],
@@ -65,7 +66,7 @@ def page_data(report: Report, title: str) -> dict[str, Any]:
         "total": {metric.key: _column(metric.value(row) for row in rows.values()) for metric in shown},
         "own": {metric.key: _column(metric.value(row.self_ or row) for row in rows.values()) for metric in shown},
         "operators": _operators(report, shown, index),
-        "issues": [asdict(issue) | {"calls": _exact(issue.calls), "nbytes": _exact(issue.nbytes)} for issue in report.issues],
+        "issues": [asdict(issue) | {"calls": exact(issue.calls), "nbytes": exact(issue.nbytes)} for issue in report.issues],
         "groups": [
             {"title": "Phases", "label": "Phase", "rows": _group(report.by_phase(), shown)},
             {"title": "Dtypes", "label": "Dtype", "rows": _group(report.by_dtype(), shown)},
@@ -75,12 +76,17 @@ def page_data(report: Report, title: str) -> dict[str, Any]:
     }
 
 
-def _exact(value: int) -> int | str:
+def _parent(report: Report, parent: int, index: dict[str, int]) -> int:
+    return index.get(report.modules[parent].name, -1) if parent >= 0 else -1
+
+
+def exact(value: int) -> int | str:
+    """An integer for the page: itself, or its digits where JavaScript could not hold it exactly."""
     return value if -_EXACT_IN_JAVASCRIPT <= value <= _EXACT_IN_JAVASCRIPT else str(value)
 
 
 def _column(values: Iterable[int]) -> list[int | str]:
-    return [_exact(value) for value in values]
+    return [exact(value) for value in values]
 
 
 def _operators(report: Report, shown: list[Metric], index: dict[str, int]) -> dict[str, Any]:
@@ -104,6 +110,7 @@ def _operators(report: Report, shown: list[Metric], index: dict[str, int]) -> di
             time_ns=entry.time_ns,
         )
         pairs[key] = pairs[key] + row if key in pairs else row
+    additive = [metric for metric in shown if metric.key != "params"]
     order = {op: i for i, op in enumerate(status)}
     return {
         "name": list(status),
@@ -111,7 +118,7 @@ def _operators(report: Report, shown: list[Metric], index: dict[str, int]) -> di
         "row": [row for row, _ in pairs],
         "operator": [order[op] for _, op in pairs],
         "calls": _column(stats.calls for stats in pairs.values()),
-        "own": {metric.key: _column(metric.value(stats) for stats in pairs.values()) for metric in shown if metric.key != "params"},
+        "own": {metric.key: _column(metric.value(stats) for stats in pairs.values()) for metric in additive},
     }
 
 
@@ -119,8 +126,8 @@ def _group(rows: dict[str, Stats], shown: list[Metric]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "calls": _exact(row.calls),
-            "values": {metric.key: _exact(metric.value(row)) for metric in shown if metric.key != "params"},
+            "calls": exact(row.calls),
+            "values": {metric.key: exact(metric.value(row)) for metric in shown if metric.key != "params"},
         }
         for name, row in rows.items()
     ]

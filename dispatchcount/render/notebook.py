@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from dispatchcount.render.numbers import ABSENT, ESTIMATE, exact, human, percent, plural
+from dispatchcount.render.numbers import ABSENT, AT_LEAST, ESTIMATE, exact, human, percent, plural
 from dispatchcount.render.plain import clean, some
-from dispatchcount.report.rows import Stats
+from dispatchcount.report.rows import COUNTED, ZERO, Stats
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import Report
@@ -17,6 +17,7 @@ MOST_ROWS = 24
 
 _LONGEST_NAME = 60
 _COLUMNS = ("flops", "macs", "params", "activations", "calls")
+_HEADLINE = {"macs": "MACs", "params": "params", "activations": "activations"}
 _CELL = "padding:2px 10px;text-align:right;white-space:nowrap"
 _LEFT = "padding:2px 10px;text-align:left;white-space:nowrap"
 _WARNING = "border-left:3px solid #d9822b;padding:2px 10px;margin:4px 0"
@@ -41,9 +42,11 @@ def to_notebook(report: Report) -> str:
 
 
 def _headline(report: Report) -> str:
-    estimate = f"{ESTIMATE} " if report.estimate else ""
-    figures = f"{estimate}{human(report.flops)} FLOPs ({report.convention}) · {human(report.macs)} MACs · {human(report.params)} params"
-    return f"<p><b>{_text(report.meta.model or 'Profiled block')}</b>: {figures} · {human(report.activations)} activations</p>"
+    gap = any(entry.status not in (COUNTED, ZERO) for entry in report.entries)
+    mark = AT_LEAST if gap else ESTIMATE if report.estimate else ""
+    figures = [f"{mark}{human(report.flops)} FLOPs ({report.convention})"]
+    figures += [f"{human(getattr(report, metric))} {name}" for metric, name in _HEADLINE.items()]
+    return f"<p><b>{_text(report.meta.model or 'Profiled block')}</b>: {' · '.join(figures)}</p>"
 
 
 def _warnings(report: Report) -> str:
@@ -60,14 +63,15 @@ def _warnings(report: Report) -> str:
 def _row(name: str, type_: str, row: Stats, whole: int) -> str:
     full = clean(name) or "(root)"
     shown = full if len(full) <= _LONGEST_NAME else f"…{full[1 - _LONGEST_NAME :]}"
-    estimate = f"{ESTIMATE} " if row.estimate else ""
+    estimate = ESTIMATE if row.estimate else ""
     share = percent(row.flops / whole) if whole else ABSENT
     figures = [share]
     for column in _COLUMNS:
         value: int = getattr(row, column)
         figures.append(f'<span title="{exact(value)}">{estimate if column == "flops" else ""}{human(value)}</span>')
     cells = "".join(f'<td style="{_CELL}">{figure}</td>' for figure in figures)
-    return f'<tr><td style="{_LEFT}" title="{_text(full)}"><code>{_text(shown)}</code></td><td style="{_LEFT}">{_text(type_)}</td>{cells}</tr>'
+    module = f'<td style="{_LEFT}" title="{_text(full)}"><code>{_text(shown)}</code></td>'
+    return f'<tr>{module}<td style="{_LEFT}">{_text(type_)}</td>{cells}</tr>'
 
 
 def _text(value: str) -> str:

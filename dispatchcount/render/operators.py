@@ -101,7 +101,11 @@ def operator_table(report: Report, *, top: int | None = 15, sort: str = "flops",
         for name in names
     ]
     left_out = len(rows) - len(shown)
-    lines = [("hidden", f"{plural(left_out, 'operator')} after the first {len(shown):,}; top=None shows all", "dim")] if left_out else []
+    lines = (
+        [("hidden", f"{plural(left_out, 'operator')} after the first {len(shown):,}; top=None shows all", "dim")]
+        if left_out
+        else []
+    )
     return Printable(Group(Grid(cells), Text(), footer(lines + summary(report, exact=exact))))
 
 
@@ -119,5 +123,3 @@ def _style(name: str, row: OperatorRow) -> str:
     if _counted(row) is None:
         return "red"
     return heat(_share(row)) if name in ("operator", "flops", "share") else ""
-
-

@@ -49,7 +49,7 @@ class Printable:
 
 
 def clean(text: str) -> str:
-    """`text` on one line and without control characters: those are shown as Python writes them, ``\\n``, ``\\x1b``."""
+    r"""`text` on one line and without control characters: those are shown as Python writes them, ``\n``, ``\x1b``."""
     return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

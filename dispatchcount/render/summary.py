@@ -49,16 +49,22 @@ def hidden(selection: Selection) -> list[Line]:
     """What a selection of modules leaves out, and the option that shows it."""
     lines = []
     if selection.deeper:
-        lines.append(("hidden", f"{plural(selection.deeper, 'module')} below depth {selection.depth}; depth=None shows all", "dim"))
+        lines.append(
+            ("hidden", f"{plural(selection.deeper, 'module')} below depth {selection.depth}; depth=None shows all", "dim")
+        )
     if selection.smaller:
         share = percent(selection.min_share)
-        lines.append(("hidden", f"{plural(selection.smaller, 'module')} with less than {share} of the flops; min_share=0 shows all", "dim"))
+        lines.append(
+            ("hidden", f"{plural(selection.smaller, 'module')} with less than {share} of the flops; min_share=0 shows all", "dim")
+        )
     return lines
 
 
 def shared(selection: Selection) -> list[Line]:
     """The other names of the modules shown."""
-    texts = [" = ".join((clean(row.module.name), *map(clean, row.module.aliases))) for row in selection.rows if row.module.aliases]
+    texts = [
+        " = ".join((clean(row.module.name), *map(clean, row.module.aliases))) for row in selection.rows if row.module.aliases
+    ]
     return [("shared", some(texts, _MOST, "aliases in report.modules"), "")] if texts else []
 
 

@@ -48,12 +48,12 @@ def module_table(
     Raises:
         ValueError: a column or `sort` is not known, `depth` is negative, `min_share` is not within 0 and 1.
     """
+    key = None if sort is None else order(pick(MODULE_COLUMNS, [sort], "sort")[sort])
     if columns is None:
         columns = COLUMNS if sort is None or sort in COLUMNS else (*COLUMNS, sort)
     picked = pick(MODULE_COLUMNS, columns, "column")
     if not {"name", "path"} & set(picked):
         picked = {"name": MODULE_COLUMNS["name"]} | picked
-    key = None if sort is None else order(pick(MODULE_COLUMNS, [sort], "sort")[sort])
     selection = select(report, depth, min_share, key)
     rows = list(selection.rows)
     has_total = sum(not row.level for row in rows) > 1

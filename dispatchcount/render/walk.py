@@ -47,7 +47,7 @@ def walk(report: Report) -> Iterator[tuple[int, list[Entry], bool]]:
     Callees come in the order of `Report.paths`, that of their first call, after what the caller did itself.
     """
     children: list[list[int]] = [[] for _ in report.paths]
-    tops = []
+    tops: list[int] = []
     for index, path in enumerate(report.paths):
         (tops if path.parent < 0 else children[path.parent]).append(index)
     own: list[list[Entry]] = [[] for _ in report.paths]

@@ -19,7 +19,9 @@ BUDGETED = (*METRICS[:-1], "bytes", "unknown_ops", "failed_ops", "peak_memory")
 
 _SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 _SCALES |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40, "pi": 2**50}
-_NUMBER = re.compile(r"(?P<digits>\d[\d_]*(\.\d+)?([eE]\+?\d{1,3})?) ?(?P<scale>[kmgtp]i?)?b?(?P<percent>%)?", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(
+    r"(?P<digits>\d[\d_]*(\.\d+)?([eE]\+?\d{1,3})?) ?((?P<scale>[kmgtp]i?)?b?|(?P<percent>%))", re.ASCII | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)

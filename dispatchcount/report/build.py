@@ -76,19 +76,20 @@ class Accountant:
     def rows(self, node: Node, issues: dict[tuple[str, str], Issue]) -> Rows:
         """A node's sums: those folded before and its records. Operators that are not counted go to `issues`."""
         rows: Rows = {}
-        for key, folded in node.folded.items():
+        for key, folded in (node.folded or {}).items():
             rows[key] = tally = Tally()
             tally.add(folded)
             tally.calls = folded.calls
-        for phase, table in zip(PHASES, node.tables, strict=True):
-            for record in table.values():
-                self._row(rows, phase, record, node.info, issues)
+        for phase, table in node.tables():
+            for signature, record in table.items():
+                self._row(rows, PHASES[phase], signature, record, node.info, issues)
         return rows
 
-    def _row(self, rows: Rows, phase: str, record: Record, info: Info, issues: dict[tuple[str, str], Issue]) -> None:
-        signature = record.signature
-        costed = self.cost(signature)
-        key = (signature.plan.name, phase, signature.dtype, costed.status, signature.function)
+    def _row(
+        self, rows: Rows, phase: str, signature: Signature, record: Record, info: Info, issues: dict[tuple[str, str], Issue]
+    ) -> None:
+        costed, dtype = self.cost(signature)
+        key = (signature.plan.name, phase, dtype, costed.status, signature.function)
         tally = rows.get(key)
         if tally is None:
             tally = rows[key] = Tally()
@@ -102,20 +103,20 @@ class Accountant:
             issue = issues.setdefault((signature.plan.name, costed.status), Issue(costed.message))
             issue.add(info, signature.text, record.count, (cost.bytes_read or 0) + (cost.bytes_written or 0))
 
-    def cost(self, signature: Signature) -> Costed:
-        """The cost of one call, kept with it until the rules change."""
+    def cost(self, signature: Signature) -> tuple[Costed, str]:
+        """The cost of one call and the dtype it works in, kept with it until the rules change."""
         known = signature.cost
         if known is None or known[0] != self.rules.version:
             plan = signature.plan
             costed = cost_of(plan.entry(self.rules), signature.args, signature.kwargs, signature.out)
             if plan.unseen:
                 costed = replace(costed, status=UNSEEN)
-            known = signature.cost = (self.rules.version, costed)
+            known = signature.cost = (self.rules.version, (costed, signature.dtype))
         return known[1]  # type: ignore[no-any-return]
 
     def add(self, tally: Tally, signature: Signature, calls: int) -> None:
         """Put the cost of so many calls on a sum."""
-        tally.add_cost(self.cost(signature).cost * calls)
+        tally.add_cost(self.cost(signature)[0].cost * calls)
 
 
 def build(
@@ -156,7 +157,7 @@ def build(
     return Report(
         meta=replace(
             meta,
-            devices=tuple(recording.devices),
+            devices=tuple(map(str, recording.devices)),
             dtypes=tuple(dict.fromkeys(entry.dtype for entry in entries if entry.dtype)),
             notes=tuple(recording.notes),
         ),

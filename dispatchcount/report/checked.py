@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from dispatchcount.errors import ReportError
 
@@ -118,7 +118,7 @@ class Node:
     def _array(self) -> list[Any]:
         if type(self.value) is not list:
             self.fail("an array")
-        return cast("list[Any]", self.value)
+        return self.value
 
     def _first(self, read: Callable[[Node], Any]) -> None:
         for node in self.items():

@@ -154,8 +154,10 @@ def _entries(table: Node, strings: tuple[str, ...], paths: int) -> tuple[Entry, 
         _costs(table),
         table["time_ns"].counts(),
     )
-    _same_length(table, len(path), ("path", "op", "phase", "dtype", "status", "function", "calls", "time_ns", *COUNTS, "estimate"))
-    return tuple(map(Entry, path, *columns))  # type: ignore[arg-type]
+    _same_length(
+        table, len(path), ("path", "op", "phase", "dtype", "status", "function", "calls", "time_ns", *COUNTS, "estimate")
+    )
+    return tuple(map(Entry, path, *columns))
 
 
 def _profile(table: Node, modules: int) -> tuple[ModuleCost, ...]:
@@ -170,7 +172,7 @@ def _costs(table: Node) -> list[Cost]:
         node = table[key]
         return node.counts_or_none() if key.startswith("bytes_") else node.counts()
 
-    return list(starmap(Cost, zip(*(column(key) for key in COUNTS), table["estimate"].flags(), strict=False)))  # type: ignore[arg-type]
+    return list(starmap(Cost, zip(*(column(key) for key in COUNTS), table["estimate"].flags(), strict=False)))
 
 
 def _texts(column: Node, strings: tuple[str, ...], allowed: tuple[str, ...] | None = None) -> list[str]:

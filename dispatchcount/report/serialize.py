@@ -92,7 +92,7 @@ def _load(source: bytes | str | PathLike[str]) -> tuple[str, bytes]:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """No search for garbage meanwhile: rows are no garbage, and looking through them again and again doubles the time of loading."""
+    """No search for garbage meanwhile: rows are none, and looking through them again and again doubles the time of loading."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -151,9 +151,9 @@ def efficient(
 
 
 @RULES.rule("aten::_triton_scaled_dot_attention")
-def triton(q: Shape, k: Shape, v: Shape, *_: Any, out: Shape) -> Cost:
+def triton(q: Shape, k: Shape, v: Shape, *_: Any, out: Any) -> Cost:
     """`forward_cost`."""
-    return forward_cost(heads_first(q, k, v), out)
+    return forward_cost(heads_first(q, k, v), result(out))
 
 
 @RULES.rule(

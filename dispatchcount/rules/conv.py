@@ -137,7 +137,7 @@ def onednn_transpose(
     X: Shape, W: Shape, B: Shape | None, padding: Any, output_padding: Any, stride: Any, dilation: Any, groups: int, attr: str,
     scalars: Any, algorithm: Any, *, out: Shape,
 ) -> Cost:  # fmt: skip
-    """`conv_transpose`, then an activation. A packed weight may have its channels exchanged: a filter is its elements over `in`."""
+    """`conv_transpose`, then an activation. A packed weight may be turned round: one filter is its elements over `in`."""
     macs = X.numel * (W.numel // X[1]) if X.numel else 0
     return contraction(macs, out, bias=B is not None) + epilogue(attr, out, algorithm)
 

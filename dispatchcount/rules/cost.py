@@ -26,14 +26,13 @@ class Shape(tuple[int, ...]):
     Attributes:
         dtype: torch's name without the prefix, ``"float32"``.
         layout: ``"strided"``, ``"sparse_coo"``, ``"sparse_csr"``, ``"nested"`` …
-        nnz: stored elements of a sparse tensor (blocks times block size); `numel` of a dense one.
         lengths: the sizes of each item of a nested tensor, else ``()``.
     """
 
     dtype: str
-    layout: str
-    nnz: int
-    lengths: tuple[tuple[int, ...], ...]
+    layout: str = "strided"
+    lengths: tuple[tuple[int, ...], ...] = ()
+    _nnz: int | None = None
 
     def __new__(
         cls,
@@ -44,9 +43,15 @@ class Shape(tuple[int, ...]):
         lengths: tuple[tuple[int, ...], ...] = (),
     ) -> Shape:
         self = super().__new__(cls, sizes)
-        self.dtype, self.layout, self.lengths = dtype, layout, lengths
-        self.nnz = prod(self) if nnz is None else nnz
+        self.dtype = dtype
+        if layout != "strided":  # the defaults are the class's: a block makes thousands of dense shapes
+            self.layout, self.lengths, self._nnz = layout, lengths, nnz
         return self
+
+    @property
+    def nnz(self) -> int:
+        """Stored elements of a sparse tensor (blocks times block size); all of a dense one."""
+        return prod(self) if self._nnz is None else self._nnz
 
     @property
     def numel(self) -> int:

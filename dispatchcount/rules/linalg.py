@@ -174,6 +174,18 @@ def svd(A: Shape, full_matrices: bool = False, compute_uv: bool = True, **_: Any
     return per_matrix(A, lapack.gesvd(A[-2], A[-1], vectors=compute_uv, full=full_matrices), estimate=True)
 
 
+@RULES.rule("aten::linalg_eigvalsh")
+def eigvalsh(self: Shape, *_: Any, **__: Any) -> Cost:
+    """Eigenvalues of a symmetric matrix."""
+    return eigh(self, compute_v=False)
+
+
+@RULES.rule("aten::linalg_svdvals")
+def svdvals(A: Shape, **_: Any) -> Cost:
+    """Singular values."""
+    return svd(A, compute_uv=False)
+
+
 @RULES.rule("aten::linalg_pinv.atol_rtol_tensor")
 def pinv(self: Shape, *_: Any, hermitian: bool = False, **__: Any) -> Cost:
     """Eigenvectors or reduced singular vectors, the inverse values times the one side, and the product of both."""

@@ -20,7 +20,7 @@ _REARRANGEMENTS = words("""
     unbind_copy slice_copy select_copy narrow_copy view_copy _reshape_copy _neg_view_copy permute_copy transpose_copy t_copy
     squeeze_copy unsqueeze_copy expand_copy as_strided_copy alias_copy detach_copy diagonal_copy unfold_copy view_as_real_copy
     view_as_complex_copy _conj_copy _reshape_alias_copy _fw_primal_copy _make_dual_copy _foreach_clone _copy_from
-    _copy_from_and_resize to_mkldnn _mkldnn_reshape _mkldnn_transpose _pack_padded_sequence
+    _copy_from_and_resize to_mkldnn _mkldnn_reshape _mkldnn_transpose _pack_padded_sequence repeat_interleave _spdiags
 """)
 
 _FILLS = words("""
@@ -60,21 +60,10 @@ def foreach_copy(self: Any, src: Any, *_: Any, **__: Any) -> Cost:
     return Cost(bytes_read=nbytes(src), bytes_written=nbytes(self))
 
 
-@RULES.move("aten::repeat_interleave", "aten::_spdiags", "aten::unsafe_split", "aten::unsafe_split_with_sizes")
-def gathered(*args: Any, out: Any, **_: Any) -> Cost:
-    """A copy whose result depends on data or comes in pieces."""
-    return Cost(bytes_written=nbytes(out))
-
-
 @RULES.rule(
-    *(f"aten::{kind}_pad{dims}d_backward" for kind in ("reflection", "replication") for dims in (1, 2, 3)), "aten::col2im"
-)
+    *(f"aten::{kind}_pad{dims}d_backward" for kind in ("reflection", "replication") for dims in (1, 2, 3)),
+    "aten::col2im", "aten::unfold_backward",
+)  # fmt: skip
 def fold_back(grad: Shape, *_: Any, **__: Any) -> Cost:
     """Adds each element to the place that it was copied from."""
-    return Cost(arithmetic=grad.numel)
-
-
-@RULES.rule("aten::unfold_backward")
-def unfold_backward(grad: Shape, *_: Any, **__: Any) -> Cost:
-    """Adds each element of the windows to its place."""
     return Cost(arithmetic=grad.numel)

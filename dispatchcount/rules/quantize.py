@@ -1,7 +1,7 @@
 """Quantising, dequantising, and element-wise operators on quantised tensors.
 
-A quantised element-wise operator counts what the float one does: the scaling before and after belongs to the number format and not
-to the mathematics, so a model has one count in both.
+A quantised element-wise operator counts what the float one does: the scaling before and after belongs to the number format and
+not to the mathematics, so a model has one count in both.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dispatchcount.rules.words import words
 _VIEWS = words("""
     alias as_strided detach diagonal expand permute select slice slice_inverse split split_with_sizes squeeze t transpose
     unbind unfold unsqueeze view view_as_complex view_as_real _unsafe_view _reshape_alias _conj _neg_view _fw_primal
-    _make_dual lift lift_fresh _lazy_clone
+    _make_dual lift lift_fresh _lazy_clone unsafe_split unsafe_split_with_sizes
 """)
 
 _METADATA = words("""

@@ -50,7 +50,8 @@ def test_exact_says_every_digit(value):
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0, "0.0 %"), (1, "100.0 %"), (0.5731, "57.3 %"), (0.0004, "<0.1 %"), (1e-12, "<0.1 %"), (0.0006, "0.1 %")]
+    ("share", "text"),
+    [(0, "0.0 %"), (1, "100.0 %"), (0.5731, "57.3 %"), (0.0004, "<0.1 %"), (1e-12, "<0.1 %"), (0.0006, "0.1 %")],
 )
 def test_percent(share, text):
     assert percent(share) == text

@@ -169,7 +169,9 @@ def troubled() -> Report:
         entry(6, "aten.empty", cost(written=512), status=UNSEEN),
     )
     issues = (
-        OpIssue("mylib.[attn]", UNKNOWN, 3, (HOSTILE[1], ""), ("float32[4, 4], float32[4]",), "no rule and no decomposition", 128),
+        OpIssue(
+            "mylib.[attn]", UNKNOWN, 3, (HOSTILE[1], ""), ("float32[4, 4], float32[4]",), "no rule and no decomposition", 128
+        ),
         OpIssue("mylib.broken", FAILED, 1, (HOSTILE[2],), (), "ValueError: expected 2 tensors,\ngot 1", 16),
         OpIssue("aten.empty filled by nobody", UNSEEN, 1, (HOSTILE[4],), (), "a kernel wrote it outside the dispatcher", 512),
     )

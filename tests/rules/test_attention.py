@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -59,9 +59,9 @@ def test_the_kernel_that_runs_here_costs_what_the_unfused_form_does(run: Any) ->
     q, k, v = R(2, 4, 6, 8), R(2, 4, 5, 8), R(2, 4, 5, 8)
     mask = R(2, 1, 6, 5)
     for attn_mask in (None, mask):
-        fused = run(lambda m: F.scaled_dot_product_attention(q, k, v, attn_mask=m), attn_mask)  # noqa: B023
+        fused = run(lambda m: F.scaled_dot_product_attention(q, k, v, attn_mask=m), attn_mask)
         with sdpa_kernel(SDPBackend.MATH):
-            unfused = total(lambda m: F.scaled_dot_product_attention(q, k, v, attn_mask=m), attn_mask)  # noqa: B023
+            unfused = total(lambda m: F.scaled_dot_product_attention(q, k, v, attn_mask=m), attn_mask)
         assert (fused.macs, fused.arithmetic, fused.transcendentals) == (
             unfused.macs,
             unfused.arithmetic,
@@ -93,10 +93,15 @@ def test_backward_is_five_products(sizes: Any) -> None:
     n = pairs(q, k)
     macs = n * (d + dv + dv + d + d)  # scores, gradients of scores, value, query, key
     assert 2 * macs == sdpa_backward_flop_count(out, q, k, v)
-    for kind in ("flash", "efficient", "cudnn", "flash_for_cpu", "fused_overrideable"):
-        stem = "fused_attention_overrideable" if kind == "fused_overrideable" else kind.replace("flash_for_cpu", "flash_attention_for_cpu")
-        stem = stem if "attention" in stem else f"{stem}_attention"
-        cost = ask(f"aten::_scaled_dot_product_{stem}_backward", out, q, k, v)
+    kinds = (
+        "flash_attention",
+        "efficient_attention",
+        "cudnn_attention",
+        "flash_attention_for_cpu",
+        "fused_attention_overrideable",
+    )
+    for kind in kinds:
+        cost = ask(f"aten::_scaled_dot_product_{kind}_backward", out, q, k, v)
         assert (cost.macs, cost.transcendentals, cost.activations) == (macs, n, 0)
 
 
@@ -114,7 +119,9 @@ def test_flash_and_efficient_put_length_before_heads() -> None:
     q, k, v, out = S(2, 6, 4, 8), S(2, 5, 2, 8), S(2, 5, 2, 7), S(2, 6, 4, 7)
     expected = ask("aten::scaled_dot_product_attention", S(2, 4, 6, 8), S(2, 2, 5, 8), S(2, 2, 5, 7), out=S(2, 4, 6, 7))
     assert ask("aten::_flash_attention_forward", q, k, v, None, None, 6, 5, None, False, False, out=(out,)) == expected
-    quantized = ask("aten::_flash_attention_forward.quantized", q, k, v, None, None, 6, 5, None, False, False, None, None, None, out=(out,))
+    quantized = ask(
+        "aten::_flash_attention_forward.quantized", q, k, v, None, None, 6, 5, None, False, False, None, None, None, out=(out,)
+    )
     assert quantized == expected
     assert ask("aten::_efficient_attention_forward", q, k, v, None, None, None, None, None, None, 0, out=(out,)) == expected
     inplace = "aten::_flash_attention_forward_no_dropout_inplace"

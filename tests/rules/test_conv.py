@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
@@ -37,7 +37,9 @@ def walk(batch: int, out: int, into: int, groups: int, spans: list[tuple[int, in
 SPAN = st.tuples(st.integers(4, 6), st.integers(1, 2), st.integers(1, 3), st.integers(0, 2), st.integers(1, 2))
 
 
-@given(st.lists(SPAN, min_size=1, max_size=3), st.integers(0, 2), st.sampled_from([(2, 4, 1), (2, 4, 2), (3, 3, 3)]), st.booleans())
+@given(
+    st.lists(SPAN, min_size=1, max_size=3), st.integers(0, 2), st.sampled_from([(2, 4, 1), (2, 4, 2), (3, 3, 3)]), st.booleans()
+)
 @settings(max_examples=60, deadline=None)
 def test_forward(spans: Any, batch: int, channels: Any, bias: bool) -> None:
     into, out, groups = channels
@@ -152,7 +154,9 @@ def test_kernels_of_other_devices_agree_with_the_plain_operator() -> None:
         assert ask(f"aten::{vendor}_convolution_relu", x, w, b, one, zero, one, 2, out=out) == plain + relu
         assert ask(f"aten::{vendor}_convolution_add_relu", x, w, out, None, b, one, zero, one, 2, out=out) == plain + add + relu
     binary = ask("mkldnn::_convolution_pointwise.binary", x, out, w, b, zero, one, one, 2, "add", None, "relu", (), None, out=out)
-    inplace = ask("mkldnn::_convolution_pointwise_.binary", out, x, w, b, zero, one, one, 2, "add", None, "relu", (), None, out=out)
+    inplace = ask(
+        "mkldnn::_convolution_pointwise_.binary", out, x, w, b, zero, one, one, 2, "add", None, "relu", (), None, out=out
+    )
     assert binary == inplace == plain + add + relu
     grad = out
     mask = (True, True, True)

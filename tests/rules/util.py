@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -26,7 +27,7 @@ class Call(NamedTuple):
 
 
 class Watch(TorchDispatchMode):
-    """Keeps every call, as shapes."""
+    """Keeps every call, as shapes; a composite operator without an entry runs as its parts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,6 +40,11 @@ class Watch(TorchDispatchMode):
         names = [a.name for a in func._schema.arguments]
         seen = tuple(contents(a) if name in read else describe(a) for name, a in zip(names, args, strict=False))
         named = {k: contents(v) if k in read else describe(v) for k, v in kwargs.items() if k != "out"}
+        if RULES.get(packet, overload) is None and func._can_decompose():
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
         result = func(*args, **kwargs)
         self.calls.append(Call(packet, overload, seen, named, describe(result)))
         return result
@@ -70,8 +76,8 @@ def ask(name: str, *args: Any, out: Any = (), **kwargs: Any) -> Cost:
 
 
 def total(run: Callable[..., Any], *args: Any) -> Cost:
-    """The sum over the calls that `run` makes."""
-    return sum((cost(c) for c in watch(run, *args)), Cost())
+    """The sum over the calls that `run` makes, without the bytes that views and copies give themselves."""
+    return replace(sum((cost(c) for c in watch(run, *args)), Cost()), bytes_read=None, bytes_written=None)
 
 
 def only(run: Callable[..., Any], *args: Any, name: str) -> Cost:
@@ -91,5 +97,5 @@ def whole(run: Callable[..., Any], *args: Any) -> Cost:
         return total(run, *args)
 
 
-def S(*sizes: int, dtype: str = "float32", **kwargs: Any) -> Shape:
+def S(*sizes: int, dtype: str = "float32", **kwargs: Any) -> Shape:  # noqa: N802
     return Shape(sizes, dtype, **kwargs)

@@ -46,7 +46,8 @@ parts.totals = () => {
   const figure = (value, label, title, first) => ui.el("div", { class: first ? "total first" : "total", title }, ui.el("b", {}, value), ui.el("span", {}, label));
   const cards = data.metrics.map(({ key, label, kind }, i) => {
     const unit = key === "flops" ? `FLOPs (${data.convention.name}): ${data.convention.unit}` : label;
-    return figure(ui.human(data.whole[key], kind), unit, `${ui.exact(data.whole[key])}: ${WORDS[key]}`, i === 0);
+    const mark = !["flops", "macs", "arithmetic", "transcendentals"].includes(key) ? "" : data.gap ? "≥ " : data.estimate ? "≈ " : "";
+    return figure(mark + ui.human(data.whole[key], kind), unit, `${ui.exact(data.whole[key])}: ${WORDS[key]}`, i === 0);
   });
   cards.push(figure(ui.human(data.calls), "Operator calls", ui.exact(data.calls), false));
   if (data.memory) cards.push(figure(ui.human(data.memory.peak, "bytes"), `Peak memory, in ${data.memory.peak_module || "(root)"}`, `${ui.exact(data.memory.peak)} bytes at ${data.memory.peak_op}`, false));
@@ -124,7 +125,8 @@ parts.words = () => {
   word("Convention", `${convention.name}: ${convention.unit}.`);
   for (const { key, label } of metrics) word(label, WORDS[key]);
   word("Share", "Of the whole block, for the figure chosen above the chart. A module's figures include those of the modules below it.");
-  if (data.estimate) word("Estimates", "Figures marked ≈ contain a published estimate of an iterative or data-dependent operator.");
+  if (data.gap) word("≥", "Operators that could not be counted are missing from the total.");
+  if (data.estimate) word("≈", "The figure contains a published estimate of an iterative or data-dependent operator.");
   const zero = operators.name.filter((_, i) => operators.status[i] === "zero");
   if (zero.length) word("Zero by definition", zero.join(", "));
   if (rows.uncalled.length) word("Never called", rows.uncalled.slice(0, 200).map((row) => rows.name[row]).join(", ") + (rows.uncalled.length > 200 ? ` and ${rows.uncalled.length - 200} more` : ""));

@@ -1,0 +1,106 @@
+"""Many reports on disk as a few numbers each."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dispatchcount.errors import ReportError, UsageError
+
+if TYPE_CHECKING:
+    from dispatchcount.report.model import Report
+
+METRICS = ("flops", "macs", "params", "activations", "bytes", "calls")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One report of the dashboard.
+
+    Attributes:
+        file: its path below the folder.
+        page: the name of its page.
+        model, input, commit: its labels; `model` falls back to the class of what ran.
+        labels: the other labels.
+        created: seconds since 1970.
+        values: its totals by `METRICS`.
+        uncounted: names of the operators that could not be counted.
+        stopped_in: the module in which the block stopped, if it did.
+    """
+
+    file: str
+    page: str
+    model: str
+    input: str
+    commit: str
+    labels: tuple[tuple[str, str], ...]
+    created: int
+    values: dict[str, int]
+    uncounted: tuple[str, ...]
+    stopped_in: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A file that is no report, and why."""
+
+    file: str
+    error: str
+
+
+def report_files(folder: Path) -> list[Path]:
+    """Every ``.json`` file below `folder`, by name.
+
+    Raises:
+        dispatchcount.errors.UsageError: there is no such folder, or no such file in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}; give one that holds reports as JSON")
+    found = sorted(path for path in folder.rglob("*.json") if path.is_file())
+    if not found:
+        raise UsageError(f"there is no .json file in {folder} or below; save reports there with report.to_json(path)")
+    return found
+
+
+def collect(folder: Path, convention: str) -> Iterator[tuple[Run, Report] | Bad]:
+    """Each report below `folder` under `convention`, one at a time, or why it is none."""
+    from dispatchcount.report.model import Report
+
+    for path in report_files(folder):
+        file = path.relative_to(folder).as_posix()
+        try:
+            report = Report.from_json(path).with_convention(convention)
+        except ReportError as error:
+            yield Bad(file, str(error).replace(str(path), file).removeprefix(f"{file}: "))
+        else:
+            yield summarize(report, file), report
+
+
+def summarize(report: Report, file: str) -> Run:
+    """The numbers of one report that the dashboard shows."""
+    labels = dict(report.meta.labels)
+    model = labels.pop("model", "") or report.meta.model or "(no model)"
+    total = report.total
+    values = {metric: getattr(total, metric) for metric in METRICS if metric != "bytes"}
+    return Run(
+        file=file,
+        page=page_name(file),
+        model=model,
+        input=labels.pop("input", ""),
+        commit=labels.pop("commit", ""),
+        labels=tuple(labels.items()),
+        created=report.meta.created,
+        values=values | {"bytes": total.bytes_read + total.bytes_written},
+        uncounted=tuple(issue.op for issue in report.issues),
+        stopped_in=report.meta.stopped_in,
+    )
+
+
+def page_name(file: str) -> str:
+    """A file name for a report's page that is safe in any file system and any link, and differs for each file."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", file.removesuffix(".json")).strip("._")[:80]
+    return f"{safe}-{hashlib.sha256(file.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}.html"

@@ -1,0 +1,71 @@
+"""The dashboard's pages: ``index.html``, a page for each report, the chart library once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dispatchcount.dashboard.collect import METRICS, Bad, Run, collect
+from dispatchcount.errors import UsageError
+from dispatchcount.files import write
+from dispatchcount.render.html import asset, embedded, fill, page
+from dispatchcount.render.html_data import exact
+from dispatchcount.report.conventions import convention as find_convention
+
+LIBRARY = "echarts.min.js"
+_SCRIPTS = ("common.js", "table.js", "dashboard.js")
+_STYLES = ("common.css", "report.css", "dashboard.css")
+
+
+def build(folder: Path, site: Path, convention: str) -> tuple[list[Run], list[Bad]]:
+    """Write the pages of all reports below `folder` to the folder `site`, and return what went in and what could not.
+
+    Raises:
+        dispatchcount.errors.UsageError: `folder` holds no readable report, or `site` is a file. Nothing was written then.
+        OSError: a page cannot be written.
+    """
+    if site.exists() and not site.is_dir():
+        raise UsageError(f"{site} is a file; give a folder for the pages with -o")
+    runs: list[Run] = []
+    bad: list[Bad] = []
+    for found in collect(folder, convention):
+        if isinstance(found, Bad):
+            bad.append(found)
+            continue
+        run, report = found
+        if not runs:
+            (site / "reports").mkdir(parents=True, exist_ok=True)
+            write(site / LIBRARY, asset("vendor/echarts.min.js"))
+        write(site / "reports" / run.page, page(report, library=f"../{LIBRARY}"))
+        runs.append(run)
+    if not runs:
+        raise UsageError(f"no file in {folder} is a report: {bad[0].error}")
+    runs.sort(key=lambda run: (run.model, run.input, run.created, run.file))
+    write(site / "index.html", index(runs, bad, convention))
+    return runs, bad
+
+
+def index(runs: list[Run], bad: list[Bad], convention: str) -> str:
+    """The first page."""
+    data: dict[str, Any] = {
+        "convention": {"name": convention, "unit": find_convention(convention).unit},
+        "metrics": list(METRICS),
+        "runs": [_row(run) for run in runs],
+        "bad": [{"file": one.file, "error": one.error} for one in bad],
+    }
+    return fill("dashboard.html", LIBRARY, style=asset(*_STYLES), data=embedded(data), script=asset(*_SCRIPTS))
+
+
+def _row(run: Run) -> dict[str, Any]:
+    return {
+        "file": run.file,
+        "page": f"reports/{run.page}",
+        "model": run.model,
+        "input": run.input,
+        "commit": run.commit,
+        "labels": [list(label) for label in run.labels],
+        "created": run.created,
+        "values": {metric: exact(value) for metric, value in run.values.items()},
+        "uncounted": list(run.uncounted),
+        "stopped": run.stopped_in,
+    }

@@ -1,0 +1,160 @@
+"""The pytest plugin: a fixture that holds a model to a budget, and keeps a baseline beside the test.
+
+    def test_cost(complexity):
+        complexity(model, x).assert_below(flops="4.2G", params="26M", unknown_ops=0)
+
+``pytest --complexity-update`` stores what was measured in the folder ``complexity`` beside the test file. torch is imported
+only once a test measures something.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from dispatchcount.report.budget import Breach
+    from dispatchcount.report.model import Report
+
+FOLDER = "complexity"
+UPDATE = "--complexity-update"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds ``--complexity-update``."""
+    group = parser.getgroup("dispatchcount")
+    group.addoption(UPDATE, action="store_true", help=f"store what the fixture `complexity` measures as baselines in {FOLDER}/")
+
+
+@pytest.fixture
+def complexity(request: pytest.FixtureRequest) -> Complexity:
+    """Call it with a model and the model's inputs; then hold the result to a budget."""
+    return Complexity(request.path, request.node.name, bool(request.config.getoption(UPDATE)))
+
+
+class Complexity:
+    """Measures models in one test. `path` is the test's file, `test` its name; with `update` baselines are stored."""
+
+    def __init__(self, path: Path, test: str, update: bool) -> None:
+        self._path = path
+        self._test = test
+        self._update = update
+        self._measured = 0
+
+    def __call__(self, model: Any, *args: Any, **kwargs: Any) -> Measured:
+        """Run ``model(*args, **kwargs)`` and count what it costs."""
+        import dispatchcount
+
+        with dispatchcount.profile(model) as prof:
+            model(*args, **kwargs)
+        return self.report(prof.report)
+
+    def report(self, report: Report) -> Measured:
+        """Hold a report that the test made itself to a budget: of a training step, of `model.generate()`."""
+        from dispatchcount.report.model import Report
+
+        self._measured += 1
+        path = baseline_path(self._path, self._test, self._measured)
+        baseline = Report.from_json(path) if path.exists() else None
+        if self._update and (baseline is None or baseline.diff(report)):
+            path.parent.mkdir(exist_ok=True)
+            report.with_labels(test=self._test).to_json(path)
+            baseline = report
+        return Measured(report, baseline, path)
+
+
+def baseline_path(path: Path, test: str, number: int) -> Path:
+    """Where the baseline of a test's `number`-th measurement is kept: a name that every file system can hold."""
+    name = f"{path.stem}.{test}" + (f".{number}" if number > 1 else "")
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    if safe != name or len(safe) > 120:
+        safe = f"{safe[:120]}-{hashlib.sha256(name.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
+    return path.parent / FOLDER / f"{safe}.json"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a model cost in a test.
+
+    Attributes:
+        report: the report.
+        baseline: the one stored before, None where there is none.
+        path: where the baseline is, or would be.
+    """
+
+    report: Report
+    baseline: Report | None
+    path: Path
+
+    def assert_below(self, **limits: str | int) -> Measured:
+        """Fail if a figure is over its limit: ``assert_below(flops="4.2G", params="26M", unknown_ops=0)``.
+
+        Raises:
+            dispatchcount.errors.BudgetError: one is; the message shows the biggest modules and what grew since the baseline.
+            dispatchcount.errors.UsageError: a limit cannot be read.
+        """
+        __tracebackhide__ = True
+        from dispatchcount.report.budget import check
+
+        return self._judge(check(self.report, limits))
+
+    def assert_growth_below(self, **limits: str | int) -> Measured:
+        """Fail if a figure grew more than this since the baseline: ``assert_growth_below(flops="1%", params=0)``.
+
+        Raises:
+            dispatchcount.errors.BudgetError: one did, or there is no baseline.
+            dispatchcount.errors.UsageError: a limit cannot be read.
+        """
+        __tracebackhide__ = True
+        from dispatchcount.errors import BudgetError
+        from dispatchcount.report.budget import growth
+
+        if self.baseline is None:
+            raise BudgetError(f"there is no baseline {self.path}; store one with: pytest {UPDATE}")
+        return self._judge(growth(self.baseline, self.report.with_convention(self.baseline.convention), limits))
+
+    def _judge(self, breaches: tuple[Breach, ...]) -> Measured:
+        __tracebackhide__ = True
+        from dispatchcount.errors import BudgetError
+
+        if breaches:
+            raise BudgetError(self._story(breaches))
+        return self
+
+    def _story(self, breaches: tuple[Breach, ...]) -> str:
+        from dispatchcount.report.rows import METRICS
+
+        parts = ["\n".join(str(breach) for breach in breaches)]
+        over = dict.fromkeys(breach.limit.metric for breach in breaches)
+        parts += [_biggest(self.report, metric) for metric in over if metric in METRICS]
+        if {"unknown_ops", "failed_ops"} & set(over):
+            issues = (f"  {issue.op} in {', '.join(issue.modules)}: {issue.message}" for issue in self.report.issues)
+            parts.append("\n".join(["Not counted:", *issues]))
+        if self.baseline is None:
+            parts.append(f"There is no baseline to compare with; store one with: pytest {UPDATE}")
+        else:
+            parts.append(f"Since the baseline {FOLDER}/{self.path.name}:\n{self.baseline.diff(self.report).table(10)}")
+        return "\n\n".join(parts)
+
+
+def _biggest(report: Report, metric: str) -> str:
+    from dispatchcount.render.grid import Cells, Grid
+    from dispatchcount.render.numbers import human, percent
+    from dispatchcount.render.plain import Printable, clean
+
+    own = {name: getattr(row.self_, metric) for name, row in report.by_module().items()}
+    whole = getattr(report.total, metric)
+    names = [name for name in sorted(own, key=lambda name: -own[name]) if own[name]][:5]
+    types = {module.name: module.type for module in report.modules}
+    columns = (
+        Cells("module", [clean(name) or "(root)" for name in names], True),
+        Cells("type", [clean(types[name]) for name in names], True),
+        Cells(f"own {metric}", [human(own[name]) for name in names]),
+        Cells("share", [percent(own[name] / whole) for name in names]),
+    )
+    return f"Biggest modules by {metric}:\n{Printable(Grid(columns))}"

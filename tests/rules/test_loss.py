@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from tests.rules.util import S, ask, only, total
+
+F = torch.nn.functional
+
+
+@pytest.mark.parametrize(
+    ("run", "each", "transcendentals"),
+    [
+        (F.mse_loss, 2, 0),
+        (F.smooth_l1_loss, 6, 0),
+        (F.huber_loss, 6, 0),
+        (F.binary_cross_entropy, 7, 2),
+        (F.binary_cross_entropy_with_logits, 7, 2),
+    ],
+)
+def test_reduction_adds_an_operation_per_element_and_the_mean_a_division(run: Any, each: int, transcendentals: int) -> None:
+    x, y = torch.rand(3, 4), torch.rand(3, 4)
+    for reduction, more in (("none", 0), ("sum", 12), ("mean", 13)):
+        found = total(lambda r=reduction: run(x, y, reduction=r))
+        assert (found.arithmetic, found.transcendentals) == (12 * each + more, 12 * transcendentals)
+
+
+def test_cross_entropy_reads_one_number_a_target() -> None:
+    """Five targets of seven classes: a sign each, their sum and the mean; 5 floats and 5 indices are read."""
+    x, y = torch.rand(5, 7), torch.randint(7, (5,))
+    found = only(lambda: F.cross_entropy(x, y), name="aten::nll_loss_forward")
+    assert (found.arithmetic, found.bytes_read) == (5 + 5 + 1, 5 * 4 + 5 * 8)
+    weighted = only(lambda: F.cross_entropy(x, y, torch.rand(7)), name="aten::nll_loss_forward")
+    assert weighted.arithmetic == 5 * 3 + 6
+
+
+def test_nll_backward_does_not_read_its_input() -> None:
+    x, y = torch.rand(5, 7, requires_grad=True), torch.randint(7, (5,))
+    found = only(lambda: F.nll_loss(x, y).backward(), name="aten::nll_loss_backward")
+    assert (found.bytes_read, found.bytes_written) == (4 + 5 * 8, 35 * 4)
+
+
+def test_ctc_is_an_estimate_over_the_alpha_table() -> None:
+    """6 times, 2 items, 3 labels and 4 blanks."""
+    x = torch.rand(6, 2, 5).log_softmax(2)
+    found = total(lambda: F.ctc_loss(x, torch.randint(1, 5, (2, 3)), (6, 6), (3, 3), reduction="none"))
+    assert found.estimate
+    assert found.transcendentals == 4 * 6 * 7 * 2
+
+
+def test_cudnn_ctc_brings_its_gradient() -> None:
+    x, y = S(6, 2, 5), S(2, 3, dtype="int64")
+    both = ask("aten::_cudnn_ctc_loss", x, y, (6, 6), (3, 3), 0, False, False, out=(S(2), x))
+    forward = ask("aten::_ctc_loss", x, y, (6, 6), (3, 3), out=(S(2), S(2, 6, 7)))
+    assert both.arithmetic > 2 * forward.arithmetic
+
+
+def test_chunked_linear_cross_entropy_is_a_linear_and_a_loss() -> None:
+    """8 rows of 4 to 10 classes: 320 MACs; for both gradients as many again each. No logits are handed on."""
+    x, w, y = S(8, 4), S(10, 4), S(8, dtype="int64")
+    plain = ask("torch_nn::_linear_cross_entropy_batch_chunked_no_reduction", x, w, y, None, None, -100, 4, "", None, out=S(8))
+    assert (plain.macs, plain.activations, plain.transcendentals) == (320, 8, 80 + 8)
+    tail = ("mean", -100, None, 4, "", None, False, True, True, False)
+    both = ask("torch_nn::_linear_cross_entropy_batch_chunked", x, w, y, None, None, *tail, out=(S(), x, w, S(0)))
+    assert (both.macs, both.activations) == (960, 1)
