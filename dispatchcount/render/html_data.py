@@ -39,7 +39,7 @@ METRICS = (
 
 def page_data(report: Report, title: str) -> dict[str, Any]:
     """Everything the page shows. Integers that JavaScript cannot hold exactly become decimal text."""
-    shown = [metric for metric in METRICS if metric.value(report.total)] or [METRICS[0]]
+    shown = [metric for metric in METRICS if metric.key == "flops" or metric.value(report.total)]
     rows = report.by_module()
     index = {name: i for i, name in enumerate(rows)}
     modules = {module.name: module for module in report.modules}

@@ -137,9 +137,13 @@ class Report:
         """Totals by operator for every module; `ancestors` as in `by_module`."""
         return views.by_module_and_operator(self, ancestors)
 
-    def by_phase(self) -> dict[str, Stats]:
-        """Totals by phase: forward, backward, recompute, optimizer, those that occurred."""
-        return views.grouped(self, lambda e: e.phase)
+    def by_phase(self, name: str | None = None) -> dict[str, Stats]:
+        """Totals by phase: forward, backward, recompute, optimizer, those that occurred. Of one module, if `name` is given.
+
+        Raises:
+            KeyError: no module goes by that name.
+        """
+        return views.by_phase(self, name)
 
     def by_dtype(self) -> dict[str, Stats]:
         """Totals by the dtype operators worked in, ``"float32"``."""
@@ -322,6 +326,18 @@ class Report:
         from dispatchcount.render.histogram import histogram
 
         return histogram(self, bins=bins)
+
+    def side_by_side(self, depth: int | None = 3, *, exact: bool = False) -> ConsoleRenderable:
+        """The first samples beside each other: which modules each ran, how often, and at what cost."""
+        from dispatchcount.render.side_by_side import side_by_side
+
+        return side_by_side(self, depth=depth, exact=exact)
+
+    def samples_table(self, top: int | None = 15, *, depth: int | None = 3, exact: bool = False) -> ConsoleRenderable:
+        """The most expensive samples, and every module's execution rate and figures over all of them."""
+        from dispatchcount.render.samples import samples_table
+
+        return samples_table(self, top=top, depth=depth, exact=exact)
 
     def to_html(self, path: str | PathLike[str] | None = None) -> str:
         """One self-contained HTML page; written to `path` as well, if given."""

@@ -35,6 +35,22 @@ def grouped(report: Report, key: Callable[[Entry], str], entries: Iterable[Entry
     return dict(sorted(rows.items(), key=lambda row: (-row[1].flops, -row[1].macs, row[0])))
 
 
+def by_phase(report: Report, name: str | None = None) -> dict[str, Stats]:
+    """Totals by phase, of the whole block or of module `name` and those below it.
+
+    Raises:
+        KeyError: no module goes by that name.
+    """
+    entries: Iterable[Entry] = report.entries
+    if name is not None:
+        below = {report.module_index(name)}
+        for index, module in enumerate(report.modules):
+            if module.parent in below:
+                below.add(index)
+        entries = [entry for entry in report.entries if report.paths[entry.path].module in below]
+    return grouped(report, lambda e: e.phase, entries)
+
+
 def by_module(report: Report, ancestors: str = "owner") -> dict[str, Stats]:
     """Every module's total, `self_` its own part, in the order of `Report.modules`.
 

@@ -14,12 +14,18 @@ from dispatchcount.rules.products import rows
 from dispatchcount.rules.registry import RULES
 
 
-def multihead_cost(query: Shape, key: Shape, value: Shape, width: int, heads: int, *, masked: bool, out: Shape) -> Cost:
-    """Query, key and value projected (with bias), attention in `heads` heads, its result projected (with bias)."""
+def multihead_cost(
+    query: Shape, key: Shape, value: Shape, width: int, heads: int, *, masked: bool, weights: bool = False, out: Shape
+) -> Cost:
+    """Query, key and value projected (with bias), attention in `heads` heads, its result projected (with bias).
+
+    The layer that hands out its attention weights scales the query alone, where the fused attention scales the key too.
+    """
     vectors = rows(query) + rows(key) + rows(value) + rows(query)
     projections = Cost(macs=vectors * width * width, arithmetic=vectors * width)
     split = [in_heads(x, width, heads) for x in (query, key, value)]
-    return projections + forward_cost(heads_first(*split), out, masked=masked)
+    scores = heads_first(*split)
+    return projections + forward_cost(scores._replace(keys=0) if weights else scores, out, masked=masked)
 
 
 def in_heads(x: Shape, width: int, heads: int) -> Shape:
@@ -34,10 +40,11 @@ def native(
     query: Shape, key: Shape, value: Shape, embed_dim: int, num_head: int, qkv_weight: Shape, qkv_bias: Shape, proj_weight: Shape,
     proj_bias: Shape, mask: Shape | None = None, need_weights: bool = True, average_attn_weights: bool = True, *_: Any, out: Any,
 ) -> Cost:  # fmt: skip
-    """`multihead_cost`; the weights, if asked for, are averaged over the heads (an addition each)."""
-    cost = multihead_cost(query, key, value, embed_dim, num_head, masked=mask is not None, out=result(out))
+    """`multihead_cost`; the weights, if asked for, are averaged over the heads (an addition each, a division for the mean)."""
+    masked = mask is not None
+    cost = multihead_cost(query, key, value, embed_dim, num_head, masked=masked, weights=need_weights, out=result(out))
     if need_weights and average_attn_weights:
-        cost += Cost(arithmetic=num_head * rows(query) * key[-2])
+        cost += Cost(arithmetic=(num_head + 1) * rows(query) * key[-2])
     return cost
 
 

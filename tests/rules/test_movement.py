@@ -16,7 +16,9 @@ F32 = 4
 I64 = 8
 
 
-@pytest.mark.parametrize("name", ["zeros", "ones_like", "full", "arange", "fill_", "zero_", "new_zeros", "uniform_", "normal_", "randn"])
+@pytest.mark.parametrize(
+    "name", ["zeros", "ones_like", "full", "arange", "fill_", "zero_", "new_zeros", "uniform_", "normal_", "randn"]
+)
 def test_fills_and_draws_read_nothing(name: str) -> None:
     found = ask(f"aten::{name}", S(3, 4), out=S(3, 4))
     assert (found.bytes_read, found.bytes_written, found.arithmetic) == (0, 12 * F32, 0)
@@ -27,7 +29,9 @@ def test_copying_into_a_tensor_does_not_read_it() -> None:
     assert (found.bytes_read, found.bytes_written) == (3 * 8, 6 * F32)
 
 
-@pytest.mark.parametrize("name", ["clone", "cat", "_to_copy", "constant_pad_nd", "flip", "roll", "repeat", "tril", "pixel_shuffle"])
+@pytest.mark.parametrize(
+    "name", ["clone", "cat", "_to_copy", "constant_pad_nd", "flip", "roll", "repeat", "tril", "pixel_shuffle"]
+)
 def test_rearrangements_leave_the_bytes_to_the_caller(name: str) -> None:
     """Every operand is read once, every result written once."""
     entry = RULES.get(f"aten::{name}")
@@ -57,7 +61,7 @@ def test_scatter_in_place_writes_what_it_hits() -> None:
     assert (found.arithmetic, found.bytes_read, found.bytes_written) == (24, 24 * (I64 + F32 + F32), 24 * F32)
     found = only(lambda: x.scatter_(0, index, source), name="aten::scatter_")
     assert (found.arithmetic, found.bytes_read, found.bytes_written) == (0, 24 * (I64 + F32), 24 * F32)
-    assert only(lambda: x.scatter(0, index, source, reduce="add"), name="aten::scatter").arithmetic == 24
+    assert only(lambda: x.scatter(0, index, 1.0, reduce="add"), name="aten::scatter").arithmetic == 24
     assert only(lambda: x.scatter_reduce(0, index, source, "mean"), name="aten::scatter_reduce").arithmetic == 2 * 24 + 800
 
 
@@ -95,7 +99,9 @@ def test_embedding_bag() -> None:
 def test_gradients_of_copies_add() -> None:
     """Each gradient is added where its element came from."""
     x = torch.rand(1, 2, 4, 4, requires_grad=True)
-    pad = only(lambda: torch.nn.functional.pad(x, (1, 1, 1, 1), mode="reflect").sum().backward(), name="aten::reflection_pad2d_backward")
+    pad = only(
+        lambda: torch.nn.functional.pad(x, (1, 1, 1, 1), mode="reflect").sum().backward(), name="aten::reflection_pad2d_backward"
+    )
     assert pad.arithmetic == 2 * 36
     table = torch.rand(9, 4, requires_grad=True)
     index = torch.tensor([1, 2, 3])

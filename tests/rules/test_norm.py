@@ -14,7 +14,6 @@ from tests.rules.util import S, ask, only
 from tests.rules.util import total as cost_of
 
 
-
 def _normalise(row: list[Number], weight: bool, bias: bool) -> None:
     mean = total(row) / len(row)
     var = total([(d := x - mean) * d for x in row]) / len(row)

@@ -72,6 +72,7 @@ def test_quantised_elementwise_counts_what_the_float_one_does() -> None:
     assert ask("onednn::qmul", q, None, 0, q, None, 0, None, 0, None, out=q) == Cost(arithmetic=12)
 
 
+@pytest.mark.filterwarnings("ignore:.*deprecated:UserWarning")
 def test_quantise_and_back() -> None:
     """Divide, round, shift, two bounds; shift and scale back."""
     x = torch.rand(3, 4)

@@ -57,7 +57,9 @@ def test_per_element(run: Any, arithmetic: int, transcendentals: int) -> None:
 
 def test_silu_is_sigmoid_and_a_product() -> None:
     x = torch.rand(2, 5)
-    assert total(torch.nn.functional.silu, x) == total(lambda t: t * torch.sigmoid(t), x) == Cost(arithmetic=30, transcendentals=10)
+    assert (
+        total(torch.nn.functional.silu, x) == total(lambda t: t * torch.sigmoid(t), x) == Cost(arithmetic=30, transcendentals=10)
+    )
 
 
 def test_glu_counts_the_half_that_comes_out() -> None:
@@ -86,7 +88,10 @@ def test_scalars_that_were_not_kept() -> None:
 
 
 def test_sparse_counts_stored_elements() -> None:
-    assert ask("aten::mul.Tensor", S(10, 10, nnz=7, layout="sparse_coo"), None, out=S(10, 10, nnz=7, layout="sparse_coo")).arithmetic == 7
+    assert (
+        ask("aten::mul.Tensor", S(10, 10, nnz=7, layout="sparse_coo"), None, out=S(10, 10, nnz=7, layout="sparse_coo")).arithmetic
+        == 7
+    )
 
 
 @given(SIZES, SIZES)
@@ -96,7 +101,10 @@ def test_broadcast_counts_the_result(a: list[int], b: list[int]) -> None:
     assert total(torch.mul, x, y).arithmetic == (x * y).numel()
 
 
-@given(st.lists(st.lists(st.integers(0, 4), max_size=3), min_size=1, max_size=4), st.sampled_from(["add", "exp", "sqrt", "tanh", "lerp", "addcmul"]))
+@given(
+    st.lists(st.lists(st.integers(0, 4), max_size=3), min_size=1, max_size=4),
+    st.sampled_from(["add", "exp", "sqrt", "tanh", "lerp", "addcmul"]),
+)
 def test_list_operators_are_the_sum_over_the_list(sizes: list[list[int]], name: str) -> None:
     tensors = [torch.ones(s) for s in sizes]
     operands = {"add": 2, "lerp": 3, "addcmul": 3}.get(name, 1)

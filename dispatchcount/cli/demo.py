@@ -1,0 +1,42 @@
+"""``dispatchcount demo``: counts a small model that comes with the package, on two inputs that take different ways."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from dispatchcount.cli.common import add_convention, emit, show
+
+
+def add_parser(subparsers: Any) -> None:
+    """The command's arguments."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="count a small model and show all there is to see",
+        description="Counts a small model with a loop, an early exit and routed experts on two inputs. Needs no download.",
+    )
+    parser.add_argument("--json", metavar="FILE", help="also save the report there")
+    parser.add_argument("--exact", action="store_true", help="every digit")
+    add_convention(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo."""
+    import torch
+
+    from dispatchcount import demo, profile
+
+    model = demo.model()
+    with torch.no_grad(), profile(model, convention=args.convention or "fvcore") as prof:
+        for label, features in demo.inputs().items():
+            with prof.sample(label):
+                model(features)
+    report = prof.report
+    show(report.side_by_side(depth=3, exact=args.exact))
+    emit("", None)
+    show(report.operators(top=8, exact=args.exact))
+    if args.json:
+        emit(report.to_json(), args.json)
+        emit(f"\nsaved {args.json}; see it again with: dispatchcount show {args.json}", None)
+    return 0
