@@ -17,12 +17,16 @@ from torch import nn
 import dispatchcount
 from dispatchcount.capture.compiled import STANCE
 from dispatchcount.capture.dispatch import CountingMode
+from dispatchcount.capture.functions import FunctionMode, Watcher
 from dispatchcount.capture.inventory import Inventory
 from dispatchcount.capture.kernel import kernel as kernel
+from dispatchcount.capture.memory import MemoryWatch
 from dispatchcount.capture.names import Names, type_name
+from dispatchcount.capture.observed import ObservedMode
 from dispatchcount.capture.plan import Plan
 from dispatchcount.capture.record import Recording, Signature
 from dispatchcount.capture.sampling import Meter
+from dispatchcount.capture.timing import Timing
 from dispatchcount.errors import UncountedError
 from dispatchcount.report.build import Accountant, build
 from dispatchcount.report.conventions import convention as known_convention
@@ -57,7 +61,7 @@ class Profile:
         rules: Registry,
         memory: bool,
         time: bool,
-        functions: bool,
+        functions: bool | Watcher,
         labels: Mapping[str, str],
     ) -> None:
         self._roots = roots
@@ -128,14 +132,24 @@ class _Session:
     """One run of a block."""
 
     def __init__(
-        self, roots: list[tuple[str | None, nn.Module]], rules: Registry, memory: bool, time: bool, functions: bool
+        self, roots: list[tuple[str | None, nn.Module]], rules: Registry, memory: bool, time: bool, functions: bool | Watcher
     ) -> None:
         self.thread = get_ident()
         self._names = Names(roots, closed=bool(roots))
         self._accountant = Accountant(rules)
         plans, signatures = _caches(rules)
-        self._recording = Recording(self._names.outside, self._accountant.fold, signatures)
-        self._mode = CountingMode(self._names, self._recording, rules, plans)
+        self._memory = MemoryWatch(self._names) if memory else None
+        self._timing = Timing() if time else None
+        observers = [observer for observer in (self._memory, self._timing) if observer is not None]
+        fold = self._timing.settling(self._accountant.fold) if self._timing else self._accountant.fold
+        self._recording = Recording(self._names.outside, fold, signatures)
+        self._mode = (
+            ObservedMode(self._names, self._recording, rules, plans, observers)
+            if observers
+            else CountingMode(self._names, self._recording, rules, plans)
+        )
+        watcher = None if isinstance(functions, bool) else functions
+        self._functions = FunctionMode(self._mode, watcher) if functions else None
         self._inventory: Inventory | None = None
         self._report: tuple[tuple[str, int], Report] | None = None
         self._training = roots[0][1].training if roots else None
@@ -146,18 +160,24 @@ class _Session:
         STANCE.enter()
         try:
             self._mode.calls.install()
+            if self._memory is not None:
+                self._memory.open(self._mode)
             self._mode.__enter__()
+            if self._functions is not None:
+                self._functions.__enter__()
         except BaseException:
-            self._mode.calls.remove()
-            STANCE.leave()
+            self._remove_hooks()
             raise
 
     def close(self, error: BaseException | None) -> None:
         try:
+            if self._functions is not None:
+                self._functions.leave()
             _leave_mode(self._mode)
         finally:
-            self._mode.calls.remove()
-            STANCE.leave()
+            self._remove_hooks()
+        if self._timing is not None:
+            self._timing.settle()
         self._created = int(clock.time())
         self._inventory = Inventory(self._names)
         if error is not None:
@@ -167,11 +187,19 @@ class _Session:
             name = self._inventory.modules[row].name if row else NO_MODULE
             self._stopped = (name, f"{type(error).__name__}: {error}")
 
+    def _remove_hooks(self) -> None:
+        self._mode.calls.remove()
+        if self._memory is not None:
+            self._memory.close()
+        STANCE.leave()
+
     def report(self, convention: str, labels: tuple[tuple[str, str], ...]) -> Report:
         key = (convention, self._accountant.rules.version)
         if self._report is not None and self._report[0] == key:
             return self._report[1]
         inventory = self._inventory or Inventory(self._names)
+        if self._timing is not None:
+            self._timing.settle()
         model = ", ".join(dict.fromkeys(info.type for _, info in self._names.roots))
         report = build(
             self._recording,
@@ -190,6 +218,7 @@ class _Session:
             convention=convention,
             locate=inventory.locate,
             modules=lambda: inventory.modules,
+            memory=None if self._memory is None else self._memory.rows(inventory),
         )
         if self._inventory is not None:
             self._report = (key, report)
@@ -217,7 +246,7 @@ def profile(
     memory: bool = False,
     time: bool = False,
     labels: Mapping[str, str] | None = None,
-    functions: bool = False,
+    functions: bool | Watcher = False,
 ) -> Profile:
     """Profile whatever runs inside a with-block.
 
@@ -232,7 +261,7 @@ def profile(
         strict: raise `UncountedError` when the block ends if an operator ran that has no rule, or whose rule failed.
         rules: rules for this block alone, by operator; see `register`.
         memory: also follow bytes: parameters, gradients, saved activations, the peak of live tensors.
-        time: also measure wall time by operator and module (this synchronizes accelerators).
+        time: also measure wall time by operator and module (accelerators are waited for when the block ends).
         labels: what to remember of the run (commit, model, input), for dashboards.
         functions: also note the Python-level torch function each operator ran under (this keeps fused encoder layers from
             being used, as any torch function mode does).

@@ -45,6 +45,7 @@ class Calls:
         self._backward: tuple[int, Table] | None = None  # by number: a node would keep its saved tensors alive
         self._tasks: set[int] = set()
         self._owners: dict[int, Info] | None = None
+        self._checkpoints = False  # whether functions, not modules alone, were seen to be run again
 
     def install(self) -> None:
         """Put the hooks on; `remove` takes them off."""
@@ -83,6 +84,8 @@ class Calls:
         info = self.names.infos.get(id(module))
         if info is None:
             info = self.names.meet(module, node.info)
+        if self._phase == OPTIMIZER and not self._stack:
+            self._check_step()
         self._stack.append(node)
         if graph_task() != -1:
             node = self._recompute(info)
@@ -122,15 +125,42 @@ class Calls:
         self.table = node.forward if phase == FORWARD else node.table(phase)
         self._intervals.mark(node)
 
-    def _enter_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if not self._elsewhere():
-            self._phase = OPTIMIZER
-            self.table = self.node.table(OPTIMIZER)
+    def _enter_step(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
+        if self._elsewhere():
+            return None
+        self._set_phase(OPTIMIZER)
+        place: Any = "closure" if "closure" in kwargs else 1
+        closure = kwargs.get("closure") if place == "closure" else args[1] if len(args) > 1 else None
+        if not callable(closure):
+            return None
+
+        def evaluate(*given: Any, **named: Any) -> Any:
+            """The closure is the user's forward and backward, no part of the optimizer."""
+            before = self._phase
+            self._set_phase(FORWARD)
+            try:
+                return closure(*given, **named)
+            finally:
+                self._set_phase(before)
+
+        return (args, {**kwargs, place: evaluate}) if place == "closure" else ((args[0], evaluate, *args[2:]), kwargs)
 
     def _leave_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self._elsewhere():
-            self._phase = FORWARD
-            self.table = self.node.forward
+            self._set_phase(FORWARD)
+
+    def _set_phase(self, phase: int) -> None:
+        self._phase = phase
+        self.table = self.node.table(phase)
+
+    def _check_step(self) -> None:
+        """A step that raises ends without its hook."""
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None:
+            if frame.f_code.co_filename.endswith("optimizer.py") and frame.f_code.co_name == "wrapper":
+                return
+            frame = frame.f_back
+        self._set_phase(FORWARD)
 
     def backward_table(self) -> Table:
         """Where an operator that runs inside a backward pass is recorded."""
@@ -140,19 +170,29 @@ class Calls:
         known = self._backward
         autograd_node = current_node()
         sequence = None if autograd_node is None else sequence_of(autograd_node)
-        if known is not None and known[0] == sequence and not grad:
+        if known is not None and known[0] == sequence and not grad and not self._checkpoints:
             return known[1]
         owner, made_in_backward = self._owner(autograd_node)
+        if (grad or self._checkpoints) and _in_checkpoint(autograd_node):
+            self._checkpoints = True
+            self._keep_graph(owner, in_backward=False)
+            return owner.table(RECOMPUTE)
+        table = owner.table(DOUBLE_BACKWARD if made_in_backward else BACKWARD)
         if grad:
-            phase = RECOMPUTE if _in_checkpoint() else DOUBLE_BACKWARD if made_in_backward else BACKWARD
-            if phase != RECOMPUTE:
-                self._keep_graph(owner)
-        else:
-            phase = DOUBLE_BACKWARD if made_in_backward else BACKWARD
-        table = owner.table(phase)
-        if sequence is not None and not grad:
+            self._keep_graph(owner, in_backward=True)
+        elif sequence is not None:
             self._backward = (sequence, table)
         return table
+
+    def running(self) -> Node:
+        """The call that an operator running now belongs to."""
+        if graph_task() == -1 or self._recomputing:
+            return self.node
+        return self._owner(current_node())[0]
+
+    def maker(self, sequence: int) -> Node:
+        """The call that made the autograd node of that number."""
+        return self._intervals.find(sequence)[0] or self._root
 
     def _owner(self, autograd_node: Any) -> tuple[Node, bool]:
         if autograd_node is None:
@@ -177,9 +217,9 @@ class Calls:
             return self._root
         return info.last or self._root.child(info, "")
 
-    def _keep_graph(self, owner: Node) -> None:
+    def _keep_graph(self, owner: Node, *, in_backward: bool) -> None:
         """A backward that builds a graph: what it makes belongs to the module whose node it runs."""
-        self._intervals.mark(owner, in_backward=True)
+        self._intervals.mark(owner, in_backward)
         task = graph_task()
         if task not in self._tasks:
             self._tasks.add(task)
@@ -198,24 +238,21 @@ class Calls:
         self._recomputing += 1
         owner, _ = self._owner(current_node())
         above: Node | None = owner
-        while above is not None:
-            if above.info is info and above.parent is not None:
-                return above.parent
+        while above is not None and info not in above.children:
             above = above.parent
-        return owner
+        return above or owner
 
 
-def _in_checkpoint() -> bool:
+def _in_checkpoint(autograd_node: Any) -> bool:
     """Whether `torch.utils.checkpoint` is running a function again, above us on the stack."""
+    if type(autograd_node).__name__ == "CheckpointFunctionBackward":
+        return True
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
-        if frame.f_code.co_filename.endswith("checkpoint.py") and frame.f_code.co_name in _RECOMPUTERS:
+        if frame.f_code.co_name == "recompute_fn" and frame.f_code.co_filename.endswith("checkpoint.py"):
             return True
         frame = frame.f_back
     return False
-
-
-_RECOMPUTERS = {"recompute_fn", "backward"}
 
 
 def _signature(values: Any) -> Any:

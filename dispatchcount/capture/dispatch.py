@@ -82,8 +82,8 @@ class CountingMode(TorchDispatchMode):
         if record is not None:
             record.count += 1
         else:
+            self.recording.grew()  # first: it may empty the table
             record = table[signature] = Record()
-            self.recording.grew()
         self._last = signature
         return record
 
@@ -146,21 +146,25 @@ class CountingMode(TorchDispatchMode):
 
         Composites arrive whole under inference mode only. Inside a mode some dispatch keys are switched off that are on outside
         of it; with them off, views lose track of their base and conjugate tensors are taken for plain ones, and torch then
-        picks other kernels.
+        picks other kernels. An operator that tracks the base of its views itself (``chunk``) will do so when we return.
         """
         excluded = torch._C._dispatch_tls_local_exclude_set()
-        for key in _SWITCHED_OFF:
+        tracks = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "ADInplaceOrView")
+        for key in _SWITCHED_OFF[tracks:]:
             excluded = excluded.remove(key)
         with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded), self:
             return func._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
 
-    def pseudo(self, plan: Pseudo, args: Any, kwargs: Any, out: Any) -> None:
+    def ran(self, record: Record) -> None:
+        """What `run` let through was entered in `record`."""
+
+    def pseudo(self, plan: Pseudo, args: Any, kwargs: Any, out: Any) -> Record:
         """Record something that is no operator call, given by its shapes."""
         key = (plan.name, repr((args, kwargs, out)))
         signature = self.recording.pseudos.get(key)
         if signature is None:
             signature = self.recording.pseudos[key] = Signature(plan, args, kwargs, out, self.function)
-        self._bump(signature)
+        return self._bump(signature)
 
     def unseen(self, tensor: torch.Tensor, reader: str, place: str) -> None:
         """A tensor was filled by nothing seen before `reader` read it at `place`."""

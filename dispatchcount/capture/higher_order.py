@@ -23,18 +23,18 @@ def run_higher_order(mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> 
     branch taken and no other, every pass of a loop. One that calls none of them is recorded as it is, without a rule.
     """
     if plan.packet.startswith("higher_order::triton_kernel_wrapper"):
-        out = plan.func(*args, **kwargs)
+        out = mode.run(plan.func, args, kwargs)
         _record_triton(mode, plan, kwargs)
         return out
     entry = plan.entry(mode.rules)
     if entry is not None and entry.rule is not None:
-        out = plan.func(*args, **kwargs)
-        mode.pseudo(plan, *_operands(plan, args, kwargs), describe(out))
+        out = mode.run(plan.func, args, kwargs)
+        mode.ran(mode.pseudo(plan, *_operands(plan, args, kwargs), describe(out)))
         return out
     watched = _Watched(mode)
-    out = plan.func(*pytree.tree_map(watched.wrap, args), **pytree.tree_map(watched.wrap, kwargs))
+    out = mode.run(plan.func, pytree.tree_map(watched.wrap, args), pytree.tree_map(watched.wrap, kwargs))
     if not watched.called:
-        mode.pseudo(plan, describe(args), describe(kwargs), describe(out))
+        mode.ran(mode.pseudo(plan, describe(args), describe(kwargs), describe(out)))
     return out
 
 
@@ -104,5 +104,5 @@ def _record_triton(mode: CountingMode, plan: Plan, kwargs: Any) -> None:
         kernel = kernel.fn
     packet = f"triton::{kernel.__name__}"
     entry = mode.rules.get(packet) or Entry(Kind.UNKNOWN, reason="a triton kernel without a rule; give it one with @dispatchcount.register")
-    mode.pseudo(Pseudo(packet.replace("::", "."), entry), (), describe(kwargs["kwargs"]), None)
+    mode.ran(mode.pseudo(Pseudo(packet.replace("::", "."), entry), (), describe(kwargs["kwargs"]), None))
 

@@ -15,7 +15,7 @@ from dispatchcount.rules.registry import Registry
 class Observer(Protocol):
     """Looks on as operators run. Must not keep a tensor alive or change anything."""
 
-    def before(self) -> None:
+    def before(self, mode: CountingMode, args: Any, kwargs: Any) -> None:
         """An operator is about to run."""
 
     def after(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
@@ -26,28 +26,32 @@ class Observer(Protocol):
 
 
 class ObservedMode(CountingMode):
-    """`CountingMode` with observers."""
+    """`CountingMode` with observers. The last of them is closest to the operator: what the others do is not in its time."""
 
     def __init__(
         self, names: Names, recording: Recording, rules: Registry, plans: dict[int, Plan], observers: Sequence[Observer]
     ) -> None:
         super().__init__(names, recording, rules, plans)
-        self._observers = observers
+        self._observers = tuple(observers)
+        self._inside_out = self._observers[::-1]
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         return self._special(func, types, args, kwargs or {})
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
         for observer in self._observers:
-            observer.before()
+            observer.before(self, args, kwargs)
         out = func(*args, **kwargs)
         plan = self._plans[id(func)]
-        for observer in self._observers:
+        for observer in self._inside_out:
             observer.after(self, plan, args, kwargs, out)
         return out
 
     def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record:
         record = super().count(plan, args, kwargs, out)
+        self.ran(record)
+        return record
+
+    def ran(self, record: Record) -> None:
         for observer in self._observers:
             observer.recorded(record)
-        return record

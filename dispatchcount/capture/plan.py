@@ -99,9 +99,13 @@ class Pseudo:
 
 
 def _has_composite_kernel(name: str) -> bool:
-    """Whether torch runs the operator as others where no backend has a kernel of its own."""
+    """Whether torch runs the operator as others, on every device: ``silu_backward`` can, and has kernels on CPU and CUDA."""
+    has = torch._C._dispatch_has_kernel_for_dispatch_key
     known = torch._C._dispatch_has_kernel(name)  # TorchScript's prim:: operators are not in the dispatcher
-    return known and torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
+    return known and has(name, "CompositeImplicitAutograd") and not any(has(name, backend) for backend in _BACKENDS)
+
+
+_BACKENDS = ("CPU", "CUDA", "MPS", "XPU")
 
 
 def _written(argument: Any) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dispatchcount import files
 from dispatchcount.errors import DispatchcountError, UsageError
@@ -25,6 +26,14 @@ def add_convention(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--convention", choices=sorted(CONVENTIONS), help="count flops by this convention instead of the report's own"
     )
+
+
+def load_torch() -> Any:
+    """Torch, without its remark that NumPy is not installed: nothing here needs it."""
+    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
+    import torch
+
+    return torch
 
 
 def load(path: str, convention: str | None = None) -> Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from dispatchcount.cli.common import add_convention, emit, show
+from dispatchcount.cli.common import add_convention, emit, load_torch, show
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,8 +23,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo."""
-    import torch
-
+    torch = load_torch()
     from dispatchcount import demo, profile
 
     model = demo.model()

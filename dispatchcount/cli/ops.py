@@ -15,9 +15,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dispatchcount.cli.common import emit, load_torch
+from dispatchcount.errors import UsageError
 from dispatchcount.rules.classify import Classified, classify
 from dispatchcount.rules.registry import Kind
 
+PIPED_WIDTH = 160
 NO_CLASS = "none"
 KINDS = (*(kind.value for kind in Kind), NO_CLASS)
 
@@ -64,8 +67,7 @@ class Row:
 
 def registered() -> list[tuple[str, str, bool]]:
     """Packet, overload and whether it is composite, of every overload that the installed torch (and torchvision) registers."""
-    import torch
-
+    torch = load_torch()
     for module in _REGISTER:
         with suppress(ImportError):
             import_module(module)
@@ -169,26 +171,27 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the inventory; 1 if nothing is left of it to print."""
+    """Print the inventory.
+
+    Raises:
+        dispatchcount.errors.UsageError: nothing is left of it to print.
+    """
     everything = inventory()
     rows = choose(everything, args.kinds, args.namespaces, args.search)
     if not rows:
-        print(_nothing(everything, args), file=sys.stderr)
-        return 1
+        raise UsageError(_nothing(everything, args.namespaces))
     if args.json:
-        print(as_json(rows))
+        emit(as_json(rows), None)
     elif args.markdown:
-        import torch
-
-        print(as_markdown(rows, torch.__version__), end="")
+        emit(as_markdown(rows, load_torch().__version__), None)
     else:
-        Console().print(table(rows))
+        Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table(rows))
     return 0
 
 
-def _nothing(everything: list[Row], args: argparse.Namespace) -> str:
+def _nothing(everything: list[Row], namespaces: list[str]) -> str:
     known = sorted({row.namespace for row in everything})
-    strange = [name for name in args.namespaces if name not in known]
+    strange = [name for name in namespaces if name not in known]
     if strange:
         return f"torch registers no namespace {', '.join(strange)}; there are {', '.join(known)}"
     return "no operator fits; leave out --class or --namespace, or search for less"

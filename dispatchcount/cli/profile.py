@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dispatchcount.cli.common import add_convention, depth, emit, share, show, usage
+from dispatchcount.cli.common import add_convention, depth, emit, load_torch, share, show, usage
 from dispatchcount.errors import UsageError
 
 _TABLE = ("depth", "columns", "sort", "min_share", "exact")
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     """Profile the target."""
     with _progress() as say:
         say("loading torch")
-        import torch
+        torch = load_torch()
 
         from dispatchcount.cli.targets import load_model, make_inputs
         from dispatchcount.profiler import profile

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 from dispatchcount.render.numbers import ABSENT, AT_LEAST, ESTIMATE, count, duration, percent
 from dispatchcount.render.plain import clean
-from dispatchcount.render.select import Row
-from dispatchcount.report.rows import METRICS, Stats
+from dispatchcount.render.select import ROOT, Row
+from dispatchcount.report.rows import METRICS, NO_MODULE, Stats
 
 T = TypeVar("T")
 Value = int | float | str | None
@@ -126,7 +126,7 @@ def _shapes(row: Row) -> str:
 
 MODULE_COLUMNS: dict[str, Column[Row]] = {
     "name": Column("module", lambda row: row.label),
-    "path": Column("full name", lambda row: row.module.name),
+    "path": Column("full name", lambda row: row.module.name or ROOT),
     "type": Column("type", lambda row: row.module.type),
     "calls": Column("calls", lambda row: row.stats.calls or None),
     "params": metric("params", lambda row: row.stats, _mark),
@@ -146,6 +146,17 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
     },
 }
 """By the name that `Report.table` takes."""
+
+
+def telling(rows: Iterable[Row], names: Iterable[str]) -> list[Row]:
+    """The rows, but that of work outside every module only if it has a figure other than 0 in one of these columns, or a gap."""
+    columns = [MODULE_COLUMNS[name] for name in names]
+
+    def tells(row: Row) -> bool:
+        values = [column.value(row) for column in columns]
+        return row.gap or any(value for value in values if not isinstance(value, str))
+
+    return [row for row in rows if row.module.name != NO_MODULE or tells(row)]
 
 
 def pick(known: dict[str, Column[T]], names: Sequence[str], what: str) -> dict[str, Column[T]]:

@@ -1,22 +1,22 @@
-"""Rich tables in the one style that all of the package's tables have."""
+"""Tables in the one style that all of the package's tables have."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rich.box import Box
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
-from rich.table import Table
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 
 from dispatchcount.render.columns import aligned
 
-_RULED = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
-_GAP = 2
+_GAP = "  "
 _LEAST = 12
+_FOLDED = {"├── ": "│   ", "└── ": "    "}
 
 
 @dataclass(slots=True)
@@ -29,6 +29,7 @@ class Cells:
         left: whether it is text, left-aligned, or numbers, whose units are aligned.
         styles: a rich style for each cell, or none at all.
         keep: whether a narrow console must show it.
+        leads: what stands before each cell to show its depth, or nothing at all.
     """
 
     header: str
@@ -36,27 +37,31 @@ class Cells:
     left: bool = False
     styles: Sequence[str] = field(default=())
     keep: bool = False
+    leads: Sequence[str] = field(default=())
 
     def __post_init__(self) -> None:
         if not self.left:
             self.texts = aligned(self.texts)
+        self.styles = self.styles or [""] * len(self.texts)
+        self.leads = self.leads or [""] * len(self.texts)
 
     @property
     def width(self) -> int:
         """Cells that it takes on a console."""
-        return max(map(cell_len, (self.header, *self.texts)))
+        return max((cell_len(lead) + cell_len(text) for lead, text in zip(self.leads, self.texts, strict=True)), default=0)
 
 
 class Grid:
-    """A table that shows every cell in full.
+    """A rich renderable of a table that shows every cell in full, a line for each row.
 
-    On a console too narrow for all columns, those that need not be kept are left out from the right on, and a line below says so.
-    Only if even the kept ones do not fit, the first folds. A rule stands over the last row if it is a total.
+    It is drawn here and not by `rich.table.Table`, which takes a second for a thousand rows. On a console too narrow for all
+    columns, those that need not be kept are left out from the right on, and a line below says so. Only if even the kept ones do
+    not fit, the first folds. Without any header there is no line for it; over the last row there is a rule if it is a total.
     """
 
     def __init__(self, columns: Sequence[Cells], *, total: bool = False) -> None:
         self.columns = list(columns)
-        self.widths = [column.width for column in columns]
+        self.widths = [max(column.width, cell_len(column.header)) for column in columns]
         self.total = total
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
@@ -67,26 +72,54 @@ class Grid:
         for index in [i for i in reversed(shown) if i and not self.columns[i].keep]:
             if self._width(shown) > options.max_width:
                 shown.remove(index)
-        yield self._table(shown, options.max_width)
-        hidden = [column.header for i, column in enumerate(self.columns) if i not in shown]
+        excess = max(0, self._width(shown) - options.max_width)
+        widths = [max(min(_LEAST, self.widths[0]), self.widths[0] - excess), *(self.widths[i] for i in shown[1:])]
+        yield from self._lines(console, [self.columns[i] for i in shown], widths)
+        hidden = [column.header for i, column in enumerate(self.columns) if i not in shown and column.header]
         if hidden:
             yield Text(f"The console is too narrow for: {', '.join(hidden)}", "dim")
 
     def _width(self, shown: Sequence[int]) -> int:
-        return sum(self.widths[i] for i in shown) + _GAP * (len(shown) - 1)
+        return sum(self.widths[i] for i in shown) + len(_GAP) * (len(shown) - 1)
 
-    def _table(self, shown: list[int], width: int) -> Table:
-        table = Table(box=_RULED, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0), header_style="bold")
-        excess = max(0, self._width(shown) - width)
-        for i in shown:
-            column = self.columns[i]
-            fitting = self.widths[i] if i or not excess else max(_LEAST, self.widths[i] - excess)
-            table.add_column(Text(column.header), width=fitting, justify="left" if column.left else "right", overflow="fold")
-        rows = len(self.columns[0].texts)
-        for row in range(rows):
-            cells = [Text(c.texts[row], c.styles[row] if c.styles else "") for c in (self.columns[i] for i in shown)]
-            table.add_row(*cells, end_section=self.total and row == rows - 2)
-        return table
+    def _lines(self, console: Console, columns: list[Cells], widths: list[int]) -> Iterator[Segment]:
+        rule = Segment("─" * (sum(widths) + len(_GAP) * (len(widths) - 1)))
+        if any(column.header for column in columns):
+            bold = console.get_style("bold")
+            for i, (column, width) in enumerate(zip(columns, widths, strict=True)):
+                yield from _cell("", column.header, bold, width, column.left, last=i == len(columns) - 1)
+            yield from (Segment.line(), rule, Segment.line())
+        for row in range(len(columns[0].texts)):
+            if self.total and row == len(columns[0].texts) - 1:
+                yield from (rule, Segment.line())
+            yield from self._row(console, columns, widths, row)
+
+    def _row(self, console: Console, columns: list[Cells], widths: list[int], row: int) -> Iterator[Segment]:
+        first = columns[0]
+        room = max(0, widths[0] - min(_LEAST, cell_len(first.texts[row])))
+        lead = first.leads[row][:room]
+        pieces = chop_cells(first.texts[row], widths[0] - cell_len(lead)) or [""]
+        yield from _cell(lead, pieces[0], console.get_style(first.styles[row]), widths[0], first.left, last=len(columns) == 1)
+        for i, column in enumerate(columns[1:], 1):
+            style = console.get_style(column.styles[row])
+            yield from _cell(column.leads[row], column.texts[row], style, widths[i], column.left, last=i == len(columns) - 1)
+        yield Segment.line()
+        for fork, line in _FOLDED.items():
+            lead = lead.replace(fork, line)
+        for piece in pieces[1:]:
+            yield from _cell(lead, piece, console.get_style(first.styles[row]), widths[0], True, last=True)
+            yield Segment.line()
+
+
+def _cell(lead: str, text: str, style: Style, width: int, left: bool, *, last: bool) -> Iterator[Segment]:
+    """A cell padded to its width, with a gap after it unless it is the last."""
+    padding = " " * (width - cell_len(lead) - cell_len(text))
+    if lead:
+        yield Segment(lead, Style(dim=True))
+    if not left:
+        yield Segment(padding)
+    yield Segment(text, style)
+    yield Segment((padding if left and not last else "") + ("" if last else _GAP))
 
 
 def heat(share: float | None, level: int = 1) -> str:

@@ -57,7 +57,7 @@ def _modules(rows: list[Row], over: dict[str, ModuleSamples], exact: bool) -> Gr
     styles = [heat(row.share, row.level) if f.execution_rate else "dim" for row, f in zip(rows, figures, strict=True)]
     return Grid(
         [
-            Cells("module", ["  " * row.level + clean(row.label) for row in rows], True, styles),
+            Cells("module", [clean(row.label) for row in rows], True, styles, leads=["  " * row.level for row in rows]),
             Cells("type", [MODULE_COLUMNS["type"].text(row, exact) for row in rows], True, ["dim"] * len(rows)),
             Cells("ran in", [percent(f.execution_rate) for f in figures], keep=True),
             Cells("calls/sample", [count(f.calls_per_sample, exact) for f in figures]),

@@ -41,7 +41,12 @@ def side_by_side(report: Report, *, depth: int | None = 3, exact: bool = False) 
         styles = [heat(share, row.level) if r else "dim" for share, row, r in zip(shares, rows, ran, strict=True)]
         columns += [
             Cells(f"{clean(label)}: calls", [count(s.calls, exact) if s.calls else ABSENT for s in stats]),
-            Cells("flops", [count(s.flops, exact) if r else ABSENT for s, r in zip(stats, ran, strict=True)], styles=styles, keep=True),
+            Cells(
+                "flops",
+                [count(s.flops, exact) if r else ABSENT for s, r in zip(stats, ran, strict=True)],
+                styles=styles,
+                keep=True,
+            ),
             Cells("share", [percent(share) if r else ABSENT for share, r in zip(shares, ran, strict=True)]),
         ]
     left_out = len(report.samples) - MOST

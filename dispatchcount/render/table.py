@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.console import Group
 from rich.text import Text
 
-from dispatchcount.render.columns import MODULE_COLUMNS, Column, order, pick
+from dispatchcount.render.columns import MODULE_COLUMNS, Column, order, pick, telling
 from dispatchcount.render.grid import Cells, Grid, heat
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.select import Row, select
@@ -55,7 +55,7 @@ def module_table(
     if not {"name", "path"} & set(picked):
         picked = {"name": MODULE_COLUMNS["name"]} | picked
     selection = select(report, depth, min_share, key)
-    rows = list(selection.rows)
+    rows = telling(selection.rows, picked)
     has_total = sum(not row.level for row in rows) > 1
     if has_total:
         rows.append(_total(report, rows))
@@ -66,9 +66,8 @@ def module_table(
 
 def _column(name: str, column: Column[Row], rows: list[Row], exact: bool) -> Cells:
     texts = ["" if row.module is _TOTAL and name in _NOT_OF_TOTAL else column.text(row, exact) for row in rows]
-    if name == "name":
-        texts = ["  " * row.level + text for row, text in zip(rows, texts, strict=True)]
-    return Cells(column.header, texts, name in LEFT, [_style(name, row) for row in rows], name in ("flops", "share"))
+    leads = ["  " * row.level for row in rows] if name == "name" else ()
+    return Cells(column.header, texts, name in LEFT, [_style(name, row) for row in rows], name in ("flops", "share"), leads)
 
 
 def _style(name: str, row: Row) -> str:

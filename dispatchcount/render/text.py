@@ -7,10 +7,9 @@ from io import StringIO
 from os import PathLike
 
 from dispatchcount import files
-from dispatchcount.render.columns import MODULE_COLUMNS
-from dispatchcount.render.plain import clean
-from dispatchcount.render.select import ROOT, select
-from dispatchcount.render.summary import hidden, summary
+from dispatchcount.render.columns import MODULE_COLUMNS, telling
+from dispatchcount.render.select import select
+from dispatchcount.render.summary import hidden, shared, summary
 from dispatchcount.render.table import COLUMNS, LEFT
 from dispatchcount.report.model import Report
 from dispatchcount.report.rows import METRICS
@@ -69,10 +68,10 @@ def to_markdown(report: Report, depth: int | None = 3) -> str:
         _line(["module", *(column.header for name, column in columns.items() if name != "path")]),
         _line([":--" if name in LEFT else "--:" for name in columns]),
     ]
-    for row in selection.rows:
-        name = _code(clean(row.module.name) or ROOT)
-        lines.append(_line([name, *(_escaped(column.text(row, False)) for key, column in columns.items() if key != "path")]))
-    notes = [f"- {about}: {_escaped(text)}" for about, text, _ in hidden(selection) + summary(report)]
+    for row in telling(selection.rows, columns):
+        texts = {name: column.text(row, False) for name, column in columns.items()}
+        lines.append(_line([_code(text) if name == "path" else _escaped(text) for name, text in texts.items()]))
+    notes = [f"- {about}: {_escaped(text)}" for about, text, _ in hidden(selection) + shared(selection) + summary(report)]
     return "\n".join([*lines, "", *notes]) + "\n"
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from rich.console import Console, ConsoleOptions, Group, RenderResult
-from rich.measure import Measurement
+from rich.console import Group
 from rich.text import Text
-from rich.tree import Tree
 
-from dispatchcount.render.columns import MODULE_COLUMNS, aligned
-from dispatchcount.render.grid import bar, heat
+from dispatchcount.render.columns import MODULE_COLUMNS, telling
+from dispatchcount.render.grid import Cells, Grid, bar, heat
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import footer, hidden, shared, summary
 from dispatchcount.report.model import Report
 
-_BAR, _GUIDE, _GAP = 10, 4, "  "
+_BAR = 10
 
 
 def module_tree(report: Report, *, depth: int | None = None, min_share: float = 0.0, exact: bool = False) -> Printable:
-    """The modules as a rich tree: type, flops, share of all flops and a bar of it, in columns.
+    """The modules as a tree with guides: type, flops, share of all flops and a bar of it.
 
     Args:
         report: the report.
@@ -30,48 +28,26 @@ def module_tree(report: Report, *, depth: int | None = None, min_share: float = 
         ValueError: `depth` is negative or `min_share` is not within 0 and 1.
     """
     selection = select(report, depth, min_share)
+    rows = telling(selection.rows, ["flops"])
+    styles = ["red" if row.own_gap else heat(row.share, row.level) for row in rows]
+    figures = [[MODULE_COLUMNS[name].text(row, exact) for row in rows] for name in ("flops", "share")]
+    columns = [
+        Cells("", [clean(row.label) for row in rows], True, styles, leads=_guides(rows)),
+        Cells("", [clean(row.module.type) for row in rows], True, ["dim"] * len(rows)),
+        *(Cells("", texts, False, styles, keep=True) for texts in figures),
+        Cells("", [bar(row.share or 0, _BAR) for row in rows], True, styles),
+    ]
     lines = hidden(selection) + shared(selection) + summary(report, exact=exact)
-    return Printable(Group(_Branches(selection.rows, exact), Text(), footer(lines)))
+    return Printable(Group(Grid(columns), Text(), footer(lines)))
 
 
-class _Branches:
-    """The rows as trees; where the console is too narrow for columns, each row's figures follow its name and may fold."""
-
-    def __init__(self, rows: tuple[Row, ...], exact: bool) -> None:
-        self.rows = rows
-        self.names = [
-            Text.assemble((clean(row.label), heat(row.share, row.level)), (f"{_GAP}{clean(row.module.type)}".rstrip(), "dim"))
-            for row in rows
-        ]
-        texts = [[MODULE_COLUMNS[name].text(row, exact) for row in rows] for name in ("flops", "share")]
-        self.figures = [[cell.rjust(max(map(len, cells))) for cell in cells] for cells in map(aligned, texts)]
-        widths = [_GUIDE * row.level + name.cell_len for row, name in zip(rows, self.names, strict=True)]
-        self.indent = max(widths, default=0)
-        self.width = self.indent + sum(len(_GAP) + max(map(len, cells), default=0) for cells in self.figures) + len(_GAP) + _BAR
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(1, self.width).with_maximum(options.max_width)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        branch: list[Tree] = []
-        for i, row in enumerate(self.rows):
-            label = self._label(i, options.max_width >= self.width)
-            if not row.level:
-                yield from branch[:1]
-                branch = [Tree(label, guide_style="dim")]
-            else:
-                del branch[row.level :]
-                branch.append(branch[-1].add(label))
-        yield from branch[:1]
-
-    def _label(self, i: int, in_columns: bool) -> Text:
-        row, label = self.rows[i], self.names[i].copy()
-        figures = [cells[i] for cells in self.figures]
-        if in_columns:
-            label.append(" " * (self.indent - _GUIDE * row.level - label.cell_len))
-            label.no_wrap = True
-        else:
-            figures = [figure.strip() for figure in figures]
-        label.append(_GAP + _GAP.join((*figures, bar(row.share or 0, _BAR))), heat(row.share, row.level))
-        label.overflow = "fold"
-        return label
+def _guides(rows: list[Row]) -> list[str]:
+    """For each row the lines that lead to it from the rows above."""
+    leads = []
+    open_levels: set[int] = set()  # those at which another row follows further down
+    for row in reversed(rows):
+        lines = ["│   " if level in open_levels else "    " for level in range(1, row.level)]
+        fork = [("├── " if row.level in open_levels else "└── ")] if row.level else []
+        leads.append("".join(lines + fork))
+        open_levels = {level for level in open_levels if level < row.level} | {row.level}
+    return leads[::-1]

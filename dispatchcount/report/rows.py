@@ -152,7 +152,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class ModuleMemory:
-    """Bytes a module holds itself at the end of the block."""
+    """Bytes a module holds itself, without its children.
+
+    Attributes:
+        module: index in `Report.modules`.
+        parameters: its own parameters at the end of the block, a tied one under its first module.
+        gradients: their gradients, at the end of the block or when an optimizer used them, whichever is more.
+        optimizer: an optimizer's state for them, at most.
+        saved: storages that autograd held for backward because of it, parameters and buffers left out, at most at once.
+    """
 
     module: int
     parameters: int = 0
@@ -167,14 +175,35 @@ class Memory:
 
     Attributes:
         modules: a row for each module that holds any.
-        peak: most bytes of tensor storage alive at once during the block, in storages that the block touched.
-        peak_module, peak_op: where it stood.
+        peak: most bytes of tensor storage alive at once during the block, in storages that the block touched and in the roots'
+            parameters, buffers and gradients. A storage counts once, whatever views there are.
+        peak_module, peak_op: where it stood; no operator if it stood before the first.
     """
 
     modules: tuple[ModuleMemory, ...]
     peak: int
     peak_module: str
     peak_op: str
+
+    @property
+    def parameters(self) -> int:
+        """Bytes of all parameters."""
+        return sum(row.parameters for row in self.modules)
+
+    @property
+    def gradients(self) -> int:
+        """Bytes of all gradients."""
+        return sum(row.gradients for row in self.modules)
+
+    @property
+    def optimizer(self) -> int:
+        """Bytes of optimizer state for all parameters."""
+        return sum(row.optimizer for row in self.modules)
+
+    @property
+    def saved(self) -> int:
+        """Bytes saved for backward, the most of every module. With one forward before each backward that is all at once."""
+        return sum(row.saved for row in self.modules)
 
 
 @dataclass(frozen=True, slots=True)

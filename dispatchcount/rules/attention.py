@@ -81,7 +81,7 @@ def flex_cost(query: Shape, key: Shape, value: Shape, out: Shape, pairs: int | N
         key: (batch, key heads, key length, size).
         value: (batch, key heads, key length, value size).
         out: the first result.
-        pairs: scores in the blocks that the block mask keeps (`block_pairs`); all if None. What `score_mod` does is not in here.
+        pairs: scores in the blocks that the block mask keeps; all if None. What `score_mod` does is not in here.
     """
     return forward_cost(kept(heads_first(query, key, value), pairs), out)
 
@@ -94,18 +94,6 @@ def flex_backward_cost(query: Shape, key: Shape, value: Shape, pairs: int | None
 def kept(scores: Scores, pairs: int | None) -> Scores:
     """`scores` with only so many pairs computed."""
     return scores if pairs is None else scores._replace(pairs=min(pairs, scores.pairs))
-
-
-def block_pairs(blocks: int, masks: int, block_size: tuple[int, int], query: Shape) -> int:
-    """Scores that a block mask leaves.
-
-    Args:
-        blocks: key blocks kept (partial and full), summed over the mask's batches, heads and query blocks.
-        masks: batches times heads of the mask itself; it is repeated over those of the query.
-        block_size: queries and keys in one block. A block at the border counts whole, as it is computed.
-        query: the query, (batch, heads, length, size).
-    """
-    return blocks * block_size[0] * block_size[1] * (query[0] * query[1]) // masks
 
 
 @RULES.rule(

@@ -13,6 +13,7 @@ from dispatchcount.rules import (  # noqa: F401
     draws,
     embedding,
     fft,
+    flex,
     foreach,
     indexing,
     linalg,

@@ -110,6 +110,13 @@ def test_rows_add_up_to_the_total():
     assert total[0] == "total"
 
 
+def test_work_outside_every_module_is_a_row_where_it_has_a_figure():
+    # the optimizer adds 348 · 2, which is arithmetic and no flops, save under "full"
+    assert names(training().table())[-1] == "aux"
+    assert names(training().table(columns=("arithmetic",)))[-2:] == ["(no", "total"]
+    assert names(training().with_convention("full").table())[-2:] == ["(no", "total"]
+
+
 def test_the_unit_is_always_said():
     assert line(cnn(), "flops").startswith("fvcore convention: 1 MAC = 1 flop, plus norms")
     assert line(cnn().with_convention("torch"), "flops") == "torch convention: 1 MAC = 2 flops, nothing besides"

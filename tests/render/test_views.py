@@ -129,7 +129,7 @@ def test_markdown_is_one_table_whatever_the_names():
     lines = troubled().to_markdown().split("\n")
     table = lines[: lines.index("")]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {8}
-    assert len(table) == 2 + len(troubled().by_module())
+    assert len(table) == 2 + len(troubled().modules) - 1
     assert "| ``a\\|b`c`` |" in "\n".join(table)
 
 

@@ -47,7 +47,7 @@ def schemas(packet: str, overload: str) -> list[Any]:
     """The schemas of the dispatcher's operators that an entry serves."""
     namespace, _, base = packet.partition("::")
     found = getattr(getattr(torch.ops, namespace), base, None)
-    if found is None:
+    if not hasattr(found, "overloads"):  # not in this torch, or a higher-order operator, which has no schema
         return []
     names = [overload] if overload else [o for o in found.overloads() if f"{packet}.{o}" not in set(RULES.names())]
     full = {o: packet if o == "default" else f"{packet}.{o}" for o in names if hasattr(found, o)}

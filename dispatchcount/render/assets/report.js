@@ -80,12 +80,6 @@
     operators.show(tree.operators(rows));
   };
 
-  map.select = (row) => {
-    const hash = row === tree.top ? "" : `#${encodeURIComponent(tree.key(row))}`;
-    if (hash !== location.hash) location.hash = hash || "#";
-    else show(row);
-  };
-
   const show = (row) => {
     map.selected = row;
     trail();
@@ -93,15 +87,21 @@
     tables();
   };
 
-  const follow = () => {
+  // The address names the selected module, so that it can be linked to and the browser leads back.
+  map.select = (row) => {
+    if (row !== map.selected) show(row);
+    const hash = row === tree.top ? "" : `#${encodeURIComponent(tree.key(row))}`;
+    if (hash !== location.hash) location.hash = hash || "#";
+  };
+
+  const named = () => {
     let key = "";
     try {
       key = decodeURIComponent(location.hash.slice(1));
     } catch {
-      key = "";
+      return -1; // no address of ours
     }
-    const row = key ? tree.find(key) : tree.top;
-    if (row >= 0) show(row);
+    return key ? tree.find(key) : tree.top;
   };
 
   const metric = ui.byId("metric");
@@ -144,6 +144,10 @@
     parts.paint();
   });
   parts.paint();
-  addEventListener("hashchange", follow);
-  follow();
+  addEventListener("hashchange", () => {
+    const row = named();
+    if (row >= 0 && row !== map.selected) show(row);
+  });
+  const first = named();
+  show(first >= 0 ? first : tree.top);
 }

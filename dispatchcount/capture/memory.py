@@ -1,0 +1,195 @@
+"""The observer behind ``profile(memory=True)``: live bytes and their peak, and what parameters, gradients, optimizer state and
+saved activations take up, module by module."""
+
+from __future__ import annotations
+
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.nn.parameter import is_lazy
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from dispatchcount.capture.key import tensors_in
+from dispatchcount.capture.saved import READABLE, Saved
+from dispatchcount.capture.storages import Live, size_once
+from dispatchcount.report.rows import Memory, ModuleMemory
+
+if TYPE_CHECKING:
+    from dispatchcount.capture.dispatch import CountingMode
+    from dispatchcount.capture.inventory import Inventory
+    from dispatchcount.capture.names import Info, Names
+    from dispatchcount.capture.plan import Plan
+    from dispatchcount.capture.record import Record
+
+Sizes = dict["Info", int]
+
+
+class MemoryWatch:
+    """Follows storages from the operator that first touches them to their end.
+
+    Parameters, buffers and gradients of the roots count from the start, those of other modules from their first call; all else
+    from the first operator that reads or makes it. The peak is taken after every operator, with its operands and results
+    alive; what a kernel uses inside and frees again is not in it.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._live = Live()
+        self._saved: Saved | None = None
+        self._thread = get_ident()
+        self._handles: list[Any] = []
+        self._met: set[Info] = set()
+        self._peak = 0
+        self._place = (names.outside, "")
+        self._gradients: Sizes = {}
+        self._optimizers: dict[int, Sizes] = {}
+        self._optimizer: Sizes = {}
+        self._final: tuple[Sizes, Sizes] | None = None
+
+    def open(self, mode: CountingMode) -> None:
+        """The block begins; `mode` has its own hooks on already."""
+        self._saved = Saved(self._live, mode.calls)
+        if not READABLE:
+            mode.recording.notes["this torch does not show what autograd saved for backward; the column is empty"] = None
+        self._handles = [
+            register_module_forward_pre_hook(self._enter),
+            register_module_forward_hook(self._leave),
+            register_optimizer_step_pre_hook(self._before_step),
+            register_optimizer_step_post_hook(self._after_step),
+        ]
+        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            for info in list(self._names.infos.values()):
+                self._meet(info)
+        self._peak = self._live.nbytes
+
+    def close(self) -> None:
+        """The block is over: take the hooks off, read what modules hold, let go of everything else."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        if self._saved is None:
+            return
+        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            self._saved.look()
+            self._final = self._held()
+        self._saved.close()
+        self._live.clear()
+        self._met.clear()
+
+    def before(self, mode: CountingMode, args: Any, kwargs: Any) -> None:
+        """See `Observer`."""
+        if self._saved is not None:
+            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+                self._saved.look()
+
+    def after(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
+        """See `Observer`."""
+        saved = self._saved
+        if saved is None:
+            return
+        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            for storage in self._live.buried():
+                saved.died(storage)
+            for tensor in tensors_in((args, kwargs, out)):
+                for storage in self._live.touch(tensor):
+                    storage.given |= type(tensor) is nn.Parameter
+            if self._live.nbytes > self._peak:
+                self._peak = self._live.nbytes
+                self._place = (mode.calls.running().info, plan.name)
+            saved.ran((args, kwargs), out)
+
+    def recorded(self, record: Record) -> None:
+        """See `Observer`."""
+
+    def rows(self, inventory: Inventory) -> Memory:
+        """What was seen so far, under the names that `inventory` gives the modules."""
+        if self._final is not None:
+            parameters, gradients = self._final
+        else:
+            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+                parameters, gradients = self._held()
+        saved = {} if self._saved is None else self._saved.most
+        columns = (parameters, gradients, self._optimizer, saved)
+        table: dict[int, list[int]] = {}
+        for column, sizes in enumerate(columns):
+            for info, nbytes in sizes.items():
+                if nbytes:
+                    table.setdefault(inventory.locate(info), [0, 0, 0, 0])[column] += nbytes
+        info, op = self._place
+        place = inventory.modules[inventory.locate(info)].name
+        return Memory(tuple(ModuleMemory(row, *table[row]) for row in sorted(table)), self._peak, place, op)
+
+    def _meet(self, info: Info) -> None:
+        """Parameters, buffers and gradients of a module not met before are alive."""
+        module = info.module()
+        if module is None or info in self._met:
+            return
+        self._met.add(info)
+        for held in (*module._parameters.values(), *module._buffers.values()):
+            if held is not None and not is_lazy(held):
+                for storage in self._live.touch(held):
+                    storage.given = True
+                if held.is_leaf and held.grad is not None:
+                    self._live.touch(held.grad)
+
+    def _enter(self, module: nn.Module, args: Any) -> None:
+        info = self._names.infos.get(id(module))
+        if get_ident() == self._thread and info is not None and info not in self._met:
+            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+                self._meet(info)
+
+    def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
+        """What a call returns may be made by a function written in Python, which no operator's result leads to."""
+        if get_ident() == self._thread and self._saved is not None:
+            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+                for tensor in tensors_in(result):
+                    self._saved.reach(tensor)
+
+    def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Gradients are read when an optimizer is about to use them: many loops drop them before the block ends."""
+        if get_ident() == self._thread:
+            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+                self._gradients = self._held()[1]
+
+    def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if get_ident() != self._thread:
+            return
+        owners: dict[int, Info] = {}
+        for info in self._names.infos.values():
+            module = info.module()
+            for held in () if module is None else module._parameters.values():
+                owners.setdefault(id(held), info)
+        sizes: Sizes = {}
+        seen: set[tuple[int, int]] = set()
+        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            for parameter, state in optimizer.state.items():
+                info = owners.get(id(parameter), self._names.outside)
+                sizes[info] = sizes.get(info, 0) + sum(size_once(tensor, seen) for tensor in tensors_in(state))
+        self._optimizers[id(optimizer)] = sizes
+        total: Sizes = {}
+        for known in self._optimizers.values():
+            for info, nbytes in known.items():
+                total[info] = total.get(info, 0) + nbytes
+        self._optimizer = _most(self._optimizer, total)
+
+    def _held(self) -> tuple[Sizes, Sizes]:
+        """Bytes of every module's own parameters now, and the most yet of their gradients."""
+        parameters: Sizes = {}
+        gradients: Sizes = {}
+        seen: set[tuple[int, int]] = set()
+        for info in list(self._names.infos.values()):
+            module = info.module()
+            for held in () if module is None else module._parameters.values():
+                if held is not None and not is_lazy(held):
+                    parameters[info] = parameters.get(info, 0) + size_once(held, seen)
+                    if held.is_leaf and held.grad is not None:
+                        gradients[info] = gradients.get(info, 0) + size_once(held.grad, seen)
+        return parameters, _most(self._gradients, gradients)
+
+
+def _most(before: Sizes, now: Sizes) -> Sizes:
+    """The greater of the two, module by module."""
+    return {info: max(before.get(info, 0), now.get(info, 0)) for info in before | now}

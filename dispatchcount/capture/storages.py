@@ -1,0 +1,125 @@
+"""Tensor storages by weak reference: which a tensor has, which of those known are alive, and how many bytes they are.
+
+A storage's Python object lives as long as the storage does, so a weak reference to it tells the moment at which the memory is
+freed, whoever held it last. None of this keeps memory alive or can be seen from a tensor.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+from dispatchcount.capture.key import hint
+
+if TYPE_CHECKING:
+    from dispatchcount.capture.names import Info
+
+_COMPRESSED = {
+    torch.sparse_csr: ("crow_indices", "col_indices", "values"),
+    torch.sparse_bsr: ("crow_indices", "col_indices", "values"),
+    torch.sparse_csc: ("ccol_indices", "row_indices", "values"),
+    torch.sparse_bsc: ("ccol_indices", "row_indices", "values"),
+    torch.sparse_coo: ("_indices", "_values"),
+}
+
+
+class Storage(weakref.ref):  # type: ignore[type-arg]  # generic only to type checkers
+    """A weak reference to a storage.
+
+    Attributes:
+        key: the storage's address, its own while it lives.
+        nbytes: its size when last looked at.
+        given: whether it holds a module's parameters or buffers.
+        holders: autograd nodes that have it saved. saver, saved: the module it was first saved for, and its size then.
+    """
+
+    __slots__ = ("given", "holders", "key", "nbytes", "saved", "saver")
+
+    def __init__(self, storage: torch.UntypedStorage, dead: Any) -> None:
+        super().__init__(storage, dead)
+        self.key = storage._cdata
+        self.nbytes = 0
+        self.given = False
+        self.holders = 0
+        self.saver: Info | None = None
+        self.saved = 0
+
+    def __new__(cls, storage: torch.UntypedStorage, dead: Any) -> Storage:
+        return super().__new__(cls, storage, dead)
+
+
+class Live:
+    """The storages known that are alive.
+
+    Attributes:
+        nbytes: their size together, once `buried` was asked for.
+    """
+
+    def __init__(self) -> None:
+        self.nbytes = 0
+        self._known: dict[int, Storage] = {}
+        self._dead: list[Storage] = []  # a storage may die in any thread; appending to a list is safe in all
+
+    def buried(self) -> Iterator[Storage]:
+        """Takes those that died since the last time off the sum, and gives them."""
+        while self._dead:
+            storage = self._dead.pop()
+            self.nbytes -= storage.nbytes
+            if self._known.get(storage.key) is storage:
+                del self._known[storage.key]
+            yield storage
+
+    def touch(self, tensor: torch.Tensor) -> list[Storage]:
+        """A tensor's storages, known from here on; sizes that changed are corrected."""
+        found = []
+        for storage in storages(tensor):
+            known = self._known.get(storage._cdata)
+            if known is None or known() is not storage:
+                known = self._known[storage._cdata] = Storage(storage, self._dead.append)
+            nbytes = hint(storage.nbytes())
+            self.nbytes += nbytes - known.nbytes
+            known.nbytes = nbytes
+            found.append(known)
+        return found
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._known.clear()
+        self._dead.clear()
+
+
+def plain(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """The tensors with a storage of their own that a tensor is made of: itself, or those inside a wrapper or a sparse tensor."""
+    if is_traceable_wrapper_subclass(tensor):
+        for name in tensor.__tensor_flatten__()[0]:
+            yield from plain(getattr(tensor, name))
+    elif tensor.layout in _COMPRESSED:
+        for name in _COMPRESSED[tensor.layout]:
+            yield getattr(tensor, name)()
+    else:
+        yield tensor
+
+
+def storages(tensor: torch.Tensor) -> Iterator[torch.UntypedStorage]:
+    """A tensor's storages; none where its memory is not torch's to show (oneDNN's packed tensors)."""
+    for part in plain(tensor):
+        try:
+            yield part.untyped_storage()
+        except (NotImplementedError, RuntimeError):
+            continue
+
+
+def size_once(tensor: torch.Tensor, seen: set[tuple[int, int]]) -> int:
+    """Bytes of a tensor's own elements; 0 for those that start where something in `seen` does, a tied tensor."""
+    total = 0
+    for part in plain(tensor):
+        for storage in storages(part):
+            place = (storage._cdata, hint(part.storage_offset()))
+            if place not in seen:
+                seen.add(place)
+                total += min(hint(part.numel()) * part.element_size(), hint(storage.nbytes()))
+    return total

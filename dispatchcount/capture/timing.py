@@ -1,0 +1,147 @@
+"""The observer behind ``profile(time=True)``: how long each operator call takes, and nothing else.
+
+On the CPU the clock is read right before and right after the call, so neither this package nor the Python code of a module is in
+it, nor is autograd's own work. On an accelerator an operator returns before it has run; there, a pair of events is put into the
+stream around it, which waits for nothing. The pairs are read when the block ends, and the oldest when very many wait.
+An accelerator that has nothing else to do waits for the host to launch the operator, and that wait is in the pair.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+
+from dispatchcount.capture.key import tensors_in
+
+if TYPE_CHECKING:
+    from dispatchcount.capture.dispatch import CountingMode
+    from dispatchcount.capture.plan import Plan
+    from dispatchcount.capture.record import Node, Record
+
+WAITING = 4096
+"""Pairs of events that may wait to be read."""
+
+_HOST = ("cpu", "meta")
+
+Event = Any
+"""A `torch.Event` that takes the time."""
+
+
+def record_event(device: torch.device, used: Event | None) -> Event:
+    """Put an event into the stream that `device` works on now: `used` again, or a new one.
+
+    Raises:
+        RuntimeError: the device's events do not take the time.
+    """
+    event = used or torch.Event(device, enable_timing=True)
+    event.record(torch.accelerator.current_stream(device))
+    return event
+
+
+class Timing:
+    """Puts the time of each call on its record."""
+
+    def __init__(self, accelerated: bool | None = None, mark: Callable[[torch.device, Event | None], Event] = record_event) -> None:
+        """`accelerated`: whether to look for operators that an accelerator runs; by default if there is one."""
+        self._accelerated = torch.accelerator.is_available() if accelerated is None else accelerated
+        self._mark = mark
+        self._began = 0
+        self._elapsed = 0
+        self._device: torch.device | None = None
+        self._start: Event = None
+        self._end: Event = None
+        self._waiting: deque[tuple[Record, torch.device, Event, Event]] = deque()
+        self._spare: dict[torch.device, list[Event]] = {}
+
+    def before(self, mode: CountingMode, args: Any, kwargs: Any) -> None:
+        """See `Observer`."""
+        self._elapsed = 0
+        self._device = None
+        if self._accelerated:
+            self._device = _accelerator(args, kwargs)
+            if self._device is not None:
+                self._start = self._event(mode)
+        self._began = perf_counter_ns()
+
+    def after(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
+        """See `Observer`."""
+        ended = perf_counter_ns()
+        if self._device is None:
+            self._elapsed = ended - self._began
+        elif self._start is not None:
+            self._end = self._event(mode)
+
+    def recorded(self, record: Record) -> None:
+        """See `Observer`."""
+        if self._device is None:
+            record.time_ns += self._elapsed
+            self._elapsed = 0
+        elif self._start is not None and self._end is not None:
+            self._waiting.append((record, self._device, self._start, self._end))
+            self._start = self._end = None
+            if len(self._waiting) >= WAITING and not _capturing():
+                self._relieve()
+
+    def settling(self, fold: Callable[[Node], None]) -> Callable[[Node], None]:
+        """`fold`, after every record has its time."""
+
+        def settled(node: Node) -> None:
+            self.settle()
+            fold(node)
+
+        return settled
+
+    def settle(self) -> None:
+        """Wait for the operators whose time is not read yet, and read it."""
+        if self._waiting and not _capturing():
+            self._read(len(self._waiting))
+
+    def _relieve(self) -> None:
+        """Read the pairs that are through; wait only if that is less than half of them."""
+        through = 0
+        for _, _, _, end in self._waiting:
+            if not end.query():
+                break
+            through += 1
+        self._read(max(through, len(self._waiting) // 2))
+
+    def _read(self, number: int) -> None:
+        for _ in range(number):
+            record, device, start, end = self._waiting.popleft()
+            end.synchronize()
+            record.time_ns += round(start.elapsed_time(end) * 1e6)
+            self._spare.setdefault(device, []).extend((start, end))
+
+    def _event(self, mode: CountingMode) -> Event | None:
+        """An event in the stream now. None while a graph is captured: nothing runs then, so there is no time to take."""
+        device = self._device
+        assert device is not None
+        if _capturing():
+            return None
+        spare = self._spare.get(device)
+        try:
+            return self._mark(device, spare.pop() if spare else None)
+        except (RuntimeError, NotImplementedError) as error:
+            mode.recording.notes[f"operators on {device.type} have no time: {error}"] = None
+            return None
+
+
+def _accelerator(args: Any, kwargs: Any) -> torch.device | None:
+    """The device that runs an operator with these arguments, if it is not the host."""
+    for tensor in tensors_in((args, kwargs)):
+        if tensor.device.type not in _HOST:
+            return None if isinstance(tensor, FakeTensor) else tensor.device
+    device = (kwargs or {}).get("device")
+    if device is None:
+        return None
+    device = torch.device(device)
+    return None if device.type in _HOST else device
+
+
+def _capturing() -> bool:
+    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()

@@ -1,0 +1,157 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+
+from dispatchcount.render.chrome import to_chrome_trace
+from dispatchcount.render.speedscope import to_speedscope
+from dispatchcount.render.walk import METRICS
+from dispatchcount.report.model import Report
+from tests.report import make
+
+SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "speedscope.schema.json").read_text(encoding="utf-8"))
+REPORTS = {name: getattr(make, name) for name in ("cnn", "training", "routed", "troubled", "huge")}
+
+
+def check_chrome(trace: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the "Trace Event Format" document asks of the JSON object format; the complete events, in order."""
+    assert set(trace) == {"traceEvents", "displayTimeUnit", "otherData"}
+    assert trace["displayTimeUnit"] in ("ms", "ns")
+    assert all(type(value) is str for value in trace["otherData"].values())
+    slices, counters = [], {}
+    for event in trace["traceEvents"]:
+        assert {"name", "ph", "pid", "tid"} <= set(event)
+        assert (type(event["name"]), type(event["pid"]), type(event["tid"])) == (str, int, int)
+        if event["ph"] == "M":
+            assert event["name"] in ("process_name", "thread_name")
+            assert list(event["args"]) == ["name"]
+        elif event["ph"] == "C":
+            assert event["ts"] >= counters.get(event["name"], (0,))[0]
+            assert all(type(value) is int for value in event["args"].values())
+            counters[event["name"]] = (event["ts"],)
+        else:
+            assert event["ph"] == "X"
+            assert set(event) == {"name", "cat", "ph", "ts", "dur", "pid", "tid", "args"}
+            assert type(event["ts"]) is type(event["dur"]) is int
+            assert min(event["ts"], event["dur"]) >= 0
+            slices.append(event)
+    ends: list[int] = []  # slices of one thread nest: none ends after the one that it began in
+    for event in slices:
+        while ends and ends[-1] <= event["ts"]:
+            ends.pop()
+        end = event["ts"] + event["dur"]
+        assert not ends or end <= ends[-1]
+        ends.append(end)
+    return slices
+
+
+@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("metric", METRICS)
+def test_chrome_slices_are_as_wide_as_what_they_cost(name: str, metric: str) -> None:
+    report = REPORTS[name]()
+    slices = check_chrome(json.loads(to_chrome_trace(report, metric=metric)))
+    exact = sum(METRICS[metric].of(report, entry) for entry in report.entries)
+    assert sum(event["args"][metric] for event in slices if event["cat"] == "operator") == exact
+    if exact < 2**53:
+        assert sum(event["dur"] for event in slices if event["cat"] == "operator") == exact
+
+
+def test_chrome_modules_nest_in_the_order_of_the_run() -> None:
+    slices = check_chrome(json.loads(make.training().to_chrome_trace(metric="bytes")))
+    assert [event["name"] for event in slices if event["cat"] == "module"] == [
+        "(no module)",
+        "(root) SmallNet",
+        "features Sequential",
+        "features.0 Conv2d",
+        "features.1 BatchNorm2d",
+        "features.2 ReLU",
+        "head Linear",
+    ]
+    by_name = {event["name"]: event for event in slices}
+    rows = make.training().by_module()
+    for module, row in (("features Sequential", rows["features"]), ("head Linear", rows["head"])):
+        assert by_name[module]["dur"] == row.bytes_read + row.bytes_written
+    assert by_name["(no module)"]["dur"] == 348 * 12  # the optimizer's step, beside the modules and not around them
+    assert by_name["(root) SmallNet"]["ts"] == 348 * 12
+    assert by_name["features.0 Conv2d"]["args"] == {"bytes": 3712 + 5800, "calls": 1, "inputs": "(1, 3, 8, 8)"}
+
+
+def test_chrome_counters_end_at_the_totals() -> None:
+    report = make.cnn()
+    events = json.loads(report.to_chrome_trace())["traceEvents"]
+    last = {event["name"]: event["args"] for event in events if event["ph"] == "C"}
+    assert last == {
+        "macs so far": {"macs": report.macs},
+        "activations so far": {"activations": report.activations},
+        "bytes so far": {"bytes": report.bytes_read + report.bytes_written},
+    }
+
+
+def test_chrome_counts_too_big_for_a_time_are_drawn_in_thousands() -> None:
+    trace = json.loads(make.huge().to_chrome_trace())
+    slices = check_chrome(trace)
+    assert max(event["ts"] + event["dur"] for event in slices) <= 2**53
+    assert trace["otherData"]["unit"] == "1 µs = 1000000000000000 flops"
+    assert slices[0]["args"]["flops"] == 14_928 * 10**25
+
+
+def test_a_width_that_does_not_add_up_is_refused() -> None:
+    with pytest.raises(ValueError, match="metric 'params' cannot be the width of a trace; it is one of flops, macs"):
+        make.cnn().to_chrome_trace(metric="params")
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_speedscope_follows_its_schema_with_exact_weights(name: str) -> None:
+    report = REPORTS[name]()
+    data = json.loads(report.to_speedscope())
+    jsonschema.validate(data, SCHEMA)
+    names = [profile["name"].split()[0] for profile in data["profiles"]]
+    sums = {metric.name: sum(metric.of(report, entry) for entry in report.entries) for metric in METRICS.values()}
+    assert names == [metric for metric in METRICS if sums[metric] or metric == "flops"]
+    for metric, profile in zip(names, data["profiles"], strict=True):
+        assert all(type(weight) is int and weight > 0 for weight in profile["weights"])
+        assert sum(profile["weights"]) == profile["endValue"] == sums[metric]
+        assert len(profile["samples"]) == len(profile["weights"])
+        assert all(0 <= frame < len(data["shared"]["frames"]) for stack in profile["samples"] for frame in stack)
+
+
+def test_speedscope_stacks_are_those_of_the_run() -> None:
+    data = json.loads(make.training().to_speedscope())
+    frames = [frame["name"] for frame in data["shared"]["frames"]]
+    profile = next(profile for profile in data["profiles"] if profile["name"] == "bytes")
+    root, features = "(root) SmallNet", "features Sequential"
+    assert [[frames[i] for i in stack] for stack in profile["samples"]] == [
+        ["(no module)", "aten._foreach_add_"],
+        [root, "aten.mean"],
+        [root, features, "features.0 Conv2d", "aten.convolution"],
+        [root, features, "features.0 Conv2d", "aten.convolution_backward"],
+        [root, features, "features.1 BatchNorm2d", "aten.native_batch_norm"],
+        [root, features, "features.2 ReLU", "aten.relu_"],
+        [root, "head Linear", "aten.addmm"],
+        [root, "head Linear", "aten.mm"],
+    ]
+    assert profile["unit"] == "bytes"
+
+
+@settings(max_examples=40, deadline=None)
+@given(make.reports())
+def test_any_report_is_a_valid_trace(report: Report) -> None:
+    check_chrome(json.loads(to_chrome_trace(report)))
+    jsonschema.validate(json.loads(to_speedscope(report)), SCHEMA)
+
+
+def test_modules_nested_deeper_than_calls_may_be(tmp_path: Path) -> None:
+    from dispatchcount.report.rows import NO_MODULE, Module
+    from dispatchcount.report.rows import Path as Stack
+
+    deep = 3000
+    modules = (Module(NO_MODULE, ""), *(Module(".".join("a" * i), "Block", i - 1 if i > 1 else -1) for i in range(1, deep)))
+    paths = tuple(Stack(i - 1, i, "", int(i > 0)) for i in range(deep))
+    report = Report(make.META, "macs", modules, paths, (make.entry(deep - 1, "aten.mm", make.cost(5)),))
+    assert len(check_chrome(json.loads(report.to_chrome_trace(tmp_path / "trace.json")))) == deep
+    assert (tmp_path / "trace.json").read_bytes() == report.to_chrome_trace()
+    report.to_speedscope(tmp_path / "speedscope.json")
+    assert (tmp_path / "speedscope.json").read_bytes() == report.to_speedscope()
