@@ -45,6 +45,7 @@ class Calls:
         self._backward: tuple[int, Table] | None = None  # by number: a node would keep its saved tensors alive
         self._tasks: set[int] = set()
         self._owners: dict[int, Info] | None = None
+        self._outer = 0
         self._checkpoints = False  # whether functions, not modules alone, were seen to be run again
 
     def install(self) -> None:
@@ -56,6 +57,7 @@ class Calls:
             register_optimizer_step_post_hook(self._leave_step),
         ]
         self._intervals.mark(self.node)
+        self._outer = _calls_running()
 
     def remove(self) -> None:
         """Take the hooks off."""
@@ -82,6 +84,8 @@ class Calls:
         else:
             signature = _signature(args or sys._getframe(1).f_locals.get("kwargs"))
         info = self.names.infos.get(id(module))
+        if self._stack and (info is None or info not in node.children):
+            node = self._drop_stopped()
         if info is None:
             info = self.names.meet(module, node.info)
         if self._phase == OPTIMIZER and not self._stack:
@@ -107,7 +111,8 @@ class Calls:
         if not self._stack or self.node.info.ref() is not module:
             self._unwind(module)
             if not self._stack or self.node.info.ref() is not module:
-                return  # it was entered before the block was
+                self._outer = max(0, self._outer - 1)  # it was entered before the block was
+                return
         self._pop()
 
     def _unwind(self, module: nn.Module) -> None:
@@ -116,6 +121,13 @@ class Calls:
         if any(known is module for known in above[1:]):
             while self.node.info.module() is not module:
                 self._pop()
+
+    def _drop_stopped(self) -> Node:
+        """The same for calls that an exception left altogether. Looked for where a call is made for the first time."""
+        if graph_task() == -1:
+            for _ in range(len(self._stack) - (_calls_running() - 1 - self._outer)):
+                self._pop()
+        return self.node
 
     def _pop(self) -> None:
         self.node = node = self._stack.pop()
@@ -241,6 +253,19 @@ class Calls:
         while above is not None and info not in above.children:
             above = above.parent
         return above or owner
+
+
+def _calls_running() -> int:
+    """Module calls on this thread's Python stack."""
+    count = 0
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        count += frame.f_code is _CALL
+        frame = frame.f_back
+    return count
+
+
+_CALL = nn.Module._wrapped_call_impl.__code__
 
 
 def _in_checkpoint(autograd_node: Any) -> bool:

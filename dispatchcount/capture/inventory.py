@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.jit import ScriptModule
 from torch.nn.parameter import is_lazy
 
 from dispatchcount.capture.names import Info, Names, type_name, walk
@@ -23,7 +24,7 @@ class Inventory:
         self._by_info: dict[Info, int] = {names.outside: 0}
         self._tied: dict[int, str] = {}
         self._unpacked: list[torch.Tensor] = []  # alive until the table is done, so that an id stays one tensor's
-        self._outside = names.outside
+        self._names = names
         live = [(label, info, module) for label, info in names.roots if (module := info.module()) is not None]
         tops = _outermost(live)
         if len(tops) == 1 and tops[0][0] is None:
@@ -37,6 +38,13 @@ class Inventory:
     def modules(self) -> tuple[Module, ...]:
         """The rows so far, a parent before its children."""
         return tuple(self._rows)
+
+    def scripted(self) -> list[str]:
+        """Names of the modules that TorchScript ran with others inside them: those are called where no hook sees it."""
+        called = [(info, module) for info in self._names.infos.values() if info.last and (module := info.module()) is not None]
+        return [
+            self._rows[self.locate(info)].name for info, module in called if isinstance(module, ScriptModule) and len(module._modules)
+        ]
 
     def locate(self, info: Info) -> int:
         """The row of a module that was called."""

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Sizes = dict["Info", int]
 
+_SAVING = "aten::detach"
+"""Autograd calls it in the middle of saving: the node is there, and what it saves is not yet."""
+
 
 class MemoryWatch:
     """Follows storages from the operator that first touches them to their end.
@@ -79,9 +82,9 @@ class MemoryWatch:
         self._live.clear()
         self._met.clear()
 
-    def before(self, mode: CountingMode, args: Any, kwargs: Any) -> None:
+    def before(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> None:
         """See `Observer`."""
-        if self._saved is not None:
+        if self._saved is not None and plan.packet != _SAVING:
             with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
                 self._saved.look()
 
@@ -99,7 +102,8 @@ class MemoryWatch:
             if self._live.nbytes > self._peak:
                 self._peak = self._live.nbytes
                 self._place = (mode.calls.running().info, plan.name)
-            saved.ran((args, kwargs), out)
+            if plan.packet != _SAVING:
+                saved.ran((args, kwargs), out)
 
     def recorded(self, record: Record) -> None:
         """See `Observer`."""

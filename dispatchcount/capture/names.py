@@ -117,7 +117,7 @@ def type_name(module: nn.Module | None) -> str:
     """A module's class as people know it: that of the source for a scripted module, of the wrapped one for a compiled one."""
     if module is None:
         return ""
+    if isinstance(module, ScriptModule):
+        return str(module.original_name)
     wrapped = module._modules.get("_orig_mod")
-    if wrapped is not None:
-        return type_name(wrapped)
-    return str(module.original_name) if isinstance(module, ScriptModule) else type(module).__name__
+    return type(module).__name__ if wrapped is None else type_name(wrapped)

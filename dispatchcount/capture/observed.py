@@ -15,7 +15,7 @@ from dispatchcount.rules.registry import Registry
 class Observer(Protocol):
     """Looks on as operators run. Must not keep a tensor alive or change anything."""
 
-    def before(self, mode: CountingMode, args: Any, kwargs: Any) -> None:
+    def before(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> None:
         """An operator is about to run."""
 
     def after(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
@@ -39,10 +39,10 @@ class ObservedMode(CountingMode):
         return self._special(func, types, args, kwargs or {})
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
-        for observer in self._observers:
-            observer.before(self, args, kwargs)
-        out = func(*args, **kwargs)
         plan = self._plans[id(func)]
+        for observer in self._observers:
+            observer.before(self, plan, args, kwargs)
+        out = func(*args, **kwargs)
         for observer in self._inside_out:
             observer.after(self, plan, args, kwargs, out)
         return out

@@ -9,6 +9,7 @@ graph. All of these are in the peak of live bytes.
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,8 @@ class Saved:
         self._holds: dict[int, _Hold] = {}
         self._gone: list[_Hold] = []  # nodes may die in any thread
         self._running: dict[int, int | None] = {}
-        self._anchor = object()
+        self._anchor = object()  # the key of all tokens: whatever refers to it is some node's metadata
+        self._unanchored = sys.getrefcount(self._anchor)
 
     def ran(self, args: Any, out: Any) -> None:
         """An operator ran. Its autograd node is made once it is back with torch, so its results are kept, weakly, till then.
@@ -160,7 +162,7 @@ class Saved:
 
     def close(self) -> None:
         """Leave nothing in the nodes that are still alive, and forget all but the sums."""
-        if any(hold() is not None for hold in self._holds.values()):
+        if sys.getrefcount(self._anchor) > self._unanchored:
             for place in gc.get_referrers(self._anchor):
                 if type(place) is dict:
                     place.pop(self._anchor, None)

@@ -58,7 +58,7 @@ class Timing:
         self._waiting: deque[tuple[Record, torch.device, Event, Event]] = deque()
         self._spare: dict[torch.device, list[Event]] = {}
 
-    def before(self, mode: CountingMode, args: Any, kwargs: Any) -> None:
+    def before(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> None:
         """See `Observer`."""
         self._elapsed = 0
         self._device = None

@@ -183,7 +183,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         emit(as_json(rows), None)
     elif args.markdown:
-        emit(as_markdown(rows, load_torch().__version__), None)
+        emit(as_markdown(rows, load_torch().__version__.partition("+")[0]), None)
     else:
         Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table(rows))
     return 0

@@ -40,7 +40,7 @@ def summary(report: Report, *, exact: bool = False) -> list[Line]:
         lines.append(("samples", f"{len(report.samples):,}, flops of one: {figures}", ""))
     if report.memory:
         peak = report.memory
-        place = f"in {clean(peak.peak_module) or ROOT}, at {clean(peak.peak_op)}"
+        place = f"in {clean(peak.peak_module) or ROOT}, at {clean(peak.peak_op)}" if peak.peak_op else "before the first operator"
         lines.append(("memory", f"{count(peak.peak, exact)} bytes at its peak, {place}", ""))
     return lines + _gaps(report) + [("note", clean(note), "") for note in meta.notes]
 

@@ -113,7 +113,7 @@ def _caller_totals(report: Report) -> list[Tally]:
     total = [Tally() for _ in report.modules]
     stacks: list[frozenset[int]] = []
     for path in report.paths:
-        above = stacks[path.parent] if path.parent >= 0 else frozenset()
+        above = stacks[path.parent] if path.parent > 0 else frozenset()  # 0 is outside: it calls, and is no module
         stacks.append(above | {path.module})
     for entry in report.entries:
         for module in stacks[entry.path]:
@@ -143,10 +143,9 @@ def by_module_and_operator(report: Report, ancestors: str = "owner") -> dict[str
 
 def _credited(report: Report, path: int, ancestors: str) -> tuple[int, ...]:
     if ancestors == "caller":
-        stack: set[int] = set()
-        while path >= 0:
+        stack = {report.paths[path].module}
+        while (path := report.paths[path].parent) > 0:
             stack.add(report.paths[path].module)
-            path = report.paths[path].parent
         return tuple(stack)
     names = []
     module = report.paths[path].module

@@ -1,0 +1,64 @@
+from dataclasses import replace
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from dispatchcount.dashboard.site import build
+from dispatchcount.report.model import Report
+from tests.browser.conftest import Open
+from tests.report import make
+
+EVIL = '</script><img src=x onerror="window.pwned=1">🔑' + "x" * 400
+
+
+def at(report: Report, day: int, **labels: str) -> Report:
+    return replace(report, meta=replace(report.meta, created=1_750_000_000 + 86_400 * day)).with_labels(**labels)
+
+
+def dashboard(open_page: Open, tmp_path: Path, **options: object) -> Page:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    for day, report in enumerate((make.cnn(), make.cnn(), make.training())):
+        at(report, day, model="net", commit=f"c{day}", input="8x8").to_json(runs / f"{day}.json")
+    at(make.troubled(), 3, model=EVIL, commit=EVIL, input=EVIL, other=EVIL).to_json(runs / "evil.json")
+    (runs / "bad.json").write_text('{"</script>')
+    build(runs, tmp_path / "site", "fvcore")
+    return open_page(tmp_path / "site" / "index.html", **options)
+
+
+def test_models_trend_and_runs(open_page: Open, tmp_path: Path) -> None:
+    page = dashboard(open_page, tmp_path)
+    expect(page.locator("#labels")).to_contain_text("reports 4")
+    expect(page.locator("#bad")).to_contain_text("bad.json it is not JSON, or was cut off")
+    row = page.locator("#models tbody tr", has_text="8x8")
+    expect(row).to_contain_text("42.7 k+186.3 %348±0")  # 14 928 → 42 736 flops
+    expect(page.locator("#trend canvas")).to_be_visible()
+    expect(page.locator("#trend-title")).to_have_text("net, 8x8")
+    assert page.locator("#runs tbody td:nth-child(2)").all_text_contents() == ["c2", "c1", "c0"]
+    page.select_option("#metric", "params")
+    page.locator("#runs thead button", has_text="FLOPs").click()
+    page.locator("#runs thead button", has_text="FLOPs").click()
+    assert page.locator("#runs tbody td:nth-child(2)").all_text_contents()[-1] == "c2"
+    page.get_by_label("Search runs").fill("c1")
+    assert page.locator("#runs tbody td:nth-child(2)").all_text_contents() == ["c1"]
+
+
+def test_hostile_labels_are_text(open_page: Open, tmp_path: Path) -> None:
+    page = dashboard(open_page, tmp_path)
+    page.locator(f"#models tbody button[title^='</script>']").click()
+    expect(page.locator("#trend-title")).to_have_text(f"{EVIL}, {EVIL}")
+    expect(page.locator("#runs tbody")).to_contain_text("incomplete")
+    assert page.evaluate("window.pwned") is None
+
+
+def test_a_link_opens_a_report_that_shares_the_library(open_page: Open, tmp_path: Path) -> None:
+    page = dashboard(open_page, tmp_path)
+    page.locator("#models tbody tr", has_text="8x8").get_by_role("link", name="Open").click()
+    expect(page.locator("#title")).to_have_text("net")
+    expect(page.locator("#chart canvas")).to_be_visible()
+
+
+def test_it_fits_a_narrow_screen_and_the_dark(open_page: Open, tmp_path: Path) -> None:
+    page = dashboard(open_page, tmp_path, viewport={"width": 360, "height": 740}, color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

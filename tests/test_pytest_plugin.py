@@ -1,0 +1,145 @@
+import json
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from dispatchcount.pytest_plugin import baseline_path
+
+pytest_plugins = ["pytester"]
+
+# Installed, pytest finds the plugin by itself; from a checkout that is not, it is named.
+PLUGIN = [] if "dispatchcount" in entry_points(group="pytest11").names else ["-p", "dispatchcount.pytest_plugin"]
+
+# 2 rows through 8→16→4: 2·8·16 + 2·16·4 = 384 MACs, 8·16 + 16 + 16·4 + 4 = 212 parameters
+MODEL = """
+    import torch
+    from torch import nn
+
+    def net(width=16):
+        return nn.Sequential(nn.Linear(8, width), nn.ReLU(), nn.Linear(width, 4))
+
+    x = torch.ones(2, 8)
+"""
+
+
+def run(pytester: pytest.Pytester, tests: str, *arguments: str) -> pytest.RunResult:
+    pytester.makepyfile(test_cost=MODEL + tests)
+    return pytester.runpytest_inprocess(*PLUGIN, "-p", "no:cacheprovider", *arguments)
+
+
+BUDGET = """
+    def test_net(complexity):
+        complexity(net({width}), x).assert_below(flops="{flops}", params=212, unknown_ops=0)
+"""
+
+
+def test_within_the_budget_passes_and_stores_nothing(pytester: pytest.Pytester) -> None:
+    run(pytester, BUDGET.format(width=16, flops="384")).assert_outcomes(passed=1)
+    assert not (pytester.path / "complexity").exists()
+
+
+def test_over_the_budget_shows_the_biggest_modules(pytester: pytest.Pytester) -> None:
+    result = run(pytester, BUDGET.format(width=16, flops="0.3K"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E*BudgetError: flops is 384, over the budget of 0.3K by 84",
+            "E*Biggest modules by flops:",
+            "E*module*type*own flops*share",
+            "E*0 *Linear*256*66.7 %",
+            "E*2 *Linear*128*33.3 %",
+            "E*There is no baseline to compare with; store one with: pytest --complexity-update",
+        ]
+    )
+    assert "pytest_plugin.py" not in result.stdout.str()  # the failure points at the test
+
+
+def test_the_failure_shows_what_grew_since_the_baseline(pytester: pytest.Pytester) -> None:
+    run(pytester, BUDGET.format(width=16, flops="384"), "--complexity-update").assert_outcomes(passed=1)
+    assert [path.name for path in (pytester.path / "complexity").iterdir()] == ["test_cost.test_net.json"]
+    result = run(pytester, BUDGET.format(width=32, flops="384"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E*flops is 768, over the budget of 384 by 384",
+            "E*params is 420, over the budget of 212 by 208",  # 8·32 + 32 + 32·4 + 4
+            "E*Biggest modules by params:",
+            "E*Since the baseline complexity/test_cost.test_net.json:",
+            "E*flops*384*768*+384*+100.0 %",
+            "E*changed*0*Linear*+256*",
+        ]
+    )
+
+
+GROWTH = """
+    def test_net(complexity):
+        complexity(net({width}), x).assert_growth_below(flops="1%", params=0)
+"""
+
+
+def test_growth_is_held_against_the_baseline(pytester: pytest.Pytester) -> None:
+    missing = run(pytester, GROWTH.format(width=16))
+    missing.assert_outcomes(failed=1)
+    missing.stdout.fnmatch_lines(["E*there is no baseline *test_cost.test_net.json; store one with: pytest --complexity-update"])
+    run(pytester, GROWTH.format(width=16), "--complexity-update").assert_outcomes(passed=1)
+    run(pytester, GROWTH.format(width=16)).assert_outcomes(passed=1)
+    grown = run(pytester, GROWTH.format(width=17))
+    grown.assert_outcomes(failed=1)
+    # 2·8·17 + 2·17·4 = 408
+    grown.stdout.fnmatch_lines(["E*flops grew from 384 to 408, by 24 (+6.25%); 1% is allowed", "E*params grew from 212 to 225*"])
+
+
+def test_an_update_leaves_what_did_not_change(pytester: pytest.Pytester) -> None:
+    run(pytester, GROWTH.format(width=16), "--complexity-update")
+    stored = pytester.path / "complexity" / "test_cost.test_net.json"
+    before = stored.read_bytes()
+    assert ["test", "test_net"] in [list(label) for label in json.loads(before)["meta"]["labels"]] or b"test_net" in before
+    run(pytester, GROWTH.format(width=16), "--complexity-update")
+    assert stored.read_bytes() == before
+    run(pytester, GROWTH.format(width=17), "--complexity-update").assert_outcomes(passed=1)
+    assert stored.read_bytes() != before
+
+
+def test_one_test_measures_often_and_takes_reports_made_elsewhere(pytester: pytest.Pytester) -> None:
+    tests = """
+    import dispatchcount
+    import pytest
+
+    @pytest.mark.parametrize("name", ["a/b", "é"])
+    def test_net(complexity, name):
+        for width in (16, 32):
+            complexity(net(width), x)
+        with dispatchcount.profile(net()) as prof:
+            net()(x)
+        complexity.report(prof.report).assert_below(macs=384)
+"""
+    run(pytester, tests, "--complexity-update").assert_outcomes(passed=2)
+    stored = sorted(path.name for path in (pytester.path / "complexity").iterdir())
+    assert len(stored) == 6
+    assert all(name.isascii() and name.endswith(".json") for name in stored)
+
+
+def test_a_wrong_limit_and_a_bad_baseline_say_so(pytester: pytest.Pytester) -> None:
+    result = run(pytester, BUDGET.format(width=16, flops="lots"))
+    result.stdout.fnmatch_lines(["E*UsageError: flops=lots is not an amount; write a number such as 4200000000, 4.2G or 1%"])
+    (pytester.path / "complexity").mkdir()
+    (pytester.path / "complexity" / "test_cost.test_net.json").write_text("{")
+    result = run(pytester, BUDGET.format(width=16, flops="1G"))
+    result.stdout.fnmatch_lines(["E*ReportError: *test_cost.test_net.json: it is not JSON, or was cut off*"])
+
+
+def test_names_of_baselines_are_safe_and_differ() -> None:
+    names = ["test_a", "test_a[x/y]", "test_a[x_y]", "test_a[../../x]", "test_a[" + "x" * 400 + "]", "test_a[\ud800]"]
+    paths = [baseline_path(Path("tests/test_m.py"), name, 1) for name in names]
+    assert paths[0] == Path("tests/complexity/test_m.test_a.json")
+    assert {path.parent for path in paths} == {Path("tests/complexity")}
+    assert len(set(paths)) == len(paths)
+    assert all(len(path.name) < 150 for path in paths)
+
+
+def test_the_plugin_does_not_import_torch() -> None:
+    code = "import sys, dispatchcount.pytest_plugin; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
