@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from contextlib import suppress
@@ -31,7 +32,7 @@ def write(path: str | PathLike[str], data: bytes | str) -> None:
 
 def _replace(target: str, content: bytes) -> None:
     if os.path.isdir(target):
-        raise IsADirectoryError(21, "it is a folder")
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
     try:

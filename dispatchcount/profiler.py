@@ -25,7 +25,7 @@ from dispatchcount.capture.names import Names, type_name
 from dispatchcount.capture.observed import ObservedMode
 from dispatchcount.capture.plan import Plan
 from dispatchcount.capture.record import Recording, Signature
-from dispatchcount.capture.sampling import Meter
+from dispatchcount.capture.sampling import Sampler
 from dispatchcount.capture.timing import Timing
 from dispatchcount.errors import UncountedError
 from dispatchcount.report.build import Accountant, build
@@ -113,7 +113,7 @@ class Profile:
         """
         if self._session is None or not self._depth:
             raise RuntimeError("sample() works inside the profile's with-block")
-        with self._session.sample(str(label)):
+        with self._session.sampler.sample(str(label)):
             yield
 
     def samples(self, inputs: Iterable[T], label: Callable[[int, T], str] | None = None) -> Iterator[T]:
@@ -150,6 +150,7 @@ class _Session:
         )
         watcher = None if isinstance(functions, bool) else functions
         self._functions = FunctionMode(self._mode, watcher) if functions else None
+        self.sampler = Sampler(self._recording, self._accountant.add, Tally)
         self._inventory: Inventory | None = None
         self._report: tuple[tuple[str, int], Report] | None = None
         self._training = roots[0][1].training if roots else None
@@ -178,6 +179,7 @@ class _Session:
             self._remove_hooks()
         if self._timing is not None:
             self._timing.settle()
+        self.sampler.end()
         self._created = int(clock.time())
         self._inventory = Inventory(self._names)
         if error is not None:
@@ -200,10 +202,14 @@ class _Session:
         inventory = self._inventory or Inventory(self._names)
         if self._timing is not None:
             self._timing.settle()
+        for name in inventory.scripted():
+            note = f"{name or 'the root'!r} ran as TorchScript: what the modules inside it did is on its own row"
+            self._recording.notes[note] = None
         model = ", ".join(dict.fromkeys(info.type for _, info in self._names.roots))
         report = build(
             self._recording,
             self._accountant,
+            self.sampler.samples,
             meta=Meta(
                 torch=str(torch.__version__),
                 python=platform.python_version(),
@@ -223,19 +229,6 @@ class _Session:
         if self._inventory is not None:
             self._report = (key, report)
         return report
-
-    @contextmanager
-    def sample(self, label: str) -> Iterator[None]:
-        recording = self._recording
-        if recording.meter is not None:
-            raise RuntimeError(f"sample {label!r} was opened inside sample {recording.meter.label!r}; end that one first")
-        recording.meter = Meter(label, recording, self._accountant.add, Tally)
-        try:
-            yield
-        finally:
-            recording.meter.bank()
-            recording.samples.append(recording.meter)
-            recording.meter = None
 
 
 def profile(

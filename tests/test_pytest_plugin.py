@@ -1,17 +1,14 @@
-import json
 import subprocess
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+import dispatchcount.profiler  # noqa: F401  # once, here: the tests below run pytest in this process, and torch loads once only
 from dispatchcount.pytest_plugin import baseline_path
+from dispatchcount.report.model import Report
 
 pytest_plugins = ["pytester"]
-
-# Installed, pytest finds the plugin by itself; from a checkout that is not, it is named.
-PLUGIN = [] if "dispatchcount" in entry_points(group="pytest11").names else ["-p", "dispatchcount.pytest_plugin"]
 
 # 2 rows through 8→16→4: 2·8·16 + 2·16·4 = 384 MACs, 8·16 + 16 + 16·4 + 4 = 212 parameters
 MODEL = """
@@ -25,9 +22,14 @@ MODEL = """
 """
 
 
+@pytest.fixture(autouse=True)
+def _this_plugin_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # the others cost seconds a run
+
+
 def run(pytester: pytest.Pytester, tests: str, *arguments: str) -> pytest.RunResult:
     pytester.makepyfile(test_cost=MODEL + tests)
-    return pytester.runpytest_inprocess(*PLUGIN, "-p", "no:cacheprovider", *arguments)
+    return pytester.runpytest_inprocess("-p", "dispatchcount.pytest_plugin", "-p", "no:cacheprovider", *arguments)
 
 
 BUDGET = """
@@ -96,7 +98,7 @@ def test_an_update_leaves_what_did_not_change(pytester: pytest.Pytester) -> None
     run(pytester, GROWTH.format(width=16), "--complexity-update")
     stored = pytester.path / "complexity" / "test_cost.test_net.json"
     before = stored.read_bytes()
-    assert ["test", "test_net"] in [list(label) for label in json.loads(before)["meta"]["labels"]] or b"test_net" in before
+    assert Report.from_json(stored).meta.labels == (("test", "test_net"),)
     run(pytester, GROWTH.format(width=16), "--complexity-update")
     assert stored.read_bytes() == before
     run(pytester, GROWTH.format(width=17), "--complexity-update").assert_outcomes(passed=1)

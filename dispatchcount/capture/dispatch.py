@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dispatchcount.capture.autograd import graph_task
 from dispatchcount.capture.calls import Calls
 from dispatchcount.capture.higher_order import run_higher_order
-from dispatchcount.capture.key import contents, describe, key_of, tensors_in
+from dispatchcount.capture.key import contents, describe, fake_modes, key_of, tensors_in
 from dispatchcount.capture.names import Names
 from dispatchcount.capture.plan import ALLOCATE, FREE, HIGHER, PARTS, Plan, Pseudo
 from dispatchcount.capture.record import Record, Recording, Signature
@@ -54,6 +54,7 @@ class CountingMode(TorchDispatchMode):
         self._unwrapping: Any = None
         self._last: Signature | None = None
         self._types: dict[Any, bool] = {}
+        self._fakes: set[Any] | None = None  # the fake modes of what a subclass being taken apart holds
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         plan = self._plans.get(id(func))
@@ -82,8 +83,7 @@ class CountingMode(TorchDispatchMode):
         if record is not None:
             record.count += 1
         else:
-            self.recording.grew()  # first: it may empty the table
-            record = table[signature] = Record()
+            record = self.recording.new(table, signature)
         self._last = signature
         return record
 
@@ -131,6 +131,8 @@ class CountingMode(TorchDispatchMode):
             plan = self._plans[id(func)] = Plan(func, self.rules)
         if types and self._wraps(types):
             return self._unwrap(plan, args, kwargs)
+        if types and self._fakes is not None and not fake_modes((args, kwargs)) <= self._fakes:
+            return func(*args, **kwargs)  # the subclass works out shapes on fake tensors of its own
         if plan.way == PARTS and _dense(args, kwargs):
             return self._run_parts(func, args, kwargs)
         if plan.way == HIGHER:
@@ -170,7 +172,7 @@ class CountingMode(TorchDispatchMode):
         """A tensor was filled by nothing seen before `reader` read it at `place`."""
         reason = f"memory that no operator had written was read by {reader} at {place}; give the kernel's cost with dispatchcount.kernel"
         plan = Pseudo(f"(unseen kernel before {place})", Entry(Kind.UNKNOWN, reason=reason), unseen=True)
-        self.pseudo(plan, (), {}, describe(tensor))
+        self.pseudo(plan, (describe(tensor),), {}, None)
 
     def _wraps(self, types: Sequence[type]) -> bool:
         key = tuple(types)
@@ -188,12 +190,13 @@ class CountingMode(TorchDispatchMode):
             self._unwrapping = None
             return NotImplemented
         self._last = None
+        outer, self._fakes = self._fakes, fake_modes((args, kwargs))
         self._unwrapping = plan.func
         try:
             with self:
                 out = plan.func(*args, **kwargs)
         finally:
-            self._unwrapping = None
+            self._unwrapping, self._fakes = None, outer
         if self._last is None and plan.way != FREE:
             self.count(plan, args, kwargs, out)
         return out

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from dispatchcount.rules.cost import Shape
 
@@ -144,3 +145,17 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, dict):
         for item in value.values():
             yield from tensors_in(item)
+
+
+def fake_modes(value: Any) -> set[Any]:
+    """The fake modes of every fake tensor in an argument list, also of those inside wrapper subclasses."""
+    modes = set()
+    pending = list(tensors_in(value))
+    while pending:
+        tensor = pending.pop()
+        if isinstance(tensor, FakeTensor):
+            modes.add(tensor.fake_mode)
+        elif is_traceable_wrapper_subclass(tensor):
+            names, _ = tensor.__tensor_flatten__()
+            pending += [getattr(tensor, name) for name in names]
+    return modes

@@ -64,7 +64,8 @@ class Plan:
         self.packet, self.overload = schema.name, func._overloadname
         self.name = schema.name.replace("::", ".")
         self.outs = frozenset(a.name for a in schema.arguments if a.kwarg_only and _written(a))
-        self.writes = frozenset(a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if _written(a))
+        undeclared = func.namespace in _UNDECLARED
+        self.writes = frozenset(a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if undeclared or _written(a))
         self.scalars = any(str(argument.type) in _RELEVANT for argument in schema.arguments)
         tags = func.tags
         self.dynamic = func.namespace != "aten" or torch.Tag.dynamic_output_shape in tags
@@ -111,6 +112,9 @@ _BACKENDS = ("CPU", "CUDA", "MPS", "XPU")
 def _written(argument: Any) -> bool:
     return argument.alias_info is not None and argument.alias_info.is_write
 
+
+_UNDECLARED = {"c10d", "fsdp"}
+"""Libraries whose schemas do not say which operands an operator writes; any may be."""
 
 _ALLOCATORS = {
     f"aten::{name}" for name in ("empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided")

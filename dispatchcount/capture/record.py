@@ -10,7 +10,6 @@ from dispatchcount.rules.cost import Shape, shapes
 if TYPE_CHECKING:
     from dispatchcount.capture.names import Info
     from dispatchcount.capture.plan import Plan, Pseudo
-    from dispatchcount.capture.sampling import Meter
 
 FORWARD, BACKWARD, DOUBLE_BACKWARD, RECOMPUTE, OPTIMIZER = range(5)
 """Phases, for `Node.table`; `dispatchcount.report.rows.PHASES` names them in the same order."""
@@ -18,11 +17,14 @@ FORWARD, BACKWARD, DOUBLE_BACKWARD, RECOMPUTE, OPTIMIZER = range(5)
 MAX_RECORDS = 20_000
 """Distinct records held before they are costed and folded, so that a run whose shapes never repeat stays small."""
 
+MAX_NODES = 20_000
+"""Calls told apart by module, input signature and caller; beyond that many, only the first signatures of each are."""
+
 MAX_SIGNATURES = 64
-"""Input signatures told apart for one module under one caller; further calls share one node."""
+"""Input signatures told apart, beyond `MAX_NODES`, for one module under one caller; further calls share one node."""
 
 OTHER = "…"
-"""The signature of calls beyond `MAX_SIGNATURES`."""
+"""The signature of those calls."""
 
 Key = Any
 """Whatever tells two calls of an operator apart: a hashable built by `dispatchcount.capture.key`."""
@@ -83,9 +85,10 @@ class Node:
         forward: the table of the forward phase; `table` makes those of the others when they are needed.
         children: calls from here, by module and then by signature.
         folded: sums of records that were dropped; see `Recording.fold`.
+        log: all nodes of the tree in the order they were made.
     """
 
-    __slots__ = ("_others", "calls", "children", "folded", "forward", "info", "parent", "signature")
+    __slots__ = ("_others", "calls", "children", "folded", "forward", "info", "log", "parent", "signature")
 
     def __init__(self, parent: Node | None, info: Info, signature: Any) -> None:
         self.parent = parent
@@ -96,6 +99,8 @@ class Node:
         self.forward: Table = {}
         self.folded: Any = None
         self._others: dict[int, Table] | None = None
+        self.log: list[Node] = [] if parent is None else parent.log
+        self.log.append(self)
 
     def table(self, phase: int) -> Table:
         """The records of one phase."""
@@ -113,7 +118,7 @@ class Node:
     def child(self, info: Info, signature: Any) -> Node:
         """The node of a call from here, made when first asked for."""
         known = self.children.setdefault(info, {})
-        if signature not in known and len(known) >= MAX_SIGNATURES:
+        if signature not in known and len(known) >= MAX_SIGNATURES and len(self.log) >= MAX_NODES:
             signature = OTHER
         node = known.get(signature)
         if node is None:
@@ -136,7 +141,8 @@ class Recording:
         root: the node of what runs outside every module.
         signatures: by key; shared with other blocks. pseudos: those of what is no operator call, this block's own.
         devices: torch devices seen. notes: limits met, one sentence each.
-        samples: those that ended. meter: that of the sample that is open.
+        log: the records that were made since the last fold, with the table that holds each and what it counts.
+        before_fold, after_fold: called around a fold.
     """
 
     def __init__(self, root: Info, fold: Callable[[Node], None], signatures: dict[Key, Signature]) -> None:
@@ -146,27 +152,29 @@ class Recording:
         self.pseudos: dict[Key, Signature] = {}
         self.devices: dict[Any, None] = {}
         self.notes: dict[str, None] = {}
-        self.samples: list[Meter] = []
-        self.meter: Meter | None = None
+        self.log: list[tuple[Table, Signature, Record]] = []
+        self.before_fold: Callable[[], None] | None = None
+        self.after_fold: Callable[[], None] | None = None
         self._fold = fold
-        self._size = 0
 
-    def grew(self) -> None:
-        """A record was made."""
-        self._size += 1
-        if self._size > MAX_RECORDS or len(self.signatures) > MAX_RECORDS:
+    def new(self, table: Table, signature: Signature) -> Record:
+        """A record in `table` for the first call of `signature` there."""
+        if len(self.log) >= MAX_RECORDS or len(self.signatures) > MAX_RECORDS:
             self.fold()
+        record = table[signature] = Record()
+        self.log.append((table, signature, record))
+        return record
 
     def fold(self) -> None:
         """Cost all records and keep only their sums by operator, phase and dtype, so that memory stays bounded."""
-        if self.meter is not None:
-            self.meter.bank()
+        if self.before_fold is not None:
+            self.before_fold()
         for node in self.root.walk():
             self._fold(node)
             for _, table in node.tables():
                 table.clear()
         self.signatures.clear()
         self.pseudos.clear()
-        self._size = 0
-        if self.meter is not None:
-            self.meter.restart()
+        self.log.clear()
+        if self.after_fold is not None:
+            self.after_fold()

@@ -1,52 +1,120 @@
-"""What one sample of many adds to a recording: the difference between the counts before it and after it."""
+"""What one sample of many adds to a recording: the difference between the counts before it and after it.
+
+A sample costs one pass over two lists of numbers. Samples whose counts grew alike share one sum, so that ten thousand inputs
+that took a few ways through a model are costed a few times.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from operator import sub
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.capture.record import Node, Record, Recording, Signature
+from dispatchcount.capture.record import Node, Recording, Signature
 
 if TYPE_CHECKING:
     from dispatchcount.capture.names import Info
 
+Sums = dict["Info", Any]
+"""What each module did by itself in one sample."""
 
-class Meter:
-    """Adds up, by module, what runs while a sample is open. Costs only the records that changed."""
 
-    def __init__(self, label: str, recording: Recording, add: Callable[[Any, Signature, int], None], new: Callable[[], Any]) -> None:
+class Sampler:
+    """Keeps the samples of one recording.
+
+    Attributes:
+        samples: label and sums of those that ended; samples alike have the same sums.
+    """
+
+    def __init__(self, recording: Recording, add: Callable[[Any, Signature, int], None], new: Callable[[], Any]) -> None:
         """`new` makes an empty sum, `add` puts a number of calls of a signature on it."""
-        self.label = label
-        self.modules: dict[Info, Any] = {}
+        self.samples: list[tuple[str, Sums]] = []
         self._recording = recording
         self._add = add
         self._new = new
-        self._records: dict[Record, int] = {}
-        self._calls: dict[Node, int] = {}
-        self._snapshot()
+        self._label: str | None = None
+        self._open = 0
+        self._records: list[int] = []
+        self._calls: list[int] = []
+        self._folded: Sums = {}
+        self._known: dict[Any, Sums] = {}
+        self._holders: dict[int, Node] = {}
+        recording.before_fold, recording.after_fold = self._bank, self._restart
 
-    def _snapshot(self) -> None:
-        self._records = {r: r.count for node in self._recording.root.walk() for _, table in node.tables() for r in table.values()}
-        self._calls = {node: node.calls for node in self._recording.root.walk()}
+    @contextmanager
+    def sample(self, label: str) -> Iterator[None]:
+        """Whatever runs inside is one sample.
 
-    def bank(self) -> None:
-        """Add what ran since the sample began, or since the last call. Also called before records are folded away."""
-        for node in self._recording.root.walk():
-            calls = node.calls - self._calls.get(node, 0)
-            changed = [
-                (signature, more)
-                for _, table in node.tables()
-                for signature, record in table.items()
-                if (more := record.count - self._records.get(record, 0))
-            ]
-            if calls or changed:
-                if node.info not in self.modules:
-                    self.modules[node.info] = self._new()
-                total = self.modules[node.info]
-                total.calls += calls
-                for signature, more in changed:
-                    self._add(total, signature, more)
+        Raises:
+            RuntimeError: another one is open.
+        """
+        if self._label is not None:
+            raise RuntimeError(f"sample {label!r} was opened inside sample {self._label!r}; end that one first")
+        self._label = label
+        self._open = token = self._open + 1
+        self._restart()
+        try:
+            yield
+        finally:
+            if self._open == token:
+                self.end()
 
-    def restart(self) -> None:
-        """Begin counting afresh, after records were folded away."""
-        self._snapshot()
+    def end(self) -> None:
+        """End the sample that is open, if one is (a generator that was left in the middle holds it open)."""
+        if self._label is None:
+            return
+        key = self._grown()
+        sums = None if self._folded else self._known.get(key)
+        if sums is None:
+            sums = self._summed(key, self._folded)
+            if not self._folded:
+                self._known[key] = sums
+        self.samples.append((self._label, sums))
+        self._label, self._folded = None, {}
+
+    def _restart(self) -> None:
+        self._records = [record.count for _, _, record in self._recording.log]
+        self._calls = [node.calls for node in self._recording.root.log]
+
+    def _bank(self) -> None:
+        """Records are about to be folded away: put what the open sample did so far aside."""
+        if self._label is not None:
+            self._folded = self._summed(self._grown(), self._folded)
+        self._known = {}
+
+    def _grown(self) -> Any:
+        """By how much each record and each node's calls grew, zeros at the end left out."""
+        records = [record.count for _, _, record in self._recording.log]
+        calls = [node.calls for node in self._recording.root.log]
+        return _difference(records, self._records), _difference(calls, self._calls)
+
+    def _summed(self, grown: Any, start: Sums) -> Sums:
+        sums = dict(start)
+        for node, more in zip(self._recording.root.log, grown[1], strict=False):
+            if more:
+                self._sum(sums, node).calls += more
+        for (table, signature, _), more in zip(self._recording.log, grown[0], strict=False):
+            if more:
+                self._add(self._sum(sums, self._holder(table)), signature, more)
+        return sums
+
+    def _sum(self, sums: Sums, node: Node) -> Any:
+        if node.info not in sums:
+            sums[node.info] = self._new()
+        return sums[node.info]
+
+    def _holder(self, table: Any) -> Node:
+        """The node that a table is of."""
+        node = self._holders.get(id(table))
+        if node is None:
+            self._holders = {id(t): n for n in self._recording.root.log for _, t in n.tables()}
+            node = self._holders[id(table)]
+        return node
+
+
+def _difference(after: list[int], before: list[int]) -> tuple[int, ...]:
+    grown = [*map(sub, after, before), *after[len(before) :]]
+    while grown and not grown[-1]:
+        grown.pop()
+    return tuple(grown)

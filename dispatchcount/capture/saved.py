@@ -44,12 +44,12 @@ class _Hold(weakref.ref):  # type: ignore[type-arg]  # generic only to type chec
 
     __slots__ = ("sequence", "storages")
 
-    def __init__(self, token: _Token, dead: Any, sequence: int, storages: list[Storage]) -> None:
+    def __init__(self, token: _Token, dead: Any, sequence: int) -> None:
         super().__init__(token, dead)
         self.sequence = sequence
-        self.storages = storages
+        self.storages: list[Storage] = []
 
-    def __new__(cls, token: _Token, dead: Any, sequence: int, storages: list[Storage]) -> _Hold:
+    def __new__(cls, token: _Token, dead: Any, sequence: int) -> _Hold:
         return super().__new__(cls, token, dead)
 
 
@@ -98,7 +98,7 @@ class Saved:
     def reach(self, tensor: torch.Tensor) -> None:
         """Look at the graph that ends in a tensor. A view's is left to whoever uses it: asking may make torch change it."""
         if not tensor._is_view() and tensor.grad_fn is not None:
-            self._scan(tensor.grad_fn)
+            self._scan(tensor.grad_fn, complete=False)
 
     def died(self, storage: Storage) -> None:
         """A storage is gone, so nothing holds it."""
@@ -112,7 +112,7 @@ class Saved:
             self._finished(self._running.pop(other))
         node = current_node() if task != -1 else None
         if node is not None:
-            self._scan(node)
+            self._scan(node, complete=True)
             sequence = sequence_of(node)
             if self._running.get(task) != sequence:
                 self._finished(self._running.get(task))
@@ -123,29 +123,41 @@ class Saved:
         if hold is not None:
             self._release(hold)
 
-    def _scan(self, node: Any) -> None:
-        stack = [node]
+    def _scan(self, top: Any, complete: bool) -> None:
+        """Look at a node and all below it, oldest first, so that what several saved is the first one's.
+
+        Unless `complete`, `top` may not have saved everything yet (hooks on saved tensors run operators while it does) and is
+        looked at once more when another node or a backward leads to it.
+        """
+        stack, found = [top], {}
         while stack:
             node = stack.pop()
             sequence = sequence_of(node)
             if sequence is None or sequence < self._first or sequence in self._seen:
                 continue
-            self._seen.add(sequence)
-            self._hold(node, sequence)
+            if complete or node is not top:
+                self._seen.add(sequence)
+            found[sequence] = node
             stack += [below for below, _ in node.next_functions if below is not None]
+        for sequence in sorted(found):
+            self._hold(found[sequence], sequence)
         if len(self._seen) > _REMEMBERED:  # nodes that old are known, or will not be found any more
             self._first = max(self._seen) - _REMEMBERED // 2
             self._seen = {sequence for sequence in self._seen if sequence >= self._first}
 
     def _hold(self, node: Any, sequence: int) -> None:
-        found = {storage: None for tensor in _saved(node) for storage in self._live.touch(tensor) if not storage.given}
-        if not found:
+        saved = {storage: None for tensor in _saved(node) for storage in self._live.touch(tensor) if not storage.given}
+        if not saved:
             return
-        token = _Token()
-        node.metadata[self._anchor] = token
-        self._holds[sequence] = _Hold(token, self._gone.append, sequence, list(found))
+        hold = self._holds.get(sequence)
+        if hold is None:
+            token = node.metadata[self._anchor] = _Token()
+            hold = self._holds[sequence] = _Hold(token, self._gone.append, sequence)
         info = self._calls.maker(sequence).info
-        for storage in found:
+        for storage in saved:
+            if storage in hold.storages:
+                continue
+            hold.storages.append(storage)
             storage.holders += 1
             if storage.saver is None:
                 storage.saver, storage.saved = info, storage.nbytes

@@ -15,6 +15,7 @@ AT_LEAST = "≥"
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
 _TIMES = ("ns", "µs", "ms", "s")
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def human(value: int | float) -> str:
@@ -60,6 +61,15 @@ def duration(ns: int, is_exact: bool = False) -> str:
     unit = min(exponent // 3, len(_TIMES) - 1)
     shift = exponent - 3 * unit
     return f"{Decimal(ns).scaleb(-9):,.0f} s" if shift > 2 else f"{_three(digits, shift)} {_TIMES[unit]}"
+
+
+def nbytes(value: int) -> str:
+    """Bytes in three or four digits with a binary prefix: ``"1.50 KiB"``, ``"1,000 MiB"``; ``"512 B"`` below a KiB."""
+    size, unit = Decimal(value), 0
+    while round(size) >= 1024 and unit + 1 < len(_SIZES):
+        size, unit = size / 1024, unit + 1
+    places = 0 if not unit or size >= Decimal("99.95") else 1 if size >= Decimal("9.995") else 2
+    return f"{size:,.{places}f} {_SIZES[unit]}"
 
 
 def plural(number: int, noun: str) -> str:

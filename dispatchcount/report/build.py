@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from dispatchcount.rules.registry import Registry
 if TYPE_CHECKING:
     from dispatchcount.capture.names import Info
     from dispatchcount.capture.record import Node, Record, Recording, Signature
+    from dispatchcount.capture.sampling import Sums
 
 MAX_SHAPES = 8
 """Distinct argument lists that an issue shows."""
@@ -122,6 +123,7 @@ class Accountant:
 def build(
     recording: Recording,
     accountant: Accountant,
+    samples: Sequence[tuple[str, Sums]],
     *,
     meta: Meta,
     convention: str,
@@ -132,7 +134,7 @@ def build(
     """A report of what was recorded so far. The recording stays as it is.
 
     Args:
-        recording: the record. accountant: costs it.
+        recording: the record. accountant: costs it. samples: label and sums of each.
         meta: versions and the like. convention: the report's.
         locate: a module's row by its info. modules: the module table, asked for once every row is located.
         memory: if it was measured.
@@ -147,11 +149,7 @@ def build(
         paths.append(Path(parent, locate(node.info), signature_text(node.signature), node.calls))
         for (op, phase, dtype, status, function), tally in accountant.rows(node, issues).items():
             entries.append(Entry(index[node], op, phase, dtype, status, function, tally.calls, tally.cost(), tally.time_ns))
-    profiles: dict[tuple[ModuleCost, ...], int] = {}
-    samples = []
-    for meter in recording.samples:
-        profile = tuple(ModuleCost(locate(info), tally.calls, tally.cost()) for info, tally in meter.modules.items())
-        samples.append(Sample(meter.label, profiles.setdefault(profile, len(profiles))))
+    kept, profiles = _samples(samples, locate)
     located = [(op, status, issue, [locate(info) for info in issue.infos]) for (op, status), issue in issues.items()]
     table = modules()
     return Report(
@@ -177,10 +175,26 @@ def build(
             )
             for op, status, issue, rows in located
         ),
-        samples=tuple(samples),
-        profiles=tuple(profiles),
+        samples=kept,
+        profiles=profiles,
         memory=memory,
     )
+
+
+def _samples(
+    samples: Sequence[tuple[str, Sums]], locate: Callable[[Info], int]
+) -> tuple[tuple[Sample, ...], tuple[tuple[ModuleCost, ...], ...]]:
+    profiles: dict[tuple[ModuleCost, ...], int] = {}
+    known: dict[int, int] = {}
+    shared: dict[ModuleCost, ModuleCost] = {}
+    kept = []
+    for label, sums in samples:
+        if id(sums) not in known:
+            rows = [ModuleCost(locate(info), tally.calls, tally.cost()) for info, tally in sums.items()]
+            profile = tuple(shared.setdefault(row, row) for row in sorted(rows, key=lambda row: row.module))
+            known[id(sums)] = profiles.setdefault(profile, len(profiles))
+        kept.append(Sample(label, known[id(sums)]))
+    return tuple(kept), tuple(profiles)
 
 
 def signature_text(signature: Any) -> str:

@@ -327,6 +327,12 @@ class Report:
 
         return histogram(self, bins=bins)
 
+    def memory_table(self, depth: int | None = 3, *, exact: bool = False) -> ConsoleRenderable:
+        """Bytes of parameters, gradients, optimizer state and saved activations by module, and the peak, as a rich table."""
+        from dispatchcount.render.memory import memory_table
+
+        return memory_table(self, depth=depth, exact=exact)
+
     def side_by_side(self, depth: int | None = 3, *, exact: bool = False) -> ConsoleRenderable:
         """The first samples beside each other: which modules each ran, how often, and at what cost."""
         from dispatchcount.render.side_by_side import side_by_side

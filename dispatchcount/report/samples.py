@@ -1,12 +1,17 @@
-"""Many inputs: what each sample cost, the distribution over them, and how often each module ran."""
+"""Many inputs: what each sample cost, the distribution over them, and how often each module ran.
+
+Samples that did the same share a profile, so everything here is worked out once for each profile and then weighed.
+"""
 
 from __future__ import annotations
 
-import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING
 
-from dispatchcount.report.rows import Stats
+from dispatchcount.report.rows import ModuleCost, Stats
 from dispatchcount.report.tally import Tally
 
 if TYPE_CHECKING:
@@ -42,73 +47,106 @@ class ModuleSamples:
     calls: Distribution
 
 
-def distribution(values: list[int]) -> Distribution:
-    """The distribution of a non-empty list of counts."""
-    ordered = sorted(values)
-    rank = max(0, -(-95 * len(ordered) // 100) - 1)
+def distribution(values: Iterable[int]) -> Distribution:
+    """The distribution of a number of counts, at least one."""
+    return _weighted(Counter(values))
+
+
+def _weighted(weights: Mapping[int, int]) -> Distribution:
+    """The distribution of values that each occur so many times. Sums are exact; only the last step rounds."""
+    ordered = sorted(weights)
+    number = sum(weights.values())
+    whole = sum(value * weights[value] for value in ordered)
+    squares = sum(value * value * weights[value] for value in ordered)
+    lower, upper, rank = _at(ordered, weights, ((number + 1) // 2, number // 2 + 1, -(-95 * number // 100)))
     return Distribution(
-        statistics.fmean(ordered),
-        statistics.pstdev(ordered),
+        whole / number,
+        sqrt(number * squares - whole * whole) / number,
         ordered[0],
-        statistics.median(ordered),
-        ordered[rank],
+        lower if lower == upper else (lower + upper) / 2,
+        rank,
         ordered[-1],
     )
 
 
-def profile_stats(report: Report) -> list[dict[str, Stats]]:
-    """For each of `Report.profiles`: every module's total and own figures in one sample of it."""
-    results = []
-    for profile in report.profiles:
-        own = [Tally() for _ in report.modules]
-        total = [Tally() for _ in report.modules]
-        for row in profile:
-            own[row.module].add_cost(row.cost)
-            own[row.module].calls += row.calls
-        for index, tally in enumerate(own):
-            total[index].add(tally)
-            total[index].calls = tally.calls
-        for index in range(len(report.modules) - 1, -1, -1):
-            parent = report.modules[index].parent
-            if parent >= 0:
-                total[parent].add(total[index])
-        results.append(
-            {
-                module.name: total[i].stats(report.convention_, params=module.params, self_=own[i].stats(report.convention_))
-                for i, module in enumerate(report.modules)
-            }
-        )
-    return results
+def _at(ordered: list[int], weights: Mapping[int, int], ranks: tuple[int, ...]) -> list[int]:
+    """The values at these ranks, counted from 1, where every value stands as often as it occurs. Ranks in ascending order."""
+    found: list[int] = []
+    passed = 0
+    for value in ordered:
+        passed += weights[value]
+        while len(found) < len(ranks) and ranks[len(found)] <= passed:
+            found.append(value)
+    return found
+
+
+def profile_stats(report: Report, profile: int) -> dict[str, Stats]:
+    """Every module's total and own figures in one sample that took `Report.profiles[profile]`."""
+    own = [Tally() for _ in report.modules]
+    total = [Tally() for _ in report.modules]
+    for row in report.profiles[profile]:
+        own[row.module].add_cost(row.cost)
+        own[row.module].calls += row.calls
+    for index, tally in enumerate(own):
+        total[index].add(tally)
+        total[index].calls = tally.calls
+    for index in range(len(report.modules) - 1, -1, -1):  # a parent's index is smaller than its children's
+        parent = report.modules[index].parent
+        if parent >= 0:
+            total[parent].add(total[index])
+    return {
+        module.name: total[i].stats(report.convention_, params=module.params, self_=own[i].stats(report.convention_))
+        for i, module in enumerate(report.modules)
+    }
 
 
 def by_sample(report: Report) -> list[tuple[str, dict[str, Stats]]]:
     """Each sample's label and every module's figures in it, in the order they ran. Equal samples share one dict."""
-    profiles = profile_stats(report)
+    profiles = [profile_stats(report, profile) for profile in range(len(report.profiles))]
     return [(sample.label, profiles[sample.profile]) for sample in report.samples]
 
 
 def sample_flops(report: Report) -> list[int]:
     """Each sample's flops, in the order they ran."""
-    profiles = [_profile_flops(report, profile) for profile in range(len(report.profiles))]
+    profiles = [sum(_flops(report, row) for row in profile) for profile in report.profiles]
     return [profiles[sample.profile] for sample in report.samples]
 
 
-def _profile_flops(report: Report, profile: int) -> int:
-    tally = Tally()
-    for row in report.profiles[profile]:
-        tally.add_cost(row.cost)
-    return tally.stats(report.convention_).flops
+def _flops(report: Report, row: ModuleCost) -> int:
+    cost = row.cost
+    return report.convention_.flops(cost.macs, cost.fvcore, cost.arithmetic, cost.transcendentals)
 
 
 def by_module_over_samples(report: Report) -> dict[str, ModuleSamples]:
     """For every module its execution rate and distributions over the samples; empty without samples."""
-    if not report.samples:
+    number = len(report.samples)
+    if not number:
         return {}
-    profiles = profile_stats(report)
+    flops: list[Counter[int]] = [Counter() for _ in report.modules]
+    calls: list[Counter[int]] = [Counter() for _ in report.modules]
+    for profile, weight in Counter(sample.profile for sample in report.samples).items():
+        for module, value in _totals(report, report.profiles[profile]).items():
+            flops[module][value] += weight
+        for row in report.profiles[profile]:
+            calls[row.module][row.calls] += weight
     rows: dict[str, ModuleSamples] = {}
-    for module in report.modules[1:]:
-        flops = [profiles[s.profile][module.name].flops for s in report.samples]
-        calls = [profiles[s.profile][module.name].calls for s in report.samples]
-        ran = sum(1 for c in calls if c)
-        rows[module.name] = ModuleSamples(ran / len(calls), sum(calls) / len(calls), distribution(flops), distribution(calls))
+    for index, module in enumerate(report.modules):
+        for counter in (flops[index], calls[index]):
+            if absent := number - counter.total():
+                counter[0] += absent
+        if index:
+            spread = _weighted(calls[index])
+            rows[module.name] = ModuleSamples(1 - calls[index][0] / number, spread.mean, _weighted(flops[index]), spread)
     return rows
+
+
+def _totals(report: Report, profile: tuple[ModuleCost, ...]) -> dict[int, int]:
+    """Flops of the modules that did anything, and of those above them."""
+    totals: dict[int, int] = {}
+    for row in profile:
+        flops = _flops(report, row)
+        module = row.module
+        while module >= 0:
+            totals[module] = totals.get(module, 0) + flops
+            module = report.modules[module].parent
+    return totals

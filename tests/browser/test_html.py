@@ -159,7 +159,13 @@ def test_what_could_not_be_counted_stands_on_top(open_page: Open, tmp_path: File
     page = shown(make.troubled(), open_page, tmp_path)
     issues = page.locator("#issues")
     expect(issues).to_contain_text("3 operators could not be counted")
-    for text in ("mylib.[attn]", "mylib.broken", "aten.empty filled by nobody", "no rule and no decomposition", "RuntimeError: boom"):
+    for text in (
+        "mylib.[attn]",
+        "mylib.broken",
+        "aten.empty filled by nobody",
+        "no rule and no decomposition",
+        "RuntimeError: boom",
+    ):
         expect(issues).to_contain_text(text)
     assert page.evaluate("document.querySelector('main').firstElementChild.id") == "issues"
     expect(page.locator("#totals .first b")).to_have_text("≥ 12.0 k")  # 2·(1000 + 5000) by the convention torch
@@ -232,8 +238,6 @@ def test_a_narrow_screen_does_not_scroll_sideways(open_page: Open, tmp_path: Fil
 def test_every_control_has_a_name(open_page: Open, tmp_path: FilePath) -> None:
     page = shown(make.routed(), open_page, tmp_path)
     for role in ("button", "combobox", "searchbox", "checkbox", "table", "region", "application", "img"):
-        for element in page.get_by_role(role).all():
-            assert element.evaluate("one => one.computedName ?? one.ariaLabel ?? ''") is not None
         assert page.get_by_role(role).count() == page.get_by_role(role, name=re.compile(".")).count(), role
 
 

@@ -102,7 +102,19 @@ def test_show_has_every_form(
 
 def test_show_takes_the_options_of_its_form(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     file = str(files["training"])
-    arguments = ["--depth", "1", "--columns", "type,macs", "--sort", "macs", "--min-share", "1%", "--exact", "--convention", "full"]
+    arguments = [
+        "--depth",
+        "1",
+        "--columns",
+        "type,macs",
+        "--sort",
+        "macs",
+        "--min-share",
+        "1%",
+        "--exact",
+        "--convention",
+        "full",
+    ]
     assert main(["show", file, *arguments]) == 0
     report = make.training().with_convention("full")
     expected = report.table(depth=1, columns=["type", "macs"], sort="macs", min_share=0.01, exact=True)

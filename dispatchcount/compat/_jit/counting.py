@@ -1,0 +1,174 @@
+"""From a trace and handles to statistics: each operator's count is credited to the modules it ran in."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.jit import ScriptModule
+
+from dispatchcount.capture.record import Node
+from dispatchcount.compat._jit.names import name_and_parents
+from dispatchcount.compat._jit.operands import CONVOLUTION
+from dispatchcount.compat._jit.trace import Call, Leaf, Trace
+from dispatchcount.compat._jit.values import Handle
+from dispatchcount.report.tally import Tally
+
+SCRIPTED = "prim::CallFunction"
+"""Stands for scripted code in the list of unsupported operators; what it runs is counted by operator."""
+
+OPERATORS = {CONVOLUTION: "conv"}
+"""Operators that go by another name in results."""
+
+
+@dataclass
+class Statistics:
+    """Counts and unsupported operators by module, and the names of the modules that were never called."""
+
+    counts: dict[str, Counter[str]]
+    unsupported_ops: dict[str, Counter[str]]
+    uncalled_mods: set[str]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to count.
+
+    Attributes:
+        handles: by kind of operator. ignored: kinds that are not reported. dropped: kinds the user wants out.
+        measure: the figure of a cost, for operators without a handle; None leaves them out.
+        measured: kinds whose handle is the one the library comes with, and counts no better than dispatch does.
+        owner: whether modules above by name are credited, and not those on the stack of calls.
+    """
+
+    handles: Mapping[str, Handle]
+    ignored: frozenset[str]
+    dropped: frozenset[str]
+    measure: Callable[[Tally], int] | None
+    measured: frozenset[str]
+    owner: bool
+
+
+class Count:
+    """One pass over a trace."""
+
+    def __init__(self, trace: Trace, aliases: Mapping[nn.Module | str, str], settings: Settings) -> None:
+        names = dict.fromkeys(aliases.values())
+        self._trace = trace
+        self._aliases = aliases
+        self._settings = settings
+        self._scopes: dict[Node, set[str]] = {}
+        self._counts: dict[str, Counter[str]] = {name: Counter() for name in names}
+        self._unsupported: dict[str, Counter[str]] = {name: Counter() for name in names}
+
+    def statistics(self) -> Statistics:
+        """Everything credited."""
+        leaves = [leaf for leaf in self._trace.leaves() if not self._replaced(leaf.inside)]
+        counted = self._leaves(leaves)
+        for (node, call), times in self._trace.calls.items():
+            if not self._replaced(call.inside):
+                self._call(node, call, times, counted)
+        for kind in {leaf.kind for leaf in leaves if not leaf.traced and self._called(leaf.kind)}:
+            for node, call, times in self._trace.untraced(kind):
+                if not self._replaced(call.inside):
+                    self._call(node, call, times, counted)
+        return Statistics(self._counts, self._unsupported, self._uncalled())
+
+    def _leaves(self, leaves: list[Leaf]) -> set[str]:
+        """Credit what dispatch counted for kinds that no handle is called for; those kinds, and the functions around them."""
+        measure, counted, totals = self._settings.measure, set(), defaultdict(int)
+        for leaf in leaves:
+            value = measure(leaf.tally) if measure is not None else 0
+            totals[leaf.kind] += value
+            if value:
+                counted |= {leaf.kind, leaf.inside}
+                if not self._called(leaf.kind) and leaf.kind not in self._settings.dropped:
+                    self._credit(leaf.node, Counter({name_of(leaf.kind): value}), 1)
+        for leaf in leaves:
+            if not leaf.traced and not leaf.zero and leaf.forward:
+                if not totals[leaf.kind]:
+                    self._unknown(leaf.node, leaf.kind, leaf.calls)
+                if leaf.scripted and not isinstance(leaf.node.info.module(), ScriptModule):
+                    self._unknown(leaf.node, SCRIPTED, leaf.calls)
+        return counted
+
+    def _call(self, node: Node, call: Call, times: int, counted: set[str]) -> None:
+        handle = self._settings.handles.get(call.kind)
+        if call.kind in self._settings.dropped:
+            return
+        if handle is None:
+            if call.kind not in counted:
+                self._unknown(node, call.kind, times)
+        elif not self._called(call.kind):
+            self._credit(node, Counter({name_of(call.kind): 0}), times)
+        else:
+            result = handle(list(call.inputs), list(call.outputs))
+            counts = result if isinstance(result, Counter) else Counter({_simple(call.kind): result})
+            for value in counts.values():
+                if not _is_count(value):
+                    raise ValueError(
+                        f"Invalid type {type(value)} for the flop count! Please use a wider type to avoid overflow. "
+                        f"The handle of {call.kind} returned it; an int will do."
+                    )
+            self._credit(node, counts, times)
+
+    def _called(self, kind: str) -> bool:
+        """Whether a handle is called for this kind: there is one, and dispatch does not know better."""
+        return kind in self._settings.handles and kind not in self._settings.measured
+
+    def _replaced(self, inside: str) -> bool:
+        """Whether a custom autograd function counts as a whole, so that what runs in it does not."""
+        return bool(inside) and (inside in self._settings.handles or inside in self._settings.dropped)
+
+    def _credit(self, node: Node, counts: Counter[str], times: int) -> None:
+        for name in self._scope(node):
+            known = self._counts[name]
+            for op, value in counts.items():
+                known[op] = known.get(op, 0) + value * times
+
+    def _unknown(self, node: Node, kind: str, times: int) -> None:
+        if kind not in self._settings.ignored and kind not in self._settings.dropped:
+            for name in self._scope(node):
+                self._unsupported[name][kind] += times
+
+    def _scope(self, node: Node) -> set[str]:
+        """The modules that an operator at a node is credited to."""
+        known = self._scopes.get(node)
+        if known is None:
+            stack = self._stack(node)
+            known = self._scopes[node] = name_and_parents(stack[0]) if self._settings.owner else set(stack)
+        return known
+
+    def _stack(self, node: Node | None) -> list[str]:
+        """Names of the modules being called, innermost first; the root is always one."""
+        names = []
+        while node is not None:
+            module = node.info.module()
+            name = None if module is None else self._aliases.get(module)
+            if name is not None:
+                names.append(name)
+            node = node.parent
+        return [*names, ""]
+
+    def _uncalled(self) -> set[str]:
+        seen: set[str] = {""}
+        for node in self._trace.nodes():
+            if node.calls:
+                seen |= self._scope(node)
+        return set(self._counts) - seen
+
+
+def name_of(kind: str) -> str:
+    """What an operator goes by in results: ``"aten::linear"`` is ``"linear"``, ``"aten::_convolution"`` is ``"conv"``."""
+    return OPERATORS.get(kind) or _simple(kind)
+
+
+def _simple(kind: str) -> str:
+    return kind.partition("::")[2] or kind
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | float) or (type(value).__module__, type(value).__name__) == ("numpy", "int64")

@@ -1,0 +1,39 @@
+"""Module names, the names of modules that have several included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+
+def named_modules_with_dup(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """Like `named_modules`, but a module held in several places comes once for each, with all that lies below it.
+
+    A module that holds itself ends there.
+    """
+    stack: list[tuple[str, nn.Module, frozenset[int]]] = [(prefix, model, frozenset())]
+    while stack:
+        name, module, above = stack.pop()
+        yield name, module
+        inside = above | {id(module)}
+        children = [
+            (f"{name}.{key}" if name else key, child, inside)
+            for key, child in module._modules.items()
+            if child is not None and id(child) not in inside
+        ]
+        stack.extend(reversed(children))
+
+
+def aliases(model: nn.Module) -> dict[nn.Module | str, str]:
+    """The first name of every module, by the module and by each of its names."""
+    found: dict[nn.Module | str, str] = {}
+    for name, module in named_modules_with_dup(model):
+        found[name] = found.setdefault(module, name)
+    return found
+
+
+def name_and_parents(name: str) -> set[str]:
+    """A module's name and those of the modules above it, the root's ``""`` included."""
+    parts = name.split(".")
+    return {".".join(parts[:k]) for k in range(len(parts) + 1)}

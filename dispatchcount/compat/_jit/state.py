@@ -1,0 +1,46 @@
+"""Leaves a model and the random number generators as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Whatever runs inside, the model's buffers (BatchNorm statistics) and the generators' states are as before afterwards."""
+    with ExitStack() as stack:
+        for kind, indices in _accelerators(model).items():
+            stack.enter_context(torch.random.fork_rng(devices=sorted(indices), device_type=kind))
+        stack.enter_context(torch.random.fork_rng(devices=[]))
+        saved = [
+            (module, name, buffer, buffer.detach().clone())
+            for module in model.modules()
+            for name, buffer in module._buffers.items()
+            if buffer is not None
+        ]
+        try:
+            yield
+        finally:
+            for module, name, buffer, before in saved:
+                module._buffers[name] = buffer
+                _restore(buffer, before)
+
+
+def _accelerators(model: nn.Module) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.device.type not in ("cpu", "meta") and tensor.device.index is not None:
+            found.setdefault(tensor.device.type, set()).add(tensor.device.index)
+    return found
+
+
+def _restore(buffer: torch.Tensor, before: torch.Tensor) -> None:
+    """Write the contents back, unless they never changed: a write would look like a change to autograd."""
+    with torch.no_grad(), torch.inference_mode(buffer.is_inference()):
+        if not (buffer.is_meta or isinstance(buffer, FakeTensor)) and not torch.equal(buffer, before):
+            buffer.copy_(before)

@@ -1,0 +1,202 @@
+"""Runs a model once and keeps what it called: the torch functions with their operands, and what each cost by dispatch."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+
+from dispatchcount.capture.dispatch import CountingMode
+from dispatchcount.capture.record import FORWARD, Node, Signature
+from dispatchcount.compat._jit.operands import kind_of, kind_of_operator, operands
+from dispatchcount.compat._jit.state import untouched
+from dispatchcount.compat._jit.values import Value, results
+from dispatchcount.profiler import profile
+from dispatchcount.report.build import Accountant
+from dispatchcount.report.rows import PHASES, ZERO
+from dispatchcount.report.tally import Tally
+
+_PYTHON_OP = "prim::PythonOp."
+_READS = {"item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__", "is_nonzero", "equal"}
+"""Functions that hand a tensor's contents to Python, where they can steer what runs next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A traced operator: its kind, inputs and outputs, and the custom autograd function it ran in, ``"prim::PythonOp.Name"``."""
+
+    kind: str
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    inside: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What kernels that implement one kind of operator did at one node.
+
+    Attributes:
+        node: the stack of module calls. kind: what operator they stand for. inside: as in `Call`.
+        calls: how many kernels. tally: their cost.
+        traced: whether a `Call` stands for them. scripted: whether they ran under no torch function at all, as those of
+            scripted code do.
+        zero: whether they are zero by definition. forward: whether they ran outside of a backward pass.
+    """
+
+    node: Node
+    kind: str
+    inside: str
+    calls: int
+    tally: Tally
+    traced: bool
+    scripted: bool
+    zero: bool
+    forward: bool
+
+
+class Trace:
+    """What one run of a model called. Also the profile's `Watcher` while it runs."""
+
+    def __init__(self) -> None:
+        self.calls: dict[tuple[Node, Call], int] = {}
+        self.read = False
+        self._mode: Any = None
+        self._frame: FrameType | None = None
+        self._python_op: tuple[Node, Call] | None = None
+
+    def attach(self, mode: CountingMode) -> None:
+        """Part of `Watcher`."""
+        self._mode = mode
+
+    def label(self, name: str) -> str:
+        """Part of `Watcher`: the function's name, and before it the custom autograd function it runs in."""
+        self._follow_python_op()
+        return name if self._python_op is None else f"{self._python_op[1].kind}/{name}"
+
+    def called(self, name: str, args: Any, kwargs: Any, out: Any) -> None:
+        """Part of `Watcher`."""
+        node, inside = self._mode.calls.node, ""
+        self.read = self.read or name in _READS
+        if self._python_op is not None:
+            op = self._python_op[1]
+            inside = op.kind
+            self._python_op = (self._python_op[0], Call(op.kind, op.inputs, results(out)))
+        for kind, inputs, outputs in operands(name, args, kwargs, out):
+            self._add(node, Call(kind, inputs, outputs, inside))
+
+    def _add(self, node: Node, call: Call) -> None:
+        key = (node, call)
+        self.calls[key] = self.calls.get(key, 0) + 1
+
+    def _follow_python_op(self) -> None:
+        """See which custom autograd function is being applied, from Python's stack: `apply` is no torch function."""
+        frame = _applying()
+        if frame is self._frame:
+            return
+        self._end_python_op()
+        if frame is not None:
+            kind = _PYTHON_OP + frame.f_locals["cls"].__name__
+            inputs = tuple(map(Value.of, frame.f_locals["args"]))
+            self._frame = frame  # held so that the next call's frame is told from it
+            self._python_op = (self._mode.calls.node, Call(kind, inputs, ()))
+
+    def _end_python_op(self) -> None:
+        if self._python_op is not None:
+            self._add(*self._python_op)
+        self._frame = self._python_op = None
+
+    def close(self) -> None:
+        """The run is over."""
+        self._end_python_op()
+
+    def nodes(self) -> Iterator[Node]:
+        """The stacks of module calls, callers first."""
+        return self._mode.recording.root.walk()  # type: ignore[no-any-return]
+
+    def leaves(self) -> Iterator[Leaf]:
+        """What the kernels did."""
+        accountant = Accountant(self._mode.rules)
+        for node in self.nodes():
+            for (op, phase, _, status, function), tally in accountant.rows(node, {}).items():
+                inside, kind, traced = _decode(function, op)
+                forward = phase == PHASES[FORWARD]
+                yield Leaf(node, kind, inside, tally.calls, tally, traced, not function, status == ZERO, forward)
+
+    def untraced(self, kind: str) -> Iterator[tuple[Node, Call, int]]:
+        """Kernels of one kind that no torch function announced, with their operands and how often they ran."""
+        for node in self.nodes():
+            for _, table in node.tables():
+                for record in table.values():
+                    signature = record.signature
+                    inside, found, traced = _decode(signature.function, signature.plan.name)
+                    if found == kind and not traced:
+                        yield node, _call(kind, inside, signature), record.count
+
+
+def run(model: nn.Module, inputs: Any) -> Trace:
+    """Run `model` once, in the mode it is in, and leave it as it was.
+
+    Args:
+        model: any module; DataParallel and DistributedDataParallel are looked into.
+        inputs: a tuple holds the positional arguments; a mapping whose keys `forward` takes, keyword arguments; anything else
+            is the one argument.
+    """
+    wrapped = isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel)
+    target = model.module if wrapped else model
+    args, kwargs = arguments(target, inputs)
+    trace = Trace()
+    with untouched(model):
+        try:
+            with profile(model, functions=trace):
+                target(*args, **kwargs)
+        finally:
+            trace.close()
+    return trace
+
+
+def arguments(model: nn.Module, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword arguments from what users give as inputs; see `run`."""
+    if isinstance(inputs, tuple):
+        return inputs, {}
+    if isinstance(inputs, Mapping) and all(isinstance(key, str) for key in inputs) and _takes(model.forward, inputs):
+        return (), dict(inputs)
+    return (inputs,), {}
+
+
+def _takes(forward: Callable[..., Any], named: Mapping[str, Any]) -> bool:
+    try:
+        inspect.signature(forward).bind(**named)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _decode(function: str, op: str) -> tuple[str, str, bool]:
+    """From a record's function and operator: the custom autograd function around it, the kind, whether a `Call` stands for it."""
+    inside, _, name = function.rpartition("/")
+    kind = kind_of(name) if name else None
+    return inside, kind or kind_of_operator(op), kind is not None
+
+
+def _call(kind: str, inside: str, signature: Signature) -> Call:
+    values = (*signature.args, *signature.kwargs.values())
+    return Call(kind, tuple(map(Value.of, values)), results(signature.out), inside)
+
+
+_APPLY = torch.autograd.Function.apply.__func__.__code__
+
+
+def _applying() -> FrameType | None:
+    """The frame of the outermost custom autograd function being applied."""
+    found, frame = None, sys._getframe(3)
+    while frame is not None and frame.f_code is not run.__code__:
+        if frame.f_code is _APPLY:
+            found = frame
+        frame = frame.f_back  # type: ignore[assignment]
+    return found
