@@ -41,6 +41,8 @@ class Tool:
     @property
     def version(self) -> str | None:
         """Of its package; None where that is not installed."""
+        if self.package == "dispatchcount":  # it may run from its source
+            return dispatchcount.__version__
         try:
             return importlib.metadata.version(self.package)
         except importlib.metadata.PackageNotFoundError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -48,9 +48,8 @@ class Sleeper(nn.Module):
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "perf_counter_ns", lambda: NOW[0])
-    yield
 
 
 def net() -> nn.Sequential:
@@ -181,9 +180,7 @@ class FakeEvent:
 
 
 class FakeMode:
-    class recording:
-        notes: dict[str, None] = {}
-
+    recording = SimpleNamespace(notes={})
 
 
 @pytest.fixture

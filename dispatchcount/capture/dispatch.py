@@ -95,6 +95,8 @@ class CountingMode(TorchDispatchMode):
                 key += key_of(kwargs.items(), True)
             if plan.dynamic:
                 key += key_of((out,), False)
+            if plan.numbers:
+                key += tuple(arg for arg in args if isinstance(arg, int | float))
             if plan.values:
                 key += tuple(contents(arg) for i, arg in enumerate(args) if i in plan.values)
                 key += tuple(contents(arg) for name, arg in kwargs.items() if name in plan.values)
@@ -112,11 +114,15 @@ class CountingMode(TorchDispatchMode):
         return signature
 
     def _describe(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
+        """What a rule needs of a call, without its tensors."""
         if plan.way in (FREE, ALLOCATE):
             return Signature(plan, (), {}, None, self.function)
-        if not plan.values and not kwargs:
-            return Signature(plan, describe(args), {}, describe(out), self.function)
-        given = tuple(contents(arg) if i in plan.values else describe(arg) for i, arg in enumerate(args))
+        if plan.numbers:
+            given = tuple(arg if isinstance(arg, int | float) else describe(arg) for arg in args)
+        elif plan.values:
+            given = tuple(contents(arg) if i in plan.values else describe(arg) for i, arg in enumerate(args))
+        else:
+            given = describe(args)
         named = {
             name: contents(value) if name in plan.values else describe(value)
             for name, value in kwargs.items()

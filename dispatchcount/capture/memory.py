@@ -1,5 +1,7 @@
-"""The observer behind ``profile(memory=True)``: live bytes and their peak, and what parameters, gradients, optimizer state and
-saved activations take up, module by module."""
+"""The observer behind ``profile(memory=True)``.
+
+Live bytes and their peak, and what parameters, gradients, optimizer state and saved activations take up, module by module.
+"""
 
 from __future__ import annotations
 

@@ -39,6 +39,7 @@ class ObservedMode(CountingMode):
         return self._special(func, types, args, kwargs or {})
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Let a call through while the observers look on."""
         plan = self._plans[id(func)]
         for observer in self._observers:
             observer.before(self, plan, args, kwargs)
@@ -48,10 +49,12 @@ class ObservedMode(CountingMode):
         return out
 
     def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record:
+        """Bump the count of a call like this one, and show its record."""
         record = super().count(plan, args, kwargs, out)
         self.ran(record)
         return record
 
     def ran(self, record: Record) -> None:
+        """Show the record of what `run` let through."""
         for observer in self._observers:
             observer.recorded(record)

@@ -9,14 +9,14 @@ from torch._ops import HigherOrderOperator, OpOverload
 
 from dispatchcount.capture.record import Signature
 from dispatchcount.rules.atomic import ATOMIC
-from dispatchcount.rules.registry import Entry, Kind, Registry
-from dispatchcount.rules.values import VALUES
+from dispatchcount.rules.registry import Entry, Kind, Registry, candidates
+from dispatchcount.rules.values import NUMBERS, VALUES
 
 COUNT, FREE, PARTS, HIGHER, ALLOCATE = range(5)
 """`Plan.way`: record by signature; count calls only; run as its parts; higher-order; like FREE, and watch the result for being
 filled by something unseen."""
 
-_RELEVANT = {"int", "bool", "Optional[int]", "Optional[bool]", "List[int]", "List[bool]", "Optional[List[int]]"}
+_RELEVANT = {"int", "bool", "Optional[int]", "Optional[bool]", "List[int]", "List[bool]", "Optional[List[int]]", "str", "Optional[str]"}
 
 
 class Plan:
@@ -30,6 +30,7 @@ class Plan:
         scalars: whether ints and bools among the arguments can matter to a rule.
         dynamic: whether the result's shape is not settled by the arguments' key.
         outs: names of `out=` arguments, which rules do not get.
+        numbers: whether floats among the arguments matter to the rule.
         values: positions and names of integer operands whose contents matter.
         signature: that of all its calls, where their operands do not matter.
         writes: positions and names of operands that the operator writes.
@@ -38,14 +39,14 @@ class Plan:
 
     unseen = False
 
-    __slots__ = ("composite", "dynamic", "func", "name", "outs", "overload", "packet", "scalars", "signature", "values", "way", "writes")
+    __slots__ = ("composite", "dynamic", "func", "name", "numbers", "outs", "overload", "packet", "scalars", "signature", "values", "way", "writes")
 
     def __init__(self, func: Any, rules: Registry) -> None:
         self.func = func
         self.outs: frozenset[str] = frozenset()
         self.values: tuple[int | str, ...] = ()
         self.writes: frozenset[int | str] = frozenset()
-        self.composite = False
+        self.composite = self.numbers = False
         self.scalars = self.dynamic = True
         self.signature = Signature(self, (), {}, None, "")
         if isinstance(func, OpOverload):
@@ -70,6 +71,7 @@ class Plan:
         tags = func.tags
         self.dynamic = func.namespace != "aten" or torch.Tag.dynamic_output_shape in tags
         entry = rules.get(self.packet, self.overload)
+        self.numbers = any(name in NUMBERS for name in candidates(self.packet))
         wanted = VALUES.get(self.packet, ())
         self.values = tuple(a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if a.name in wanted)
         self.composite = (entry is None or entry.kind is not Kind.FREE) and _has_composite_kernel(func.name())

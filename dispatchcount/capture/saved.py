@@ -12,6 +12,7 @@ import gc
 import sys
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -45,7 +46,6 @@ class _Hold(weakref.ref):  # type: ignore[type-arg]  # generic only to type chec
     __slots__ = ("sequence", "storages")
 
     def __init__(self, token: _Token, dead: Any, sequence: int) -> None:
-        super().__init__(token, dead)
         self.sequence = sequence
         self.storages: list[Storage] = []
 
@@ -194,9 +194,7 @@ def _saved(node: Any) -> Iterator[torch.Tensor]:
             _fields[kind] = tuple(name for name in dir(kind) if name.startswith("_raw_saved_"))
         names = _fields[kind]
     for name in names:
-        try:
+        with suppress(RuntimeError, AttributeError):  # released already
             values = getattr(node, name)
             for value in values if isinstance(values, tuple) else (values,):
                 yield from tensors_in(value.data)
-        except (RuntimeError, AttributeError):  # released already
-            continue

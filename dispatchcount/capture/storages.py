@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -40,7 +41,6 @@ class Storage(weakref.ref):  # type: ignore[type-arg]  # generic only to type ch
     __slots__ = ("given", "holders", "key", "nbytes", "saved", "saver")
 
     def __init__(self, storage: torch.UntypedStorage, dead: Any) -> None:
-        super().__init__(storage, dead)
         self.key = storage._cdata
         self.nbytes = 0
         self.given = False
@@ -49,6 +49,7 @@ class Storage(weakref.ref):  # type: ignore[type-arg]  # generic only to type ch
         self.saved = 0
 
     def __new__(cls, storage: torch.UntypedStorage, dead: Any) -> Storage:
+        """`dead` is called with this reference when the storage is freed."""
         return super().__new__(cls, storage, dead)
 
 
@@ -107,10 +108,8 @@ def plain(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
 def storages(tensor: torch.Tensor) -> Iterator[torch.UntypedStorage]:
     """A tensor's storages; none where its memory is not torch's to show (oneDNN's packed tensors)."""
     for part in plain(tensor):
-        try:
+        with suppress(NotImplementedError, RuntimeError):
             yield part.untyped_storage()
-        except (NotImplementedError, RuntimeError):
-            continue
 
 
 def size_once(tensor: torch.Tensor, seen: set[tuple[int, int]]) -> int:

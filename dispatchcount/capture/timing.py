@@ -46,7 +46,9 @@ def record_event(device: torch.device, used: Event | None) -> Event:
 class Timing:
     """Puts the time of each call on its record."""
 
-    def __init__(self, accelerated: bool | None = None, mark: Callable[[torch.device, Event | None], Event] = record_event) -> None:
+    def __init__(
+        self, accelerated: bool | None = None, mark: Callable[[torch.device, Event | None], Event] = record_event
+    ) -> None:
         """`accelerated`: whether to look for operators that an accelerator runs; by default if there is one."""
         self._accelerated = torch.accelerator.is_available() if accelerated is None else accelerated
         self._mark = mark
@@ -144,4 +146,5 @@ def _accelerator(args: Any, kwargs: Any) -> torch.device | None:
 
 
 def _capturing() -> bool:
-    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
+    """Whether a CUDA graph is being captured: nothing runs then, and asking an event would spoil it."""
+    return bool(torch.cuda.is_available() and torch.cuda.is_current_stream_capturing())

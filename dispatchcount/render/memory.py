@@ -37,7 +37,10 @@ def memory_table(report: Report, *, depth: int | None = 3, exact: bool = False) 
     if depth is not None and depth < 0:
         raise ValueError(f"depth={depth} is negative; give a number of levels from 0 up, or None for all")
     totals = _totals(report, report.memory)
-    whole = [sum(row[kind] for row, module in zip(totals, report.modules, strict=True) if module.parent < 0) for kind in range(len(KINDS))]
+    whole = [
+        sum(row[kind] for row, module in zip(totals, report.modules, strict=True) if module.parent < 0)
+        for kind in range(len(KINDS))
+    ]
     rows: list[tuple[str, Figures, int]] = []
     deeper = 0
     for index, level in _walk(report, totals):
@@ -45,7 +48,9 @@ def memory_table(report: Report, *, depth: int | None = 3, exact: bool = False) 
             deeper += 1
         else:
             rows.append(("  " * level + clean(label(report, index)), totals[index], level))
-    rows.append(("total", whole, 0))
+    has_total = sum(not level for _, _, level in rows) > 1
+    if has_total:
+        rows.append(("total", whole, 0))
     show = every_digit if exact else nbytes
     styles = [heat(sum(figures) / (sum(whole) or 1), level) for _, figures, level in rows]
     columns = [
@@ -54,7 +59,7 @@ def memory_table(report: Report, *, depth: int | None = 3, exact: bool = False) 
         Cells("together", [show(sum(figures)) for _, figures, _ in rows], styles=styles, keep=True),
     ]
     lines = [("hidden", f"{plural(deeper, 'module')} below depth {depth}; depth=None shows all", "dim")] if deeper else []
-    return Printable(Group(Grid(columns, total=True), Text(), footer(lines + _peak(report.memory, exact))))
+    return Printable(Group(Grid(columns, total=has_total), Text(), footer(lines + _peak(report.memory, exact))))
 
 
 def _totals(report: Report, memory: Memory) -> list[Figures]:
@@ -86,8 +91,8 @@ def _walk(report: Report, totals: list[Figures]) -> list[tuple[int, int]]:
 
 def _peak(memory: Memory, exact: bool) -> list[Line]:
     size = f"{every_digit(memory.peak)} bytes" if exact else nbytes(memory.peak)
-    place = f"in {clean(memory.peak_module) or ROOT}, at {clean(memory.peak_op)}" if memory.peak_op else "before the first operator"
+    place = f"in {clean(memory.peak_module) or ROOT}, at {clean(memory.peak_op)}"
     return [
-        ("peak", f"{size} of tensors alive at once, {place}", ""),
+        ("peak", f"{size} of tensors alive at once, {place if memory.peak_op else 'before the first operator'}", ""),
         ("saved", "what autograd held for backward, the most of each module", ""),
     ]

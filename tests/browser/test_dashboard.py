@@ -45,7 +45,7 @@ def test_models_trend_and_runs(open_page: Open, tmp_path: Path) -> None:
 
 def test_hostile_labels_are_text(open_page: Open, tmp_path: Path) -> None:
     page = dashboard(open_page, tmp_path)
-    page.locator(f"#models tbody button[title^='</script>']").click()
+    page.locator("#models tbody button[title^='</script>']").click()
     expect(page.locator("#trend-title")).to_have_text(f"{EVIL}, {EVIL}")
     expect(page.locator("#runs tbody")).to_contain_text("incomplete")
     assert page.evaluate("window.pwned") is None

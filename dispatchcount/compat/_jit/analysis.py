@@ -5,11 +5,10 @@ from __future__ import annotations
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import nn
 from torch.jit import TracerWarning
-from typing_extensions import Self
 
 from dispatchcount.compat._jit import tables
 from dispatchcount.compat._jit.counting import SCRIPTED, Count, Settings, Statistics
@@ -17,6 +16,9 @@ from dispatchcount.compat._jit.names import aliases, named_modules_with_dup
 from dispatchcount.compat._jit.trace import Trace, run
 from dispatchcount.compat._jit.values import Handle
 from dispatchcount.report.tally import Tally
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 TRACER_MODES = ("all", "no_tracer_warning", "none")
 ANCESTOR_MODES = ("owner", "caller")
@@ -217,7 +219,7 @@ class Analysis:
             handles=self._op_handles,
             ignored=frozenset(self._ignored_ops),
             dropped=frozenset(self._dropped_ops),
-            measure=type(self)._measure if self._measuring else None,
+            measure=self._measure if self._measuring else None,
             measured=frozenset(k for k in self._measured if self._op_handles.get(k) is self._defaults[k] and self._measuring),
             owner=self._ancestor_mode == "owner",
         )
@@ -253,7 +255,7 @@ def _activations(tally: Tally) -> int:
 class Flops(Analysis):
     """Multiply-adds of contractions, and fvcore's figures for norms, upsampling, adaptive average pooling and grid sampling."""
 
-    _measure = _flops
+    _measure = staticmethod(_flops)
     _defaults = tables.FLOP_HANDLES
     # One pixel is pooled by `mean` on some devices, which by itself counts nothing.
     _measured = frozenset(tables.FLOP_HANDLES) - {"aten::adaptive_avg_pool2d"}
@@ -262,7 +264,7 @@ class Flops(Analysis):
 class Activations(Analysis):
     """Elements of the results of convolutions, matrix products and the kernels built of them."""
 
-    _measure = _activations
+    _measure = staticmethod(_activations)
     _defaults = tables.ACTIVATION_HANDLES
 
 

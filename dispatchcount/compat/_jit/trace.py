@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-import torch
 from torch import nn
 
 from dispatchcount.capture.dispatch import CountingMode
 from dispatchcount.capture.record import FORWARD, Node, Signature
 from dispatchcount.compat._jit.operands import kind_of, kind_of_operator, operands
+from dispatchcount.compat._jit.python_ops import applying, arguments_of
 from dispatchcount.compat._jit.state import untouched
 from dispatchcount.compat._jit.values import Value, results
 from dispatchcount.profiler import profile
@@ -96,15 +95,15 @@ class Trace:
 
     def _follow_python_op(self) -> None:
         """See which custom autograd function is being applied, from Python's stack: `apply` is no torch function."""
-        frame = _applying()
+        found = applying(run.__code__)
+        frame = None if found is None else found[0]
         if frame is self._frame:
             return
         self._end_python_op()
-        if frame is not None:
-            kind = _PYTHON_OP + frame.f_locals["cls"].__name__
-            inputs = tuple(map(Value.of, frame.f_locals["args"]))
+        if found is not None:
+            kind = _PYTHON_OP + found[1].__name__
             self._frame = frame  # held so that the next call's frame is told from it
-            self._python_op = (self._mode.calls.node, Call(kind, inputs, ()))
+            self._python_op = (self._mode.calls.node, Call(kind, tuple(map(Value.of, arguments_of(found[0]))), ()))
 
     def _end_python_op(self) -> None:
         if self._python_op is not None:
@@ -187,16 +186,3 @@ def _decode(function: str, op: str) -> tuple[str, str, bool]:
 def _call(kind: str, inside: str, signature: Signature) -> Call:
     values = (*signature.args, *signature.kwargs.values())
     return Call(kind, tuple(map(Value.of, values)), results(signature.out), inside)
-
-
-_APPLY = torch.autograd.Function.apply.__func__.__code__
-
-
-def _applying() -> FrameType | None:
-    """The frame of the outermost custom autograd function being applied."""
-    found, frame = None, sys._getframe(3)
-    while frame is not None and frame.f_code is not run.__code__:
-        if frame.f_code is _APPLY:
-            found = frame
-        frame = frame.f_back  # type: ignore[assignment]
-    return found

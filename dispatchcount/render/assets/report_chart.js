@@ -104,6 +104,17 @@ map.text = (node) => {
   return name.length > 60 ? `${name.slice(0, 57)}…` : name;
 };
 
+// A block's name and figure. A name may be cut, a figure not: "15" must never stand for 151 k.
+const LETTER = 7; // pixels, about
+map.label = (node, dataIndex) => {
+  const { width } = map.chart.getModel().getSeriesByIndex(0).getData().getItemLayout(dataIndex);
+  const fits = Math.floor((width - 8) / LETTER);
+  const name = map.text(node);
+  const figure = ui.human(node.value, tree.kind(map.metric));
+  const shown = name.length <= fits ? name : fits > 2 ? `${name.slice(0, fits - 1)}…` : "";
+  return figure.length <= fits ? `${shown}\n${figure}` : shown;
+};
+
 map.tip = (node) => {
   const row = map.row(node);
   if (!(row >= 0)) return null;
@@ -159,7 +170,7 @@ map.option = (nodes) => {
       breadcrumb: { show: false },
       visibleMin: SMALLEST,
       childrenVisibleMin: OPENED / 2,
-      label: { ...label, formatter: ({ data: node }) => `${map.text(node)}\n${ui.human(node.value, tree.kind(map.metric))}` },
+      label: { ...label, formatter: ({ data: node, dataIndex }) => map.label(node, dataIndex) },
       levels: [level(3, 0, 0), level(2, 3, 22), level(1, 2, 20), level(1, 2, 18), level(1, 1, 0)],
       emphasis: { itemStyle: { borderColor: ui.color("accent") }, label: { color: ink }, upperLabel: { color: ui.color("panel") } },
     },

@@ -1,0 +1,19 @@
+"""fvcore's model analysis: ``from dispatchcount.compat.fvcore import …`` instead of ``from fvcore.nn``."""
+
+from __future__ import annotations
+
+from dispatchcount.compat.fvcore.activation_count import ActivationCountAnalysis, activation_count
+from dispatchcount.compat.fvcore.flop_count import FlopCountAnalysis, flop_count
+from dispatchcount.compat.fvcore.parameter_count import parameter_count, parameter_count_table
+from dispatchcount.compat.fvcore.print_model_statistics import flop_count_str, flop_count_table
+
+__all__ = [
+    "ActivationCountAnalysis",
+    "FlopCountAnalysis",
+    "activation_count",
+    "flop_count",
+    "flop_count_str",
+    "flop_count_table",
+    "parameter_count",
+    "parameter_count_table",
+]

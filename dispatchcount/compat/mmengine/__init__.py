@@ -1,0 +1,23 @@
+"""mmengine's model complexity analysis: ``from dispatchcount.compat.mmengine import …`` instead of ``from mmengine.analysis``."""
+
+from __future__ import annotations
+
+from dispatchcount.compat.mmengine.complexity_analysis import (
+    ActivationAnalyzer,
+    FlopAnalyzer,
+    activation_count,
+    flop_count,
+    parameter_count,
+    parameter_count_table,
+)
+from dispatchcount.compat.mmengine.print_helper import get_model_complexity_info
+
+__all__ = [
+    "ActivationAnalyzer",
+    "FlopAnalyzer",
+    "activation_count",
+    "flop_count",
+    "get_model_complexity_info",
+    "parameter_count",
+    "parameter_count_table",
+]
