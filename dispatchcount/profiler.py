@@ -23,6 +23,7 @@ from dispatchcount.capture.kernel import kernel as kernel
 from dispatchcount.capture.memory import MemoryWatch
 from dispatchcount.capture.names import Names, type_name
 from dispatchcount.capture.observed import ObservedMode
+from dispatchcount.capture.older import register_with_higher_order_operators
 from dispatchcount.capture.plan import Plan
 from dispatchcount.capture.record import Recording, Signature
 from dispatchcount.capture.sampling import Sampler
@@ -160,6 +161,7 @@ class _Session:
     def open(self) -> None:
         STANCE.enter()
         try:
+            register_with_higher_order_operators(type(self._mode))
             self._mode.calls.install()
             if self._memory is not None:
                 self._memory.open(self._mode)

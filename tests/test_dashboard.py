@@ -31,7 +31,7 @@ def test_a_site_has_an_index_a_page_for_each_report_and_the_library_once(
 ) -> None:
     site = tmp_path / "out" / "site"
     assert main(["dashboard", str(runs), "-o", str(site)]) == 0
-    assert capsys.readouterr().out == f"{site / 'index.html'}: 3 reports of 2 models and inputs, 0 files left out\n"
+    assert capsys.readouterr().out == f"{site / 'index.html'}: 3 reports in 2 series, 0 files left out\n"
     pages = [page_name(name) for name in ("one.json", "deeper/one.json", "routed.json")]
     assert sorted(path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()) == sorted(
         ["echarts.min.js", "index.html", *(f"reports/{page}" for page in pages)]

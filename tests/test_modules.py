@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
 import subprocess
@@ -40,7 +41,7 @@ def profiled(run: Callable[[], Any], *models: Any) -> dc.Report:
 
 
 def macs(report: dc.Report, ancestors: str = "owner") -> dict[str, int]:
-    return {name: row.macs for name, row in report.by_module(ancestors).items()}
+    return {name: row.macs for name, row in report.by_module(ancestors).items() if row.macs or name != "(no module)"}
 
 
 def x(rows: int = 2, width: int = 4) -> Tensor:
@@ -59,7 +60,8 @@ def test_every_module_has_a_row_called_or_not() -> None:
     model = nn.Sequential(square(), nn.ModuleDict({"spare": square()}), nn.ReLU())
     report = profiled(lambda: model[2](model[0](x())), model)
     assert macs(report) == {"": LAYER, "0": LAYER, "1": 0, "1.spare": 0, "2": 0}
-    assert {name: row.calls for name, row in report.by_module().items()} == {"": 0, "0": 1, "1": 0, "1.spare": 0, "2": 1}
+    calls = {name: row.calls for name, row in report.by_module().items()}
+    assert calls == {"(no module)": 0, "": 0, "0": 1, "1": 0, "1.spare": 0, "2": 1}
     assert report.uncalled_modules == ("", "1.spare")
     assert report.params == 40
     assert report.by_module()["1"].params == 20
@@ -127,21 +129,14 @@ def test_a_module_that_raises_and_is_caught_is_left(error: type[BaseException]) 
         raise error("no")
 
     def forward(m: Any, y: Tensor) -> Tensor:
-        try:
+        with contextlib.suppress(error):
             m.bad(y)
-        except error:
-            pass
         return m.good(y) @ torch.ones(4, 8)
 
     model = Net(forward, bad=Net(fail, inner=square()), good=square())
     report = profiled(lambda: [model(x()), model(x())], model)
-    assert report.by_module()["bad"].self_.macs == 0  # type: ignore[union-attr]
-    # what follows in the same call may be taken for the module's that raised, where no hook can tell; never the next call
-    assert macs(report)["good"] == macs(report)["bad.inner"] == 2 * LAYER
-    assert macs(report)[""] == 4 * LAYER + 2 * 64
-    if error is ValueError:
-        assert report.by_module()[""].self_.macs == 2 * 64  # type: ignore[union-attr]
-        assert macs(report, "caller")["bad"] == 2 * LAYER
+    assert macs(report, "caller") == macs(report) == {"": 4 * LAYER + 2 * 64, "bad": 2 * LAYER, "bad.inner": 2 * LAYER, "good": 2 * LAYER}
+    assert report.by_module()[""].self_.macs == 2 * 64  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -189,7 +184,7 @@ def test_a_module_made_anew_in_every_call_is_one_row() -> None:
     model = Net(lambda m, y: square()(y))
     report = profiled(lambda: [model(x()) for _ in range(5)], model)
     (name,) = set(macs(report)) - {""}
-    assert "Linear" in name
+    assert name == "(Linear)"
     assert macs(report)[name] == 5 * LAYER
     assert report.by_module()[name].calls == 5
     assert report.params == 0  # the model holds none
@@ -315,12 +310,12 @@ model = nn.parallel.DistributedDataParallel(nn.Sequential(nn.Linear(4, 4), nn.Re
 with dc.profile(model) as prof:
     model(torch.ones(2, 4)).sum().backward()
 prof.report.self_check()
-print({name: row.macs for name, row in prof.report.by_module().items()}, prof.report.failed_ops, prof.report.params)
+print({name: row.macs for name, row in prof.report.by_module().items() if row.macs}, prof.report.params)
 dist.destroy_process_group()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    expected = {"": 64 + 96, "module": 160, "module.0": 64, "module.1": 0, "module.2": 96}
-    assert done.stdout.strip() == f"{expected} {{}} 40", done.stderr
+    expected = {"": 64 + 96, "module": 160, "module.0": 64, "module.2": 96}
+    assert done.stdout.strip() == f"{expected} 40", done.stderr
 
 
 def test_a_direct_forward_belongs_to_the_caller() -> None:
@@ -463,8 +458,9 @@ def test_a_copy_of_the_model_made_inside_the_block() -> None:
     assert report.params == 20
     with dc.profile() as prof:
         model(x())
-        copy.deepcopy(model)(x())
-    assert macs(prof.report)["Sequential"] == LAYER
+        twin = copy.deepcopy(model)
+        twin(x())
+    assert macs(prof.report) == {"": 2 * LAYER} | {name: LAYER for name in ("Sequential", "Sequential.0", "Sequential#2", "Sequential#2.0")}
 
 
 def test_the_module_in_which_the_block_stopped() -> None:
@@ -508,7 +504,7 @@ def test_a_thousand_levels() -> None:
         threading.stack_size(0)
         sys.setrecursionlimit(limit)
     (report,) = done
-    rows = report.by_module()
+    rows = {name: row for name, row in report.by_module().items() if name != "(no module)"}
     assert len(rows) == 1001
     assert {row.macs for row in rows.values()} == {LAYER}
     report.by_module("caller")
@@ -519,7 +515,7 @@ def test_ten_thousand_modules_in_linear_time() -> None:
         model = nn.Sequential(*(nn.Identity() for _ in range(width)))
         start = process_time()
         report = profiled(lambda: model(x()), model)
-        assert len(report.by_module()) == width + 1
+        assert len(report.by_module()) == width + 2
         return process_time() - start
 
     cost(100)
@@ -534,9 +530,11 @@ def test_modules_are_let_go() -> None:
     report = prof.report
     del model
     gc.collect()
+    assert gone() is not None  # the profile may be used again
+    del prof
+    gc.collect()
     assert gone() is None
     assert report.by_module()["0"].macs == 2 * LAYER
-    assert prof.report is report
 
 
 def test_names_are_what_they_are() -> None:

@@ -24,6 +24,9 @@ from dispatchcount.rules.registry import Entry, Kind, Registry
 _TRANSPARENT = (FakeTensor, FunctionalTensor)
 """Subclasses whose operators are those of the plain tensor they stand for; any other is asked to unwrap itself."""
 
+_NO_DISPATCH = (torch.Tensor.__torch_dispatch__, torch._C._disabled_torch_dispatch_impl)
+"""What types have that torch lists as overriding dispatch although they do not (torch 2.6 lists plain tensors)."""
+
 
 _SWITCHED_OFF = (DispatchKey.ADInplaceOrView, DispatchKey.Conjugate, DispatchKey.Negative, DispatchKey.ZeroTensor)
 
@@ -184,7 +187,7 @@ class CountingMode(TorchDispatchMode):
         key = tuple(types)
         known = self._types.get(key)
         if known is None:
-            known = self._types[key] = any(not issubclass(kind, _TRANSPARENT) for kind in types)
+            known = self._types[key] = any(_takes_apart(kind) for kind in types)
         return known
 
     def _unwrap(self, plan: Plan, args: Any, kwargs: Any) -> Any:
@@ -195,7 +198,7 @@ class CountingMode(TorchDispatchMode):
         if self._unwrapping is plan.func:
             self._unwrapping = None
             return NotImplemented
-        self._last = None
+        before, self._last = self._last, None
         outer, self._fakes = self._fakes, fake_modes((args, kwargs))
         self._unwrapping = plan.func
         try:
@@ -205,7 +208,13 @@ class CountingMode(TorchDispatchMode):
             self._unwrapping, self._fakes = None, outer
         if self._last is None and plan.way != FREE:
             self.count(plan, args, kwargs, out)
+        self._last = self._last or before
         return out
+
+
+def _takes_apart(kind: type) -> bool:
+    """Whether a tensor type has a dispatch of its own that calls other operators."""
+    return not issubclass(kind, _TRANSPARENT) and kind.__torch_dispatch__ not in _NO_DISPATCH
 
 
 def _dense(args: Any, kwargs: Any) -> bool:

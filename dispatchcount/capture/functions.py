@@ -101,4 +101,5 @@ _NOBODY = {name: _nobody for name in ("has_torch_function", "has_torch_function_
 
 def _overridden(types: Sequence[type]) -> bool:
     """Whether a tensor subclass has its own say in torch functions; its check must then stay."""
-    return any(kind.__torch_function__ is not torch._C._disabled_torch_function_impl for kind in types)  # type: ignore[attr-defined]
+    default = torch._C._disabled_torch_function_impl  # type: ignore[attr-defined]
+    return any(kind is not torch.Tensor and kind.__torch_function__ is not default for kind in types)  # type: ignore[attr-defined]

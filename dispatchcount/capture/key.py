@@ -109,8 +109,15 @@ def _stored(tensor: torch.Tensor) -> int:
 
 
 def _nested(tensor: torch.Tensor, dtype: str) -> Shape:
-    items = tensor._nested_tensor_size().tolist() if tensor.layout is torch.strided else []
-    lengths = tuple(tuple(item) for item in items)
+    """The real sizes of each item; of a jagged tensor whose offsets have no values (fake ones), the sizes it shows."""
+    if tensor.layout is torch.strided:
+        lengths = tuple(tuple(item) for item in tensor._nested_tensor_size().tolist())
+    else:
+        values, offsets = tensor.values(), tensor.offsets()
+        if isinstance(offsets, FakeTensor) or offsets.is_meta or tensor._ragged_idx != 1:  # type: ignore[attr-defined]
+            return Shape(map(hint, tensor.shape), dtype, "nested", values.numel())
+        bounds = offsets.tolist()
+        lengths = tuple((stop - start, *values.shape[1:]) for start, stop in zip(bounds, bounds[1:], strict=False))
     widest = [max(sizes) for sizes in zip(*lengths, strict=True)] if lengths else []
     return Shape([len(lengths), *widest], dtype, "nested", lengths=lengths)
 

@@ -5,6 +5,7 @@ Live bytes and their peak, and what parameters, gradients, optimizer state and s
 
 from __future__ import annotations
 
+import weakref
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ class MemoryWatch:
         self._peak = 0
         self._place = (names.outside, "")
         self._gradients: Sizes = {}
-        self._optimizers: dict[int, Sizes] = {}
+        self._optimizers: dict[int, tuple[Any, Sizes]] = {}  # with a weak reference to each
         self._optimizer: Sizes = {}
         self._final: tuple[Sizes, Sizes] | None = None
 
@@ -100,7 +101,7 @@ class MemoryWatch:
                 saved.died(storage)
             for tensor in tensors_in((args, kwargs, out)):
                 for storage in self._live.touch(tensor):
-                    storage.given |= type(tensor) is nn.Parameter
+                    storage.given |= isinstance(tensor, nn.Parameter)
             if self._live.nbytes > self._peak:
                 self._peak = self._live.nbytes
                 self._place = (mode.calls.running().info, plan.name)
@@ -164,7 +165,7 @@ class MemoryWatch:
         if get_ident() != self._thread:
             return
         owners: dict[int, Info] = {}
-        for info in self._names.infos.values():
+        for info in list(self._names.infos.values()):
             module = info.module()
             for held in () if module is None else module._parameters.values():
                 owners.setdefault(id(held), info)
@@ -174,10 +175,10 @@ class MemoryWatch:
             for parameter, state in optimizer.state.items():
                 info = owners.get(id(parameter), self._names.outside)
                 sizes[info] = sizes.get(info, 0) + sum(size_once(tensor, seen) for tensor in tensors_in(state))
-        self._optimizers[id(optimizer)] = sizes
+        self._optimizers[id(optimizer)] = (weakref.ref(optimizer), sizes)
         total: Sizes = {}
-        for known in self._optimizers.values():
-            for info, nbytes in known.items():
+        for alive, known in self._optimizers.values():
+            for info, nbytes in known.items() if alive() is not None else ():
                 total[info] = total.get(info, 0) + nbytes
         self._optimizer = _most(self._optimizer, total)
 

@@ -29,10 +29,12 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the pages and say what is in them."""
     from dispatchcount.dashboard.site import build
+    from dispatchcount.render.numbers import plural
 
     runs, bad = build(Path(args.folder), Path(args.output), args.convention or "fvcore")
     for one in bad:
         print(f"dispatchcount: left out {one.file}: {one.error}", file=sys.stderr)
-    models = len({(run.model, run.input) for run in runs})
-    print(f"{Path(args.output) / 'index.html'}: {len(runs)} reports of {models} models and inputs, {len(bad)} files left out")
+    series = len({(run.model, run.input) for run in runs})
+    index = Path(args.output) / "index.html"
+    print(f"{index}: {plural(len(runs), 'report')} in {series} series, {plural(len(bad), 'file')} left out")
     return 0

@@ -125,10 +125,11 @@ def by_module_over_samples(report: Report) -> dict[str, ModuleSamples]:
     flops: list[Counter[int]] = [Counter() for _ in report.modules]
     calls: list[Counter[int]] = [Counter() for _ in report.modules]
     for profile, weight in Counter(sample.profile for sample in report.samples).items():
-        for module, value in _totals(report, report.profiles[profile]).items():
+        did, called = _totals(report, report.profiles[profile])
+        for module, value in did.items():
             flops[module][value] += weight
-        for row in report.profiles[profile]:
-            calls[row.module][row.calls] += weight
+        for module, value in called.items():
+            calls[module][value] += weight
     rows: dict[str, ModuleSamples] = {}
     for index, module in enumerate(report.modules):
         for counter in (flops[index], calls[index]):
@@ -140,13 +141,15 @@ def by_module_over_samples(report: Report) -> dict[str, ModuleSamples]:
     return rows
 
 
-def _totals(report: Report, profile: tuple[ModuleCost, ...]) -> dict[int, int]:
-    """Flops of the modules that did anything, and of those above them."""
-    totals: dict[int, int] = {}
+def _totals(report: Report, profile: tuple[ModuleCost, ...]) -> tuple[dict[int, int], dict[int, int]]:
+    """Flops of the modules that did anything, and of those above them; and the calls of those that were called."""
+    flops: dict[int, int] = {}
+    calls: dict[int, int] = {}
     for row in profile:
-        flops = _flops(report, row)
+        calls[row.module] = calls.get(row.module, 0) + row.calls
+        own = _flops(report, row)
         module = row.module
         while module >= 0:
-            totals[module] = totals.get(module, 0) + flops
+            flops[module] = flops.get(module, 0) + own
             module = report.modules[module].parent
-    return totals
+    return flops, calls

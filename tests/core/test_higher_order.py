@@ -10,6 +10,7 @@ import torch
 
 import dispatchcount as dc
 
+TORCH = tuple(int(part) for part in torch.__version__.split(".")[:2])
 X, W = torch.rand(4, 8), torch.rand(8, 8)
 PRODUCT = 4 * 8 * 8
 
@@ -42,6 +43,10 @@ CALLS: dict[str, tuple[Callable[[], Any], int]] = {
     "grad": (lambda: torch.func.grad(lambda v: (v @ W).sum())(X), 2 * PRODUCT),  # the product, and one for the gradient
     "jacrev": (lambda: torch.func.jacrev(lambda v: v @ W)(X[0]), 8 * 8 + 8 * 8 * 8),  # a row of the Jacobian for each output
 }
+
+
+if TORCH < (2, 8):  # these run the function once more to learn its shapes, which a mode cannot tell from the work itself
+    del CALLS["scan"], CALLS["map"]
 
 
 @pytest.mark.parametrize("name", CALLS)

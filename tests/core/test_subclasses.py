@@ -15,6 +15,10 @@ from torch.utils import _pytree as pytree
 import dispatchcount as dc
 
 
+TORCH = tuple(int(part) for part in torch.__version__.split(".")[:2])
+newer = pytest.mark.skipif(TORCH < (2, 8), reason="torch 2.6 raises of itself: its fake process group has no CPU streams")
+
+
 class Wrapper(torch.Tensor):
     """Holds a tensor; takes every call apart."""
 
@@ -109,6 +113,7 @@ def test_a_sharded_product_counts_this_ranks_share(mesh: Any) -> None:
         assert macs(lambda: x @ w) == 8 * 16 * (32 // 4)
 
 
+@newer
 def test_tensor_parallel_training_step(mesh: Any) -> None:
     from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 
@@ -124,6 +129,7 @@ def test_tensor_parallel_training_step(mesh: Any) -> None:
     assert any(op.startswith("_c10d_functional") for op in prof.report.by_operator())
 
 
+@newer
 def test_fully_sharded_step_raises_no_false_alarm(mesh: Any) -> None:
     from torch.distributed.fsdp import fully_shard
 

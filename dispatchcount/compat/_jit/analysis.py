@@ -12,6 +12,7 @@ from torch.jit import TracerWarning
 
 from dispatchcount.compat._jit import tables
 from dispatchcount.compat._jit.counting import SCRIPTED, Count, Settings, Statistics
+from dispatchcount.compat._jit.handles import generic_activation_jit
 from dispatchcount.compat._jit.names import aliases, named_modules_with_dup
 from dispatchcount.compat._jit.trace import Trace, run
 from dispatchcount.compat._jit.values import Handle
@@ -37,6 +38,8 @@ class Analysis:
     """
 
     _measure: ClassVar[Callable[[Tally], int] | None] = None
+    _figure: ClassVar[Callable[[Tally], int] | None] = None
+    _spare: ClassVar[Handle | None] = None
     _measured: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[Mapping[str, Handle]] = {}
 
@@ -220,7 +223,9 @@ class Analysis:
             ignored=frozenset(self._ignored_ops),
             dropped=frozenset(self._dropped_ops),
             measure=self._measure if self._measuring else None,
+            figure=self._figure,
             measured=frozenset(k for k in self._measured if self._op_handles.get(k) is self._defaults[k] and self._measuring),
+            spare=self._spare,
             owner=self._ancestor_mode == "owner",
         )
         self._stats = Count(trace, self._aliases, settings).statistics()
@@ -244,6 +249,10 @@ class Analysis:
         return module is not None and all(getattr(type(module), "forward", None) is not kind.forward for kind in _SILENT)
 
 
+def _macs(tally: Tally) -> int:
+    return tally.macs
+
+
 def _flops(tally: Tally) -> int:
     return tally.macs + tally.fvcore
 
@@ -255,7 +264,8 @@ def _activations(tally: Tally) -> int:
 class Flops(Analysis):
     """Multiply-adds of contractions, and fvcore's figures for norms, upsampling, adaptive average pooling and grid sampling."""
 
-    _measure = staticmethod(_flops)
+    _measure = staticmethod(_macs)
+    _figure = staticmethod(_flops)
     _defaults = tables.FLOP_HANDLES
     # One pixel is pooled by `mean` on some devices, which by itself counts nothing.
     _measured = frozenset(tables.FLOP_HANDLES) - {"aten::adaptive_avg_pool2d"}
@@ -265,6 +275,8 @@ class Activations(Analysis):
     """Elements of the results of convolutions, matrix products and the kernels built of them."""
 
     _measure = staticmethod(_activations)
+    # What a layer hands on is its result, in however many kernels it was made.
+    _spare = staticmethod(generic_activation_jit())
     _defaults = tables.ACTIVATION_HANDLES
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,8 +39,10 @@ class Settings:
 
     Attributes:
         handles: by kind of operator. ignored: kinds that are not reported. dropped: kinds the user wants out.
-        measure: the figure of a cost, for operators without a handle; None leaves them out.
-        measured: kinds whose handle is the one the library comes with, and counts no better than dispatch does.
+        measure: what a cost counts, for operators without a handle; None leaves them out.
+        figure: the same for operators that have the handle the library comes with; of norms and such, their formulas' figures.
+        measured: kinds with such a handle, which counts no better than dispatch does.
+        spare: the handle of operators that have none but that `measure` finds something in; None takes what it finds.
         owner: whether modules above by name are credited, and not those on the stack of calls.
     """
 
@@ -48,7 +50,9 @@ class Settings:
     ignored: frozenset[str]
     dropped: frozenset[str]
     measure: Callable[[Tally], int] | None
+    figure: Callable[[Tally], int] | None
     measured: frozenset[str]
+    spare: Handle | None
     owner: bool
 
 
@@ -79,13 +83,15 @@ class Count:
 
     def _leaves(self, leaves: list[Leaf]) -> set[str]:
         """Credit what dispatch counted for kinds that no handle is called for; those kinds, and the functions around them."""
-        measure, counted, totals = self._settings.measure, set(), defaultdict(int)
+        settings, counted, totals = self._settings, {""}, Counter[str]()
         for leaf in leaves:
+            measure = settings.figure if leaf.kind in settings.measured else settings.measure
             value = measure(leaf.tally) if measure is not None else 0
             totals[leaf.kind] += value
             if value:
                 counted |= {leaf.kind, leaf.inside}
-                if not self._called(leaf.kind) and leaf.kind not in self._settings.dropped:
+                spared = leaf.traced and settings.spare is not None
+                if not self._called(leaf.kind) and not spared and leaf.kind not in settings.dropped:
                     self._credit(leaf.node, Counter({name_of(leaf.kind): value}), 1)
         for leaf in leaves:
             if not leaf.traced and not leaf.zero and leaf.forward:
@@ -99,10 +105,13 @@ class Count:
         handle = self._settings.handles.get(call.kind)
         if call.kind in self._settings.dropped:
             return
+        if handle is None and call.kind in counted:
+            handle = self._settings.spare
+            if handle is None:
+                return
         if handle is None:
-            if call.kind not in counted:
-                self._unknown(node, call.kind, times)
-        elif not self._called(call.kind):
+            self._unknown(node, call.kind, times)
+        elif call.kind in self._settings.measured:
             self._credit(node, Counter({name_of(call.kind): 0}), times)
         else:
             result = handle(list(call.inputs), list(call.outputs))

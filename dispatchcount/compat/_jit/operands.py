@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from dispatchcount.capture.key import tensors_in
 from dispatchcount.compat._jit.values import Value, results
 
 CONVOLUTION = "aten::_convolution"
@@ -42,6 +43,8 @@ def kind_of(function: str) -> str | None:
         return CONVOLUTION
     if function in _CELLS:
         return LINEAR
+    if function == "batch_norm_elemt":  # the part of a synchronised batch norm that carries the figure of the whole
+        return "aten::batch_norm"
     if "." in function:
         return function.replace(".", "::", 1)
     return f"aten::{function}" if function.isidentifier() and hasattr(torch.ops.aten, function) else None
@@ -54,12 +57,12 @@ def kind_of_operator(op: str) -> str:
 
 
 def operands(function: str, args: Any, kwargs: Any, out: Any) -> list[Operands]:
-    """The operators that TorchScript would have traced for a call of a torch function, usually one."""
+    """The operators that TorchScript would have traced for a call of a torch function, usually one; none if it made no tensor."""
     kind = kind_of(function)
-    if kind is None:
+    if kind is None or next(tensors_in(out), None) is None:
         return []
     if function in _CELLS:
-        return _cell(args, kwargs)
+        return _cell(function, args, kwargs)
     named = _bind(function, args, kwargs)
     if function in _CONVOLUTIONS:
         return [_convolution(named, _CONVOLUTIONS[function], out)]
@@ -98,9 +101,9 @@ def _convolution(named: dict[str, Any], transposed: bool, out: Any) -> Operands:
     return CONVOLUTION, (*inputs, *map(Value.of, rest)), (result,)
 
 
-def _cell(args: Any, kwargs: Any) -> list[Operands]:
+def _cell(function: str, args: Any, kwargs: Any) -> list[Operands]:
     """A recurrent cell is traced as its two linear maps: of the input and of the hidden state."""
-    named = _bind("gru_cell", args, kwargs)
+    named = _bind(function, args, kwargs)
     hidden = named["hx"][0] if isinstance(named["hx"], list | tuple) else named["hx"]
     pairs = ((named["input"], named["w_ih"], named["b_ih"]), (hidden, named["w_hh"], named["b_hh"]))
     return [

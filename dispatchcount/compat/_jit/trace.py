@@ -131,8 +131,7 @@ class Trace:
         """Kernels of one kind that no torch function announced, with their operands and how often they ran."""
         for node in self.nodes():
             for _, table in node.tables():
-                for record in table.values():
-                    signature = record.signature
+                for signature, record in table.items():
                     inside, found, traced = _decode(signature.function, signature.plan.name)
                     if found == kind and not traced:
                         yield node, _call(kind, inside, signature), record.count

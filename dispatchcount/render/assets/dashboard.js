@@ -136,7 +136,7 @@
   };
 
   const chip = (label, value) => ui.el("li", { title: `${label}: ${value}` }, ui.el("b", {}, label), ` ${value}`);
-  ui.byId("labels").replaceChildren(chip("reports", data.runs.length), chip("models and inputs", groups.length), chip("convention", `${data.convention.name} (${data.convention.unit})`));
+  ui.byId("labels").replaceChildren(chip("reports", data.runs.length), chip("series", groups.length), chip("convention", `${data.convention.name} (${data.convention.unit})`));
   if (data.bad.length) {
     const section = ui.byId("bad");
     section.hidden = false;

@@ -8,11 +8,12 @@
   const main = data.metrics.filter((metric) => !elementwise.includes(metric));
 
   const trail = () => {
-    const rows = tree.trail(map.selected);
+    const all = tree.trail(map.selected);
+    const rows = all.length > 10 ? [all[0], ...all.slice(-8)] : all;
     const crumbs = rows.flatMap((row, i) => {
       const here = row === map.selected;
       const button = ui.el("button", { type: "button", title: tree.name(row), "aria-current": here ? "true" : null, onclick: () => map.select(row) }, tree.short(row));
-      return i ? [ui.el("span", { "aria-hidden": "true" }, "›"), button] : [button];
+      return i ? [ui.el("span", { "aria-hidden": "true" }, i === 1 && rows.length < all.length ? "› … ›" : "›"), button] : [button];
     });
     ui.byId("trail").replaceChildren(...crumbs);
     const row = map.selected;

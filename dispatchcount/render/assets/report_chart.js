@@ -9,6 +9,7 @@ const PALETTE = {
 const OTHER = { light: "#c5ccd6", dark: "#4b5563" };
 const SMALLEST = 5; // square pixels that are still drawn
 const OPENED = 2600; // square pixels from which a module shows its children
+const DEEPEST = 12; // levels in one picture; a click shows more
 
 // Types by how much of the chosen figure they hold, the same whatever is selected, so that colours stay put.
 map.prepare = () => {
@@ -75,7 +76,7 @@ map.nodes = (row, pixels, depth) => {
   for (const child of tree.children(row)) {
     const value = ui.number(tree.total(child, map.metric));
     if (!value || area(value) < SMALLEST) continue;
-    const open = tree.children(child).length > 0 && area(value) > OPENED && tree.children(child).some((one) => ui.number(tree.total(one, map.metric)));
+    const open = depth < DEEPEST && tree.children(child).length > 0 && area(value) > OPENED && tree.children(child).some((one) => ui.number(tree.total(one, map.metric)));
     const node = { name: String(child), value, itemStyle: { color: map.fill(child, map.main[child]) } };
     if (open) {
       node.children = map.nodes(child, area(value), depth + 1);

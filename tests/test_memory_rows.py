@@ -1,0 +1,208 @@
+"""What modules hold, byte by byte, and how it is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+import dispatchcount as dc
+from dispatchcount.render.numbers import nbytes
+from tests.follow import KB, Stack, by_name, followed, train
+
+
+def test_parameters_gradients_and_optimizer_state() -> None:
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4, bias=False))
+    model[2].weight.requires_grad_(False)
+    optimizer = torch.optim.Adam(model.parameters())
+    run = lambda: train(model, torch.randn(5, 8), optimizer, 2)  # noqa: E731
+    first = (8 * 16 + 16) * 4
+    assert by_name(model, run, "parameters") == {"0": first, "2": 16 * 4 * 4}
+    assert by_name(model, run, "gradients") == {"0": first}  # though the loop has dropped them by the end
+    assert by_name(model, run, "optimizer") == {"0": 2 * first + 2 * 4}  # two moments, and a step count for each parameter
+
+
+def test_totals_are_the_sums_of_the_rows() -> None:
+    model = Stack(None)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    memory = followed(model, lambda: train(model, torch.randn(5, 16), optimizer))
+    size = 4 * sum(parameter.numel() for parameter in model.parameters())
+    assert (memory.parameters, memory.gradients, memory.optimizer) == (size, size, size)
+    assert memory.saved == sum(row.saved for row in memory.modules)
+
+
+def test_a_tied_parameter_counts_once() -> None:
+    model = nn.Sequential(nn.Linear(8, 8, bias=False), nn.Linear(8, 8, bias=False))
+    model[1].weight = model[0].weight
+    memory = followed(model, lambda: train(model, torch.randn(5, 8)))
+    assert (memory.parameters, memory.gradients) == (256, 256)
+
+
+def test_state_of_parameters_outside_the_model_has_no_module() -> None:
+    model, other = nn.Linear(8, 8), torch.ones(256, requires_grad=True)
+    optimizer = torch.optim.SGD([other], 0.1, momentum=0.9)
+
+    def run() -> None:
+        other.sum().backward()
+        optimizer.step()
+
+    assert by_name(model, run, "optimizer") == {"(no module)": KB}
+
+
+def test_modules_without_a_root_are_found_as_they_are_called() -> None:
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU())
+    with dc.profile(memory=True) as prof:
+        kept = model(torch.ones(5, 8))
+    report = prof.report
+    assert report.memory is not None
+    assert report.memory.parameters == (8 * 16 + 16) * 4
+    assert report.memory.saved == (5 * 8 + 5 * 16) * 4  # the weight is no activation
+    del kept
+
+
+def test_saved_bytes_belong_to_the_module_that_ran() -> None:
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+    x = torch.randn(5, 8)
+    expected = {"0": 5 * 8 * 4, "1": 5 * 16 * 4}  # its input; its result, which the last layer saves too: once
+    assert by_name(model, lambda: model(x), "saved") == expected
+    assert by_name(model, lambda: model(x).sum().backward(), "saved") == expected
+    assert by_name(model, lambda: torch.no_grad()(model)(x), "saved") == {}
+
+
+def test_what_was_released_does_not_add_up() -> None:
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+    inputs = [torch.randn(5, 8) for _ in range(6)]  # the user holds all of them
+    expected = {"0": 5 * 8 * 4, "1": 5 * 16 * 4}
+    losses: list[Tensor] = []
+
+    def keep_losses() -> None:
+        losses.extend(model(x).sum() for x in inputs[:1])
+        for x in inputs:
+            losses[-1].backward()
+            losses.append(model(x).sum())
+
+    assert by_name(model, lambda: [model(x).sum().backward() for x in inputs], "saved") == expected
+    assert by_name(model, lambda: [model(x).shape for x in inputs], "saved") == expected  # the graphs are gone
+    assert by_name(model, keep_losses, "saved") == expected  # the graphs live on, what they saved does not
+    held = {name: 6 * size for name, size in expected.items()}
+    assert by_name(model, lambda: losses.extend([model(x) for x in inputs]), "saved") == held
+
+
+def test_a_backward_that_keeps_its_graph_releases_nothing() -> None:
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU())
+    inputs = [torch.randn(5, 8) for _ in range(3)]
+
+    def run() -> None:
+        kept = [model(x).sum() for x in inputs]
+        for loss in kept:
+            loss.backward(retain_graph=True)
+        kept.append(model(torch.randn(5, 8)).sum())
+
+    assert by_name(model, run, "saved") == {"0": 4 * 5 * 8 * 4, "1": 4 * 5 * 16 * 4}
+
+
+class Double(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x * 3)
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad * 2
+
+
+class Doubling(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return Double.apply(x)
+
+
+def test_functions_written_in_python_are_looked_at() -> None:
+    x = torch.ones(256, requires_grad=True)
+    assert by_name(Doubling(), lambda: Doubling()(x), "saved") == {"(Doubling)": KB}
+    model = nn.Sequential(Doubling(), nn.Flatten(0))
+    assert by_name(model, lambda: model(x).sum().backward(), "saved") == {"0": KB}
+
+
+def test_tensors_that_hooks_moved_count_where_they_are() -> None:
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU())
+
+    def run() -> None:
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: t.half(), lambda t: t.float()):
+            model(torch.randn(5, 8)).sum().backward()
+
+    with dc.profile(model, memory=True) as prof:
+        run()
+    assert prof.report.memory is not None
+    # halves of the input, of the result and of the weight, which was copied
+    assert prof.report.memory.saved == (5 * 8 + 5 * 16) * 2
+
+
+def test_recomputing_saves_again_and_one_block_at_a_time() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = nn.Sequential(nn.ReLU())
+
+        def forward(self, x: Tensor) -> Tensor:
+            for _ in range(2):
+                x = checkpoint(self.block, x, use_reentrant=True)
+            return x
+
+    model, x = Twice(), torch.ones(256, requires_grad=True)
+    assert by_name(model, lambda: model(x).sum().backward(), "saved")["block.0"] == KB
+
+
+def test_a_snapshot_inside_the_block() -> None:
+    model = nn.Linear(8, 8)
+    with dc.profile(model, memory=True) as prof:
+        model(torch.ones(5, 8)).sum().backward()
+        memory = prof.report.memory
+        assert memory is not None
+        assert (memory.parameters, memory.gradients) == (288, 288)
+        model.zero_grad()
+    assert prof.report.memory is not None
+    assert prof.report.memory.gradients == 0
+
+
+def test_memory_is_in_the_report_only_if_asked_for() -> None:
+    with dc.profile(nn.Linear(2, 2)) as prof:
+        pass
+    assert prof.report.memory is None
+    with pytest.raises(ValueError, match="memory=True"):
+        prof.report.memory_table()
+
+
+def test_the_table() -> None:
+    model = nn.Sequential(nn.Sequential(nn.Linear(64, 64), nn.ReLU()), nn.Linear(64, 64, bias=False))
+    with dc.profile(model, memory=True) as prof:
+        model(torch.ones(16, 64)).sum().backward()  # 4 KiB in, 4 KiB between
+        torch.optim.SGD(model.parameters(), 0.1, momentum=0.9).step()  # after a weight of 16 KiB, a bias of 256 bytes
+    report = prof.report
+    assert report.memory is not None
+    assert str(report.memory_table()).splitlines()[:8] == [
+        "module  parameters  gradients  optimizer     saved  together",
+        "────────────────────────────────────────────────────────────",
+        "(root)    32.2 KiB   32.2 KiB   32.2 KiB  8.00 KiB   105 KiB",
+        "  0       16.2 KiB   16.2 KiB   16.2 KiB  8.00 KiB  56.8 KiB",
+        "    0     16.2 KiB   16.2 KiB   16.2 KiB  4.00 KiB  52.8 KiB",
+        "    1        0 B        0 B        0 B    4.00 KiB  4.00 KiB",
+        "  1       16.0 KiB   16.0 KiB   16.0 KiB     0 B    48.0 KiB",
+        "",
+    ]
+    assert "4 modules below depth 0; depth=None shows all" in str(report.memory_table(depth=0))
+    assert f"{report.memory.peak:,} bytes of tensors alive at once" in str(report.memory_table(exact=True))
+    assert dc.Report.from_json(report.to_json()).memory == report.memory
+    with pytest.raises(ValueError, match="negative"):
+        report.memory_table(depth=-1)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0 B"), (1023, "1,023 B"), (1024, "1.00 KiB"), (10235, "10.0 KiB"), (1024**2 - 1, "1.00 MiB"), (3 * 2**29, "1.50 GiB")],
+)
+def test_bytes_are_shown_in_binary_units(value: int, text: str) -> None:
+    assert nbytes(value) == text
