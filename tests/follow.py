@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 import dispatchcount as dc
+from dispatchcount.capture.saved import READABLE
 from dispatchcount.report.rows import Memory
 
 KB = 1024
@@ -64,6 +65,14 @@ def by_name(model: nn.Module, run: Callable[[], Any], column: str) -> dict[str, 
     report = prof.report
     assert report.memory is not None
     return {report.modules[row.module].name: n for row in report.memory.modules if (n := getattr(row, column))}
+
+
+def saves(model: nn.Module, run: Callable[[], Any], expected: dict[str, int]) -> None:
+    """Check the bytes saved for backward by module name. A torch that does not show them has a note that says so instead."""
+    with dc.profile(model, memory=True) as prof:
+        pass
+    assert any("saved for backward" in note for note in prof.report.meta.notes) is not READABLE
+    assert by_name(model, run, "saved") == (expected if READABLE else {})
 
 
 class Block(nn.Module):

@@ -248,7 +248,7 @@ def python_calls(run: Callable[[], Any]) -> int:
 
     def see(frame: Any, event: str, arg: Any) -> None:
         nonlocal count
-        count += 1
+        count += event == "call"
 
     sys.setprofile(see)
     try:

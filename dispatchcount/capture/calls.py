@@ -79,15 +79,15 @@ class Calls:
         if get_ident() != self._thread and self._elsewhere():
             return
         node = self.node
-        if len(args) == 1 and type(args[0]) is _TENSOR and not args[0].is_nested:
-            signature: Any = args[0].shape
-        else:
-            signature = _signature(args or sys._getframe(1).f_locals.get("kwargs"))
         info = self.names.infos.get(id(module))
         if self._stack and (info is None or info not in node.children):
             node = self._drop_stopped()
         if info is None:
             info = self.names.meet(module, node.info)
+        if len(args) == 1 and type(args[0]) is _TENSOR and not info.many and not args[0].is_nested:
+            signature: Any = args[0].shape
+        else:
+            signature = _signature(args, sys._getframe(1).f_locals.get("kwargs") or {})
         if self._phase == OPTIMIZER and not self._stack:
             self._check_step()
         self._stack.append(node)
@@ -280,11 +280,10 @@ def _in_checkpoint(autograd_node: Any) -> bool:
     return False
 
 
-def _signature(values: Any) -> Any:
-    """The input shapes of a call, by position or name; hashable."""
-    if isinstance(values, dict):
-        return tuple((name, shape) for name, value in values.items() if (shape := _shapes(value)) is not None)
-    return tuple(_shapes(value) for value in values) if values else ()
+def _signature(args: Any, kwargs: dict[str, Any]) -> Any:
+    """The input shapes of a call, by position, then by name; hashable."""
+    named = ((name, shape) for name, value in kwargs.items() if (shape := _shapes(value)) is not None)
+    return (*map(_shapes, args), *named)
 
 
 def _shapes(value: Any) -> Any:

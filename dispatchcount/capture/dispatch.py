@@ -74,20 +74,17 @@ class CountingMode(TorchDispatchMode):
     def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record:
         """Bump the count of a call like this one."""
         signature = plan.signature if plan.way == FREE and not self.function else self._signature(plan, args, kwargs, out)
-        record = self._bump(signature)
-        if self.watch.storages:
-            self.watch.check(self, plan, args, kwargs or {})
-        return record
-
-    def _bump(self, signature: Signature) -> Record:
-        calls = self.calls
-        table = calls.table if graph_task() == -1 else calls.backward_table()
+        table = self.calls.table if graph_task() == -1 else self.calls.backward_table()
         record = table.get(signature)
         if record is not None:
             record.count += 1
         else:
             record = self.recording.new(table, signature)
+            for tensor in tensors_in((args, out)):
+                self.recording.devices[tensor.device] = None
         self._last = signature
+        if self.watch.storages:
+            self.watch.check(self, plan, args, kwargs or {})
         return record
 
     def _signature(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
@@ -111,9 +108,6 @@ class CountingMode(TorchDispatchMode):
             signature = self.recording.signatures.get(key)
         if signature is None:
             signature = self.recording.signatures[key] = self._describe(plan, args, kwargs or {}, out)
-        first = args[0] if args else out
-        if type(first) is torch.Tensor:
-            self.recording.devices[first.device] = None
         return signature
 
     def _describe(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:

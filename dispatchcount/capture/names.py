@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from functools import cache
+from inspect import CO_VARARGS, CO_VARKEYWORDS
 from typing import Any
 
 from torch import nn
@@ -22,15 +24,17 @@ class Info:
         ref: weak reference to the module; None for the outside.
         type: class name.
         label: its name relative to `above`, for when no root holds it (any longer).
+        many: whether its forward takes more than one argument, so that some may come by keyword.
         above: the root it was found in, or the module it was first called from; None for a root and for the outside.
         last: the node of its latest call, for work that names a module but no call (gradient accumulation).
     """
 
-    __slots__ = ("above", "label", "last", "ref", "slot", "type")
+    __slots__ = ("above", "label", "last", "many", "ref", "slot", "type")
 
     def __init__(self, module: nn.Module | None, label: str, above: Info | None) -> None:
         self.ref: Any = None
         self.type = type_name(module)
+        self.many = module is not None and _takes_many(type(module))
         self.label = label
         self.above = above
         self.last: Any = None
@@ -121,3 +125,9 @@ def type_name(module: nn.Module | None) -> str:
         return str(module.original_name)
     wrapped = module._modules.get("_orig_mod")
     return type(module).__name__ if wrapped is None else type_name(wrapped)
+
+
+@cache
+def _takes_many(kind: type[nn.Module]) -> bool:
+    code = getattr(kind.forward, "__code__", None)
+    return code is None or code.co_argcount + code.co_kwonlyargcount > 2 or bool(code.co_flags & (CO_VARARGS | CO_VARKEYWORDS))

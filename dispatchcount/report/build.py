@@ -209,8 +209,8 @@ def _text(value: Any) -> str:
         return "-"
     if not isinstance(value, tuple):
         return str(value)
-    if value and isinstance(value[0], tuple) and len(value[0]) == 2 and isinstance(value[0][0], str):
-        return ", ".join(f"{name}={_text(shape)}" for name, shape in value)
-    if any(isinstance(item, tuple) or item is None for item in value):
-        return ", ".join(_text(item) for item in value)
+    if len(value) == 2 and isinstance(value[0], str):
+        return f"{value[0]}={_text(value[1])}"
+    if any(not isinstance(item, int) for item in value):
+        return ", ".join(map(_text, value))
     return f"({', '.join(map(str, value))})"

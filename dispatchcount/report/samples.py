@@ -137,7 +137,7 @@ def by_module_over_samples(report: Report) -> dict[str, ModuleSamples]:
                 counter[0] += absent
         if index:
             spread = _weighted(calls[index])
-            rows[module.name] = ModuleSamples(1 - calls[index][0] / number, spread.mean, _weighted(flops[index]), spread)
+            rows[module.name] = ModuleSamples((number - calls[index][0]) / number, spread.mean, _weighted(flops[index]), spread)
     return rows
 
 
