@@ -69,6 +69,14 @@ def test_the_peak_says_where_it_stood() -> None:
     assert (memory.peak, memory.peak_module, memory.peak_op) == ((1 + 1 + 8 + 8) * KB, "1.1", "aten.add")
 
 
+def test_the_peak_may_stand_in_a_module_that_no_root_holds() -> None:
+    with dc.profile(nn.Identity(), memory=True) as prof, torch.no_grad():
+        Wide()(torch.ones(1, 256))
+    memory = prof.report.memory
+    assert memory is not None
+    assert (memory.peak, memory.peak_module) == (17 * KB, "(Wide)")
+
+
 def test_a_storage_that_grows_is_looked_at_again() -> None:
     x = torch.zeros(0)
 

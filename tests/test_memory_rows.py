@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 import dispatchcount as dc
 from dispatchcount.render.numbers import nbytes
+from dispatchcount.report.rows import Memory, ModuleMemory
 from tests.follow import KB, READABLE, Stack, by_name, followed, saves, train
 
 
@@ -153,7 +155,7 @@ def test_recomputing_saves_again_and_one_block_at_a_time() -> None:
             return x
 
     model, x = Twice(), torch.ones(256, requires_grad=True)
-    saves(model, lambda: model(x).sum().backward(), {"": KB, "block.0": KB})
+    saves(model, lambda: model(x).sum().backward(), {"": 2 * KB, "block.0": KB})  # both inputs, one result at a time
 
 
 def test_a_snapshot_inside_the_block() -> None:
@@ -178,11 +180,16 @@ def test_memory_is_in_the_report_only_if_asked_for() -> None:
 
 def test_the_table() -> None:
     model = nn.Sequential(nn.Sequential(nn.Linear(64, 64), nn.ReLU()), nn.Linear(64, 64, bias=False))
-    with dc.profile(model, memory=True) as prof:
-        model(torch.ones(16, 64)).sum().backward()  # 4 KiB in, 4 KiB between
-        torch.optim.SGD(model.parameters(), 0.1, momentum=0.9).step()  # after a weight of 16 KiB, a bias of 256 bytes
-    report = prof.report
-    assert report.memory is not None
+    with dc.profile(model) as prof:
+        pass
+    first, relu, last = (prof.report.module_index(name) for name in ("0.0", "0.1", "1"))
+    weight, bias = 16 * KB, 256
+    rows = (
+        ModuleMemory(first, *[weight + bias] * 3, saved=4 * KB),
+        ModuleMemory(relu, saved=4 * KB),
+        ModuleMemory(last, *[weight] * 3),
+    )
+    report = replace(prof.report, memory=Memory(rows, 123_456, "0.1", "aten.relu"))
     assert str(report.memory_table()).splitlines()[:8] == [
         "module  parameters  gradients  optimizer     saved  together",
         "────────────────────────────────────────────────────────────",
@@ -194,7 +201,8 @@ def test_the_table() -> None:
         "",
     ]
     assert "4 modules below depth 0; depth=None shows all" in str(report.memory_table(depth=0))
-    assert f"{report.memory.peak:,} bytes of tensors alive at once" in str(report.memory_table(exact=True))
+    assert "peak   121 KiB of tensors alive at once, in 0.1, at aten.relu" in str(report.memory_table())
+    assert "peak   123,456 bytes of tensors alive at once" in str(report.memory_table(exact=True))
     assert dc.Report.from_json(report.to_json()).memory == report.memory
     with pytest.raises(ValueError, match="negative"):
         report.memory_table(depth=-1)

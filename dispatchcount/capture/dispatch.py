@@ -16,7 +16,7 @@ from dispatchcount.capture.calls import Calls
 from dispatchcount.capture.higher_order import run_higher_order
 from dispatchcount.capture.key import contents, describe, fake_modes, key_of, tensors_in
 from dispatchcount.capture.names import Names
-from dispatchcount.capture.plan import ALLOCATE, FREE, HIGHER, PARTS, Plan, Pseudo
+from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, Plan, Pseudo
 from dispatchcount.capture.record import Record, Recording, Signature
 from dispatchcount.capture.unseen import Watch
 from dispatchcount.rules.registry import Entry, Kind, Registry
@@ -61,7 +61,7 @@ class CountingMode(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         plan = self._plans.get(id(func))
-        if plan is None or types or plan.way > FREE:
+        if plan is None or types or plan.way > ALLOCATE:
             return self._special(func, types, args, kwargs or {})
         out = func(*args, **kwargs) if kwargs else func(*args)
         self.count(plan, args, kwargs, out)
@@ -73,18 +73,25 @@ class CountingMode(TorchDispatchMode):
 
     def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record:
         """Bump the count of a call like this one."""
-        signature = plan.signature if plan.way == FREE and not self.function else self._signature(plan, args, kwargs, out)
+        signature = plan.signature if plan.keyless and not self.function else self._signature(plan, args, kwargs, out)
+        record = self._bump(signature, out)
+        if plan.way == ALLOCATE:
+            self.watch.allocated(out)
+        elif self.watch.storages:
+            self.watch.check(self, plan, args, kwargs or {})
+        return record
+
+    def _bump(self, signature: Signature, out: Any = None) -> Record:
         table = self.calls.table if graph_task() == -1 else self.calls.backward_table()
         record = table.get(signature)
         if record is not None:
             record.count += 1
         else:
             record = self.recording.new(table, signature)
-            for tensor in tensors_in((args, out)):
-                self.recording.devices[tensor.device] = None
+            result = out[0] if type(out) is tuple and out else out
+            if isinstance(result, torch.Tensor):
+                self.recording.devices[result.device] = None
         self._last = signature
-        if self.watch.storages:
-            self.watch.check(self, plan, args, kwargs or {})
         return record
 
     def _signature(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
@@ -112,7 +119,7 @@ class CountingMode(TorchDispatchMode):
 
     def _describe(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
         """What a rule needs of a call, without its tensors."""
-        if plan.way in (FREE, ALLOCATE):
+        if plan.keyless:
             return Signature(plan, (), {}, None, self.function)
         if plan.numbers:
             given = tuple(arg if isinstance(arg, int | float) else describe(arg) for arg in args)
@@ -142,8 +149,6 @@ class CountingMode(TorchDispatchMode):
             return run_higher_order(self, plan, args, kwargs)
         out = self.run(func, args, kwargs)
         self.count(plan, args, kwargs, out)
-        if plan.way == ALLOCATE:
-            self.watch.allocated(out)
         return out
 
     def _run_parts(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -200,7 +205,7 @@ class CountingMode(TorchDispatchMode):
                 out = plan.func(*args, **kwargs)
         finally:
             self._unwrapping, self._fakes = None, outer
-        if self._last is None and plan.way != FREE:
+        if self._last is None and not plan.keyless:
             self.count(plan, args, kwargs, out)
         self._last = self._last or before
         return out

@@ -126,8 +126,9 @@ class MemoryWatch:
                 if nbytes:
                     table.setdefault(inventory.locate(info), [0, 0, 0, 0])[column] += nbytes
         info, op = self._place
-        place = inventory.modules[inventory.locate(info)].name
-        return Memory(tuple(ModuleMemory(row, *table[row]) for row in sorted(table)), self._peak, place, op)
+        index = inventory.locate(info)  # which may be a row more
+        rows = tuple(ModuleMemory(row, *table[row]) for row in sorted(table))
+        return Memory(rows, self._peak, inventory.modules[index].name, op)
 
     def _meet(self, info: Info) -> None:
         """Parameters, buffers and gradients of a module not met before are alive."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from functools import cache
-from inspect import CO_VARARGS, CO_VARKEYWORDS
+from inspect import CO_VARARGS, CO_VARKEYWORDS, getattr_static
 from typing import Any
 
 from torch import nn
@@ -129,5 +129,5 @@ def type_name(module: nn.Module | None) -> str:
 
 @cache
 def _takes_many(kind: type[nn.Module]) -> bool:
-    code = getattr(kind.forward, "__code__", None)
+    code = getattr(getattr_static(kind, "forward", None), "__code__", None)
     return code is None or code.co_argcount + code.co_kwonlyargcount > 2 or bool(code.co_flags & (CO_VARARGS | CO_VARKEYWORDS))

@@ -12,9 +12,9 @@ from dispatchcount.rules.atomic import ATOMIC
 from dispatchcount.rules.registry import Entry, Kind, Registry, candidates
 from dispatchcount.rules.values import NUMBERS, VALUES
 
-COUNT, FREE, PARTS, HIGHER, ALLOCATE = range(5)
-"""`Plan.way`: record by signature; count calls only; run as its parts; higher-order; like FREE, and watch the result for being
-filled by something unseen."""
+COUNT, FREE, ALLOCATE, PARTS, HIGHER = range(5)
+"""`Plan.way`: record by signature; count calls only; the same, and watch the result for being filled by something unseen; run as
+its parts; higher-order."""
 
 _RELEVANT = {"int", "bool", "Optional[int]", "Optional[bool]", "List[int]", "List[bool]", "Optional[List[int]]", "str", "Optional[str]"}
 
@@ -28,6 +28,7 @@ class Plan:
         packet, overload: what the registry is asked for, ``"aten::addmm"`` and ``"default"``.
         way: one of the constants above.
         scalars: whether ints and bools among the arguments can matter to a rule.
+        keyless: whether all its calls are alike to a rule, for none of them costs anything.
         dynamic: whether the result's shape is not settled by the arguments' key.
         outs: names of `out=` arguments, which rules do not get.
         numbers: whether floats among the arguments matter to the rule.
@@ -39,7 +40,7 @@ class Plan:
 
     unseen = False
 
-    __slots__ = ("composite", "dynamic", "func", "name", "numbers", "outs", "overload", "packet", "scalars", "signature", "values", "way", "writes")
+    __slots__ = ("composite", "dynamic", "func", "keyless", "name", "numbers", "outs", "overload", "packet", "scalars", "signature", "values", "way", "writes")
 
     def __init__(self, func: Any, rules: Registry) -> None:
         self.func = func
@@ -55,6 +56,7 @@ class Plan:
             name = func.name() if isinstance(func, HigherOrderOperator) else getattr(func, "__name__", str(func))
             self.packet, self.overload, self.name = f"higher_order::{name}", "", f"higher_order.{name}"
             self.way = HIGHER
+        self.keyless = self.way in (FREE, ALLOCATE)
 
     def entry(self, rules: Registry) -> Entry | None:
         """What the rules say of it now; they may have changed since it ran."""

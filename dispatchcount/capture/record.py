@@ -159,7 +159,7 @@ class Recording:
 
     def new(self, table: Table, signature: Signature) -> Record:
         """A record in `table` for the first call of `signature` there."""
-        if len(self.log) >= MAX_RECORDS or len(self.signatures) > MAX_RECORDS:
+        if len(self.log) >= MAX_RECORDS:
             self.fold()
         record = table[signature] = Record()
         self.log.append((table, signature, record))

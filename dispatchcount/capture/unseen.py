@@ -15,7 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from dispatchcount.capture.key import tensors_in
-from dispatchcount.capture.plan import FREE, Plan
+from dispatchcount.capture.plan import Plan
 
 if TYPE_CHECKING:
     from dispatchcount.capture.dispatch import CountingMode
@@ -50,7 +50,7 @@ class Watch:
                     continue
                 if place in plan.writes:
                     self.forget(address)
-                elif plan.way != FREE:
+                elif not plan.keyless:
                     read.append(tensor)
         for tensor in read:
             address = _address(tensor)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import fvcore.nn
-from fvcore.nn import activation_count, flop_count
+from fvcore.nn.activation_count import _DEFAULT_SUPPORTED_OPS as ACTIVATION_HANDLES
+from fvcore.nn.flop_count import _DEFAULT_SUPPORTED_OPS as FLOP_HANDLES
 from fvcore.nn.jit_analysis import JitModelAnalysis
 from torch import nn
 
@@ -25,10 +26,9 @@ def quiet(analysis: Any) -> Any:
 
 def fvcore_says(model: nn.Module, inputs: tuple[Any, ...]) -> Answers:
     """Fvcore's flops and activations, from one trace with both sets of its own handles."""
-    flops, activations = flop_count._DEFAULT_SUPPORTED_OPS, activation_count._DEFAULT_SUPPORTED_OPS
     analysis = quiet(JitModelAnalysis(model, inputs))
-    for kind in flops.keys() | activations.keys():
-        analysis.set_op_handle(kind, _both(kind.removeprefix("aten::"), flops.get(kind), activations.get(kind)))
+    for kind in FLOP_HANDLES.keys() | ACTIVATION_HANDLES.keys():
+        analysis.set_op_handle(kind, _both(kind.removeprefix("aten::"), FLOP_HANDLES.get(kind), ACTIVATION_HANDLES.get(kind)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return dict(analysis.by_module_and_operator())

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from dispatchcount.capture.key import tensors_in
+from dispatchcount.compat._jit.schemas import bind
 from dispatchcount.compat._jit.values import Value, results
 
 CONVOLUTION = "aten::_convolution"
@@ -63,31 +64,10 @@ def operands(function: str, args: Any, kwargs: Any, out: Any) -> list[Operands]:
         return []
     if function in _CELLS:
         return _cell(function, args, kwargs)
-    named = _bind(function, args, kwargs)
+    named = bind(function.replace(".", "::", 1) if "." in function else f"aten::{function}", args, kwargs)
     if function in _CONVOLUTIONS:
         return [_convolution(named, _CONVOLUTIONS[function], out)]
     return [(kind, tuple(map(Value.of, named.values())), results(out))]
-
-
-def _bind(function: str, args: Any, kwargs: Any) -> dict[str, Any]:
-    """Arguments by name in the schema's order, defaults filled in."""
-    name = function.replace(".", "::", 1) if "." in function else f"aten::{function}"
-    overload = _overload(name, args, kwargs)
-    if overload is None and len(args) > 2:  # x.view(2, 3) means x.view((2, 3))
-        args = (args[0], args[1:])
-        overload = _overload(name, args, kwargs)
-    if overload is None:  # Python calls it in a way that no schema knows
-        return {**{str(i): arg for i, arg in enumerate(args)}, **kwargs}
-    known = torch._C._get_schema(name, "" if overload == "default" else overload).arguments
-    named = dict(zip((a.name for a in known), args, strict=False)) | kwargs
-    return {a.name: named.get(a.name, a.default_value) for a in known}
-
-
-def _overload(name: str, args: Any, kwargs: Any) -> str | None:
-    try:
-        return str(torch._C._jit_resolve_packet(name, *args, **kwargs))
-    except RuntimeError:
-        return None
 
 
 def _convolution(named: dict[str, Any], transposed: bool, out: Any) -> Operands:
@@ -103,7 +83,7 @@ def _convolution(named: dict[str, Any], transposed: bool, out: Any) -> Operands:
 
 def _cell(function: str, args: Any, kwargs: Any) -> list[Operands]:
     """A recurrent cell is traced as its two linear maps: of the input and of the hidden state."""
-    named = _bind(function, args, kwargs)
+    named = bind(f"aten::{function}", args, kwargs)
     hidden = named["hx"][0] if isinstance(named["hx"], list | tuple) else named["hx"]
     pairs = ((named["input"], named["w_ih"], named["b_ih"]), (hidden, named["w_hh"], named["b_hh"]))
     return [
