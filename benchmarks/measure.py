@@ -14,7 +14,7 @@ from timeit import Timer
 
 import pyperf
 from scenes import Scene, scene
-from tools import ALONE, EAGER, INTERLEAVED, Tool, quiet
+from tools import ALONE, Tool, interleaved, quiet
 
 CLOCK = time.process_time
 """CPU time: models run on one thread, and what else the machine does then matters less."""
@@ -22,21 +22,24 @@ CLOCK = time.process_time
 SHORTEST = 0.05
 """Seconds that one timed value takes at least."""
 
-TOOLS = {tool.name: tool for tool in [*INTERLEAVED, *ALONE]}
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_MMAP_THRESHOLD_": "4000000000"}
+"""One thread; and freed memory stays with the process, so that what a run waits for is not the kernel's page tables."""
 
 
 def worker(key: str, names: Sequence[str], rounds: int, out: str) -> None:
     """In a process of its own: time these tools on a scene in turn, and write a pyperf suite with a benchmark for each."""
     quiet()
     target = scene(key)
-    tools = [TOOLS[name] for name in names]
+    known = {tool.name: tool for tool in [*interleaved(target), *ALONE]}
+    tools = [known[name] for name in names]
     timers = [Timer(lambda tool=tool: tool.run(target), gc.enable, CLOCK) for tool in tools]  # type: ignore[misc]
     first = [timer.timeit(1) for timer in timers]
-    loops = max(1, int(SHORTEST / min(timer.timeit(1) for timer in timers)) + 1)
+    loops = int(SHORTEST / min(timer.timeit(1) for timer in timers)) + 1
     values: list[list[float]] = [[] for _ in tools]
     for _ in range(rounds):
-        for kept, timer in zip(values, timers, strict=True):
-            kept.append(timer.timeit(loops) / loops)
+        for kept, tool, timer in zip(values, tools, timers, strict=True):
+            count = -(-loops // tool.runs)
+            kept.append(timer.timeit(count) / count / tool.runs)
     benchmarks = [_benchmark(key, tool, target, *taken, loops) for tool, *taken in zip(tools, values, first, strict=True)]
     pyperf.BenchmarkSuite(benchmarks).dump(out, replace=True)
 
@@ -47,7 +50,7 @@ def _benchmark(key: str, tool: Tool, target: Scene, values: list[float], first: 
     return pyperf.Benchmark([pyperf.Run(values, warmups=[(1, first)], metadata=metadata)])
 
 
-class Failed(Exception):
+class ToolError(Exception):
     """A tool could not count a scene; the message says what it raised."""
 
 
@@ -55,7 +58,7 @@ def measure(key: str, names: Sequence[str], *, rounds: int, processes: int) -> d
     """Time tools on a scene in fresh processes, one after the other. By the tool's name.
 
     Raises:
-        Failed: a tool raised.
+        ToolError: a tool raised.
     """
     found: dict[str, pyperf.Benchmark] = {}
     with TemporaryDirectory() as folder:
@@ -64,12 +67,12 @@ def measure(key: str, names: Sequence[str], *, rounds: int, processes: int) -> d
             script = str(Path(__file__).with_name("overhead.py"))
             run = subprocess.run(
                 [sys.executable, script, "--worker", key, "--rounds", str(rounds), "--out", file, "--tools", *names],
-                env=os.environ | {"OMP_NUM_THREADS": "1"},
+                env=os.environ | ENVIRONMENT,
                 capture_output=True,
                 text=True,
             )
             if run.returncode:
-                raise Failed((run.stderr.strip().splitlines() or ["no message"])[-1])
+                raise ToolError((run.stderr.strip().splitlines() or ["no message"])[-1])
             for benchmark in pyperf.BenchmarkSuite.load(file).get_benchmarks():
                 name = benchmark.get_name().partition("/")[2]
                 if name in found:
@@ -83,6 +86,3 @@ def first_run(benchmark: pyperf.Benchmark) -> float:
     """Seconds of the first run in a process, the median over the processes."""
     firsts = sorted(run.warmups[0][1] for run in benchmark.get_runs())
     return float(firsts[len(firsts) // 2])
-
-
-__all__ = ["EAGER", "Failed", "first_run", "measure", "worker"]

@@ -12,10 +12,10 @@ import argparse
 from collections.abc import Mapping
 
 import pyperf
-from measure import Failed, first_run, measure, worker
+from measure import ToolError, first_run, measure, worker
 from page import machine, table, write
 from scenes import SCENES, Scene, scene
-from tools import ALONE, BARE, BLOCK, EAGER, INTERLEAVED, REFERENCE, Tool
+from tools import ALONE, BARE, BLOCK, BLOCK_OF_MANY, EAGER, MANY, REFERENCE, REFERENCE_OF_MANY, Tool, interleaved
 
 import dispatchcount
 
@@ -28,14 +28,16 @@ FlopCounterMode take turns in one process; every other tool takes turns with the
 `python benchmarks/overhead.py --write` measures it all again.
 
 **Own work** is what a counter adds to a mode that only calls through, as a multiple of what that mode adds to no counter: an
-empty mode is the least that counting by dispatch can cost.
+empty mode is the least that counting by dispatch can cost. It is given for a block of one run, with what it takes to open and
+close the block, and for each of {many} runs in one block.
 """
 
 ERRORS = """
 The **error** compares each tool's MACs with the right count of the next column's model, worked out by hand in
 `benchmarks/scenes.py`. FlopCounterMode's and torch.profiler's flops are halved. Of fvcore and mmengine only matrix products and
 convolutions are taken; the other tools do not split their sum, so what they add for norms and activations shows as an error.
-A tool that raised is named with what it raised. **First** is the first count in a process, with what a tool imports and learns then.
+A tool that raised is named with what it raised. **First** is the first count in a process, with what a tool imports and learns
+then.
 """
 
 
@@ -44,7 +46,9 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--rounds", type=int, default=15, help="values of a tool in a process")
     parser.add_argument("--processes", type=int, default=3, help="processes for the tools that take turns")
-    parser.add_argument("--scenes", nargs="+", default=list(SCENES), choices=list(SCENES), metavar="SCENE", help=", ".join(SCENES))
+    parser.add_argument(
+        "--scenes", nargs="+", default=list(SCENES), choices=list(SCENES), metavar="SCENE", help=", ".join(SCENES)
+    )
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--tools", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--out", help=argparse.SUPPRESS)
@@ -56,48 +60,47 @@ def main() -> None:
     parts: list[str] = []
     for key in options.scenes:
         target = scene(key)
-        turns = measure(key, [tool.name for tool in INTERLEAVED], rounds=options.rounds, processes=options.processes)
+        taking_turns = interleaved(target)
+        turns = measure(key, [tool.name for tool in taking_turns], rounds=options.rounds, processes=options.processes)
         own.append(_own_work(target, turns))
         header = ["counter", "one count, ms", "× no counter", "first, ms", "MACs", "error"]
-        rows = [_row(tool, target, turns[tool.name], turns[EAGER.name]) for tool in INTERLEAVED]
+        rows = [_row(tool, target, turns[tool.name], turns[EAGER.name]) for tool in taking_turns]
         rows += [_alone(key, tool, target, max(3, options.rounds // 3)) for tool in ALONE if tool.version]
         parts.append(f"### {target.name}\n\nThe right count is {target.macs:,} MACs.\n\n{table(header, rows)}")
         print(f"{parts[-1]}\n", flush=True)
-    text = INTRODUCTION.format(values=options.rounds * options.processes, processes=options.processes) + "\n" + table(OWN, own)
+    text = (
+        INTRODUCTION.format(values=options.rounds * options.processes, processes=options.processes, many=MANY)
+        + "\n"
+        + table(OWN, own)
+    )
     print(text)
     if options.write:
-        packages = {tool.package: tool.version for tool in [*INTERLEAVED, *ALONE] if tool.version}
+        packages = {tool.package: tool.version for tool in ALONE if tool.version}
         write("overhead", "\n\n".join([text.strip(), machine(packages), ERRORS.strip(), *parts]))
 
 
-OWN = [
-    "model",
-    "operators",
-    "no counter, ms",
-    "empty mode adds, µs per operator",
-    "dispatchcount's own work",
-    "FlopCounterMode's own work",
-    "FlopCounterMode's ÷ dispatchcount's",
-    "dispatchcount over no counter",
-]
+OWN = ["model", "operators", "no counter, ms", "empty mode adds, µs an operator", *(
+    f"{what}{runs}"
+    for runs in ("", f", of {MANY}")
+    for what in ("dispatchcount's own work", "FlopCounterMode's own work", "the second ÷ the first")
+), "dispatchcount over no counter"]  # fmt: skip
 
 
 def _own_work(target: Scene, turns: Mapping[str, pyperf.Benchmark]) -> list[str]:
     with dispatchcount.profile(target.model) as prof:
         target.run()
     operators = prof.report.total.calls
-    eager, bare, block, reference = (turns[tool.name].median() for tool in (EAGER, BARE, BLOCK, REFERENCE))
+    median = {name: benchmark.median() for name, benchmark in turns.items()}
+    eager, bare = median[EAGER.name], median[BARE.name]
     unit = bare - eager
-    return [
-        target.name,
-        f"{operators:,}",
-        f"{eager * 1e3:.2f}",
-        f"{unit / operators * 1e6:.2f}",
-        f"{(block - bare) / unit:.2f}",
-        f"{(reference - bare) / unit:.2f}",
-        f"{(reference - bare) / (block - bare):.1f}",
-        f"{block / eager - 1:+.1%}",
-    ]
+    row = [target.name, f"{operators:,}", f"{eager * 1e3:.2f}", f"{unit / operators * 1e6:.2f}"]
+    for ours, theirs in ((BLOCK, REFERENCE), (BLOCK_OF_MANY, REFERENCE_OF_MANY)):
+        if target.big:  # there the operators' own time varies by more than all of this
+            row += ["", "", ""]
+        else:
+            own = [median[tool.name] - bare for tool in (ours, theirs)]
+            row += [f"{own[0] / unit:.2f}", f"{own[1] / unit:.2f}", f"{own[1] / own[0]:.1f}"]
+    return [*row, f"{median[BLOCK.name] / eager - 1:+.1%}"]
 
 
 def _alone(key: str, tool: Tool, target: Scene, rounds: int) -> list[str]:
@@ -105,7 +108,7 @@ def _alone(key: str, tool: Tool, target: Scene, rounds: int) -> list[str]:
         return [tool.name, "forward only", *[""] * 4]
     try:
         found = measure(key, [EAGER.name, tool.name], rounds=rounds, processes=1)
-    except Failed as error:
+    except ToolError as error:
         return [tool.name, f"raised {error}", *[""] * 4]
     return _row(tool, target, found[tool.name], found[EAGER.name])
 

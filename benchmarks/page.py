@@ -21,7 +21,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def machine(packages: dict[str, str]) -> str:
     """When and where, in a line."""
     versions = ", ".join(f"{name} {version}" for name, version in packages.items())
-    return f"{datetime.date.today()}, {_cpu()} ({os.cpu_count()} cores), {platform.system()}, Python {platform.python_version()}, {versions}."
+    where = f"{_cpu()} ({os.cpu_count()} cores), {platform.system()}, Python {platform.python_version()}"
+    return f"Measured on {datetime.date.today()}: {where}, {versions}."
 
 
 def _cpu() -> str:

@@ -150,5 +150,3 @@ def scene(name: str) -> Scene:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     return SCENES[name]()
-
-

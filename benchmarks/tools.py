@@ -30,6 +30,7 @@ class Tool:
         macs: its answer, in MACs.
         package: what must be installed.
         training: whether it can count a forward and a backward.
+        runs: of the scene in one count.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Tool:
     macs: Callable[[Scene], int | None]
     package: str = "torch"
     training: bool = False
+    runs: int = 1
 
     @property
     def version(self) -> str | None:
@@ -71,20 +73,22 @@ def _bare(scene: Scene) -> None:
         scene.run()
 
 
-def _block(scene: Scene) -> Any:
+def _block(scene: Scene, runs: int = 1) -> dispatchcount.Profile:
     with dispatchcount.profile(scene.model) as prof:
-        scene.run()
+        for _ in range(runs):
+            scene.run()
     return prof
 
 
 def _report(scene: Scene) -> int:
-    return _block(scene).report.with_convention("macs").flops  # type: ignore[no-any-return]
+    return _block(scene).report.with_convention("macs").flops
 
 
-def _reference(scene: Scene) -> int:
+def _reference(scene: Scene, runs: int = 1) -> int:
     with FlopCounterMode(display=False) as counter:
-        scene.run()
-    return counter.get_total_flops() // 2
+        for _ in range(runs):
+            scene.run()
+    return counter.get_total_flops() // (2 * runs)
 
 
 def _trace(scene: Scene) -> int:
@@ -152,13 +156,24 @@ def _torchinfo(scene: Scene) -> int:
     return int(summary(scene.model, input_data=scene.inputs, verbose=0).total_mult_adds)
 
 
+MANY = 10
+"""Runs in one block, for what a run costs once a block is open."""
+
 EAGER = Tool("no counter", _eager, lambda _: None, training=True)
 BARE = Tool("a mode that only calls through", _bare, lambda _: None, training=True)
 BLOCK = Tool("dispatchcount, the block alone", _block, _report, "dispatchcount", training=True)
+BLOCK_OF_MANY = Tool(f"dispatchcount, one of {MANY} runs", lambda s: _block(s, MANY), _report, "dispatchcount", True, MANY)
 REFERENCE = Tool("torch FlopCounterMode", _reference, _reference, training=True)
+REFERENCE_OF_MANY = Tool(
+    f"torch FlopCounterMode, one of {MANY} runs", lambda s: _reference(s, MANY), _reference, "torch", True, MANY
+)
 
-INTERLEAVED = [EAGER, BARE, BLOCK, REFERENCE]
-"""These leave nothing behind in the process, so they take turns in one."""
+
+def interleaved(scene: Scene) -> list[Tool]:
+    """These leave nothing behind in the process, so they take turns in one. On a big model one run is like another."""
+    tools = [EAGER, BARE, BLOCK, BLOCK_OF_MANY, REFERENCE, REFERENCE_OF_MANY]
+    return [tool for tool in tools if tool.runs == 1 or not scene.big]
+
 
 ALONE = [
     Tool("dispatchcount, block and report", _report, _report, "dispatchcount", training=True),

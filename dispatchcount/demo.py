@@ -78,7 +78,9 @@ def model() -> Demo:
     """The demo's model, its weights the same every time; the global random state stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Demo().eval()
+        demo = Demo()
+        demo.eval()
+        return demo
 
 
 def inputs() -> dict[str, Tensor]:

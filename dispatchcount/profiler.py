@@ -327,5 +327,7 @@ def _innermost_module(error: BaseException) -> nn.Module | None:
 def _raise_uncounted(report: Report) -> None:
     issues = [*report.unknown_ops.values(), *report.failed_ops.values()]
     if issues:
-        listed = "; ".join(f"{i.op} ({i.status}, {i.calls} calls, in {', '.join(m or 'the root' for m in i.modules)})" for i in issues)
+        listed = "; ".join(
+            f"{i.op} ({i.status}, {i.calls} calls, in {', '.join(m or 'the root' for m in i.modules)})" for i in issues
+        )
         raise UncountedError(f"{len(issues)} operators are not counted: {listed}. Give them rules with @dispatchcount.register.")

@@ -22,7 +22,7 @@ def state_of(model: nn.Module, *, values: bool = True) -> dict[str, Any]:
         "training": [m.training for m in model.modules()],
         "hooks": [{k: len(v) for k, v in vars(m).items() if k.endswith("_hooks") and v is not None} for m in model.modules()],
         "attributes": [sorted(vars(m)) for m in model.modules()],
-        "classes": [type(m) for m in model.modules()],
+        "classes": [type(m).__qualname__ for m in model.modules()],
         **process_state(),
     }
 

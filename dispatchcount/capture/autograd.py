@@ -73,4 +73,4 @@ def sequence_of(node: Any) -> int | None:
 
 def at_end_of_backward(action: Callable[[], None]) -> None:
     """Run `action` when the current backward pass ends."""
-    torch.autograd.Variable._execution_engine.queue_callback(action)  # type: ignore[attr-defined]
+    torch.autograd.Variable._execution_engine.queue_callback(action)

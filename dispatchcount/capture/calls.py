@@ -224,10 +224,10 @@ class Calls:
                 for held in () if module is None else module._parameters.values():
                     if held is not None:
                         self._owners.setdefault(id(held), info)
-        info = self._owners.get(id(parameter))
-        if info is None:
+        owner = self._owners.get(id(parameter))
+        if owner is None:
             return self._root
-        return info.last or self._root.child(info, "")
+        return owner.last or self._root.child(owner, "")
 
     def _keep_graph(self, owner: Node, *, in_backward: bool) -> None:
         """A backward that builds a graph: what it makes belongs to the module whose node it runs."""

@@ -168,7 +168,7 @@ class CountingMode(TorchDispatchMode):
     def ran(self, record: Record) -> None:
         """What `run` let through was entered in `record`."""
 
-    def pseudo(self, plan: Pseudo, args: Any, kwargs: Any, out: Any) -> Record:
+    def pseudo(self, plan: Plan | Pseudo, args: Any, kwargs: Any, out: Any) -> Record:
         """Record something that is no operator call, given by its shapes."""
         key = (plan.name, repr((args, kwargs, out)))
         signature = self.recording.pseudos.get(key)
@@ -178,7 +178,9 @@ class CountingMode(TorchDispatchMode):
 
     def unseen(self, tensor: torch.Tensor, reader: str, place: str) -> None:
         """A tensor was filled by nothing seen before `reader` read it at `place`."""
-        reason = f"memory that no operator had written was read by {reader} at {place}; give the kernel's cost with dispatchcount.kernel"
+        reason = (
+            f"memory that no operator had written was read by {reader} at {place}; dispatchcount.kernel gives a kernel's cost"
+        )
         plan = Pseudo(f"(unseen kernel before {place})", Entry(Kind.UNKNOWN, reason=reason), unseen=True)
         self.pseudo(plan, (describe(tensor),), {}, None)
 
@@ -211,7 +213,7 @@ class CountingMode(TorchDispatchMode):
         return out
 
 
-def _takes_apart(kind: type) -> bool:
+def _takes_apart(kind: Any) -> bool:
     """Whether a tensor type has a dispatch of its own that calls other operators."""
     return not issubclass(kind, _TRANSPARENT) and kind.__torch_dispatch__ not in _NO_DISPATCH
 

@@ -84,7 +84,9 @@ def flex_elements(args: Any) -> int | None:
     batch, heads, rows, columns = query.shape[0], query.shape[1], query.shape[2], key.shape[2]
     total = 0
     for number, indices in zip(tensors[::2], tensors[1::2], strict=False):
-        total += _elements(number, indices, rows, columns, block_q, block_kv) * (batch // number.shape[0]) * (heads // number.shape[1])
+        total += (
+            _elements(number, indices, rows, columns, block_q, block_kv) * (batch // number.shape[0]) * (heads // number.shape[1])
+        )
     return total
 
 
@@ -103,6 +105,7 @@ def _record_triton(mode: CountingMode, plan: Plan, kwargs: Any) -> None:
     while not hasattr(kernel, "__name__"):
         kernel = kernel.fn
     packet = f"triton::{kernel.__name__}"
-    entry = mode.rules.get(packet) or Entry(Kind.UNKNOWN, reason="a triton kernel without a rule; give it one with @dispatchcount.register")
+    entry = mode.rules.get(packet) or Entry(
+        Kind.UNKNOWN, reason="a triton kernel without a rule; give it one with @dispatchcount.register"
+    )
     mode.ran(mode.pseudo(Pseudo(packet.replace("::", "."), entry), (), describe(kwargs["kwargs"]), None))
-

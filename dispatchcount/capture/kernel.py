@@ -39,7 +39,9 @@ class kernel:  # noqa: N801  used like a function
 
     def __enter__(self) -> kernel:
         if callable(self._cost):
-            raise TypeError(f"kernel({self._name!r}): in a with-block the cost is an int or a Cost; a rule needs the decorator form")
+            raise TypeError(
+                f"kernel({self._name!r}): in a with-block the cost is an int or a Cost; a rule needs the decorator form"
+            )
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -103,8 +103,8 @@ def hint(size: Any) -> int:
 def _stored(tensor: torch.Tensor) -> int:
     """Elements a sparse tensor stores."""
     if tensor.is_mkldnn:
-        return tensor.numel()
-    values = tensor._values() if tensor.layout is torch.sparse_coo else tensor.values()
+        return int(tensor.numel())
+    values: Any = tensor._values() if tensor.layout is torch.sparse_coo else tensor.values()
     return int(values.numel())
 
 
@@ -114,7 +114,7 @@ def _nested(tensor: torch.Tensor, dtype: str) -> Shape:
         lengths = tuple(tuple(item) for item in tensor._nested_tensor_size().tolist())
     else:
         values, offsets = tensor.values(), tensor.offsets()
-        if isinstance(offsets, FakeTensor) or offsets.is_meta or tensor._ragged_idx != 1:  # type: ignore[attr-defined]
+        if isinstance(offsets, FakeTensor) or offsets.is_meta or tensor._ragged_idx != 1:
             return Shape(map(hint, tensor.shape), dtype, "nested", values.numel())
         bounds = offsets.tolist()
         lengths = tuple((stop - start, *values.shape[1:]) for start, stop in zip(bounds, bounds[1:], strict=False))
@@ -124,7 +124,7 @@ def _nested(tensor: torch.Tensor, dtype: str) -> Shape:
 
 def _packed(value: torch.ScriptObject) -> Any:
     try:
-        return describe(value.unpack())  # type: ignore[attr-defined]
+        return describe(value.unpack())
     except (RuntimeError, AttributeError):
         return None
 

@@ -16,7 +16,17 @@ COUNT, FREE, ALLOCATE, PARTS, HIGHER = range(5)
 """`Plan.way`: record by signature; count calls only; the same, and watch the result for being filled by something unseen; run as
 its parts; higher-order."""
 
-_RELEVANT = {"int", "bool", "Optional[int]", "Optional[bool]", "List[int]", "List[bool]", "Optional[List[int]]", "str", "Optional[str]"}
+_RELEVANT = {
+    "int",
+    "bool",
+    "Optional[int]",
+    "Optional[bool]",
+    "List[int]",
+    "List[bool]",
+    "Optional[List[int]]",
+    "str",
+    "Optional[str]",
+}
 
 
 class Plan:
@@ -40,7 +50,22 @@ class Plan:
 
     unseen = False
 
-    __slots__ = ("composite", "dynamic", "func", "keyless", "name", "numbers", "outs", "overload", "packet", "scalars", "signature", "values", "way", "writes")
+    __slots__ = (
+        "composite",
+        "dynamic",
+        "func",
+        "keyless",
+        "name",
+        "numbers",
+        "outs",
+        "overload",
+        "packet",
+        "scalars",
+        "signature",
+        "values",
+        "way",
+        "writes",
+    )
 
     def __init__(self, func: Any, rules: Registry) -> None:
         self.func = func
@@ -68,7 +93,9 @@ class Plan:
         self.name = schema.name.replace("::", ".")
         self.outs = frozenset(a.name for a in schema.arguments if a.kwarg_only and _written(a))
         undeclared = func.namespace in _UNDECLARED
-        self.writes = frozenset(a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if undeclared or _written(a))
+        self.writes = frozenset(
+            a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if undeclared or _written(a)
+        )
         self.scalars = any(str(argument.type) in _RELEVANT for argument in schema.arguments)
         tags = func.tags
         self.dynamic = func.namespace != "aten" or torch.Tag.dynamic_output_shape in tags

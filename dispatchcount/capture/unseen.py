@@ -68,7 +68,14 @@ class Watch:
         self.storages.clear()
 
 
-_READS_NO_VALUES = {"aten::zeros_like", "aten::ones_like", "aten::full_like", "aten::rand_like", "aten::randn_like", "aten::resize_"}
+_READS_NO_VALUES = {
+    "aten::zeros_like",
+    "aten::ones_like",
+    "aten::full_like",
+    "aten::rand_like",
+    "aten::randn_like",
+    "aten::resize_",
+}
 
 
 def _address(tensor: torch.Tensor) -> int:

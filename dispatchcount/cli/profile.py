@@ -35,7 +35,9 @@ def add_parser(subparsers: Any) -> None:
         help="shape of a positional input: 1,3,224,224 or with a dtype 1,128:int64; repeat for more",
     )
     parser.add_argument("--inputs", metavar="FILE.py:MAKE", help="a function that returns a tensor, a tuple or a dict of inputs")
-    parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, meta (no memory, no computing) or cuda; cpu by default")
+    parser.add_argument(
+        "--device", default="cpu", metavar="DEVICE", help="cpu, meta (no memory, no computing) or cuda; cpu by default"
+    )
     parser.add_argument("--train", action="store_true", help="in train mode; eval otherwise")
     parser.add_argument("--backward", action="store_true", help="also run backward from the sum of the floating outputs")
     parser.add_argument("--time", action="store_true", help="also measure time by operator and module")
@@ -47,7 +49,11 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--sort", default=argparse.SUPPRESS, metavar="COLUMN", help="biggest first by this column")
     parser.add_argument(
-        "--min-share", type=share, default=argparse.SUPPRESS, metavar="SHARE", help="hide modules below this share of all flops: 1%%"
+        "--min-share",
+        type=share,
+        default=argparse.SUPPRESS,
+        metavar="SHARE",
+        help="hide modules below this share of all flops: 1%%",
     )
     parser.add_argument("--exact", action="store_true", default=argparse.SUPPRESS, help="every digit")
     parser.add_argument("--operators", action="store_true", help="show the operators as well")
@@ -98,9 +104,7 @@ def run(args: argparse.Namespace) -> int:
         emit(report.to_json(), args.json)
     if failure is not None:
         where = report.meta.stopped_in
-        raise UsageError(
-            f"the model raised {type(failure).__name__} in {where or 'its root'}: {failure}"
-        ) from failure
+        raise UsageError(f"the model raised {type(failure).__name__} in {where or 'its root'}: {failure}") from failure
     return 1 if args.strict and _uncounted(report) else 0
 
 

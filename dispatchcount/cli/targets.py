@@ -170,7 +170,9 @@ def make_inputs(
     if library == "transformers":
         main = getattr(model, "main_input_name", "input_ids")
         if main != "input_ids":
-            raise UsageError(f"{type(model).__name__} takes {main}; give its shape with --input, or make it with --inputs file.py:make")
+            raise UsageError(
+                f"{type(model).__name__} takes {main}; give its shape with --input, or make it with --inputs file.py:make"
+            )
         return (), {"input_ids": torch.zeros(TOKENS, dtype=torch.int64, device=device)}
     if library:
         size = getattr(model, "default_cfg", {}).get("input_size")

@@ -26,7 +26,9 @@ def self_check(report: Report) -> None:
             if metric == "calls":
                 continue
             whole, parts = getattr(row, metric), getattr(row.self_, metric) + _sum(children.get(index, []), metric)
-            assert whole == parts, f"{module.name or '(root)'}: total {metric} {whole} is not its own part and its children's, {parts}"
+            assert whole == parts, (
+                f"{module.name or '(root)'}: total {metric} {whole} is not its own part and its children's, {parts}"
+            )
     for metric in METRICS:
         if metric != "calls":
             top, whole = _sum(children.get(-1, []), metric), getattr(report.total, metric)

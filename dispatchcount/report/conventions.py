@@ -32,7 +32,9 @@ class Convention:
 CONVENTIONS = {
     c.name: c
     for c in (
-        Convention("fvcore", 1, True, False, "1 MAC = 1 flop, plus norms, upsampling, pooling and grid sampling as fvcore has them"),
+        Convention(
+            "fvcore", 1, True, False, "1 MAC = 1 flop, plus norms, upsampling, pooling and grid sampling as fvcore has them"
+        ),
         Convention("macs", 1, False, False, "1 MAC = 1 flop, nothing besides"),
         Convention("torch", 2, False, False, "1 MAC = 2 flops, nothing besides"),
         Convention("full", 2, False, True, "1 MAC = 2 flops, plus every element-wise operation"),

@@ -17,7 +17,9 @@ def merge(reports: list[Report]) -> Report:
         raise ValueError("there is no report to merge")
     conventions = {report.convention for report in reports}
     if len(conventions) > 1:
-        raise ValueError(f"the reports follow different conventions ({', '.join(sorted(conventions))}); use with_convention() first")
+        raise ValueError(
+            f"the reports follow different conventions ({', '.join(sorted(conventions))}); use with_convention() first"
+        )
     merger = _Merger()
     for report in reports:
         merger.add(report)

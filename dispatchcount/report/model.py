@@ -8,7 +8,8 @@ from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.report import samples, views
+from dispatchcount.report import samples as over_samples
+from dispatchcount.report import views
 from dispatchcount.report.conventions import Convention, convention
 from dispatchcount.report.rows import (
     FAILED,
@@ -163,13 +164,13 @@ class Report:
 
     def by_sample(self) -> list[tuple[str, dict[str, Stats]]]:
         """Each sample's label and every module's figures in it."""
-        return samples.by_sample(self)
+        return over_samples.by_sample(self)
 
     def sample_flops(self) -> list[int]:
         """Each sample's flops, in the order they ran."""
-        return samples.sample_flops(self)
+        return over_samples.sample_flops(self)
 
-    def distribution(self) -> samples.Distribution:
+    def distribution(self) -> over_samples.Distribution:
         """The distribution of flops over the samples.
 
         Raises:
@@ -177,11 +178,11 @@ class Report:
         """
         if not self.samples:
             raise ValueError("the report has no samples; wrap each input in `with prof.sample(label):`")
-        return samples.distribution(self.sample_flops())
+        return over_samples.distribution(self.sample_flops())
 
-    def by_module_over_samples(self) -> dict[str, samples.ModuleSamples]:
+    def by_module_over_samples(self) -> dict[str, over_samples.ModuleSamples]:
         """Execution rate and distributions of every module over the samples."""
-        return samples.by_module_over_samples(self)
+        return over_samples.by_module_over_samples(self)
 
     def _issues(self, status: str) -> dict[str, OpIssue]:
         return {issue.op: issue for issue in self.issues if issue.status == status}

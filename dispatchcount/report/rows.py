@@ -277,5 +277,16 @@ class Stats:
         )
 
 
-METRICS = ("flops", "macs", "arithmetic", "transcendentals", "activations", "params", "bytes_read", "bytes_written", "calls", "time_ns")
+METRICS = (
+    "flops",
+    "macs",
+    "arithmetic",
+    "transcendentals",
+    "activations",
+    "params",
+    "bytes_read",
+    "bytes_written",
+    "calls",
+    "time_ns",
+)
 """The integer fields of `Stats`, in order."""

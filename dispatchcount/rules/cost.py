@@ -70,7 +70,9 @@ class Shape(tuple[int, ...]):
         return self.dtype.startswith("complex")
 
     def __repr__(self) -> str:
-        return f"{self.dtype}[{', '.join(map(str, self))}]" + ("" if self.layout == "strided" else f" {self.layout} nnz={self.nnz}")
+        return f"{self.dtype}[{', '.join(map(str, self))}]" + (
+            "" if self.layout == "strided" else f" {self.layout} nnz={self.nnz}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def models() -> dict[str, Callable[[], Case]]:
         "transformers distilbert": _transformers("DistilBert", dim=32, hidden_dim=64, n_layers=2, n_heads=4),
         "transformers albert": _transformers("Albert", embedding_size=16),
         "transformers gpt2": _transformers("GPT2", n_embd=32, n_layer=2, n_head=4, n_positions=64),
-        "transformers llama": _transformers("Llama", num_key_value_heads=2, model="LlamaForCausalLM"),
+        "transformers llama": _transformers("Llama", num_key_value_heads=2),
         "transformers mpnet": _transformers("MPNet"),
     }
     return made

@@ -14,12 +14,12 @@ def seed() -> None:
     """Every generator to one state."""
     random.seed(0)
     np.random.seed(0)
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
 
 
 def outcome(run: Callable[[], Any]) -> tuple[str, Any]:
     """What a call does from a fixed seed: its result and the generator's state after it, or its error."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     try:
         result = run()
     except Exception as error:
