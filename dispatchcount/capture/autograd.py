@@ -45,24 +45,27 @@ class Intervals:
 
     def __init__(self) -> None:
         self._starts = array("Q")
-        self._nodes: list[tuple[Node, bool]] = []
+        self._nodes: list[Node] = []
+        self._in_backward = bytearray()
 
     def mark(self, node: Node, in_backward: bool = False) -> None:
         """From now on `node` makes the autograd nodes; `in_backward`: they are made by a backward that keeps its graph."""
         now = next_sequence()
         if self._starts and self._starts[-1] == now:
-            self._nodes[-1] = (node, in_backward)
+            self._nodes[-1] = node
+            self._in_backward[-1] = in_backward
             return
         self._starts.append(now)
-        self._nodes.append((node, in_backward))
+        self._nodes.append(node)
+        self._in_backward.append(in_backward)
         if len(self._nodes) > LIMIT:
-            del self._starts[: LIMIT // 2]
-            del self._nodes[: LIMIT // 2]
+            for column in (self._starts, self._nodes, self._in_backward):
+                del column[: LIMIT // 2]
 
     def find(self, sequence: int) -> tuple[Node | None, bool]:
         """The call that made the autograd node of that number, and whether a backward made it; None if before the block."""
         index = bisect_right(self._starts, sequence) - 1
-        return self._nodes[index] if index >= 0 else (None, False)
+        return (self._nodes[index], bool(self._in_backward[index])) if index >= 0 else (None, False)
 
 
 def sequence_of(node: Any) -> int | None:

@@ -96,10 +96,10 @@ def _nobody(*_: Any) -> bool:
     return False
 
 
-_NOBODY = {name: _nobody for name in ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")}
+_NOBODY = dict.fromkeys(("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"), _nobody)
 
 
-def _overridden(types: Sequence[type]) -> bool:
+def _overridden(types: Sequence[Any]) -> bool:
     """Whether a tensor subclass has its own say in torch functions; its check must then stay."""
-    default = torch._C._disabled_torch_function_impl  # type: ignore[attr-defined]
-    return any(kind is not torch.Tensor and kind.__torch_function__ is not default for kind in types)  # type: ignore[attr-defined]
+    default = torch._C._disabled_torch_function_impl
+    return any(kind is not torch.Tensor and kind.__torch_function__ is not default for kind in types)

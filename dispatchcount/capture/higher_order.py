@@ -1,4 +1,4 @@
-"""Operators that take functions: cond, while_loop, scan, map, flex_attention, triton wrappers, checkpoint and compiled regions."""
+"""Operators that take functions: cond, while_loop, scan, map, flex attention, triton wrappers, checkpoints, compiled regions."""
 
 from __future__ import annotations
 

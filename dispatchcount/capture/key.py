@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -117,7 +118,7 @@ def _nested(tensor: torch.Tensor, dtype: str) -> Shape:
         if isinstance(offsets, FakeTensor) or offsets.is_meta or tensor._ragged_idx != 1:
             return Shape(map(hint, tensor.shape), dtype, "nested", values.numel())
         bounds = offsets.tolist()
-        lengths = tuple((stop - start, *values.shape[1:]) for start, stop in zip(bounds, bounds[1:], strict=False))
+        lengths = tuple((stop - start, *values.shape[1:]) for start, stop in pairwise(bounds))
     widest = [max(sizes) for sizes in zip(*lengths, strict=True)] if lengths else []
     return Shape([len(lengths), *widest], dtype, "nested", lengths=lengths)
 

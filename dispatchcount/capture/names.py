@@ -6,8 +6,8 @@ Nothing here holds a module alive.
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from inspect import CO_VARARGS, CO_VARKEYWORDS, getattr_static
 from typing import Any
 
@@ -29,7 +29,7 @@ class Info:
         last: the node of its latest call, for work that names a module but no call (gradient accumulation).
     """
 
-    __slots__ = ("above", "label", "last", "many", "ref", "slot", "type")
+    __slots__ = ("above", "label", "last", "many", "ref", "type")
 
     def __init__(self, module: nn.Module | None, label: str, above: Info | None) -> None:
         self.ref: Any = None
@@ -38,7 +38,6 @@ class Info:
         self.label = label
         self.above = above
         self.last: Any = None
-        self.slot: tuple[set[int], int] | None = None
 
     def module(self) -> nn.Module | None:
         """The module, if it is still alive."""
@@ -54,7 +53,8 @@ class Names:
         self.infos: dict[int, Info] = {}
         self.roots: list[tuple[str | None, Info]] = []
         self._closed = closed
-        self._slots: dict[Any, set[int]] = {}
+        self._spare: dict[tuple[Info | None, str], list[Info]] = {}  # of modules that are gone, for others like them
+        self._foreigners: Counter[tuple[Info, str]] = Counter()
         for label, module in roots:
             self._add_root(label, module)
 
@@ -66,14 +66,14 @@ class Names:
                 self._enter(child, Info(child, name, root))
         return root
 
-    def _enter(self, module: nn.Module, info: Info) -> Info:
+    def _enter(self, module: nn.Module, info: Info, spare: list[Info] | None = None) -> Info:
         key = id(module)
 
-        def forget(_: Any) -> None:  # the id may be used again
-            if self.infos.get(key) is info:
-                del self.infos[key]
-            if info.slot is not None:
-                info.slot[0].discard(info.slot[1])
+        def forget(ref: Any) -> None:  # the id may be used again
+            if info.ref is ref:
+                self.infos.pop(key, None)
+                if spare is not None:
+                    spare.append(info)
 
         info.ref = weakref.ref(module, forget)
         self.infos[key] = info
@@ -82,7 +82,7 @@ class Names:
     def meet(self, module: nn.Module, caller: Info) -> Info:
         """The info of a module that is called for the first time, from inside `caller`."""
         if caller is self.outside and not self._closed:
-            return self._add_root(None, module)
+            return self._found(module)
         parent = caller.module()
         if parent is not None:
             for name, child in parent._modules.items():
@@ -90,15 +90,26 @@ class Names:
                     return self._enter(module, Info(module, name, caller))
         return self._foreign(module, caller)
 
+    def _found(self, module: nn.Module) -> Info:
+        """A new root. One that holds no modules takes the place of one like it that is gone (a loss made anew in every step)."""
+        if len(module._modules):
+            return self._add_root(None, module)
+        spare = self._spare.setdefault((None, type_name(module)), [])
+        if spare:
+            return self._enter(module, spare.pop(), spare)
+        info = self._enter(module, Info(module, "", None), spare)
+        self.roots.append((None, info))
+        return info
+
     def _foreign(self, module: nn.Module, caller: Info) -> Info:
         """A module that nothing holds: one row for each alive at a time, so that one made anew in every call stays one row."""
-        kind = type_name(module)
-        used = self._slots.setdefault((caller, kind), set())
-        number = next(n for n in range(len(used) + 1) if n not in used)
-        used.add(number)
-        info = Info(module, f"({kind})" if number == 0 else f"({kind} #{number + 1})", caller)
-        info.slot = (used, number)
-        return self._enter(module, info)
+        key = caller, type_name(module)
+        spare = self._spare.setdefault(key, [])
+        if spare:
+            return self._enter(module, spare.pop(), spare)
+        self._foreigners[key] += 1
+        number = self._foreigners[key]
+        return self._enter(module, Info(module, f"({key[1]})" if number == 1 else f"({key[1]} #{number})", caller), spare)
 
 
 def walk(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -127,7 +138,13 @@ def type_name(module: nn.Module | None) -> str:
     return type(module).__name__ if wrapped is None else type_name(wrapped)
 
 
-@cache
+_MANY: weakref.WeakKeyDictionary[type, bool] = weakref.WeakKeyDictionary()  # parametrized modules have a class each, which holds them
+
+
 def _takes_many(kind: type[nn.Module]) -> bool:
-    code = getattr(getattr_static(kind, "forward", None), "__code__", None)
-    return code is None or code.co_argcount + code.co_kwonlyargcount > 2 or bool(code.co_flags & (CO_VARARGS | CO_VARKEYWORDS))
+    many = _MANY.get(kind)
+    if many is None:
+        code = getattr(getattr_static(kind, "forward", None), "__code__", None)
+        many = code is None or code.co_argcount + code.co_kwonlyargcount > 2 or bool(code.co_flags & (CO_VARARGS | CO_VARKEYWORDS))
+        _MANY[kind] = many
+    return many

@@ -74,7 +74,11 @@ _READS_NO_VALUES = {
     "aten::full_like",
     "aten::rand_like",
     "aten::randn_like",
+    "aten::randint_like",
     "aten::resize_",
+    "aten::new_zeros",
+    "aten::new_ones",
+    "aten::new_full",
 }
 
 

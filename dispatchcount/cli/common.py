@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,33 @@ def add_convention(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--convention", choices=sorted(CONVENTIONS), help="count flops by this convention instead of the report's own"
     )
+
+
+TABLE_OPTIONS = ("depth", "columns", "sort", "min_share", "exact")
+"""What `add_table_options` adds, by attribute. An option that was not given is no attribute."""
+
+
+def add_table_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the module table."""
+    absent = argparse.SUPPRESS
+    parser.add_argument("--depth", type=depth, default=absent, metavar="N", help="levels of modules, or all")
+    parser.add_argument(
+        "--columns",
+        type=lambda text: [name.strip() for name in text.split(",") if name.strip()],
+        default=absent,
+        metavar="A,B",
+        help="columns of the table: type,params,flops,share,self_flops …",
+    )
+    parser.add_argument("--sort", default=absent, metavar="COLUMN", help="biggest first by this column")
+    parser.add_argument(
+        "--min-share", type=share, default=absent, metavar="SHARE", help="hide modules below this share of all flops: 1%%"
+    )
+    parser.add_argument("--exact", action="store_true", default=absent, help="every digit")
+
+
+def given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Those of the options `names` that were given, with their values."""
+    return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
 
 def load_torch() -> Any:

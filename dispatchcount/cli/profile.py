@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dispatchcount.cli.common import add_convention, depth, emit, load_torch, share, show, usage
+from dispatchcount.cli.common import TABLE_OPTIONS, add_convention, add_table_options, emit, given, load_torch, show, usage
 from dispatchcount.errors import UsageError
-
-_TABLE = ("depth", "columns", "sort", "min_share", "exact")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -20,8 +18,8 @@ def add_parser(subparsers: Any) -> None:
         "profile",
         help="build a model, run it once and show what it costs",
         description=(
-            "Builds TARGET with random weights, runs it once and shows what each module costs. TARGET is package.module:callable or "
-            "file.py:callable (returns the model), torchvision:resnet50, timm:NAME or transformers:ConfigClass."
+            "Builds TARGET with random weights, runs it once and shows what each module costs. TARGET is package.module:callable "
+            "or file.py:callable (returns the model), torchvision:resnet50, timm:NAME or transformers:ConfigClass."
         ),
         epilog="examples: dispatchcount profile torchvision:resnet50    "
         "dispatchcount profile net.py:build --input 1,3,32,32 --device meta --json net.json",
@@ -43,19 +41,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--time", action="store_true", help="also measure time by operator and module")
     parser.add_argument("--memory", action="store_true", help="also measure bytes held and the peak of live tensors")
     parser.add_argument("--strict", action="store_true", help="exit 1 if an operator could not be counted")
-    parser.add_argument("--depth", type=depth, default=argparse.SUPPRESS, metavar="N", help="levels of modules, or all")
-    parser.add_argument(
-        "--columns", default=argparse.SUPPRESS, metavar="A,B", help="columns of the table: type,params,flops,share,self_flops …"
-    )
-    parser.add_argument("--sort", default=argparse.SUPPRESS, metavar="COLUMN", help="biggest first by this column")
-    parser.add_argument(
-        "--min-share",
-        type=share,
-        default=argparse.SUPPRESS,
-        metavar="SHARE",
-        help="hide modules below this share of all flops: 1%%",
-    )
-    parser.add_argument("--exact", action="store_true", default=argparse.SUPPRESS, help="every digit")
+    add_table_options(parser)
     parser.add_argument("--operators", action="store_true", help="show the operators as well")
     parser.add_argument("--json", metavar="FILE", help="save the report there")
     add_convention(parser)
@@ -88,15 +74,13 @@ def run(args: argparse.Namespace) -> int:
         else:
             failure = None
         report = prof.report
-    given = {name: getattr(args, name) for name in _TABLE if hasattr(args, name)}
-    if "columns" in given:
-        given["columns"] = [name.strip() for name in given["columns"].split(",") if name.strip()]
+    options = given(args, TABLE_OPTIONS)
     if failure is None or report.flops:
         with usage():
-            show(report.table(**given))
+            show(report.table(**options))
     if args.operators:
         emit("", None)
-        show(report.operators(exact=bool(given.get("exact"))))
+        show(report.operators(exact="exact" in options))
     if args.memory and report.memory is not None:
         emit("", None)
         show(report.memory_table())

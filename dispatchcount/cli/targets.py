@@ -33,11 +33,12 @@ def load_model(target: str, device: str) -> tuple[nn.Module, str]:
     make = _attribute(target) if zoo is None else None
     with torch.device(device):
         if zoo is not None:
-            return zoo(name).to(device), library
-        model = _built(target, make) if callable(make) and not isinstance(make, nn.Module) else make
+            model = zoo(name)
+        else:
+            model = _built(target, make) if callable(make) and not isinstance(make, nn.Module) else make
     if not isinstance(model, nn.Module):
         raise UsageError(f"{target} gave a {type(model).__name__}, not a torch.nn.Module; it must return the model to profile")
-    return model.to(device), ""
+    return model.to(device), library if zoo is not None else ""
 
 
 def _built(target: str, make: Callable[[], Any]) -> Any:
@@ -49,41 +50,38 @@ def _built(target: str, make: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _torchvision(name: str) -> nn.Module:
+def _torchvision(name: str) -> Any:
     models = _library("torchvision").models
-    try:
-        model = models.get_model(name, weights=None)
-    except ValueError:
-        raise UsageError(f"torchvision has no model {name!r}{_nearest(name, models.list_models())}") from None
-    assert isinstance(model, nn.Module)
-    return model
+    return _from_zoo("torchvision", name, models.list_models, lambda: models.get_model(name, weights=None))
 
 
-def _timm(name: str) -> nn.Module:
+def _timm(name: str) -> Any:
     timm = _library("timm")
+    return _from_zoo("timm", name, timm.list_models, lambda: timm.create_model(name, pretrained=False))
+
+
+def _from_zoo(library: str, name: str, known: Callable[[], list[str]], make: Callable[[], Any]) -> Any:
     try:
-        model = timm.create_model(name, pretrained=False)
-    except RuntimeError:
-        raise UsageError(f"timm has no model {name!r}{_nearest(name, timm.list_models())}") from None
-    assert isinstance(model, nn.Module)
-    return model
+        return make()
+    except (ValueError, RuntimeError) as error:
+        if name in known():
+            raise UsageError(f"{library}:{name} could not be built: {error}") from error
+        raise UsageError(f"{library} has no model {name!r}{_nearest(name, known())}") from None
 
 
-def _transformers(name: str) -> nn.Module:
+def _transformers(name: str) -> Any:
     transformers = _library("transformers")
     config = getattr(transformers, name, None)
     if not isinstance(config, type) or not issubclass(config, transformers.PretrainedConfig):
         known = [other for other in dir(transformers) if other.endswith("Config")]
         raise UsageError(f"transformers has no configuration {name!r}{_nearest(name, known)}")
     try:
-        model = transformers.AutoModel.from_config(config())
+        return transformers.AutoModel.from_config(config())
     except Exception as error:  # whatever a model's constructor says
         raise UsageError(f"transformers:{name} builds no model from its default configuration: {error}") from error
-    assert isinstance(model, nn.Module)
-    return model
 
 
-_ZOOS: dict[str, Callable[[str], nn.Module]] = {"torchvision": _torchvision, "timm": _timm, "transformers": _transformers}
+_ZOOS: dict[str, Callable[[str], Any]] = {"torchvision": _torchvision, "timm": _timm, "transformers": _transformers}
 
 
 def _library(name: str) -> Any:
@@ -150,7 +148,8 @@ def make_inputs(
     """Positional and named inputs for `model`.
 
     Args:
-        model: the model. library: where it comes from; decides on inputs if none are given.
+        model: the model.
+        library: where it comes from; decides on inputs if none are given.
         shapes: ``"1,3,224,224"`` or with a dtype ``"1,128:int64"``, one for each positional input.
         maker: ``file.py:make``, which returns a tensor, a tuple of inputs, or a dict of named ones.
         device: where tensors go.
@@ -169,6 +168,9 @@ def make_inputs(
         return tuple(tensor_of(text, device) for text in shapes), {}
     if library == "transformers":
         main = getattr(model, "main_input_name", "input_ids")
+        size = getattr(model.config, "image_size", None)
+        if main == "pixel_values" and isinstance(size, int):
+            return (), {main: torch.rand((1, getattr(model.config, "num_channels", 3), size, size), device=device)}
         if main != "input_ids":
             raise UsageError(
                 f"{type(model).__name__} takes {main}; give its shape with --input, or make it with --inputs file.py:make"

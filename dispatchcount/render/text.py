@@ -8,6 +8,7 @@ from os import PathLike
 
 from dispatchcount import files
 from dispatchcount.render.columns import MODULE_COLUMNS, telling
+from dispatchcount.render.markdown import code, escaped, line
 from dispatchcount.render.select import select
 from dispatchcount.render.summary import hidden, shared, summary
 from dispatchcount.render.table import COLUMNS, LEFT
@@ -65,29 +66,11 @@ def to_markdown(report: Report, depth: int | None = 3) -> str:
     selection = select(report, depth)
     columns = {name: MODULE_COLUMNS[name] for name in ("path", *COLUMNS[1:])}
     lines = [
-        _line(["module", *(column.header for name, column in columns.items() if name != "path")]),
-        _line([":--" if name in LEFT else "--:" for name in columns]),
+        line(["module", *(column.header for name, column in columns.items() if name != "path")]),
+        line([":--" if name in LEFT else "--:" for name in columns]),
     ]
     for row in telling(selection.rows, columns):
         texts = {name: column.text(row, False) for name, column in columns.items()}
-        lines.append(_line([_code(text) if name == "path" else _escaped(text) for name, text in texts.items()]))
-    notes = [f"- {about}: {_escaped(text)}" for about, text, _ in hidden(selection) + shared(selection) + summary(report)]
+        lines.append(line([code(text) if name == "path" else escaped(text) for name, text in texts.items()]))
+    notes = [f"- {about}: {escaped(text)}" for about, text, _ in hidden(selection) + shared(selection) + summary(report)]
     return "\n".join([*lines, "", *notes]) + "\n"
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _code(text: str) -> str:
-    """`text` as code in a table's cell, where a bar must be escaped even so; the fence is longer than any run of backticks."""
-    fence = "`"
-    while fence in text:
-        fence += "`"
-    padding = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{padding}{text}{padding}{fence}".replace("|", "\\|")
-
-
-def _escaped(text: str) -> str:
-    """`text` as it stands, whatever Markdown would make of it."""
-    return "".join(f"\\{c}" if c in "\\`*_[]<>|~#&" else c for c in text)

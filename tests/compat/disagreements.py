@@ -37,7 +37,9 @@ LAYERS = {
     "bilinear": _both(NO_HANDLE, "bilinear", 432, 6),  # 2*3 outputs of 8*8 pairs, and of 8 to contract the second
     "conv2d same": _both(PADDING, "conv", 20736, 576),  # 2 * 6*4*3*3 * 6*8
     "conv2d valid": _both(PADDING, "conv", 10368, 288),  # 2 * 6*4*3*3 * 4*6
-    "layer norm 1-D": Disagreement("fvcore's handle takes 2 to 5 dimensions only; 5 * 8 is right", {"total": ("AssertionError", 40)}),
+    "layer norm 1-D": Disagreement(
+        "fvcore's handle takes 2 to 5 dimensions only; 5 * 8 is right", {"total": ("AssertionError", 40)}
+    ),
     "lstm": _both(RECURRENT, "lstm", 3360, 60),  # 2*5 steps of 4*6 gates of 8 + 6 inputs
     "lstm 2-layer bidirectional": _both(RECURRENT, "lstm", 15360, 120),  # 2*5 * 2 directions * 24 * (8 + 6 + 12 + 6)
     "gru": _both(RECURRENT, "gru", 2520, 60),  # 2*5 * 3*6 * (8 + 6)
@@ -66,7 +68,9 @@ LAYERS = {
     "function cdist": _both(NO_HANDLE, "cdist", 3600, 900),
     "function affine grid": _both(NO_HANDLE, "affine_grid_generator", 576, 192),
     "function attention": _attention(800, 80),
-    "function fft": Disagreement("fvcore has no handle for transforms and counts 0; ours is right", {"flops fft_rfft": (0, 1440)}),
+    "function fft": Disagreement(
+        "fvcore has no handle for transforms and counts 0; ours is right", {"flops fft_rfft": (0, 1440)}
+    ),
     "function einsum transpose": Disagreement(EINSUM, {"flops einsum": (10.0, 0)}),
     "function einsum trace": Disagreement(EINSUM, {"flops einsum": (4.0, 0)}),
     "function einsum product": Disagreement(EINSUM, {"flops einsum": (2.0, 0)}),
@@ -84,15 +88,14 @@ LAYERS = {
 MODELS = {
     "torchvision vit_b_32": _attention(46080000, 460800),
     "torchvision maxvit_t": Disagreement(
-        "fvcore reads numpy's operation count off a text with four digits; ours is exact", {"flops einsum": (177022000.0, 177020928)}
+        "fvcore reads numpy's operation count off a text with four digits; ours is exact",
+        {"flops einsum": (177022000.0, 177020928)},
     ),
     "timm vit_tiny_patch16_224": _attention(178831872, 453888),
     "timm mobilevit_xxs": _attention(305408, 14464),
     "timm pvt_v2_b0": _attention(253952, 31744),
     "timm crossvit_tiny_240": _attention(271453248, 569376),
-    "timm convmixer_768_32": Disagreement(
-        PADDING, {"flops conv": (303796224, 323063808), "activations conv": (405504, 798720)}
-    ),
+    "timm convmixer_768_32": Disagreement(PADDING, {"flops conv": (303796224, 323063808), "activations conv": (405504, 798720)}),
     "timm sequencer2d_s": _both(RECURRENT, "lstm", 3397386240, 2162688),
     "transformers bert sdpa": _attention(12544, 896),
 }

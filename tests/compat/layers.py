@@ -107,7 +107,21 @@ def _modules() -> dict[str, Case]:
     for mode, x in (("nearest", signal), ("linear", signal), ("nearest", image), ("bilinear", image), ("bicubic", image),
                     ("nearest-exact", image), ("nearest", volume), ("trilinear", volume), ("area", image)):  # fmt: skip
         cases[f"upsample {mode} {x.dim() - 2}d"] = Call(lambda y, mode=mode: F.interpolate(y, scale_factor=2, mode=mode)), (x,)
-    activations = ("ReLU", "GELU", "SiLU", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "Hardswish", "LeakyReLU", "ELU", "PReLU", "GLU", "Mish")
+    activations = (
+        "ReLU",
+        "GELU",
+        "SiLU",
+        "Sigmoid",
+        "Tanh",
+        "Softmax",
+        "LogSoftmax",
+        "Hardswish",
+        "LeakyReLU",
+        "ELU",
+        "PReLU",
+        "GLU",
+        "Mish",
+    )
     for name in activations:
         kind = getattr(nn, name)
         cases[name] = (kind(dim=-1) if name in ("Softmax", "LogSoftmax") else kind()), (tokens,)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import nn
 from torch.jit import TracerWarning
 
 from dispatchcount.compat._jit import tables
-from dispatchcount.compat._jit.counting import SCRIPTED, Count, Settings, Statistics
+from dispatchcount.compat._jit.counting import SCRIPTED, Count, Metric, Settings, Statistics
 from dispatchcount.compat._jit.handles import generic_activation_jit
 from dispatchcount.compat._jit.names import aliases, named_modules_with_dup
 from dispatchcount.compat._jit.trace import Trace, run
@@ -34,12 +34,11 @@ class Analysis:
     the model; an operator counts for the module whose call it ran in.
 
     Args:
-        model: the model. inputs: a tuple of its positional arguments, or the only argument, or keyword arguments as a mapping.
+        model: the model.
+        inputs: a tuple of its positional arguments, or the only argument, or keyword arguments as a mapping.
     """
 
-    _measure: ClassVar[Callable[[Tally], int] | None] = None
-    _figure: ClassVar[Callable[[Tally], int] | None] = None
-    _spare: ClassVar[Handle | None] = None
+    _metric: ClassVar[Metric | None] = None
     _measured: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[Mapping[str, Handle]] = {}
 
@@ -106,7 +105,8 @@ class Analysis:
         """Set handles, as pairs of arguments or by keyword: ``set_op_handle("aten::matmul", None, "aten::gelu", mine)``.
 
         Args:
-            args: names of operators, each followed by its handle. kwargs: handles by name. None leaves an operator out for good.
+            *args: names of operators, each followed by its handle; None leaves the operator out for good.
+            **kwargs: handles by name.
 
         Raises:
             TypeError: a name is left without a handle.
@@ -222,10 +222,8 @@ class Analysis:
             handles=self._op_handles,
             ignored=frozenset(self._ignored_ops),
             dropped=frozenset(self._dropped_ops),
-            measure=self._measure if self._measuring else None,
-            figure=self._figure,
+            metric=self._metric if self._measuring else None,
             measured=frozenset(k for k in self._measured if self._op_handles.get(k) is self._defaults[k] and self._measuring),
-            spare=self._spare,
             owner=self._ancestor_mode == "owner",
         )
         self._stats = Count(trace, self._aliases, settings).statistics()
@@ -264,8 +262,7 @@ def _activations(tally: Tally) -> int:
 class Flops(Analysis):
     """Multiply-adds of contractions, and fvcore's figures for norms, upsampling, adaptive average pooling and grid sampling."""
 
-    _measure = staticmethod(_macs)
-    _figure = staticmethod(_flops)
+    _metric = Metric(_macs, _flops)
     _defaults = tables.FLOP_HANDLES
     # One pixel is pooled by `mean` on some devices, which by itself counts nothing.
     _measured = frozenset(tables.FLOP_HANDLES) - {"aten::adaptive_avg_pool2d"}
@@ -274,9 +271,8 @@ class Flops(Analysis):
 class Activations(Analysis):
     """Elements of the results of convolutions, matrix products and the kernels built of them."""
 
-    _measure = staticmethod(_activations)
     # What a layer hands on is its result, in however many kernels it was made.
-    _spare = staticmethod(generic_activation_jit())
+    _metric = Metric(_activations, _activations, spare=generic_activation_jit())
     _defaults = tables.ACTIVATION_HANDLES
 
 
@@ -304,8 +300,7 @@ def _check_reachable(name: str) -> None:
         _WARNED.add(name)
         instead = "its operators are counted one by one" if name == SCRIPTED else "it exists in TorchScript graphs alone"
         warnings.warn(
-            f"the handle of {name} is never called: {instead}. Give the operators that run their cost with @dispatchcount.register.",
+            f"the handle of {name} is never called: {instead}. "
+            f"Give the operators that run their cost with @dispatchcount.register.",
             stacklevel=3,
         )
-
-

@@ -34,25 +34,36 @@ class Statistics:
 
 
 @dataclass(frozen=True)
+class Metric:
+    """What dispatch's costs count for one kind of analysis.
+
+    Attributes:
+        measure: what a cost counts for operators without a handle.
+        figure: the same for operators that have the handle the library comes with; of norms and such, their formulas' figures.
+        spare: the handle of operators that have none but that `measure` finds something in; None takes what it finds.
+    """
+
+    measure: Callable[[Tally], int]
+    figure: Callable[[Tally], int]
+    spare: Handle | None = None
+
+
+@dataclass(frozen=True)
 class Settings:
     """How to count.
 
     Attributes:
         handles: by kind of operator. ignored: kinds that are not reported. dropped: kinds the user wants out.
-        measure: what a cost counts, for operators without a handle; None leaves them out.
-        figure: the same for operators that have the handle the library comes with; of norms and such, their formulas' figures.
-        measured: kinds with such a handle, which counts no better than dispatch does.
-        spare: the handle of operators that have none but that `measure` finds something in; None takes what it finds.
+        metric: what costs count; None leaves operators without a handle out.
+        measured: kinds whose handle is the one the library comes with, and counts no better than dispatch does.
         owner: whether modules above by name are credited, and not those on the stack of calls.
     """
 
     handles: Mapping[str, Handle]
     ignored: frozenset[str]
     dropped: frozenset[str]
-    measure: Callable[[Tally], int] | None
-    figure: Callable[[Tally], int] | None
+    metric: Metric | None
     measured: frozenset[str]
-    spare: Handle | None
     owner: bool
 
 
@@ -83,14 +94,13 @@ class Count:
 
     def _leaves(self, leaves: list[Leaf]) -> set[str]:
         """Credit what dispatch counted for kinds that no handle is called for; those kinds, and the functions around them."""
-        settings, counted, totals = self._settings, {""}, Counter[str]()
+        settings, metric, counted, totals = self._settings, self._settings.metric, {""}, Counter[str]()
         for leaf in leaves:
-            measure = settings.figure if leaf.kind in settings.measured else settings.measure
-            value = measure(leaf.tally) if measure is not None else 0
+            value = 0 if metric is None else (metric.figure if leaf.kind in settings.measured else metric.measure)(leaf.tally)
             totals[leaf.kind] += value
             if value:
                 counted |= {leaf.kind, leaf.inside}
-                spared = leaf.traced and settings.spare is not None
+                spared = leaf.traced and metric is not None and metric.spare is not None
                 if not self._called(leaf.kind) and not spared and leaf.kind not in settings.dropped:
                     self._credit(leaf.node, Counter({name_of(leaf.kind): value}), 1)
         for leaf in leaves:
@@ -106,11 +116,12 @@ class Count:
         if call.kind in self._settings.dropped:
             return
         if handle is None and call.kind in counted:
-            handle = self._settings.spare
+            handle = None if self._settings.metric is None else self._settings.metric.spare
             if handle is None:
                 return
         if handle is None:
-            self._unknown(node, call.kind, times)
+            if not call.inside:  # the custom autograd function around it is listed
+                self._unknown(node, call.kind, times)
         elif call.kind in self._settings.measured:
             self._credit(node, Counter({name_of(call.kind): 0}), times)
         else:

@@ -1,6 +1,6 @@
 """The handles that mmengine and fvcore come with, by their names and with their formulas, for use in handles of one's own.
 
-Each takes the inputs and outputs of one operator, as `dispatchcount.compat._jit.values.Value`s, and returns a number or a Counter.
+Each takes the inputs and outputs of one operator (`Value`s) and returns a number or a Counter.
 Where their formula is wrong for some operands (a broadcast matrix product), these have the right one.
 """
 
@@ -20,7 +20,7 @@ WITH_WEIGHT, WITHOUT_WEIGHT = 5, 4
 def _sizes(value: Any) -> list[int]:
     sizes = get_shape(value)
     if sizes is None:
-        raise ValueError(f"the handle expects a tensor here, it was given {value!r}; check which operand of the operator it reads")
+        raise ValueError(f"the handle expects a tensor, it was given {value!r}; check which operand it reads")
     return sizes
 
 

@@ -56,7 +56,8 @@ def _function_of(frame: FrameType) -> type | None:
 
 
 def _subclasses(cls: type) -> Iterator[type]:
-    for sub in type.__subclasses__(cls):
+    subclasses: list[type] = type.__subclasses__(cls)
+    for sub in subclasses:
         yield sub
         yield from _subclasses(sub)
 

@@ -64,7 +64,9 @@ def _fits(value: Any, kind: str) -> bool:
         return value is None or _fits(value, kind[9:-1])
     if kind.startswith("List["):
         inner = kind[5:-1]
-        return all(_fits(item, inner) for item in value) if isinstance(value, list | tuple) else inner == "int" and _fits(value, inner)
+        if not isinstance(value, list | tuple):
+            return inner == "int" and _fits(value, inner)
+        return all(_fits(item, inner) for item in value)
     if kind == "int" and isinstance(value, bool):
         return False
     return kind not in _SCALARS or isinstance(value, _SCALARS[kind])

@@ -19,7 +19,9 @@ def _format_size(x: int | float, sig_figs: int = 3, hide_zero: bool = False) -> 
     """A number with a suffix: ``4144854528`` is ``"4.145G"``, ``440`` is ``"0.44K"``, up to 100 it stands as it is.
 
     Args:
-        x: the number. sig_figs: decimals, of which trailing zeros are left out. hide_zero: whether 0 is ``""``.
+        x: the number.
+        sig_figs: decimals, of which trailing zeros are left out.
+        hide_zero: whether 0 is ``""``.
     """
     if hide_zero and x == 0:
         return ""
@@ -32,7 +34,8 @@ def _format_size(x: int | float, sig_figs: int = 3, hide_zero: bool = False) -> 
 def _pretty_statistics(statistics: Numbers, sig_figs: int = 3, hide_zero: bool = False) -> Texts:
     """All numbers as text."""
     return {
-        module: {name: _format_size(value, sig_figs, hide_zero) for name, value in row.items()} for module, row in statistics.items()
+        module: {name: _format_size(value, sig_figs, hide_zero) for name, value in row.items()}
+        for module, row in statistics.items()
     }
 
 

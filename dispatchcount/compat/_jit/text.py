@@ -51,7 +51,9 @@ def architecture(flops: Analysis, activations: Analysis | None) -> str:
     _quietly(flops, activations)
     model, analyses = flops._model, {_FLOPS: flops} | ({"#acts": activations} if activations is not None else {})
     uncalled = set().union(*(analysis.uncalled_modules() for analysis in analyses.values()))
-    filled = _fill_missing_statistics(model, {"#params": parameter_count(model)} | {n: a.by_module() for n, a in analyses.items()})
+    filled = _fill_missing_statistics(
+        model, {"#params": parameter_count(model)} | {n: a.by_module() for n, a in analyses.items()}
+    )
     texts = _pretty_statistics(_remove_zero_statistics(_group_by_module(filled), force_keep=uncalled), sig_figs=2)
     for name, analysis in analyses.items():
         texts = _indicate_uncalled_modules(texts, name, analysis.uncalled_modules())
@@ -72,7 +74,8 @@ def _model_stats_str(model: nn.Module, statistics: Texts) -> str:
     """`str(model)` with a line of statistics in each module that has some.
 
     Args:
-        model: the model. statistics: texts by module name, then by statistic.
+        model: the model.
+        statistics: texts by module name, then by statistic.
     """
     lines: list[str] = []
     stack: list[tuple[int, str, str, nn.Module | None]] = [(0, "", "", model)]

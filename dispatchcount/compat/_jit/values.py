@@ -48,11 +48,12 @@ class Type:
         """A tensor's dtype."""
         return getattr(torch, self._dtype, None) if self._dtype else None
 
-    def str(self) -> str:
-        """As text, ``"Float(1, 3)"``."""
+    def __str__(self) -> str:
         return f"{self.scalarType()}({', '.join(map(repr, self._sizes))})" if self._sizes is not None else self._kind
 
-    __str__ = str
+    def str(self) -> str:
+        """As text, ``"Float(1, 3)"``."""
+        return f"{self}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dispatchcount.compat.fvcore.jit_analysis import JitModelAnalysis
 
 
 class ActivationCountAnalysis(Activations, JitModelAnalysis):
-    __doc__ = Activations.__doc__
+    """Activations of a model, by module and operator; see `dispatchcount.compat._jit.analysis.Analysis`."""
 
 
 def activation_count(
@@ -24,7 +24,8 @@ def activation_count(
     """Millions of activations by operator, and how often each unsupported operator ran.
 
     Args:
-        model: the model. inputs: as for `ActivationCountAnalysis`.
+        model: the model.
+        inputs: as for `ActivationCountAnalysis`.
         supported_ops: more handles, or None for an operator to leave out.
     """
     return scaled(ActivationCountAnalysis(model, inputs), supported_ops, 1e6)

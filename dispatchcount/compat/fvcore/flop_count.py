@@ -15,7 +15,7 @@ from dispatchcount.compat.fvcore.jit_analysis import JitModelAnalysis
 
 
 class FlopCountAnalysis(Flops, JitModelAnalysis):
-    __doc__ = Flops.__doc__
+    """Flops of a model, by module and operator; see `dispatchcount.compat._jit.analysis.Analysis`."""
 
 
 def flop_count(
@@ -24,7 +24,9 @@ def flop_count(
     """Gigaflops by operator, and how often each unsupported operator ran.
 
     Args:
-        model: the model. inputs: as for `FlopCountAnalysis`. supported_ops: more handles, or None for an operator to leave out.
+        model: the model.
+        inputs: as for `FlopCountAnalysis`.
+        supported_ops: more handles, or None for an operator to leave out.
     """
     return scaled(FlopCountAnalysis(model, inputs), supported_ops, 1e9)
 

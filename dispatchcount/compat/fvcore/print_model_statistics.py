@@ -40,7 +40,8 @@ def flop_count_str(flops: FlopCountAnalysis, activations: ActivationCountAnalysi
     """The model as it prints itself, with parameters, flops and, if given, activations of every module.
 
     Args:
-        flops: the analysis; its warnings are switched off. activations: an analysis of the same model.
+        flops: the analysis; its warnings are switched off.
+        activations: an analysis of the same model.
     """
     return architecture(flops, activations)
 

@@ -18,11 +18,11 @@ from dispatchcount.compat.mmengine.jit_analysis import JitModelAnalysis
 
 
 class FlopAnalyzer(Flops, JitModelAnalysis):
-    __doc__ = Flops.__doc__
+    """Flops of a model, by module and operator; see `dispatchcount.compat._jit.analysis.Analysis`."""
 
 
 class ActivationAnalyzer(Activations, JitModelAnalysis):
-    __doc__ = Activations.__doc__
+    """Activations of a model, by module and operator; see `dispatchcount.compat._jit.analysis.Analysis`."""
 
 
 def flop_count(
@@ -31,7 +31,9 @@ def flop_count(
     """Gigaflops by operator, and how often each unsupported operator ran.
 
     Args:
-        model: the model. inputs: as for `FlopAnalyzer`. supported_ops: more handles, or None for an operator to leave out.
+        model: the model.
+        inputs: as for `FlopAnalyzer`.
+        supported_ops: more handles, or None for an operator to leave out.
     """
     return scaled(FlopAnalyzer(model, inputs), supported_ops, 1e9)
 
@@ -42,7 +44,9 @@ def activation_count(
     """Millions of activations by operator, and how often each unsupported operator ran.
 
     Args:
-        model: the model. inputs: as for `ActivationAnalyzer`. supported_ops: more handles, or None for an operator to leave out.
+        model: the model.
+        inputs: as for `ActivationAnalyzer`.
+        supported_ops: more handles, or None for an operator to leave out.
     """
     return scaled(ActivationAnalyzer(model, inputs), supported_ops, 1e6)
 

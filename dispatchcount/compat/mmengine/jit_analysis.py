@@ -15,7 +15,7 @@ _IGNORED_OPS = set(IGNORED)
 
 
 class JitModelAnalysis(Analysis):
-    """An analysis without handles of its own; warnings go to mmengine's current logger if that is loaded, else to ``mmengine``."""
+    """An analysis without handles of its own. It warns on mmengine's current logger if that is loaded, else on ``mmengine``."""
 
     def _log(self, message: str) -> None:
         mmengine = sys.modules.get("mmengine.logging")

@@ -44,7 +44,8 @@ def complexity_stats_str(flops: FlopAnalyzer, activations: ActivationAnalyzer | 
     """The model as it prints itself, with parameters, flops and, if given, activations of every module.
 
     Args:
-        flops: the analysis; its warnings are switched off. activations: an analysis of the same model.
+        flops: the analysis; its warnings are switched off.
+        activations: an analysis of the same model.
     """
     return architecture(flops, activations)
 
@@ -62,13 +63,14 @@ def get_model_complexity_info(
         input_shape: sizes of a float32 input without its batch of one, ``(3, 224, 224)``, or a tuple of such for several inputs.
         inputs: instead of `input_shape`, the model's arguments: a tuple holds them in order, a mapping by the names that
             `forward` has for them; anything else (a tensor, a list) is the only one.
-        show_table: whether to make ``out_table``. show_arch: whether to make ``out_arch``.
+        show_table: whether to make ``out_table``.
+        show_arch: whether to make ``out_arch``.
 
     Returns:
         ``flops``, ``flops_str``, ``activations``, ``activations_str``, ``params``, ``params_str``, ``out_table``, ``out_arch``.
 
     Raises:
-        ValueError: neither or both of `input_shape` and `inputs` are given, or `input_shape` is no tuple of ints or of such tuples.
+        ValueError: neither or both of `input_shape` and `inputs` are given, or `input_shape` is no tuple of ints nor of such.
     """
     if input_shape is None and inputs is None:
         raise ValueError('One of "input_shape" and "inputs" should be set.')

@@ -1,0 +1,62 @@
+"""One forward pass of a model in eval mode and without gradients, as ptflops, thop and calflops count it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from dispatchcount.compat._jit.state import untouched
+from dispatchcount.profiler import profile
+from dispatchcount.report.model import Report
+
+
+def run_once(
+    model: nn.Module, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None, method: str = "forward"
+) -> Report:
+    """Profile one pass; the model's modes, buffers and the random number generators are as before afterwards.
+
+    Args:
+        model: the model.
+        args: its arguments by position.
+        kwargs: and by name.
+        method: what to call, ``"generate"`` for instance.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    with untouched(model):
+        model.eval()
+        try:
+            with torch.no_grad(), profile(model) as prof:
+                (model if method == "forward" else getattr(model, method))(*args, **(kwargs or {}))
+        finally:
+            for module, training in modes:
+                module.training = training
+    return prof.report
+
+
+def empty_input(model: nn.Module, sizes: tuple[int, ...]) -> torch.Tensor:
+    """An input of `sizes` of the type and on the device of the model's first parameter."""
+    like = next(model.parameters(), None)
+    return torch.ones(sizes) if like is None else torch.ones(sizes, dtype=like.dtype, device=like.device)
+
+
+def refuse(**options: Any) -> None:
+    """Raise for options of the other library that have no meaning here.
+
+    Raises:
+        ValueError: one is set.
+    """
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise ValueError(
+            f"{', '.join(given)} cannot be had here: not modules are counted but the operators that they run. "
+            f"Give an operator its cost with @dispatchcount.register, and read module figures off dispatchcount.profile(model)."
+        )
+
+
+def scaled(value: float, units: Mapping[str, float], precision: int, unit: str | None = None) -> str:
+    """`value` in the first of `units` that it reaches, or in `unit`: ``"1.83 GMac"``."""
+    name = unit or next((name for name, size in units.items() if value >= size), "")
+    return f"{round(value / units[name], precision)} {name}" if name else str(value)

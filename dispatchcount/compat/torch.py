@@ -1,0 +1,209 @@
+"""torch's flop counter: ``from dispatchcount.compat.torch import FlopCounterMode`` instead of ``from torch.utils.flop_counter``.
+
+A MAC is two flops, nothing else counts. What torch's counter misses without a word (fused CPU kernels, LSTM, matrix-vector
+products, in-place products) is counted here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+import torch
+from rich.cells import cell_len, set_cell_size
+from torch.utils import _pytree as pytree
+from torch.utils import flop_counter as theirs
+
+from dispatchcount.profiler import Profile, profile
+from dispatchcount.report.model import Report
+from dispatchcount.report.rows import Entry
+from dispatchcount.rules.cost import Cost, Shape
+from dispatchcount.rules.user import target_name
+
+flop_registry: dict[Any, Callable[..., Any]] = dict(theirs.flop_registry)
+"""Formulas by operator. Only those that are not torch's own are called; the others have rules that do the same, or better."""
+
+GLOBAL = "Global"
+
+
+def register_flop_formula(targets: Any, get_raw: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator: the function below counts the flops of `targets`, in every `FlopCounterMode` made from now on.
+
+    Args:
+        targets: an operator's packet (``torch.ops.mylib.foo``), a higher-order operator, a triton kernel, or a list of such.
+        get_raw: by default the function gets sizes in place of tensors, and the result's as ``out_shape``; if true it gets
+            tensors without contents (on the meta device), and the result as ``out_val``.
+
+    Raises:
+        ValueError: a target is none of these. RuntimeError: a target has a formula.
+    """
+
+    def register(formula: Callable[..., Any]) -> Callable[..., Any]:
+        wrapped = formula if get_raw else theirs.shape_wrapper(formula)
+        for target in targets if isinstance(targets, list | tuple) else (targets,):
+            try:
+                known = not isinstance(target, str) and bool(target_name(target))
+            except TypeError:
+                known = False
+            if not known or isinstance(target, torch._ops.OpOverload):
+                raise ValueError(
+                    f"register_flop_formula(targets): expected each target to be OpOverloadPacket (i.e. torch.ops.mylib.foo), "
+                    f"JitFunction, or HigherOrderOperator, got {target} which is of type {type(target)}"
+                )
+            if target in flop_registry:
+                raise RuntimeError(f"duplicate registrations for {target}")
+            flop_registry[target] = wrapped
+        return wrapped
+
+    return register
+
+
+class FlopCounterMode:
+    """Counts the flops of what runs inside a with-block, by module and operator.
+
+    Args:
+        mods: not needed, modules are found as they are called.
+        depth: levels of modules that `get_table` shows.
+        display: whether to print the table when the block ends.
+        custom_mapping: formulas by operator for this block, as for `register_flop_formula`.
+    """
+
+    def __init__(
+        self, mods: Any = None, depth: int | None = 2, display: bool = True, custom_mapping: Mapping[Any, Any] | None = None
+    ) -> None:
+        if mods is not None:
+            warnings.warn("mods argument is not needed anymore, you can stop passing it", stacklevel=2)
+        self.depth = depth
+        self.display = display
+        self.flop_registry = flop_registry | {
+            target: formula if getattr(formula, "_get_raw", False) else theirs.shape_wrapper(formula)
+            for target, formula in (custom_mapping or {}).items()
+        }
+        self._profile: Profile | None = None
+
+    def __enter__(self) -> FlopCounterMode:
+        own = {t: f for t, f in self.flop_registry.items() if f is not theirs.flop_registry.get(t)}
+        self._own = {target_name(target).replace("::", ".", 1) for target in own}
+        self._profile = profile(rules={target: _rule(formula) for target, formula in own.items()}, convention="torch")
+        self._profile.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        assert self._profile is not None
+        self._profile.__exit__(kind, error, trace)
+        for op, issue in self.report.failed_ops.items():
+            warnings.warn(f"the flop formula of {op} failed, it counts 0: {issue.message}", stacklevel=2)
+        if self.display:
+            print(self.get_table(self.depth))
+
+    @property
+    def report(self) -> Report:
+        """The report that the counts are read off.
+
+        Raises:
+            RuntimeError: the block was not entered yet.
+        """
+        if self._profile is None:
+            raise RuntimeError("nothing was counted yet; run the model inside `with FlopCounterMode() as counter:`")
+        return self._profile.report
+
+    @property
+    def flop_counts(self) -> dict[str, dict[Any, int]]:
+        """As `get_flop_counts`; empty before the block is entered."""
+        return {} if self._profile is None else self.get_flop_counts()
+
+    def get_total_flops(self) -> int:
+        """Flops of everything that ran."""
+        return sum(self._flops(entry) for entry in self.report.entries)
+
+    def get_flop_counts(self) -> dict[str, dict[Any, int]]:
+        """Flops by module (``"Global"`` is everything, ``"ResNet.layer1"`` a module with all it called), then by operator."""
+        report = self.report
+        names, stacks = _names(report), list[frozenset[str]]()
+        counts: defaultdict[str, defaultdict[Any, int]] = defaultdict(lambda: defaultdict(int))
+        for path in report.paths:
+            above = stacks[path.parent] if path.parent >= 0 else frozenset({GLOBAL})
+            stacks.append(above | {names[path.module]})
+        for entry in report.entries:
+            flops = self._flops(entry)
+            if flops:
+                for name in stacks[entry.path]:
+                    counts[name][_operator(entry.op)] += flops
+        return {name: dict(row) for name, row in counts.items()}
+
+    def _flops(self, entry: Entry) -> int:
+        return entry.cost.arithmetic if entry.op in self._own else 2 * entry.cost.macs
+
+    def get_table(self, depth: int | None = None) -> str:
+        """Flops and shares by module and operator as text.
+
+        Args:
+            depth: levels of modules to show; by default as the counter was made.
+        """
+        depth = depth or self.depth or 999_999
+        counts, total = self.flop_counts, self.get_total_flops() if self._profile else 0
+        suffix = theirs.get_suffix_str(total)
+        rows: list[list[str]] = []
+
+        def add(name: str, indent: int) -> bool:
+            figures = [(name, sum(counts[name].values()))] + [(f" - {op}", flops) for op, flops in counts[name].items()]
+            for title, flops in figures:
+                shares = theirs.convert_num_with_suffix(flops, suffix), theirs.convert_to_percent_str(flops, total)
+                rows.append([" " * indent + title, *shares])
+            return figures[0][1] >= total
+
+        shown = [name for name in sorted(counts) if name != GLOBAL and name.count(".") < depth]
+        covered = [add(name, name.count(".")) for name in shown]
+        if GLOBAL in counts and not any(covered):
+            inner = [[f" {title}", *rest] for title, *rest in rows]
+            rows.clear()
+            add(GLOBAL, 0)
+            rows += inner
+        return _aligned(["Module", "FLOP", "% Total"], rows or [[GLOBAL, "0", "0%"]])
+
+
+def _rule(formula: Callable[..., Any]) -> Callable[..., Cost]:
+    """A rule from a formula; its flops are kept as arithmetic, for they need not come in pairs."""
+
+    def rule(*args: Any, out: Any, **kwargs: Any) -> Cost:
+        args, kwargs, out = pytree.tree_map(_hollow, (args, kwargs, out))
+        return Cost(arithmetic=int(formula(*args, **kwargs, out_val=out)))
+
+    return rule
+
+
+def _hollow(value: Any) -> Any:
+    return torch.empty(tuple(value), dtype=getattr(torch, value.dtype), device="meta") if isinstance(value, Shape) else value
+
+
+def _names(report: Report) -> list[str]:
+    """Module names as torch's tracker has them: the root's class, then attributes."""
+    names: list[str] = []
+    for index, module in enumerate(report.modules):
+        above = report.modules[module.parent] if module.parent >= 0 else None
+        if index == 0 or (above is None and not module.type):
+            names.append(GLOBAL)
+        elif above is None or not above.type:
+            names.append(module.type)
+        else:
+            names.append(f"{names[module.parent]}.{module.name[len(above.name) :].lstrip('.')}")
+    return names
+
+
+def _operator(name: str) -> Any:
+    """The operator called ``"aten.mm"``; the name itself for what is none."""
+    namespace, _, op = name.partition(".")
+    return getattr(getattr(torch.ops, namespace, None), op, name) if op.isidentifier() else name
+
+
+def _aligned(headers: list[str], rows: list[list[str]]) -> str:
+    """A table with a rule below its header; the first column to the left, the others to the right."""
+    widths = [max(len(head) + 2, *map(cell_len, column)) for head, *column in zip(headers, *rows, strict=True)]
+    lines = [headers, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "  ".join([set_cell_size(row[0], widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
+        for row in lines
+    )
