@@ -35,18 +35,18 @@ def load_model(target: str, device: str) -> tuple[nn.Module, str]:
         if zoo is not None:
             model = zoo(name)
         else:
-            model = _built(target, make) if callable(make) and not isinstance(make, nn.Module) else make
+            model = _built(target, make, "model") if callable(make) and not isinstance(make, nn.Module) else make
     if not isinstance(model, nn.Module):
         raise UsageError(f"{target} gave a {type(model).__name__}, not a torch.nn.Module; it must return the model to profile")
     return model.to(device), library if zoo is not None else ""
 
 
-def _built(target: str, make: Callable[[], Any]) -> Any:
+def _built(target: str, make: Callable[[], Any], what: str) -> Any:
     try:
         return make()
     except Exception as error:  # the user's function may raise anything
         raise UsageError(
-            f"{target}() raised {type(error).__name__}: {error}; the target is called without arguments and returns the model"
+            f"{target}() raised {type(error).__name__}: {error}; it is called without arguments and returns the {what}"
         ) from error
 
 
@@ -163,7 +163,7 @@ def make_inputs(
         make = _attribute(maker)
         if not callable(make):
             raise UsageError(f"{maker} is a {type(make).__name__}; --inputs needs a function that returns the inputs")
-        return _arranged(_moved(make(), device))
+        return _arranged(_moved(_built(maker, make, "inputs"), device))
     if shapes:
         return tuple(tensor_of(text, device) for text in shapes), {}
     if library == "transformers":
