@@ -151,7 +151,7 @@ class _Session:
         )
         watcher = None if isinstance(functions, bool) else functions
         self._functions = FunctionMode(self._mode, watcher) if functions else None
-        self.sampler = Sampler(self._recording, self._accountant.add, Tally)
+        self.sampler = Sampler(self._recording, self._mode.calls.unfinished, self._accountant.add, Tally)
         self._inventory: Inventory | None = None
         self._report: tuple[tuple[str, int], Report] | None = None
         self._training = roots[0][1].training if roots else None
@@ -187,8 +187,7 @@ class _Session:
         if error is not None:
             module = _innermost_module(error)
             info = None if module is None else self._names.infos.get(id(module))
-            row = 0 if info is None else self._inventory.locate(info)
-            name = self._inventory.modules[row].name if row else NO_MODULE
+            name = self._inventory.name(info) if info is not None else NO_MODULE
             self._stopped = (name, f"{type(error).__name__}: {error}")
 
     def _remove_hooks(self) -> None:

@@ -31,12 +31,14 @@ def process_state() -> dict[str, Any]:
     """What is the process's: hooks on all modules, functions, modes, importers, the compiler's stance."""
     return {
         "global hooks": {
-            k: len(v) for k, v in vars(nn_module).items() if k.startswith("_global") and k.endswith("hooks") and hasattr(v, "__len__")
+            k: len(v)
+            for k, v in vars(nn_module).items()
+            if k.startswith("_global") and k.endswith("hooks") and hasattr(v, "__len__")
         },
         "optimizer hooks": {k: len(v) for k, v in vars(optim).items() if k.startswith("_global") and hasattr(v, "__len__")},
         "functional": {k: id(v) for k, v in vars(F).items() if callable(v)},
         "tensor methods": {k: id(getattr(Tensor, k)) for k in ("__matmul__", "matmul", "add", "backward", "__add__", "view")},
-        "module methods": {k: id(v) for k, v in vars(nn.Module).items()},
+        "module methods": {k: id(v) for k, v in vars(nn.Module).items() if getattr(v, "__module__", "").startswith("torch")},
         "torch": {k: id(getattr(torch, k)) for k in ("matmul", "bmm", "einsum", "compile", "cond", "empty")},
         "importers": list(sys.meta_path),
         "dispatch modes": list(_get_current_dispatch_mode_stack()),

@@ -65,6 +65,10 @@ class Calls:
             handle.remove()
         self._handles.clear()
 
+    def unfinished(self) -> list[Node]:
+        """The calls that did not end yet, outermost first."""
+        return [*self._stack[1:], self.node] if self._stack else []
+
     def _elsewhere(self) -> bool:
         """Whether this thread's operators do not reach the mode (hooks are the process's, modes the thread's).
 
@@ -80,7 +84,7 @@ class Calls:
             return
         node = self.node
         info = self.names.infos.get(id(module))
-        if self._stack and (info is None or info not in node.children):
+        if self._stack and (info is None or not (info in node.children or info.inside(node.info))):
             node = self._drop_stopped()
         if info is None:
             info = self.names.meet(module, node.info)
@@ -123,7 +127,7 @@ class Calls:
                 self._pop()
 
     def _drop_stopped(self) -> Node:
-        """The same for calls that an exception left altogether. Looked for where a call is made for the first time."""
+        """The same for calls that an exception left altogether. Looked for where a module calls one that is not part of it."""
         if graph_task() == -1:
             for _ in range(len(self._stack) - (_calls_running() - 1 - self._outer)):
                 self._pop()

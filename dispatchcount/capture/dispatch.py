@@ -96,6 +96,8 @@ class CountingMode(TorchDispatchMode):
 
     def _signature(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
         """The signature shared by all calls like this one."""
+        if plan.keyless:
+            args, kwargs, out = (), None, None
         try:
             key: Any = (plan, key_of(args, plan.scalars))
             if kwargs:

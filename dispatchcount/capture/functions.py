@@ -13,6 +13,7 @@ import torch
 import torch.overrides
 from torch._ops import OpOverload, OpOverloadPacket
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from dispatchcount.capture.dispatch import CountingMode
 
@@ -56,6 +57,8 @@ class FunctionMode(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         mode, watcher = self._mode, self._watcher
+        if isinstance(func, OpOverload) and mode not in _get_current_dispatch_mode_stack():
+            return func(*args, **kwargs)  # `mode` itself, letting through an operator that no torch function announced
         name = function_name(func)
         before, running = mode.function, self._running
         mode.function = name if watcher is None else watcher.label(name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import weakref
+from math import prod
 from typing import Any
 
 import torch
@@ -10,15 +11,51 @@ from torch import nn
 from torch.jit import ScriptModule
 from torch.nn.parameter import is_lazy
 
-from dispatchcount.capture.names import Info, Names, type_name, walk
+from dispatchcount.capture.names import Info, Names, kind_of, type_name, walk
 from dispatchcount.report.rows import NO_MODULE, Module, Parameter
 
 
+class Seen:
+    """A module as it was when the block ended. Plain data but for a weak reference; rows are made of it when they are asked for."""
+
+    __slots__ = ("aliases", "container", "held", "name", "parameters", "parent", "ref", "type")
+
+    def __init__(self, name: str, kind: str, parent: int, module: nn.Module | None, parameters: list[Any], *, held: bool) -> None:
+        self.name = name
+        self.type = kind
+        self.parent = parent
+        self.ref = None if module is None else weakref.ref(module)
+        self.container = module is None or kind_of(type(module)).container
+        self.parameters = parameters  # (name, sizes, dtype, trainable, tied to)
+        self.held = held
+        self.aliases: list[str] = []
+
+    def row(self) -> Module:
+        """The row of it."""
+        module = None if self.ref is None else self.ref()
+        return Module(
+            self.name,
+            self.type,
+            self.parent,
+            "" if module is None else _extra(module),
+            tuple(self.aliases),
+            tuple(self._parameter(*parameter) for parameter in self.parameters),
+            self.container,
+        )
+
+    def _parameter(self, name: str, sizes: Any, dtype: torch.dtype, trainable: bool, tied_to: str | None) -> Parameter:
+        """A parameter of a module that no root holds is listed, and counts nothing: it is none of the roots'."""
+        shape = tuple(map(int, sizes or ()))
+        numel = prod(shape) if self.held and sizes is not None else 0
+        return Parameter(name, shape, numel, str(dtype).removeprefix("torch."), trainable, tied_to)
+
+
 class Inventory:
-    """Rows for every module of the roots, and, as they are asked for, for those that no root holds."""
+    """Every module of the roots as it is now, and, as they are asked for, those that no root holds."""
 
     def __init__(self, names: Names) -> None:
-        self._rows: list[Module] = [Module(NO_MODULE, "", container=True)]
+        self._seen: list[Seen] = [Seen(NO_MODULE, "", -1, None, [], held=False)]
+        self._rows: tuple[Module, ...] = ()
         self._by_id: dict[int, int] = {}
         self._by_name: dict[str, int] = {}
         self._by_info: dict[Info, int] = {names.outside: 0}
@@ -30,21 +67,26 @@ class Inventory:
         if len(tops) == 1 and tops[0][0] is None:
             self._add_root("", tops[0][2], -1)
         else:
-            self._row(Module("", "", container=True))
+            self._add(Seen("", "", -1, None, [], held=False))
             for label, _, module in tops:
                 self._add_root(self._free_name(label or type_name(module)), module, 1)
+        self._unpacked.clear()
 
     @property
     def modules(self) -> tuple[Module, ...]:
         """The rows so far, a parent before its children."""
-        return tuple(self._rows)
+        if len(self._rows) != len(self._seen):
+            self._rows = tuple(seen.row() for seen in self._seen)
+        return self._rows
+
+    def name(self, info: Info) -> str:
+        """The name of a module that was called."""
+        return self._seen[self.locate(info)].name
 
     def scripted(self) -> list[str]:
         """Names of the modules that TorchScript ran with others inside them: those are called where no hook sees it."""
         called = [(info, module) for info in self._names.infos.values() if info.last and (module := info.module()) is not None]
-        return [
-            self._rows[self.locate(info)].name for info, module in called if isinstance(module, ScriptModule) and len(module._modules)
-        ]
+        return [self.name(info) for info, module in called if isinstance(module, ScriptModule) and len(module._modules)]
 
     def locate(self, info: Info) -> int:
         """The row of a module that was called."""
@@ -53,47 +95,37 @@ class Inventory:
             module = info.module()
             index = None if module is None else self._by_id.get(id(module))
             if index is None:
-                index = self._unheld(info)
+                index = self._unheld(info, module)
             self._by_info[info] = index
         return index
 
-    def _unheld(self, info: Info) -> int:
+    def _unheld(self, info: Info, module: nn.Module | None) -> int:
         """A row for a module that no root holds, or that is gone: under the module it was found in or called from."""
         above = self.locate(info.above) if info.above is not None else 1
-        base = self._rows[above].name if above else ""
+        base = self._seen[above].name if above else ""
         name = f"{base}.{info.label}" if base else info.label
         index = self._by_name.get(name)
         if index is None:
-            module = info.module()
-            parameters = () if module is None else tuple(self._parameters(module, name))
-            index = self._row(Module(name, info.type, above if above else -1, parameters=_uncounted(parameters)))
+            parameters = [] if module is None else self._parameters(module, name)
+            index = self._add(Seen(name, info.type, above if above else -1, module, parameters, held=False))
         return index
 
     def _add_root(self, prefix: str, root: nn.Module, parent: int) -> None:
         parents: dict[str, int] = {}
         for relative, module in walk(root):
-            name = ".".join(part for part in (prefix, relative) if part)
+            name = f"{prefix}.{relative}" if prefix and relative else prefix or relative
             known = self._by_id.get(id(module))
             if known is not None:
-                row = self._rows[known]
-                self._rows[known] = replace(row, aliases=(*row.aliases, name))
+                self._seen[known].aliases.append(name)
                 continue
             above = parents[relative.rpartition(".")[0]] if relative else parent
-            self._by_id[id(module)] = parents[relative] = self._row(
-                Module(
-                    name,
-                    type_name(module),
-                    above,
-                    _extra(module),
-                    parameters=tuple(self._parameters(module, name)),
-                    container=_is_container(module),
-                )
-            )
+            seen = Seen(name, type_name(module), above, module, self._parameters(module, name), held=True)
+            self._by_id[id(module)] = parents[relative] = self._add(seen)
 
-    def _row(self, module: Module) -> int:
-        self._rows.append(module)
-        self._by_name[module.name] = len(self._rows) - 1
-        return len(self._rows) - 1
+    def _add(self, seen: Seen) -> int:
+        self._seen.append(seen)
+        self._by_name[seen.name] = len(self._seen) - 1
+        return len(self._seen) - 1
 
     def _free_name(self, name: str) -> str:
         number, free = 1, name
@@ -102,17 +134,20 @@ class Inventory:
             free = f"{name}#{number}"
         return free
 
-    def _parameters(self, module: nn.Module, name: str) -> list[Parameter]:
-        found: dict[str, torch.Tensor | None] = dict(module._parameters)
-        for key, value in _packed(module):
-            found[key] = value
-            self._unpacked.append(value)
-        rows = []
+    def _parameters(self, module: nn.Module, name: str) -> list[Any]:
+        found: dict[str, torch.Tensor | None] = module._parameters
+        if not kind_of(type(module)).plain and (packed := _packed(module)):
+            found = found | packed
+            self._unpacked += packed.values()
+        rows: list[Any] = []
+        if not found:
+            return rows
         for key, tensor in found.items():
             if tensor is not None:
                 full = f"{name}.{key}" if name else key
                 first = self._tied.setdefault(id(tensor), full)
-                rows.append(_parameter(full, tensor, None if first == full else first))
+                sizes = None if type(tensor) is not nn.Parameter and is_lazy(tensor) else tensor.shape
+                rows.append((full, sizes, tensor.dtype, tensor.requires_grad, None if first is full else first))
         return rows
 
 
@@ -129,21 +164,9 @@ def _outermost(roots: list[tuple[str | None, Info, nn.Module]]) -> list[tuple[st
     return list(kept.values())
 
 
-def _parameter(name: str, tensor: torch.Tensor, tied_to: str | None) -> Parameter:
-    lazy = is_lazy(tensor)
-    shape = () if lazy else tuple(int(size) for size in tensor.shape)
-    numel = 0 if lazy else int(tensor.numel())
-    return Parameter(name, shape, numel, str(tensor.dtype).removeprefix("torch."), bool(tensor.requires_grad), tied_to)
-
-
-def _uncounted(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
-    """Parameters of a module that no root holds are not the roots' parameters: they are listed, and count nothing."""
-    return tuple(replace(p, numel=0) for p in parameters)
-
-
-def _packed(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
+def _packed(module: nn.Module) -> dict[str, torch.Tensor]:
     """Weights that a quantized module keeps packed in a torchbind object instead of as parameters."""
-    found: list[tuple[str, torch.Tensor]] = []
+    found: dict[str, torch.Tensor] = {}
     if torch.ScriptObject not in map(type, vars(module).values()):
         return found
     for key, value in vars(module).items():
@@ -151,13 +174,8 @@ def _packed(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
             weight: Any
             weight, bias, *_ = value.unpack()
             stem = "" if key == "_packed_params" else f"{key}."
-            found += [(f"{stem}{part}", t) for part, t in (("weight", weight), ("bias", bias)) if isinstance(t, torch.Tensor)]
+            found |= {f"{stem}{part}": t for part, t in (("weight", weight), ("bias", bias)) if isinstance(t, torch.Tensor)}
     return found
-
-
-def _is_container(module: nn.Module) -> bool:
-    """Whether it only holds other modules or does nothing, so that never being called is no news."""
-    return getattr(type(module), "forward", None) is nn.Module.forward or isinstance(module, nn.Identity)
 
 
 def _extra(module: nn.Module) -> str:

@@ -34,10 +34,14 @@ class Info:
     def __init__(self, module: nn.Module | None, label: str, above: Info | None) -> None:
         self.ref: Any = None
         self.type = type_name(module)
-        self.many = module is not None and _takes_many(type(module))
+        self.many = module is not None and kind_of(type(module)).many
         self.label = label
         self.above = above
         self.last: Any = None
+
+    def inside(self, other: Info) -> bool:
+        """Whether its name says that it is a part of `other`; a sibling with a longer name may be taken for one."""
+        return other is self.above or (other.above is self.above and self.label.startswith(other.label))
 
     def module(self) -> nn.Module | None:
         """The module, if it is still alive."""
@@ -132,19 +136,44 @@ def type_name(module: nn.Module | None) -> str:
     """A module's class as people know it: that of the source for a scripted module, of the wrapped one for a compiled one."""
     if module is None:
         return ""
+    kind = kind_of(type(module))
+    if not kind.wraps:
+        return kind.name
     if isinstance(module, ScriptModule):
         return str(module.original_name)
     wrapped = module._modules.get("_orig_mod")
-    return type(module).__name__ if wrapped is None else type_name(wrapped)
+    return kind.name if wrapped is None else type_name(wrapped)
 
 
-_MANY: weakref.WeakKeyDictionary[type, bool] = weakref.WeakKeyDictionary()  # parametrized modules have a class each, which holds them
+class Kind:
+    """What is the same for all modules of a class.
 
+    Attributes:
+        name: the class's.
+        wraps: whether a module of it may stand for another (scripted and compiled modules).
+        container: whether it only holds other modules or does nothing, so that never being called is no news.
+        many: whether its forward takes more than one argument, so that some may come by keyword.
+        plain: whether it is one of torch's own layers, which keep all their weights as parameters.
+    """
 
-def _takes_many(kind: type[nn.Module]) -> bool:
-    many = _MANY.get(kind)
-    if many is None:
+    __slots__ = ("container", "many", "name", "plain", "wraps")
+
+    def __init__(self, kind: type[nn.Module]) -> None:
+        self.name = kind.__name__
+        self.wraps = issubclass(kind, ScriptModule) or not kind.__module__.startswith("torch.nn.")
+        self.container = getattr(kind, "forward", None) is nn.Module.forward or issubclass(kind, nn.Identity)
         code = getattr(getattr_static(kind, "forward", None), "__code__", None)
-        many = code is None or code.co_argcount + code.co_kwonlyargcount > 2 or bool(code.co_flags & (CO_VARARGS | CO_VARKEYWORDS))
-        _MANY[kind] = many
-    return many
+        self.many = code is None or code.co_argcount + code.co_kwonlyargcount > 2 or bool(code.co_flags & _VARIADIC)
+        self.plain = kind.__module__.startswith("torch.nn.modules.")
+
+
+_VARIADIC = CO_VARARGS | CO_VARKEYWORDS
+_KINDS: weakref.WeakKeyDictionary[type, Kind] = weakref.WeakKeyDictionary()  # parametrized modules have a class each
+
+
+def kind_of(kind: type[nn.Module]) -> Kind:
+    """The facts of a class, gathered once."""
+    known = _KINDS.get(kind)
+    if known is None:
+        known = _KINDS[kind] = Kind(kind)
+    return known

@@ -1,7 +1,8 @@
 """What one sample of many adds to a recording: the difference between the counts before it and after it.
 
 A sample costs one pass over two lists of numbers. Samples whose counts grew alike share one sum, so that ten thousand inputs
-that took a few ways through a model are costed a few times.
+that took a few ways through a model are costed a few times. A module call belongs to the sample in which it ends, so that a hook
+on the model can begin a sample for each call.
 """
 
 from __future__ import annotations
@@ -27,10 +28,17 @@ class Sampler:
         samples: label and sums of those that ended; samples alike have the same sums.
     """
 
-    def __init__(self, recording: Recording, add: Callable[[Any, Signature, int], None], new: Callable[[], Any]) -> None:
-        """`new` makes an empty sum, `add` puts a number of calls of a signature on it."""
+    def __init__(
+        self,
+        recording: Recording,
+        unfinished: Callable[[], list[Node]],
+        add: Callable[[Any, Signature, int], None],
+        new: Callable[[], Any],
+    ) -> None:
+        """`unfinished`: module calls that did not end yet. `new` makes an empty sum, `add` puts calls of a signature on it."""
         self.samples: list[tuple[str, Sums]] = []
         self._recording = recording
+        self._unfinished = unfinished
         self._add = add
         self._new = new
         self._label: str | None = None
@@ -51,9 +59,9 @@ class Sampler:
         """
         if self._label is not None:
             raise RuntimeError(f"sample {label!r} was opened inside sample {self._label!r}; end that one first")
+        self._restart()
         self._label = label
         self._open = token = self._open + 1
-        self._restart()
         try:
             yield
         finally:
@@ -74,8 +82,7 @@ class Sampler:
         self._label, self._folded = None, {}
 
     def _restart(self) -> None:
-        self._records = [record.count for _, _, record in self._recording.log]
-        self._calls = [node.calls for node in self._recording.root.log]
+        self._records, self._calls = self._counts()
 
     def _bank(self) -> None:
         """Records are about to be folded away: put what the open sample did so far aside."""
@@ -85,9 +92,16 @@ class Sampler:
 
     def _grown(self) -> Any:
         """By how much each record and each node's calls grew, zeros at the end left out."""
-        records = [record.count for _, _, record in self._recording.log]
-        calls = [node.calls for node in self._recording.root.log]
+        records, calls = self._counts()
         return _difference(records, self._records), _difference(calls, self._calls)
+
+    def _counts(self) -> tuple[list[int], list[int]]:
+        """How often each record was made and each node's call ended so far."""
+        nodes = self._recording.root.log
+        calls = [node.calls for node in nodes]
+        for node in self._unfinished():
+            calls[nodes.index(node)] -= 1
+        return [record.count for _, _, record in self._recording.log], calls
 
     def _summed(self, grown: Any, start: Sums) -> Sums:
         sums = dict(start)

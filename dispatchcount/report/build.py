@@ -1,4 +1,4 @@
-"""From a recording and the rules to a report: each distinct call is costed once, then summed by path, operator, phase and dtype."""
+"""From a recording and the rules to a report: each distinct call is costed once, then summed by path, operator and phase."""
 
 from __future__ import annotations
 
@@ -134,9 +134,13 @@ def build(
     """A report of what was recorded so far. The recording stays as it is.
 
     Args:
-        recording: the record. accountant: costs it. samples: label and sums of each.
-        meta: versions and the like. convention: the report's.
-        locate: a module's row by its info. modules: the module table, asked for once every row is located.
+        recording: the record.
+        accountant: costs it.
+        samples: label and sums of each.
+        meta: versions and the like.
+        convention: the report's.
+        locate: a module's row by its info.
+        modules: the module table, asked for once every row is located.
         memory: if it was measured.
     """
     issues = {key: issue.copy() for key, issue in accountant.issues.items()}

@@ -40,7 +40,7 @@ class Load:
 
     Attributes:
         experts: one row each, those never called included.
-        imbalance: the busiest expert's flops over the mean of all: 1 is even, the number of experts is all on one; 0 without flops.
+        imbalance: the busiest expert's flops over the mean: 1 is even, the number of experts is all on one; 0 without flops.
     """
 
     experts: tuple[ExpertLoad, ...]

@@ -126,10 +126,10 @@ def by_module_over_samples(report: Report) -> dict[str, ModuleSamples]:
     calls: list[Counter[int]] = [Counter() for _ in report.modules]
     for profile, weight in Counter(sample.profile for sample in report.samples).items():
         did, called = _totals(report, report.profiles[profile])
-        for module, value in did.items():
-            flops[module][value] += weight
-        for module, value in called.items():
-            calls[module][value] += weight
+        for row, value in did.items():
+            flops[row][value] += weight
+        for row, value in called.items():
+            calls[row][value] += weight
     rows: dict[str, ModuleSamples] = {}
     for index, module in enumerate(report.modules):
         for counter in (flops[index], calls[index]):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.utils.checkpoint
 from torch import nn
 
 from dispatchcount.compat import fvcore, mmengine
@@ -116,7 +117,7 @@ def test_base_class_counts_what_it_has_handles_for() -> None:
     assert analysis.by_operator() == Counter(linear=8)
     assert analysis.unsupported_ops() == Counter({"aten::_convolution": 1})
     assert analysis.set_op_handle(**{"aten::_convolution": conv_flop_jit}).by_operator() == Counter(linear=8, conv=40)
-    assert analysis.clear_op_handles().by_module_and_operator() == dict.fromkeys(("", "0", "1", "2"), Counter())
+    assert analysis.clear_op_handles().by_module_and_operator() == {name: Counter() for name in ("", "0", "1", "2")}
 
 
 def test_unsupported_operators(flops: Any) -> None:
@@ -193,7 +194,11 @@ def test_tracer_warning_where_contents_are_read(flops: Any) -> None:
 
 def test_copy_keeps_every_setting(flops: Any) -> None:
     analysis = flops(TestNet(), X).ancestor_mode("caller").set_op_handle("aten::relu", None, "aten::linear", lambda i, o: 3)
-    other = analysis.unsupported_ops_warnings(False).tracer_warnings("none").copy(new_model=nn.Sequential(nn.Linear(10, 2), nn.ReLU()))
+    other = (
+        analysis.unsupported_ops_warnings(False)
+        .tracer_warnings("none")
+        .copy(new_model=nn.Sequential(nn.Linear(10, 2), nn.ReLU()))
+    )
     assert type(other) is flops
     assert other.by_operator() == Counter(linear=3)
     assert (other._ancestor_mode, other._warn_trace, other._enable_warn_unsupported_ops) == ("caller", "none", False)
@@ -258,3 +263,37 @@ def test_counts_in_units(count: str, unit: float) -> None:
         assert counts == {"linear": value / unit, "s": 9 / unit}
         assert counts["none"] == 0.0
         assert unsupported == Counter()
+
+
+def test_gradients_taken_in_forward_count_by_their_kernels(flops: Any) -> None:
+    class Force(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.energy = nn.Linear(4, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = x.detach().requires_grad_()
+            return torch.autograd.grad(self.energy(x).sum(), x)[0]
+
+    analysis = flops(Force(), torch.ones(2, 4))
+    assert analysis.by_operator() == Counter(linear=8, mm=8)
+    assert "aten::grad" not in analysis.unsupported_ops()
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpointed_parts_count(flops: Any, reentrant: bool) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.utils.checkpoint.checkpoint(self.fc, x, use_reentrant=reentrant)
+
+    analysis = flops(Net(), torch.ones(2, 4, requires_grad=True))
+    assert analysis.by_module_and_operator() == {"": Counter(linear=32), "fc": Counter(linear=32)}
+
+
+def test_lazy_modules(flops: Any) -> None:
+    model = nn.Sequential(nn.LazyLinear(3), nn.LazyBatchNorm1d())
+    assert flops(model, torch.ones(2, 4)).by_operator() == Counter(linear=24, batch_norm=30)

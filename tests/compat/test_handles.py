@@ -46,7 +46,6 @@ CASES = {
     "layer_norm": ("aten::layer_norm", nn.LayerNorm(8), IMAGE),
     "group_norm": ("aten::group_norm", nn.GroupNorm(2, 4), IMAGE),
     "softmax": ("aten::softmax", lambda x: x.softmax(dim=-1), IMAGE),
-    "add": ("aten::add", lambda x: x + 1, IMAGE),
     "transpose": ("aten::transpose", lambda x: x.transpose(1, 2), IMAGE),
     "max_pool2d": ("aten::max_pool2d", nn.MaxPool2d(2), IMAGE),
     "upsample": ("aten::upsample_bilinear2d", lambda x: F.interpolate(x, scale_factor=2.0, mode="bilinear"), IMAGE),

@@ -16,6 +16,7 @@ LINEAR = "aten::linear"
 
 _CONVOLUTIONS = {f"{name}{n}d": name.endswith("transpose") for name in ("conv", "conv_transpose") for n in (1, 2, 3)}
 _CELLS = ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
+_NO_OPERATORS = ("grad", "backward", "data", "requires_grad_")  # TorchScript has operators of these names for other things
 _OPERATORS = {  # kernels that show up where no torch function runs (scripted code), under the names of what they implement
     "aten::convolution": CONVOLUTION,
     "aten::convolution_overrideable": CONVOLUTION,
@@ -48,7 +49,8 @@ def kind_of(function: str) -> str | None:
         return "aten::batch_norm"
     if "." in function:
         return function.replace(".", "::", 1)
-    return f"aten::{function}" if function.isidentifier() and hasattr(torch.ops.aten, function) else None
+    known = function not in _NO_OPERATORS and function.isidentifier() and hasattr(torch.ops.aten, function)
+    return f"aten::{function}" if known else None
 
 
 def kind_of_operator(op: str) -> str:

@@ -23,25 +23,25 @@ _SCALARS: dict[str, Any] = {
 
 
 class Schema:
-    """One overload: its arguments' names, types and defaults, and how many may be given by position."""
+    """One overload: its arguments, and how many of them may be given by position."""
 
     def __init__(self, schema: Any) -> None:
-        self.arguments = [(a.name, str(a.type), a.default_value, a.has_default_value()) for a in schema.arguments]
+        self.arguments = schema.arguments
+        self.kinds = {a.name: str(a.type) for a in schema.arguments}
         self.positional = sum(not a.kwarg_only for a in schema.arguments)
 
     def bind(self, args: Any, kwargs: Any) -> dict[str, Any] | None:
         """The arguments by name in order; None if they are none of this overload's."""
         last = self.positional - 1
-        if len(args) > self.positional > 1 and self.arguments[last][1] == "List[int]":  # x.view(2, 3) means x.view((2, 3))
-            args = (*args[:last], args[last:])
-        names = [name for name, *_ in self.arguments]
-        named = dict(zip(names, args, strict=False)) | kwargs
-        if len(args) > self.positional or not named.keys() <= set(names):
+        if len(args) > self.positional > 1 and str(self.arguments[last].type) == "List[int]":
+            args = (*args[:last], args[last:])  # x.view(2, 3) means x.view((2, 3))
+        named = dict(zip(self.kinds, args, strict=False)) | kwargs
+        if len(args) > self.positional or not named.keys() <= self.kinds.keys():
             return None
-        for name, kind, _, optional in self.arguments:
-            if not (_fits(named[name], kind) if name in named else optional):
+        for a in self.arguments:
+            if not (_fits(named[a.name], self.kinds[a.name]) if a.name in named else a.has_default_value()):
                 return None
-        return {name: named.get(name, default) for name, _, default, _ in self.arguments}
+        return {a.name: _spread(named.get(a.name, a.default_value), a) for a in self.arguments}
 
 
 @cache
@@ -54,9 +54,16 @@ def bind(kind: str, args: Any, kwargs: Any) -> dict[str, Any]:
     """The arguments of a call by name in the schema's order; as they came if Python calls it in a way that no schema knows."""
     for schema in schemas(kind):
         bound = schema.bind(args, kwargs)
+        if bound is None:  # a Python function may have more arguments than the operator it stands for
+            bound = schema.bind(args[: schema.positional], {k: v for k, v in kwargs.items() if k in schema.kinds})
         if bound is not None:
             return bound
     return {**{str(i): arg for i, arg in enumerate(args)}, **kwargs}
+
+
+def _spread(value: Any, argument: Any) -> Any:
+    """One number for a list of known length stands for as many."""
+    return [value] * argument.N if isinstance(value, int) and "List[int]" in str(argument.type) and argument.N else value
 
 
 def _fits(value: Any, kind: str) -> bool:

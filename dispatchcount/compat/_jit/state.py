@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
+from torch.nn.parameter import is_lazy
 
 
 @contextmanager
@@ -21,7 +22,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
             (module, name, buffer, buffer.detach().clone())
             for module in model.modules()
             for name, buffer in module._buffers.items()
-            if buffer is not None
+            if buffer is not None and not is_lazy(buffer)
         ]
         try:
             yield

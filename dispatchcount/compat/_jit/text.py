@@ -102,11 +102,11 @@ def _model_stats_str(model: nn.Module, statistics: Texts) -> str:
 
 
 def boxed(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> str:
-    """A table in a frame of ``+``, ``-`` and ``|``."""
+    """A table in a frame of ``+``, ``-`` and ``|``, ending in a line break as mmengine's do."""
     widths = [max(map(cell_len, column)) for column in zip(headers, *rows, strict=True)]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
-    lines = [rule, _line(headers, widths), rule, *(_line(row, widths) for row in rows), rule]
-    return "\n".join([*([title.center(len(rule)).rstrip()] if title else []), *lines])
+    above = [" " * ((len(rule) - cell_len(title)) // 2) + title] if title else []
+    return "\n".join([*above, rule, _line(headers, widths), rule, *(_line(row, widths) for row in rows), rule, ""])
 
 
 def piped(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -123,8 +123,8 @@ class Trace:
         accountant = Accountant(self._mode.rules)
         for node in self.nodes():
             for (op, phase, _, status, function), tally in accountant.rows(node, {}).items():
-                inside, kind, traced = _decode(function, op)
                 forward = phase == PHASES[FORWARD]
+                inside, kind, traced = _decode(function if forward else "", op)
                 yield Leaf(node, kind, inside, tally.calls, tally, traced, not function, status == ZERO, forward)
 
     def untraced(self, kind: str) -> Iterator[tuple[Node, Call, int]]:

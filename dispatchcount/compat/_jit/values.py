@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from dispatchcount.capture.key import shape_of
 from dispatchcount.rules.cost import Shape
@@ -75,6 +76,8 @@ class Value:
     def of(value: Any) -> Value:
         """What stands for an argument: for a tensor (or a `Shape`) its sizes and dtype, for a list its items, else the value."""
         if isinstance(value, torch.Tensor):
+            if is_lazy(value):
+                return Value("TensorType")
             value = shape_of(value)
         if isinstance(value, Shape):
             return Value("TensorType", tuple(value), value.dtype)

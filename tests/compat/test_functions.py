@@ -1,0 +1,121 @@
+"""`profile(functions=True)`: operators by the torch function that they ran under, without a change to what runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
+
+import dispatchcount as dc
+from tests.compat.layers import Call, SelfAttention
+
+IMAGE = torch.ones(2, 4, 6, 8)
+
+
+def by_function(function: Any, *inputs: torch.Tensor) -> dict[str, int]:
+    """Flops by function, those that have some."""
+    model = function if isinstance(function, nn.Module) else Call(function)
+    with dc.profile(model, functions=True) as prof:
+        model(*inputs)
+    return {name: row.flops for name, row in prof.report.by_function().items() if row.flops}
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "inputs"),
+    [
+        ("linear", nn.Linear(8, 3), (IMAGE,)),
+        ("linear", nn.Linear(8, 3, bias=False), (IMAGE,)),
+        ("conv2d", nn.Conv2d(4, 6, 3, padding="same"), (IMAGE,)),
+        ("conv_transpose2d", nn.ConvTranspose2d(4, 6, 3), (IMAGE,)),
+        ("batch_norm", nn.BatchNorm2d(4), (IMAGE,)),
+        ("layer_norm", nn.LayerNorm(8), (IMAGE,)),
+        ("matmul", lambda x: x @ x.transpose(2, 3), (IMAGE,)),
+        ("einsum", lambda x: torch.einsum("bchw,bcHw->bchH", x, x), (IMAGE,)),
+        ("upsample_bilinear2d", lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), (IMAGE,)),
+        ("grid_sampler", lambda x: F.grid_sample(x, torch.zeros(2, 3, 3, 2)), (IMAGE,)),
+        ("lstm", nn.LSTM(8, 6), (IMAGE[0],)),
+        ("scaled_dot_product_attention", lambda x: F.scaled_dot_product_attention(x, x, x), (IMAGE,)),
+        ("mm", lambda x: torch.ops.aten.mm.default(x[0, 0], x[0, 0].t()), (IMAGE,)),
+    ],
+)
+def test_names(name: str, function: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+    assert list(by_function(function, *inputs)) == [name]
+
+
+def test_functions_inside_functions_written_in_python() -> None:
+    # q, k, v and out: 4 * 2*5*8*8; scores and values: 2 * 2*2 heads * 5*5*4
+    assert by_function(SelfAttention(), torch.ones(2, 5, 8)) == {"linear": 2560, "scaled_dot_product_attention": 800}
+
+
+def test_functions_that_ask_in_their_own_way_do_not_run_for_ever() -> None:
+    with dc.profile(functions=True):
+        nn.init.kaiming_uniform_(torch.empty(3, 3))
+        nn.Linear(2, 2)
+        F.max_pool2d(IMAGE, 2)
+
+
+def test_same_result_and_nothing_left_behind() -> None:
+    torch.manual_seed(0)
+    model, x = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), torch.randn(2, 5, 8)
+    torch.manual_seed(1)
+    expected = model(x)
+    torch.manual_seed(1)
+    with dc.profile(model, functions=True):
+        got = model(x)
+    assert torch.equal(got, expected)
+    assert _get_current_function_mode_stack() == []
+
+
+def test_left_behind_nothing_after_an_error() -> None:
+    with pytest.raises(RuntimeError, match="must match|cannot be multiplied|size"), dc.profile(functions=True):
+        torch.ones(2, 3) @ torch.ones(2, 3)
+    assert _get_current_function_mode_stack() == []
+
+
+def test_subclasses_keep_their_say() -> None:
+    class Loud(torch.Tensor):
+        heard: list[str] = []  # noqa: RUF012
+
+        @classmethod
+        def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            cls.heard.append(func.__name__)
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    x = torch.ones(2, 3).as_subclass(Loud)
+    F.softmax(x, -1)
+    expected = list(Loud.heard)
+    Loud.heard.clear()
+    with dc.profile(functions=True):
+        out = F.softmax(x, -1)
+    assert Loud.heard == expected
+    assert type(out) is Loud
+
+
+def test_modes_of_others_stay_on() -> None:
+    class Other(TorchFunctionMode):
+        calls = 0
+
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.calls += 1
+            return func(*args, **(kwargs or {}))
+
+    other = Other()
+    profile = dc.profile(functions=True)
+    profile.__enter__()
+    other.__enter__()
+    profile.__exit__(None, None, None)
+    torch.ones(2).sin()
+    assert other.calls
+    assert _get_current_function_mode_stack() == [other]
+    other.__exit__(None, None, None)
+
+
+def test_default_profile_notes_none() -> None:
+    model = nn.Linear(2, 2)
+    with dc.profile(model) as prof:
+        model(torch.ones(1, 2))
+    assert set(prof.report.by_function()) == {""}
