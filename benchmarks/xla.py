@@ -14,6 +14,7 @@ import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
+from operator import matmul
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -167,14 +168,13 @@ def folds(rows: int, *dims: int, times: int = 1) -> dict[str, int]:
 
 def products(s: Sizes) -> list[Case]:
     a, b = (s.m, s.k), (s.k, s.n)
-    mul: Callable[[Any, Any], Any] = lambda x, y: x @ y  # noqa: E731
     return [
-        Case("matmul, square", ((s.m, s.m), (s.m, s.m)), mul, mul),
-        Case("matmul", (a, b), mul, mul),
-        Case("matmul, batched", ((s.batch, *a), (s.batch, *b)), mul, mul),
+        Case("matmul, square", ((s.m, s.m), (s.m, s.m)), matmul, matmul),
+        Case("matmul", (a, b), matmul, matmul),
+        Case("matmul, batched", ((s.batch, *a), (s.batch, *b)), matmul, matmul),
         Case("matmul, bias", (a, (s.n, s.k), (s.n,)), F.linear, lambda x, w, c: x @ w.T + c),
-        Case("matmul, K = 1", ((s.m, 1), (1, s.n)), mul, mul, {"no sum": -s.m * s.n}),
-        Case("matmul, two vectors", ((s.k,), (s.k,)), mul, mul, folds(1, s.k)),
+        Case("matmul, K = 1", ((s.m, 1), (1, s.n)), matmul, matmul, {"no sum": -s.m * s.n}),
+        Case("matmul, two vectors", ((s.k,), (s.k,)), matmul, matmul, folds(1, s.k)),
     ]
 
 

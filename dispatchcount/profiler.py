@@ -6,7 +6,6 @@ import platform
 import time as clock
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from threading import get_ident
 from types import TracebackType
 from typing import Any, TypeVar
@@ -20,8 +19,9 @@ from dispatchcount.capture.dispatch import CountingMode
 from dispatchcount.capture.functions import FunctionMode, Watcher
 from dispatchcount.capture.inventory import Inventory
 from dispatchcount.capture.kernel import kernel as kernel
+from dispatchcount.capture.key import forget_packed
 from dispatchcount.capture.memory import MemoryWatch
-from dispatchcount.capture.names import Names, type_name
+from dispatchcount.capture.names import Names
 from dispatchcount.capture.observed import ObservedMode
 from dispatchcount.capture.older import register_with_higher_order_operators
 from dispatchcount.capture.plan import Plan
@@ -118,7 +118,9 @@ class Profile:
             yield
 
     def samples(self, inputs: Iterable[T], label: Callable[[int, T], str] | None = None) -> Iterator[T]:
-        """Iterate over `inputs`, each a sample of its own.
+        """Iterate over `inputs`, each a sample of its own, which ends when the next is asked for.
+
+        ``next(samples)`` in a forward pre-hook makes a sample of each call of a module, such as each step of a generation.
 
         Args:
             inputs: a DataLoader, a list, anything that iterates.
@@ -182,6 +184,7 @@ class _Session:
         if self._timing is not None:
             self._timing.settle()
         self.sampler.end()
+        forget_packed()
         self._created = int(clock.time())
         self._inventory = Inventory(self._names)
         if error is not None:
@@ -284,8 +287,8 @@ def _roots(models: tuple[Any, ...]) -> list[tuple[str | None, nn.Module]]:
         if not isinstance(model, nn.Module):
             what = f"models[{name!r}]" if name is not None else "the model"
             raise TypeError(
-                f"{what} is a {type(model).__name__}, not a torch.nn.Module; pass the module inside it, or leave it out to find the "
-                f"modules as they are called: profile()"
+                f"{what} is a {type(model).__name__}, not a torch.nn.Module; pass the module inside it, or leave it out to find "
+                f"the modules as they are called: profile()"
             )
     return roots
 

@@ -233,7 +233,7 @@ def test_the_peak_of_any_program_is_the_brute_force_count(steps: list[tuple[str,
             elif op == "cat" and x.numel() < 1000:
                 live.append(torch.cat([x, x]))
             elif op == "detach":
-                live.append(x.detach())
+                live.append(x.detach().clone())  # a plain detach would let mul_ change what exp saved, which torch refuses
             elif op == "backward" and x.requires_grad:
                 x.sum().backward(retain_graph=j > 3, inputs=[x] if x.is_leaf else None) if j != 7 else None
             elif op == "grow" and not x.requires_grad and not x._is_view():

@@ -16,7 +16,7 @@ from dispatchcount.report.rows import NO_MODULE, Module, Parameter
 
 
 class Seen:
-    """A module as it was when the block ended. Plain data but for a weak reference; rows are made of it when they are asked for."""
+    """A module as it was when the block ended: plain data but for a weak reference. Its row is made when it is asked for."""
 
     __slots__ = ("aliases", "container", "held", "name", "parameters", "parent", "ref", "type")
 

@@ -124,10 +124,26 @@ def _nested(tensor: torch.Tensor, dtype: str) -> Shape:
 
 
 def _packed(value: torch.ScriptObject) -> Any:
-    try:
-        return describe(value.unpack())
-    except (RuntimeError, AttributeError):
-        return None
+    """What packed weights hold. Unpacking copies them, so each object is asked once; held, its address stays its own."""
+    known = _PACKED.get(hash(value))
+    if known is None:
+        if len(_PACKED) >= _MAX_PACKED:
+            _PACKED.clear()
+        try:
+            known = value, describe(value.unpack())
+        except (RuntimeError, AttributeError):
+            known = value, None
+        _PACKED[hash(value)] = known
+    return known[1]
+
+
+_PACKED: dict[int, tuple[torch.ScriptObject, Any]] = {}
+_MAX_PACKED = 1024
+
+
+def forget_packed() -> None:
+    """Let go of the packed weights that a block saw."""
+    _PACKED.clear()
 
 
 def contents(value: Any) -> Any:

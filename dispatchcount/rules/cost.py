@@ -42,6 +42,7 @@ class Shape(tuple[int, ...]):
         nnz: int | None = None,
         lengths: tuple[tuple[int, ...], ...] = (),
     ) -> Shape:
+        """See the class; `nnz` is for sparse layouts, `lengths` for nested ones."""
         self = super().__new__(cls, sizes)
         self.dtype = dtype
         if layout != "strided":  # the defaults are the class's: a block makes thousands of dense shapes
@@ -67,6 +68,7 @@ class Shape(tuple[int, ...]):
 
     @property
     def is_complex(self) -> bool:
+        """Whether an element is two real numbers."""
         return self.dtype.startswith("complex")
 
     def __repr__(self) -> str:

@@ -28,12 +28,8 @@ VALUES: dict[str, tuple[str, ...]] = {
 """Operator: names of the integer arguments whose contents its rule reads."""
 
 
-NUMBERS = frozenset(
-    f"aten::{name}"
-    for name in (
-        "pow", "_foreach_pow", "norm", "native_norm", "linalg_vector_norm", "linalg__powsum", "dist", "_foreach_norm", "_foreach_powsum",
-    )
-)  # fmt: skip
+_NORMS = ("norm", "native_norm", "linalg_vector_norm", "linalg__powsum", "dist", "_foreach_norm", "_foreach_powsum")
+NUMBERS = frozenset(f"aten::{name}" for name in ("pow", "_foreach_pow", *_NORMS))
 """Operators whose rule reads a number among the arguments: an exponent. Of all others only the type of a float is kept."""
 
 
