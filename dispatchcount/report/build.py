@@ -71,8 +71,11 @@ class Accountant:
         self.issues: dict[tuple[str, str], Issue] = {}
 
     def fold(self, node: Node) -> None:
-        """Cost a node's records into its sums; the caller then drops the records."""
-        node.folded = self.rows(node, self.issues)
+        """Add the cost of a node's records to its sums; the caller then drops the records."""
+        if any(table for _, table in node.tables()):
+            if node.folded is None:
+                node.folded = {}
+            self._add_records(node.folded, node, self.issues)
 
     def rows(self, node: Node, issues: dict[tuple[str, str], Issue]) -> Rows:
         """A node's sums: those folded before and its records. Operators that are not counted go to `issues`."""
@@ -81,12 +84,15 @@ class Accountant:
             rows[key] = tally = Tally()
             tally.add(folded)
             tally.calls = folded.calls
-        for phase, table in node.tables():
-            for signature, record in table.items():
-                self._row(rows, PHASES[phase], signature, record, node.info, issues)
+        self._add_records(rows, node, issues)
         return rows
 
-    def _row(
+    def _add_records(self, rows: Rows, node: Node, issues: dict[tuple[str, str], Issue]) -> None:
+        for phase, table in node.tables():
+            for signature, record in table.items():
+                self._add_record(rows, PHASES[phase], signature, record, node.info, issues)
+
+    def _add_record(
         self, rows: Rows, phase: str, signature: Signature, record: Record, info: Info, issues: dict[tuple[str, str], Issue]
     ) -> None:
         costed, dtype = self.cost(signature)
@@ -94,15 +100,15 @@ class Accountant:
         tally = rows.get(key)
         if tally is None:
             tally = rows[key] = Tally()
-        cost = costed.cost * record.count if record.count != 1 else costed.cost
-        if phase != FORWARD and cost.activations:
-            cost = replace(cost, activations=0)  # what a layer hands on, a gradient is none
-        tally.add_cost(cost)
-        tally.calls += record.count
+        cost, calls = costed.cost, record.count
+        tally.add_cost(cost, calls)
+        if phase != FORWARD:
+            tally.activations -= cost.activations * calls  # what a layer hands on, a gradient is none
+        tally.calls += calls
         tally.time_ns += record.time_ns
         if costed.status not in (COUNTED, ZERO):
             issue = issues.setdefault((signature.plan.name, costed.status), Issue(costed.message))
-            issue.add(info, signature.text, record.count, (cost.bytes_read or 0) + (cost.bytes_written or 0))
+            issue.add(info, signature.text, calls, ((cost.bytes_read or 0) + (cost.bytes_written or 0)) * calls)
 
     def cost(self, signature: Signature) -> tuple[Costed, str]:
         """The cost of one call and the dtype it works in, kept with it until the rules change."""

@@ -63,7 +63,7 @@ def _weighted(weights: Mapping[int, int]) -> Distribution:
         whole / number,
         sqrt(number * squares - whole * whole) / number,
         ordered[0],
-        lower if lower == upper else (lower + upper) / 2,
+        lower if number % 2 else (lower + upper) / 2,
         rank,
         ordered[-1],
     )

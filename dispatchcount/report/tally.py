@@ -28,15 +28,15 @@ class Tally:
         self.bytes_read = self.bytes_written = self.calls = self.time_ns = 0
         self.estimate = False
 
-    def add_cost(self, cost: Cost) -> None:
-        """Add a cost, without a call."""
-        self.macs += cost.macs
-        self.arithmetic += cost.arithmetic
-        self.transcendentals += cost.transcendentals
-        self.activations += cost.activations
-        self.fvcore += cost.fvcore
-        self.bytes_read += cost.bytes_read or 0
-        self.bytes_written += cost.bytes_written or 0
+    def add_cost(self, cost: Cost, times: int = 1) -> None:
+        """Add a cost, so many times over, without a call."""
+        self.macs += cost.macs * times
+        self.arithmetic += cost.arithmetic * times
+        self.transcendentals += cost.transcendentals * times
+        self.activations += cost.activations * times
+        self.fvcore += cost.fvcore * times
+        self.bytes_read += (cost.bytes_read or 0) * times
+        self.bytes_written += (cost.bytes_written or 0) * times
         self.estimate |= cost.estimate
 
     def add_entry(self, entry: Entry) -> None:
