@@ -36,6 +36,8 @@ def key_of(args: Any, scalars: bool) -> tuple[Any, ...]:
             parts.append(tuple(arg) if arg and type(arg[0]) is int else key_of(arg, scalars))
         elif isinstance(arg, _TENSOR):
             parts.append(tensor_key(arg))
+        elif kind is torch.ScriptObject:
+            parts.append(packed_shapes(arg))
         elif scalars and kind is not float:
             parts.append(arg if kind in _HASHED else kind)
         else:
@@ -67,8 +69,8 @@ def describe(value: Any) -> Any:
         return hint(value)
     if value is None or isinstance(value, int | str | complex):
         return value
-    if isinstance(value, torch.ScriptObject):
-        return _packed(value)
+    if type(value) is torch.ScriptObject:
+        return packed_shapes(value)
     return None
 
 
@@ -123,26 +125,25 @@ def _nested(tensor: torch.Tensor, dtype: str) -> Shape:
     return Shape([len(lengths), *widest], dtype, "nested", lengths=lengths)
 
 
-def _packed(value: torch.ScriptObject) -> Any:
-    """What packed weights hold. Unpacking copies them, so each object is asked once; held, its address stays its own."""
-    known = _PACKED.get(hash(value))
-    if known is None:
-        if len(_PACKED) >= _MAX_PACKED:
-            _PACKED.clear()
+def packed_shapes(value: torch.ScriptObject) -> Any:
+    """The shapes that a torchbind object with packed weights holds; None for any other object.
+
+    Unpacking copies the weights, so the shapes are remembered, by the object's address: `forget_packed` before each block.
+    """
+    address = hash(value)
+    if address not in _PACKED:
         try:
-            known = value, describe(value.unpack())
+            _PACKED[address] = describe(value.unpack())
         except (RuntimeError, AttributeError):
-            known = value, None
-        _PACKED[hash(value)] = known
-    return known[1]
+            _PACKED[address] = None
+    return _PACKED[address]
 
 
-_PACKED: dict[int, tuple[torch.ScriptObject, Any]] = {}
-_MAX_PACKED = 1024
+_PACKED: dict[int, Any] = {}
 
 
 def forget_packed() -> None:
-    """Let go of the packed weights that a block saw."""
+    """Forget what packed objects held: an address may since be another's."""
     _PACKED.clear()
 
 

@@ -32,9 +32,10 @@ class Info:
     __slots__ = ("above", "label", "last", "many", "ref", "type")
 
     def __init__(self, module: nn.Module | None, label: str, above: Info | None) -> None:
+        kind = None if module is None else kind_of(type(module))
         self.ref: Any = None
-        self.type = type_name(module)
-        self.many = module is not None and kind_of(type(module)).many
+        self.type = "" if kind is None else kind.name_of(module)
+        self.many = kind is not None and kind.many
         self.label = label
         self.above = above
         self.last: Any = None
@@ -46,6 +47,25 @@ class Info:
     def module(self) -> nn.Module | None:
         """The module, if it is still alive."""
         return None if self.ref is None else self.ref()
+
+
+class _Ref(weakref.ref[nn.Module]):
+    """A module and what to forget with it. One object, where a closure for each of 100,000 modules would be six."""
+
+    __slots__ = ("info", "key", "names", "spare")
+
+    info: Info
+    key: int
+    names: Names
+    spare: list[Info] | None
+
+
+def _forget(ref: Any) -> None:
+    """A module is gone, and its id may be used again."""
+    if ref.info.ref is ref:
+        ref.names.infos.pop(ref.key, None)
+        if ref.spare is not None:
+            ref.spare.append(ref.info)
 
 
 class Names:
@@ -71,16 +91,9 @@ class Names:
         return root
 
     def _enter(self, module: nn.Module, info: Info, spare: list[Info] | None = None) -> Info:
-        key = id(module)
-
-        def forget(ref: Any) -> None:  # the id may be used again
-            if info.ref is ref:
-                self.infos.pop(key, None)
-                if spare is not None:
-                    spare.append(info)
-
-        info.ref = weakref.ref(module, forget)
-        self.infos[key] = info
+        info.ref = ref = _Ref(module, _forget)
+        ref.info, ref.key, ref.names, ref.spare = info, id(module), self, spare
+        self.infos[ref.key] = info
         return info
 
     def meet(self, module: nn.Module, caller: Info) -> Info:
@@ -134,15 +147,7 @@ def walk(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 def type_name(module: nn.Module | None) -> str:
     """A module's class as people know it: that of the source for a scripted module, of the wrapped one for a compiled one."""
-    if module is None:
-        return ""
-    kind = kind_of(type(module))
-    if not kind.wraps:
-        return kind.name
-    if isinstance(module, ScriptModule):
-        return str(module.original_name)
-    wrapped = module._modules.get("_orig_mod")
-    return kind.name if wrapped is None else type_name(wrapped)
+    return "" if module is None else kind_of(type(module)).name_of(module)
 
 
 class Kind:
@@ -165,6 +170,15 @@ class Kind:
         code = getattr(getattr_static(kind, "forward", None), "__code__", None)
         self.many = code is None or code.co_argcount + code.co_kwonlyargcount > 2 or bool(code.co_flags & _VARIADIC)
         self.plain = kind.__module__.startswith("torch.nn.modules.")
+
+    def name_of(self, module: nn.Module) -> str:
+        """What to call a module of the class."""
+        if not self.wraps:
+            return self.name
+        if isinstance(module, ScriptModule):
+            return str(module.original_name)
+        wrapped = module._modules.get("_orig_mod")
+        return self.name if wrapped is None else type_name(wrapped)
 
 
 _VARIADIC = CO_VARARGS | CO_VARKEYWORDS

@@ -123,7 +123,7 @@ class Accountant:
 
     def add(self, tally: Tally, signature: Signature, calls: int) -> None:
         """Put the cost of so many calls on a sum."""
-        tally.add_cost(self.cost(signature)[0].cost * calls)
+        tally.add_cost(self.cost(signature)[0].cost, calls)
 
 
 def build(

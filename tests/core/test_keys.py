@@ -68,3 +68,19 @@ def test_symbolic_sizes_are_read_without_guarding() -> None:
         guards = len(mode.shape_env.guards) if mode.shape_env else 0
     assert prof.report.macs == 4 * 8 * 16
     assert guards <= 1  # the product's own check that 8 is 8
+
+
+def test_packed_weights_tell_calls_apart() -> None:
+    quantize = torch.ao.quantization.quantize_dynamic
+    models = [quantize(torch.nn.Sequential(torch.nn.LSTM(8, width)), {torch.nn.LSTM}) for width in (4, 6)]
+    x = torch.rand(3, 2, 8)
+    for width, model in zip((4, 6), models, strict=True):
+        with dc.profile(model) as prof:
+            model(x)
+        assert prof.report.macs == 3 * 2 * 4 * width * (8 + width)
+    convolutions = [torch.ao.nn.quantized.Conv2d(2, 3, kernel, padding=kernel // 2) for kernel in (1, 3)]
+    q = torch.quantize_per_tensor(torch.rand(1, 2, 5, 5), 0.1, 0, torch.quint8)
+    with dc.profile() as prof:  # the same input and output, another kernel
+        for convolution in convolutions:
+            convolution(q)
+    assert prof.report.macs == 3 * 5 * 5 * 2 * (1 + 9)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch.testing._internal.common_methods_invocations import op_db
-from torch.utils._python_dispatch import TorchDispatchMode
 
 import dispatchcount as dc
 from dispatchcount.report.model import Report
-from tests.proof.same import difference, outcome, seed
-
-REGIMES: dict[str, Callable[[], Any]] = {"grad": torch.enable_grad, "no_grad": torch.no_grad, "inference": torch.inference_mode}
+from tests.proof.same import REGIMES, BareMode, difference, outcome, seed, tensors
 
 UNSET = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "resize_", "resize_as_"}
 """Their result is memory as it was found."""
@@ -28,6 +24,9 @@ VALUES_ONLY = {
 mode is on; values then differ in the last bits. In inference mode the operator reaches the mode before that C++ runs, so the profiler
 can leave it as it was: there, and there alone, it costs what the values cost."""
 
+UNTRACKED = {"unsafe_chunk", "unsafe_split"}
+"""In inference mode, parts of a tensor that requires a gradient say that they do as well; under any dispatch mode they do not."""
+
 FORMULAS = {"linalg.eig", "masked.prod", "ormqr", "prod"}
 """Their derivative's C++ picks a formula without in-place steps (and linalg.eig's leaves out a check) if any dispatch mode is on."""
 
@@ -35,16 +34,13 @@ GRADIENTS_AHEAD = {"nn.functional.linear_cross_entropy.chunked"}
 """Under grad, forward computes the gradients too: three products in place of one."""
 
 
-class BareMode(TorchDispatchMode):
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return func(*args, **(kwargs or {}))
-
-
 def dtype_of(info: Any) -> torch.dtype | None:
     """float32, or what the operator has on CPU."""
     known = info.supported_dtypes("cpu")
     return next((d for d in (torch.float32, torch.int64, torch.complex64, torch.bool, torch.bfloat16) if d in known), None)
 
+
+pytestmark = pytest.mark.usefixtures("quiet")
 
 INFOS = {info.full_name: info for info in op_db if dtype_of(info) is not None}
 
@@ -68,16 +64,6 @@ def sample_sets(info: Any) -> list[bool]:
 
 def forward(info: Any, inputs: list[Any]) -> list[Callable[[], Any]]:
     return [lambda s=s: info(s.input, *s.args, **s.kwargs) for s in inputs]  # type: ignore[misc]
-
-
-def tensors(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, dict):
-        yield from tensors(list(value.values()))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from tensors(item)
 
 
 def backward(inputs: list[Any], results: list[Any]) -> list[Callable[[], Any]]:
@@ -115,17 +101,6 @@ def differences(a: list[Any], b: list[Any], name: str = "") -> list[str]:
     return [f"sample {i}: {text}" for i, text in enumerate(found) if text]
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Deprecated operators warn, and one thread gives sums one order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.parametrize("name", INFOS)
 def test_forward_is_the_same_counted_and_worth_the_same_macs_in_every_regime(name: str) -> None:
     info = INFOS[name]
@@ -133,7 +108,7 @@ def test_forward_is_the_same_counted_and_worth_the_same_macs_in_every_regime(nam
         macs = {}
         for regime, enter in REGIMES.items():
             mine, theirs = samples(info, gradients), samples(info, gradients)
-            under_any_mode = name in VALUES_ONLY and regime != "inference"
+            under_any_mode = name in (UNTRACKED if regime == "inference" else VALUES_ONLY)
             with enter():
                 expected = bare(forward(info, theirs)) if under_any_mode else [outcome(call) for call in forward(info, theirs)]
                 found, report = profiled(forward(info, mine))
@@ -159,7 +134,9 @@ def test_backward_is_the_same_and_counted(name: str) -> None:
 
 def _succeeded(info: Any, inputs: list[Any]) -> tuple[list[Any], list[Any]]:
     """The samples whose forward ran, and their results."""
-    ran = [(s, done[1][0]) for s, call in zip(inputs, forward(info, inputs), strict=True) if (done := outcome(call))[0] == "returned"]
+    ran = [
+        (s, done[1][0]) for s, call in zip(inputs, forward(info, inputs), strict=True) if (done := outcome(call))[0] == "returned"
+    ]
     return [s for s, _ in ran], [result for _, result in ran]
 
 
@@ -171,6 +148,13 @@ def test_operators_that_compute_vectors_under_any_mode_still_do() -> None:
             plain = [outcome(call) for call in forward(info, samples(info, False))]
             found += differences(plain, bare(forward(info, samples(info, False))))
     assert found
+
+
+def test_parts_that_lose_track_under_any_mode_still_do() -> None:
+    for name in sorted(UNTRACKED):
+        calls = forward(INFOS[name], samples(INFOS[name], True))
+        with torch.inference_mode():
+            assert differences([outcome(call) for call in calls], bare(calls)), name
 
 
 def test_formulas_that_change_under_any_mode_still_do() -> None:

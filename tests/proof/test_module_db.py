@@ -1,0 +1,59 @@
+"""PyTorch's own module database: every module, all samples, training and eval, forward and backward, three regimes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.testing._internal.common_modules import module_db
+
+import dispatchcount as dc
+from tests.proof.same import REGIMES, difference, outcome, seed, tensors
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+INFOS = {info.name: info for info in module_db}
+
+
+def built(info: Any, training: bool) -> list[tuple[nn.Module, Callable[[], Any], list[torch.Tensor]]]:
+    """Every sample's module, its call, and the leaves that gradients go to, the same every time."""
+    seed()
+    found = []
+    for sample in info.module_inputs_func(info, "cpu", torch.float32, True, training):
+        seed()
+        module = info.module_cls(*sample.constructor_input.args, **sample.constructor_input.kwargs).train(training)
+        args, kwargs = sample.forward_input.args, sample.forward_input.kwargs
+        inputs = [t for t in tensors([args, kwargs]) if t.requires_grad]
+        found.append((module, lambda m=module, a=args, k=kwargs: m(*a, **k), [*inputs, *module.parameters()]))  # type: ignore[misc]
+    return found
+
+
+def gradients(result: Any, leaves: list[torch.Tensor]) -> Any:
+    outs = [t for t in tensors(result) if t.requires_grad]
+    return outs and leaves and torch.autograd.grad(outs, leaves, [torch.ones_like(o) for o in outs], allow_unused=True)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", INFOS)
+def test_same_results_state_and_gradients_and_all_counted(name: str, training: bool) -> None:
+    macs: dict[str, list[int]] = {}
+    for regime, enter in REGIMES.items():
+        theirs, mine = built(INFOS[name], training), built(INFOS[name], training)
+        for (module, call, leaves), (profiled, my_call, my_leaves) in zip(theirs, mine, strict=True):
+            with enter():
+                expected = outcome(call)
+                with dc.profile(profiled, strict=True, convention="macs") as prof:
+                    found = outcome(my_call)
+            assert difference(expected, found) == "", regime
+            assert difference(dict(module.state_dict()), dict(profiled.state_dict())) == ""
+            prof.report.self_check()
+            macs.setdefault(regime, []).append(prof.report.flops)
+            if regime == "grad" and expected[0] == "returned":
+                expected = outcome(lambda r=expected[1][0], i=leaves: gradients(r, i))
+                with dc.profile(profiled, strict=True):
+                    found = outcome(lambda r=found[1][0], i=my_leaves: gradients(r, i))
+                assert difference(expected, found) == ""
+    assert macs["grad"] == macs["no_grad"] == macs["inference"]
