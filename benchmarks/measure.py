@@ -40,7 +40,9 @@ def worker(key: str, names: Sequence[str], rounds: int, out: str) -> None:
         for kept, tool, timer in zip(values, tools, timers, strict=True):
             count = -(-loops // tool.runs)
             kept.append(timer.timeit(count) / count / tool.runs)
-    benchmarks = [_benchmark(key, tool, target, *taken, loops) for tool, *taken in zip(tools, values, first, strict=True)]
+    benchmarks = [
+        _benchmark(key, tool, target, taken, once, loops) for tool, taken, once in zip(tools, values, first, strict=True)
+    ]
     pyperf.BenchmarkSuite(benchmarks).dump(out, replace=True)
 
 

@@ -52,7 +52,8 @@ CPU time on one thread and growth of the process's memory, the report included; 
 ![Time against operators, signatures and modules: straight lines of slope one](scale.svg)
 
 Memory follows distinct calls, not calls. Where every call is distinct (a shape of its own), records are costed and folded into
-sums each time there are {limit:,} of them, and a module's input shapes are told apart up to {shapes}.
+sums each time there are {limit:,} of them. Once there are {nodes:,} distinct stacks of module calls, no more than {shapes} input
+shapes of a module are told apart under one caller.
 """
 
 Row = dict[str, float]
@@ -92,9 +93,9 @@ def main() -> None:
 
 
 def _introduction(processes: int) -> str:
-    from dispatchcount.capture.record import MAX_RECORDS, MAX_SIGNATURES
+    from dispatchcount.capture.record import MAX_NODES, MAX_RECORDS, MAX_SIGNATURES
 
-    return INTRODUCTION.format(processes=processes, limit=MAX_RECORDS, shapes=MAX_SIGNATURES).strip()
+    return INTRODUCTION.format(processes=processes, limit=MAX_RECORDS, nodes=MAX_NODES, shapes=MAX_SIGNATURES).strip()
 
 
 def _median(name: str, size: int, processes: int) -> Row:

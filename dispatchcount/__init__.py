@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dispatchcount.profiler import kernel as kernel
     from dispatchcount.profiler import profile as profile
     from dispatchcount.report.diff import Diff as Diff
+    from dispatchcount.report.load import expert_load as expert_load
     from dispatchcount.report.model import Report as Report
     from dispatchcount.report.rows import OpIssue as OpIssue
     from dispatchcount.report.rows import Stats as Stats
@@ -37,6 +38,7 @@ _HOME = {
     "Shape": "rules.cost",
     "Stats": "report.rows",
     "UncountedError": "errors",
+    "expert_load": "report.load",
     "get_model_complexity_info": "compat.mmengine",
     "kernel": "profiler",
     "profile": "profiler",
@@ -55,6 +57,7 @@ __all__ = [
     "Stats",
     "UncountedError",
     "__version__",
+    "expert_load",
     "get_model_complexity_info",
     "kernel",
     "profile",

@@ -284,6 +284,8 @@ def _roots(models: tuple[Any, ...]) -> list[tuple[str | None, nn.Module]]:
     for model in models:
         roots += [(str(name), part) for name, part in model.items()] if isinstance(model, Mapping) else [(None, model)]
     for name, model in roots:
+        if name is not None and sum(name == other for other, _ in roots) > 1:
+            raise ValueError(f"two models are named {name!r}; give each a name of its own")
         if not isinstance(model, nn.Module):
             what = f"models[{name!r}]" if name is not None else "the model"
             raise TypeError(

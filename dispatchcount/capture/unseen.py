@@ -6,6 +6,7 @@ watched, so the check costs nothing on most operators.
 
 from __future__ import annotations
 
+import os
 import sys
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,19 @@ if TYPE_CHECKING:
     from dispatchcount.capture.dispatch import CountingMode
 
 _SWEEP = 256
+_OURS = tuple(os.path.join("capture", name) for name in ("dispatch.py", "observed.py", "unseen.py"))
 _LIBRARIES = ("/torch/", "/dispatchcount/capture/", "\\torch\\", "\\dispatchcount\\capture\\")
 
 
 class Watch:
-    """The storages allocated and not written yet, by address; a weak reference keeps an address from being used again."""
+    """The storages allocated and not written yet, by address; a weak reference keeps an address from being used again.
+
+    Each goes with where it was allocated: C++ that allocates, fills and reads memory within one call from Python is an operator
+    at work (``at::tensor`` fills what `empty` gave it so), not a kernel that someone launched in between.
+    """
 
     def __init__(self) -> None:
-        self.storages: dict[int, StorageWeakRef] = {}
+        self.storages: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def allocated(self, out: Any) -> None:
         """Watch a fresh allocation. Tensors without memory (meta, fake, empty) cannot be filled by anyone."""
@@ -36,9 +42,9 @@ class Watch:
             if type(tensor) is FakeTensor or tensor.is_meta or tensor.layout is not torch.strided or not tensor.numel():
                 continue
             if len(self.storages) >= _SWEEP:
-                self.storages = {key: ref for key, ref in self.storages.items() if not ref.expired()}
+                self.storages = {key: known for key, known in self.storages.items() if not known[0].expired()}
             reference = StorageWeakRef(tensor.untyped_storage())
-            self.storages[reference.cdata] = reference
+            self.storages[reference.cdata] = reference, instruction()
 
     def check(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> None:
         """Drop what `plan` writes, report what it reads."""
@@ -55,8 +61,8 @@ class Watch:
         for tensor in read:
             address = _address(tensor)
             if address in self.storages:
-                self.forget(address)
-                if plan.packet not in _READS_NO_VALUES:
+                _, allocated = self.storages.pop(address)
+                if plan.packet not in _READS_NO_VALUES and allocated != instruction():
                     mode.unseen(tensor, plan.name, call_site())
 
     def forget(self, address: int) -> None:
@@ -87,6 +93,17 @@ def _address(tensor: torch.Tensor) -> int:
         return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError):  # sparse, nested and opaque tensors have no storage
         return 0
+
+
+def instruction() -> int:
+    """A number for what Python is executing: the instruction of every frame on the stack that is not ours."""
+    frame: FrameType | None = sys._getframe(1)
+    running = []
+    while frame is not None:
+        if not frame.f_code.co_filename.endswith(_OURS):
+            running.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return hash(tuple(running))
 
 
 def call_site() -> str:

@@ -52,19 +52,25 @@ class Column(Generic[T]):
         return self.mark(row) + self.show(value, exact)
 
 
-def metric(name: str, stats: Callable[[T], Stats | None], mark: Callable[[T], str], header: str = "") -> Column[T]:
-    """The column of one metric, of the figures that `stats` picks from a row; `mark` is for metrics that rules work out."""
+def metric(name: str, stats: Callable[[T], Stats | None], gap: Callable[[T], bool], header: str = "") -> Column[T]:
+    """The column of one metric, of the figures that `stats` picks from a row; `gap` says whether operators are missing from it."""
 
     def value(row: T) -> Value:
         picked = stats(row)
         return None if picked is None else getattr(picked, name)
 
+    def mark(row: T) -> str:
+        picked = stats(row)
+        return marked(picked, name, gap(row))
+
     header, show = header or HEADERS[name], _duration if name == "time_ns" else count
     return Column(header, value, show, mark) if name in ESTIMABLE else Column(header, value, show)
 
 
-def marked(estimate: bool, gap: bool) -> str:
+def marked(stats: Stats | None, name: str, gap: bool) -> str:
     """The mark of a figure that an estimate is part of, or from which operators are missing."""
+    elementwise = name in ("arithmetic", "transcendentals")
+    estimate = stats is not None and (stats.estimate_elementwise if elementwise else stats.estimate)
     return ESTIMATE if estimate else AT_LEAST if gap else ""
 
 
@@ -95,12 +101,16 @@ def _own(row: Row) -> Stats | None:
     return row.stats.self_ if row.ran else None
 
 
+def _gap(row: Row) -> bool:
+    return row.gap
+
+
+def _own_gap(row: Row) -> bool:
+    return row.own_gap
+
+
 def _mark(row: Row) -> str:
-    return marked(row.stats.estimate, row.gap)
-
-
-def _own_mark(row: Row) -> str:
-    return marked(row.stats.self_ is not None and row.stats.self_.estimate, row.own_gap)
+    return marked(row.stats, "flops", row.gap)
 
 
 def _measured(row: Row) -> Stats | None:
@@ -129,18 +139,18 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
     "path": Column("full name", lambda row: row.module.name or ROOT),
     "type": Column("type", lambda row: row.module.type),
     "calls": Column("calls", lambda row: row.stats.calls or None),
-    "params": metric("params", lambda row: row.stats, _mark),
-    **{name: metric(name, _figures, _mark) for name in METRICS if name not in ("calls", "params", "time_ns")},
+    "params": metric("params", lambda row: row.stats, _gap),
+    **{name: metric(name, _figures, _gap) for name in METRICS if name not in ("calls", "params", "time_ns")},
     "share": Column("share", lambda row: row.share, show_percent),
-    "time_ns": metric("time_ns", _measured, _mark),
+    "time_ns": metric("time_ns", _measured, _gap),
     "flops_per_s": Column("flops/s", lambda row: rate(_figures(row)), mark=_mark),
     "intensity": Column("flops/byte", lambda row: intensity(_figures(row)), mark=_mark),
     "shapes": Column("parameters", _shapes),
     "self_share": Column("self share", _self_share, show_percent),
-    "self_params": metric("params", lambda row: row.stats.self_, _own_mark, "self params"),
-    "self_time_ns": metric("time_ns", _own_measured, _own_mark, "self time"),
+    "self_params": metric("params", lambda row: row.stats.self_, _own_gap, "self params"),
+    "self_time_ns": metric("time_ns", _own_measured, _own_gap, "self time"),
     **{
-        f"self_{name}": metric(name, _own, _own_mark, f"self {HEADERS[name]}")
+        f"self_{name}": metric(name, _own, _own_gap, f"self {HEADERS[name]}")
         for name in METRICS
         if name not in ("calls", "params", "time_ns")
     },

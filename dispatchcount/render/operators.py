@@ -46,8 +46,12 @@ def _counted(row: OperatorRow) -> Stats | None:
     return row.stats if {COUNTED, ZERO} & set(row.statuses) else None
 
 
+def _gap(row: OperatorRow) -> bool:
+    return bool(set(row.statuses) - {COUNTED, ZERO})
+
+
 def _mark(row: OperatorRow) -> str:
-    return marked(row.stats.estimate, bool(set(row.statuses) - {COUNTED, ZERO}))
+    return marked(row.stats, "flops", _gap(row))
 
 
 def _calls(row: OperatorRow) -> Value:
@@ -58,12 +62,12 @@ OPERATOR_COLUMNS: dict[str, Column[OperatorRow]] = {
     "operator": Column("operator", lambda row: row.op),
     "status": Column("status", _status),
     "calls": Column("calls", _calls),
-    "flops": metric("flops", _counted, _mark),
+    "flops": metric("flops", _counted, _gap),
     "share": Column("share", lambda row: _share(row) if _counted(row) else None, show_percent),
-    **{name: metric(name, _counted, _mark) for name in ("macs", "arithmetic", "transcendentals", "activations")},
-    **{name: metric(name, lambda row: row.stats, _mark) for name in ("bytes_read", "bytes_written")},
+    **{name: metric(name, _counted, _gap) for name in ("macs", "arithmetic", "transcendentals", "activations")},
+    **{name: metric(name, lambda row: row.stats, _gap) for name in ("bytes_read", "bytes_written")},
     "intensity": Column("flops/byte", lambda row: intensity(_counted(row)), mark=_mark),
-    "time_ns": metric("time_ns", _measured, _mark),
+    "time_ns": metric("time_ns", _measured, _gap),
     "flops_per_s": Column("flops/s", lambda row: rate(_counted(row)), mark=_mark),
 }
 """By the name that `Report.operators` sorts by."""

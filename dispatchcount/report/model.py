@@ -110,7 +110,7 @@ class Report:
 
     @property
     def estimate(self) -> bool:
-        """Whether any operator's count is an estimate."""
+        """Whether an estimate is part of `flops`."""
         return self.total.estimate
 
     @cached_property

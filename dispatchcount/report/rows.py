@@ -239,7 +239,8 @@ class Meta:
 class Stats:
     """Totals of a module, operator, phase or dtype under a convention. For a module `self_` is what it did without its children.
 
-    `calls` counts calls of the module, or of operators where the row is not a module's.
+    `calls` counts calls of the module, or of operators where the row is not a module's. `estimate` says that an estimate is part of
+    `flops`, `estimate_elementwise` that one is part of `arithmetic` or `transcendentals`.
     """
 
     flops: int = 0
@@ -253,6 +254,7 @@ class Stats:
     calls: int = 0
     time_ns: int = 0
     estimate: bool = False
+    estimate_elementwise: bool = False
     self_: Stats | None = None
 
     @property
@@ -274,6 +276,7 @@ class Stats:
             self.calls + other.calls,
             self.time_ns + other.time_ns,
             self.estimate or other.estimate,
+            self.estimate_elementwise or other.estimate_elementwise,
         )
 
 

@@ -17,6 +17,7 @@ class Tally:
         "bytes_written",
         "calls",
         "estimate",
+        "estimate_elementwise",
         "fvcore",
         "macs",
         "time_ns",
@@ -26,7 +27,7 @@ class Tally:
     def __init__(self) -> None:
         self.macs = self.arithmetic = self.transcendentals = self.activations = self.fvcore = 0
         self.bytes_read = self.bytes_written = self.calls = self.time_ns = 0
-        self.estimate = False
+        self.estimate = self.estimate_elementwise = False
 
     def add_cost(self, cost: Cost, times: int = 1) -> None:
         """Add a cost, so many times over, without a call."""
@@ -37,7 +38,9 @@ class Tally:
         self.fvcore += cost.fvcore * times
         self.bytes_read += (cost.bytes_read or 0) * times
         self.bytes_written += (cost.bytes_written or 0) * times
-        self.estimate |= cost.estimate
+        if cost.estimate:
+            self.estimate |= bool(cost.macs or cost.fvcore)
+            self.estimate_elementwise |= bool(cost.arithmetic or cost.transcendentals)
 
     def add_entry(self, entry: Entry) -> None:
         """Add an entry's cost and time, without its calls (what a call is differs between views)."""
@@ -55,6 +58,7 @@ class Tally:
         self.bytes_written += other.bytes_written
         self.time_ns += other.time_ns
         self.estimate |= other.estimate
+        self.estimate_elementwise |= other.estimate_elementwise
 
     def stats(self, convention: Convention, *, params: int = 0, self_: Stats | None = None) -> Stats:
         """The sum as a row under `convention`."""
@@ -69,7 +73,8 @@ class Tally:
             self.bytes_written,
             self.calls,
             self.time_ns,
-            self.estimate,
+            self.estimate or (self.estimate_elementwise and convention.elementwise),
+            self.estimate_elementwise,
             self_,
         )
 
@@ -83,5 +88,5 @@ class Tally:
             self.fvcore,
             self.bytes_read,
             self.bytes_written,
-            self.estimate,
+            self.estimate or self.estimate_elementwise,
         )

@@ -72,7 +72,10 @@ def modules(report: Report) -> list[dict[str, Any]]:
 
 def figures(stats: Stats) -> dict[str, Any]:
     """A row of figures as a JSON object, counts beyond 63 bits as strings."""
-    return {metric: number(getattr(stats, metric)) for metric in METRICS} | {"estimate": stats.estimate}
+    return {metric: number(getattr(stats, metric)) for metric in METRICS} | {
+        "estimate": stats.estimate,
+        "estimate_elementwise": stats.estimate_elementwise,
+    }
 
 
 def _meta(meta: Meta) -> dict[str, Any]:

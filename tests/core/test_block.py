@@ -137,6 +137,8 @@ def test_report_before_the_block_says_what_to_do() -> None:
         _ = dc.profile(nn.Linear(1, 1)).report
     with pytest.raises(TypeError, match=r"the model is a list, not a torch\.nn\.Module"):
         dc.profile([nn.Linear(1, 1)])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="two models are named 'net'"):
+        dc.profile({"net": nn.ReLU()}, {"net": nn.ReLU()})
     with pytest.raises(RuntimeError, match="inside the profile's with-block"), dc.profile().sample("x"):
         pass
 

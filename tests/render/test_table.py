@@ -149,7 +149,7 @@ def test_where_the_block_stopped_is_said():
 
 def test_estimates_are_marked_and_named():
     assert "≈2.00 k" in next(text for text in lines(troubled()) if text.startswith("  [bold red]x[/]"))
-    assert line(troubled(), "≈") == "an estimate is part of it: aten.linalg_svd"
+    assert line(troubled(), "≈") == "an estimate is part of what is marked so: aten.linalg_svd"
     assert "≈" not in str(cnn())
 
 
