@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.jit import ScriptModule
 from torch.nn.parameter import is_lazy
+from torch.utils import _pytree as pytree
 
 from dispatchcount.capture.names import Info, Names, kind_of, type_name, walk
 from dispatchcount.report.rows import NO_MODULE, Module, Parameter
@@ -170,12 +171,24 @@ def _packed(module: nn.Module) -> dict[str, torch.Tensor]:
     if torch.ScriptObject not in map(type, vars(module).values()):
         return found
     for key, value in vars(module).items():
-        if type(value) is torch.ScriptObject and hasattr(value, "unpack"):
-            weight: Any
-            weight, bias, *_ = value.unpack()
+        if type(value) is torch.ScriptObject:
             stem = "" if key == "_packed_params" else f"{key}."
-            found |= {f"{stem}{part}": t for part, t in (("weight", weight), ("bias", bias)) if isinstance(t, torch.Tensor)}
+            found |= {f"{stem}{part}": tensor for part, tensor in _unpacked(value).items() if isinstance(tensor, torch.Tensor)}
     return found
+
+
+def _unpacked(value: Any) -> dict[str, Any]:
+    """Weight and bias of a packed layer; of a recurrent cell those of its input and of its hidden state."""
+    if hasattr(value, "unpack"):
+        weight, bias, *_ = value.unpack()
+        return {"weight": weight, "bias": bias}
+    if not value._type().qualified_name().endswith("rnn.CellParamsBase"):
+        return {}
+    leaves = pytree.tree_leaves(value.__getstate__())
+    layers = [leaf for leaf in leaves if type(leaf) is torch.ScriptObject]
+    biases = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    weights = {f"weight_{i}": layer.unpack()[0] for i, layer in enumerate(layers)}
+    return weights | {f"bias_{i}": bias for i, bias in enumerate(biases)}
 
 
 def _extra(module: nn.Module) -> str:

@@ -84,3 +84,13 @@ def test_packed_weights_tell_calls_apart() -> None:
         for convolution in convolutions:
             convolution(q)
     assert prof.report.macs == 3 * 5 * 5 * 2 * (1 + 9)
+
+
+def test_packed_weights_are_parameters() -> None:
+    quantize = torch.ao.quantization.quantize_dynamic
+    kinds = {torch.nn.Linear, torch.nn.LSTM}
+    for module, params in ((torch.nn.Linear(8, 16), 8 * 16 + 16), (torch.nn.LSTM(6, 8), 4 * 8 * (6 + 8) + 2 * 4 * 8)):
+        model = quantize(torch.nn.Sequential(module), kinds)
+        with dc.profile(model) as prof:
+            pass
+        assert prof.report.params == params

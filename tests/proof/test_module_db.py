@@ -19,7 +19,8 @@ pytestmark = pytest.mark.usefixtures("quiet")
 INFOS = {info.name: info for info in module_db}
 
 UNDER_ANY_MODE = {"nn.LinearCrossEntropyLoss"}
-"""The C++ of a smoothed, weighted loss multiplies by the weights in another order if any dispatch mode is on."""
+"""The C++ of a smoothed, weighted loss sums the weights of the targets in another order if any dispatch mode is on. Under inference
+mode a bare mode sees the loss whole and the profiler its parts, which are then those that a bare mode sees under no_grad."""
 
 NESTED = {"nn.Transformer", "nn.TransformerEncoder"}
 """In eval without gradients, torch packs padded sequences into nested tensors and computes their real lengths alone."""
@@ -50,17 +51,17 @@ def test_same_results_state_and_gradients_and_all_counted(name: str, training: b
     for regime, enter in REGIMES.items():
         theirs, mine = built(INFOS[name], training), built(INFOS[name], training)
         for (module, call, leaves), (profiled, my_call, my_leaves) in zip(theirs, mine, strict=True):
-            with enter():
-                with BareMode() if name in UNDER_ANY_MODE else nullcontext():
-                    expected = outcome(call)
-                with dc.profile(profiled, strict=True, convention="macs") as prof:
-                    found = outcome(my_call)
+            special = name in UNDER_ANY_MODE
+            with torch.no_grad() if special and regime == "inference" else enter(), BareMode() if special else nullcontext():
+                expected = outcome(call)
+            with enter(), dc.profile(profiled, strict=True, convention="macs") as prof:
+                found = outcome(my_call)
             assert difference(expected, found) == "", regime
             assert difference(dict(module.state_dict()), dict(profiled.state_dict())) == ""
             prof.report.self_check()
             macs.setdefault(regime, []).append(prof.report.flops)
             if regime == "grad" and expected[0] == "returned":
-                with BareMode() if name in UNDER_ANY_MODE else nullcontext():
+                with BareMode() if special else nullcontext():
                     expected = outcome(lambda r=expected[1][0], i=leaves: gradients(r, i))
                 with dc.profile(profiled, strict=True):
                     found = outcome(lambda r=found[1][0], i=my_leaves: gradients(r, i))

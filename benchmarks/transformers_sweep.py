@@ -1,0 +1,248 @@
+"""Every architecture of transformers at its default size, on the meta device with plain inputs: no operator may be unknown.
+
+    python benchmarks/transformers_sweep.py                   prints the table
+    python benchmarks/transformers_sweep.py bert mixtral      only these
+    python benchmarks/transformers_sweep.py --write           writes docs/transformers.md as well
+
+Exits with 1 if an operator was unknown or failed. Architectures that do not build from their default configuration, or do not
+run on the meta device whoever counts, are listed with what they said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import selectors
+import subprocess
+import sys
+import time
+import warnings
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "transformers.md"
+LIMIT = 120
+"""Seconds for one architecture."""
+
+MEMORY = 12 << 30
+"""Bytes of address space that a process may take beyond what it has when torch is loaded."""
+
+Row = dict[str, Any]
+
+
+def shortened(error: BaseException) -> str:
+    """An exception in a line."""
+    text = re.sub(r"\s+", " ", str(error)).strip()
+    text = re.sub(r"(/[\w.-]+){3,}/", "", text)
+    return f"{type(error).__name__}: {text[:150]}{'…' if len(text) > 150 else ''}"
+
+
+def build(kind: str) -> Any:
+    """The architecture's model from its default configuration, without memory for its weights."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    config = AutoConfig.for_model(kind)
+    with torch.device("meta"):
+        model = AutoModel.from_config(config)
+    return model.eval()
+
+
+def grouped(config: Any) -> None:
+    """Let experts run by the kernel whose routing asks for no values of tensors."""
+    for part in (config, *(value for value in vars(config).values() if hasattr(value, "model_type"))):
+        part._experts_implementation = "grouped_mm"
+
+
+def measure(kind: str) -> Row:
+    """One architecture's row: its figures, or why there are none."""
+    import torch
+    from transformers_inputs import attempts
+
+    import dispatchcount
+
+    try:
+        model = build(kind)
+    except Exception as error:
+        return {"kind": kind, "stage": "build", "error": shortened(error)}
+    said: list[BaseException] = []
+    for routing in (False, True):
+        if routing:
+            grouped(model.config)
+        for inputs in attempts(model):
+            try:
+                with torch.no_grad(), dispatchcount.profile(model) as prof:
+                    model(**inputs)
+            except Exception as error:
+                said.append(error)
+                continue
+            report = prof.report
+            report.self_check()
+            return {
+                "kind": kind,
+                "model": type(model).__name__,
+                "inputs": {name: list(value.shape) for name, value in inputs.items()},
+                "macs": report.macs,
+                "params": report.params,
+                "unknown": {name: f"{issue.calls} calls, {issue.reason}" for name, issue in report.unknown_ops.items()},
+                "failed": {name: issue.reason for name, issue in report.failed_ops.items()},
+            }
+    said.sort(key=lambda e: not about_values(e))
+    return {"kind": kind, "stage": "run", "error": shortened(said[0]), "all": [shortened(e) for e in said]}
+
+
+def about_values(error: BaseException) -> bool:
+    """Whether a model asked for the values of a tensor that has none."""
+    text = str(error)
+    return "meta" in text or "data-dependent" in text
+
+
+def work(kinds: list[str]) -> None:
+    """Measure these, one line of JSON each."""
+    import resource
+
+    import torch
+    import transformers
+
+    warnings.simplefilter("ignore")
+    transformers.logging.set_verbosity(transformers.logging.CRITICAL)
+    torch.set_num_threads(1)
+    with open("/proc/self/statm") as file, contextlib.suppress(OSError):
+        taken = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # models print
+    for kind in kinds:
+        print(json.dumps(measure(kind)), file=out, flush=True)
+
+
+def supervised(kinds: list[str]) -> list[Row]:
+    """Rows of these, from a process that is replaced when one takes too long or ends it."""
+    rows: list[Row] = []
+    while len(rows) < len(kinds):
+        left = kinds[len(rows) :]
+        with subprocess.Popen(
+            [sys.executable, __file__, "--worker", *left], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            assert process.stdout is not None
+            why = follow(process, rows, len(kinds))
+            process.kill()
+        if len(rows) < len(kinds):
+            rows.append({"kind": kinds[len(rows)], "stage": "run", "error": why})
+    return rows
+
+
+def follow(process: subprocess.Popen[str], rows: list[Row], number: int) -> str:
+    """Add the process's rows as they come; what ended it, if it left some."""
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while len(rows) < number:
+            if not selector.select(LIMIT):
+                return f"took longer than {LIMIT} s"
+            line = process.stdout.readline()
+            if not line:
+                return f"ended the process ({process.wait()})"
+            rows.append(json.loads(line))
+            print(rows[-1]["kind"], rows[-1].get("error", "ran"), file=sys.stderr)
+    return ""
+
+
+def sweep(kinds: list[str], workers: int) -> list[Row]:
+    """All rows, by name."""
+    size = 20
+    groups = [kinds[start : start + size] for start in range(0, len(kinds), size)]
+    with ThreadPoolExecutor(workers) as pool:
+        return sorted((row for rows in pool.map(supervised, groups) for row in rows), key=lambda row: str(row["kind"]))
+
+
+def page(rows: list[Row], seconds: float) -> str:
+    """docs/transformers.md."""
+    import importlib.metadata
+
+    from page import machine, table
+
+    ran = [row for row in rows if "macs" in row]
+    built = [row for row in rows if row.get("stage") == "run"]
+    broken = [row for row in rows if row.get("stage") == "build"]
+    uncounted = [row for row in ran if row["unknown"] or row["failed"]]
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers")}
+    figures = [
+        [f"{row['kind']} (`{row['model']}`)", given(row["inputs"]), f"{row['macs']:,}", f"{row['params']:,}"] for row in ran
+    ]
+    issues = [[str(row["kind"]), issue(row)] for row in uncounted]
+    return "\n".join(
+        [
+            "# The architectures of transformers",
+            "",
+            "Every architecture of transformers' `MODEL_MAPPING`, built from its default configuration and run once at full size",
+            "on the meta device, with the plainest inputs that it takes (64 tokens, one image, a second of sound).",
+            "`python benchmarks/transformers_sweep.py --write` writes this page.",
+            "",
+            machine(versions) + f" It took {seconds / 60:.0f} minutes.",
+            "",
+            f"Of {len(rows)} architectures, {len(ran)} run. {len(uncounted)} of these have an operator that is unknown or failed.",
+            f"{len(built)} build, but do not run on the meta device with plain inputs; {len(broken)} do not build from their",
+            "default configuration. Both are listed below with what they say.",
+            "",
+            *(["## Not fully counted", "", table(["architecture", "operators"], issues), ""] if issues else []),
+            "## Those that run",
+            "",
+            table(["architecture", "inputs", "MACs", "parameters"], figures),
+            "",
+            "## Those that do not run",
+            "",
+            table(["architecture", "says"], [[str(row["kind"]), escaped(row["error"])] for row in built]),
+            "",
+            "## Those that do not build",
+            "",
+            table(["architecture", "says"], [[str(row["kind"]), escaped(row["error"])] for row in broken]),
+            "",
+        ]
+    )
+
+
+def given(inputs: dict[str, list[int]]) -> str:
+    return ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in inputs.items())
+
+
+def issue(row: Row) -> str:
+    return escaped("; ".join(f"`{name}` ({reason})" for name, reason in (row["unknown"] | row["failed"]).items()))
+
+
+def escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "\\<")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kinds", nargs="*", help="model types; all by default")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
+    parser.add_argument("--workers", type=int, default=2, help="processes at once")
+    parser.add_argument("--json", type=Path, help="keep the rows here")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        work(options.kinds)
+        return 0
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
+
+    start = time.monotonic()
+    rows = sweep(options.kinds or list(MODEL_MAPPING_NAMES), options.workers)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    text = page(rows, time.monotonic() - start)
+    print(text)
+    if options.write:
+        PAGE.write_text(text, encoding="utf-8")
+    print(Counter("ran" if "macs" in row else row["stage"] for row in rows), file=sys.stderr)
+    return int(any(row.get("unknown") or row.get("failed") for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
