@@ -60,7 +60,8 @@ class Logits(nn.Module):
         self.model = model
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.model(tokens, use_cache=False).logits  # type: ignore[no-any-return]
+        logits: Tensor = self.model(tokens, use_cache=False).logits
+        return logits
 
 
 def small_ops() -> Scene:

@@ -68,8 +68,8 @@ def operators(size: int) -> Figures:
 
 def signatures(size: int) -> Figures:
     """`size` operators, each on a shape of its own, so that none is like another."""
-    base = torch.empty(size + 1, device="meta")
-    return _loop(size, lambda _, number: torch.relu(base[: number + 1]))
+    empty = torch.empty(0, 1)
+    return _loop(size, lambda _, number: torch.relu(empty.expand(0, number + 1)))
 
 
 def _loop(size: int, step: Callable[[Tensor, int], Tensor]) -> Figures:
@@ -145,7 +145,7 @@ def generation(size: int) -> Figures:
     config = GPT2Config(n_layer=12, n_embd=64, n_head=4, vocab_size=512, n_positions=size + 1, bos_token_id=0, eos_token_id=None)
     model = GPT2LMHeadModel(config).eval()
     prompt = torch.zeros(1, 1, dtype=torch.long)
-    return profiled(model, lambda: model.generate(prompt, max_new_tokens=size, do_sample=False, pad_token_id=0))[0]  # type: ignore[operator]
+    return profiled(model, lambda: model.generate(prompt, max_new_tokens=size, do_sample=False, pad_token_id=0))[0]
 
 
 def llama(size: int) -> Figures:

@@ -88,14 +88,14 @@ def _reference(scene: Scene, runs: int = 1) -> int:
     with FlopCounterMode(display=False) as counter:
         for _ in range(runs):
             scene.run()
-    return counter.get_total_flops() // (2 * runs)
+    return int(counter.get_total_flops()) // (2 * runs)
 
 
 def _trace(scene: Scene) -> int:
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities, with_flops=True, record_shapes=True) as trace:
         scene.run()
-    return sum(event.flops for event in trace.key_averages()) // 2
+    return sum(int(event.flops) for event in trace.key_averages()) // 2
 
 
 def _fvcore(scene: Scene) -> int:

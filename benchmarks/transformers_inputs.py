@@ -96,7 +96,6 @@ def named(name: str, model: nn.Module, tokens: int) -> list[Any]:
     known: dict[str, list[Any]] = {
         "input_ids": [ones(1, tokens)],
         "decoder_input_ids": [ones(1, tokens)],
-        "attention_mask": [ones(1, tokens)],
         "bbox": [ones(1, tokens, 4)],
         "inputs_embeds": [rand(1, tokens, width)],
         "xpath_tags_seq": [ones(1, tokens, entry(config, "max_depth", default=50))],
@@ -105,6 +104,8 @@ def named(name: str, model: nn.Module, tokens: int) -> list[Any]:
         "past_observed_mask": [ones(1, past)],
         "future_values": [rand(1, entry(config, "prediction_length", default=24) or 24)],
         "future_time_features": [rand(1, entry(config, "prediction_length", default=24) or 24, 1)],
+        "query_embeds": [rand(1, 32, width)],
+        "encoder_hidden_states": [rand(1, tokens, entry(config, "encoder_hidden_size", default=width))],
         "history_values": [rand(1, 512, entry(config, "num_input_channels", default=1))],
         "states": [rand(1, 20, entry(config, "state_dim", default=17))],
         "actions": [rand(1, 20, entry(config, "act_dim", default=4))],
@@ -130,7 +131,7 @@ def named(name: str, model: nn.Module, tokens: int) -> list[Any]:
 
 
 def attempts(model: nn.Module) -> Iterator[Inputs]:
-    """Inputs to try in turn: the main one, what forward requires, a decoder's, and what goes with it in several modes."""
+    """Inputs to try in turn: the main one, what forward requires and a decoder's; then other forms, and other modalities."""
     parameters = inspect.signature(model.forward).parameters
     limit = entry(model.config, "max_position_embeddings", "n_positions", default=TOKENS)
     tokens = min(TOKENS, limit if isinstance(limit, int) and limit > 8 else TOKENS)
@@ -138,22 +139,23 @@ def attempts(model: nn.Module) -> Iterator[Inputs]:
     needed = [p.name for p in parameters.values() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     first = list(dict.fromkeys([main, *needed] if main in parameters else needed)) or list(parameters)[:1]
     values = {name: named(name, model, tokens) for name in first}
-    bare = {name: found[0] for name, found in values.items() if found}
-    decoder = {"decoder_input_ids": ones(1, tokens)} if "decoder_input_ids" in parameters else {}
-    mask = {"attention_mask": ones(1, tokens)} if "attention_mask" in parameters and "input_ids" in bare else {}
-    text = {"input_ids": ones(1, tokens)} if "input_ids" in parameters else {}
-    if "input_ids" in bare:
-        yield bare | decoder | mask
-    yield bare | decoder
+    bare: Inputs = {name: found[0] for name, found in values.items() if found}
+    bare |= {name: named(name, model, tokens)[0] for name in ("bbox", "decoder_input_ids") if name in parameters}
+    yield bare
+    if "attention_mask" in parameters and "input_ids" in bare:
+        yield bare | {"attention_mask": ones(1, tokens)}
+    if "use_cache" in parameters:
+        yield bare | {"use_cache": False}
     for name, found in values.items():
         for other in found[1:]:
-            yield bare | {name: other} | decoder
+            yield bare | {name: other}
     for name in ("pixel_values", "input_features", "input_values"):
         if name in parameters and name not in bare:
             for value in named(name, model, tokens):
-                yield bare | decoder | {name: value}
-    if text and "input_ids" not in bare:
+                yield bare | {name: value}
+    if "input_ids" in parameters and "input_ids" not in bare:
+        text = {"input_ids": ones(1, tokens)}
         for name, found in values.items():
             for other in found:
-                yield bare | text | decoder | {name: other}
-        yield text | decoder
+                yield bare | text | {name: other}
+        yield text

@@ -21,6 +21,7 @@ import sys
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -46,17 +47,28 @@ def build(kind: str) -> Any:
     """The architecture's model from its default configuration, without memory for its weights."""
     import torch
     from transformers import AutoConfig, AutoModel
+    from transformers.initialization import no_init_weights
 
     config = AutoConfig.for_model(kind)
-    with torch.device("meta"):
+    with torch.device("meta"), no_init_weights():
         model = AutoModel.from_config(config)
     return model.eval()
 
 
-def grouped(config: Any) -> None:
-    """Let experts run by the kernel whose routing asks for no values of tensors."""
-    for part in (config, *(value for value in vars(config).values() if hasattr(value, "model_type"))):
-        part._experts_implementation = "grouped_mm"
+def routes(model: Any) -> Iterator[tuple[str, Any]]:
+    """Ways to run a model, with the dtype of its images and sounds: as it is, and then so that it asks no tensor for values.
+
+    Attention that is not fused does not look whether a mask is all ones, and the grouped product of experts takes bfloat16.
+    The products are the same.
+    """
+    import torch
+
+    yield "", torch.float32
+    with contextlib.suppress(Exception):
+        model.set_attn_implementation("eager")
+        yield "attention not fused", torch.float32
+    model.to(torch.bfloat16)
+    yield "bfloat16, attention not fused", torch.bfloat16
 
 
 def measure(kind: str) -> Row:
@@ -71,10 +83,9 @@ def measure(kind: str) -> Row:
     except Exception as error:
         return {"kind": kind, "stage": "build", "error": shortened(error)}
     said: list[BaseException] = []
-    for routing in (False, True):
-        if routing:
-            grouped(model.config)
-        for inputs in attempts(model):
+    for route, dtype in routes(model):
+        for given in attempts(model):
+            inputs = {name: value.to(dtype) if floats(value) else value for name, value in given.items()}
             try:
                 with torch.no_grad(), dispatchcount.profile(model) as prof:
                     model(**inputs)
@@ -86,7 +97,8 @@ def measure(kind: str) -> Row:
             return {
                 "kind": kind,
                 "model": type(model).__name__,
-                "inputs": {name: list(value.shape) for name, value in inputs.items()},
+                "inputs": {name: list(value.shape) for name, value in inputs.items() if hasattr(value, "shape")},
+                "route": route,
                 "macs": report.macs,
                 "params": report.params,
                 "unknown": {name: f"{issue.calls} calls, {issue.reason}" for name, issue in report.unknown_ops.items()},
@@ -94,6 +106,11 @@ def measure(kind: str) -> Row:
             }
     said.sort(key=lambda e: not about_values(e))
     return {"kind": kind, "stage": "run", "error": shortened(said[0]), "all": [shortened(e) for e in said]}
+
+
+def floats(value: Any) -> bool:
+    """Whether it is a tensor of floating point numbers."""
+    return hasattr(value, "is_floating_point") and value.is_floating_point()
 
 
 def about_values(error: BaseException) -> bool:
@@ -155,7 +172,7 @@ def follow(process: subprocess.Popen[str], rows: list[Row], number: int) -> str:
 
 def sweep(kinds: list[str], workers: int) -> list[Row]:
     """All rows, by name."""
-    size = 20
+    size = 40
     groups = [kinds[start : start + size] for start in range(0, len(kinds), size)]
     with ThreadPoolExecutor(workers) as pool:
         return sorted((row for rows in pool.map(supervised, groups) for row in rows), key=lambda row: str(row["kind"]))
@@ -173,7 +190,7 @@ def page(rows: list[Row], seconds: float) -> str:
     uncounted = [row for row in ran if row["unknown"] or row["failed"]]
     versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers")}
     figures = [
-        [f"{row['kind']} (`{row['model']}`)", given(row["inputs"]), f"{row['macs']:,}", f"{row['params']:,}"] for row in ran
+        [f"{row['kind']} (`{row['model']}`)", given(row), f"{row['macs']:,}", f"{row['params']:,}"] for row in ran
     ]
     issues = [[str(row["kind"]), issue(row)] for row in uncounted]
     return "\n".join(
@@ -207,8 +224,9 @@ def page(rows: list[Row], seconds: float) -> str:
     )
 
 
-def given(inputs: dict[str, list[int]]) -> str:
-    return ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in inputs.items())
+def given(row: Row) -> str:
+    shapes = ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in row["inputs"].items())
+    return f"{shapes}; {row['route']}" if row["route"] else shapes
 
 
 def issue(row: Row) -> str:
