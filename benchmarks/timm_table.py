@@ -34,11 +34,20 @@ SHARE = 0.97
 MERGES = ("fuse", "reparameterize", "switch_to_deploy")
 """Methods by which a module merges its branches; `reparameterize_model` looks for these."""
 
+ROPE = (
+    "timm has since written the angles of the mixed rotary embedding, two outer products a block, as multiplications instead of "
+    "matrix products, whose outputs the published activations still have (2 · blocks · tokens · width / 2)."
+)
+
 REASONS = {
     "convmixer_": "fvcore has no rule for `aten::_convolution_mode`, by which a trace calls a convolution with `padding='same'`: "
     "the published figures leave the depthwise convolutions out.",
     "ecaresnext50t_32x4d": "The published row is that of the 26-layer model, which timm built under this name until it was "
     "corrected; the parameters differ too.",
+    "sequencer2d_": "fvcore has no rule for `aten::lstm`: the published figures leave the recurrent layers out.",
+    "vit_base_patch16_rope_mixed_224": ROPE,
+    "vit_large_patch16_rope_mixed_ape_224": ROPE,
+    "vit_small_patch16_rope_mixed_224": ROPE,
 }
 """Why rows differ, by the start of their names."""
 
@@ -113,8 +122,6 @@ def measure(row: Row) -> Result:
     """Run one model."""
     import dispatchcount
 
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
     try:
         model = build(row.model, row.size)
         channels = model.pretrained_cfg.get("input_size", (3,))[0]
@@ -128,9 +135,15 @@ def measure(row: Row) -> Result:
     return Result(row, Figures(report.flops / 1e9, report.activations / 1e6, report.params / 1e6), issues, "")
 
 
+def quiet() -> None:
+    """What each process does first."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+
+
 def run(rows: list[Row], workers: int) -> Iterable[Result]:
     """The results as they come, in order."""
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=quiet) as pool:
         yield from pool.map(measure, rows, chunksize=4)
 
 

@@ -189,9 +189,7 @@ def page(rows: list[Row], seconds: float) -> str:
     broken = [row for row in rows if row.get("stage") == "build"]
     uncounted = [row for row in ran if row["unknown"] or row["failed"]]
     versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers")}
-    figures = [
-        [f"{row['kind']} (`{row['model']}`)", given(row), f"{row['macs']:,}", f"{row['params']:,}"] for row in ran
-    ]
+    figures = [[f"{row['kind']} (`{row['model']}`)", given(row), f"{row['macs']:,}", f"{row['params']:,}"] for row in ran]
     issues = [[str(row["kind"]), issue(row)] for row in uncounted]
     return "\n".join(
         [
