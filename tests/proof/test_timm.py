@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
 
 import dispatchcount as dc
@@ -20,6 +22,13 @@ def load() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(autouse=True)
+def _fused() -> Iterator[None]:
+    """timm's setting is global: put it back."""
+    yield
+    timm.layers.set_fused_attn(True)
 
 
 table = load()

@@ -227,10 +227,10 @@ def test_whisper() -> None:
 
 
 def test_mamba() -> None:
-    W, I, N, R, K, L = 32, 64, 8, 4, 4, 2  # inner width, states, rank of the step, taps
+    W, X, N, R, K, L = 32, 64, 8, 4, 4, 2  # inner width, states, rank of the step, taps
     config = transformers.MambaConfig(
         hidden_size=W,
-        intermediate_size=I,
+        intermediate_size=X,
         expand=2,
         state_size=N,
         time_step_rank=R,
@@ -239,9 +239,9 @@ def test_mamba() -> None:
         vocab_size=99,
     )
     report = run("MambaModel", config, input_ids=ids())
-    convolution = (T + K - 1) * I * K  # padded on both sides, and cut afterwards
-    scan = T * I * N  # each state read once at each step; its update is element-wise
-    mixer = T * W * 2 * I + convolution + T * I * (R + 2 * N) + T * R * I + scan + T * I * W
+    convolution = (T + K - 1) * X * K  # padded on both sides, and cut afterwards
+    scan = T * X * N  # each state read once at each step; its update is element-wise
+    mixer = T * W * 2 * X + convolution + T * X * (R + 2 * N) + T * R * X + scan + T * X * W
     assert macs(report, ".mixer") == report.macs == L * mixer
 
 
