@@ -53,7 +53,7 @@ class Column(Generic[T]):
 
 
 def metric(name: str, stats: Callable[[T], Stats | None], gap: Callable[[T], bool], header: str = "") -> Column[T]:
-    """The column of one metric, of the figures that `stats` picks from a row; `gap` says whether operators are missing from it."""
+    """The column of one metric, of the figures that `stats` picks from a row; `gap`: operators are missing from it."""
 
     def value(row: T) -> Value:
         picked = stats(row)

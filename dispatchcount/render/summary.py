@@ -23,7 +23,8 @@ def summary(report: Report, *, exact: bool = False) -> list[Line]:
     lines = [("flops", f"{report.convention} convention: {report.convention_.unit}", "")]
     if report.estimate or report.total.estimate_elementwise:
         ops = list(dict.fromkeys(e.op for e in report.entries if e.cost.estimate))
-        lines.append((ESTIMATE, f"an estimate is part of what is marked so: {some(ops, _MOST, 'by_operator() marks them')}", "yellow"))
+        named = some(ops, _MOST, "by_operator() marks them")
+        lines.append((ESTIMATE, f"an estimate is part of what is marked so: {named}", "yellow"))
     phases = report.by_phase()
     if set(phases) - {PHASES[0]}:
         parts = [f"{name} {count(phases[name].flops, exact)}" for name in PHASES if name in phases]

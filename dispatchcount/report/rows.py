@@ -239,8 +239,8 @@ class Meta:
 class Stats:
     """Totals of a module, operator, phase or dtype under a convention. For a module `self_` is what it did without its children.
 
-    `calls` counts calls of the module, or of operators where the row is not a module's. `estimate` says that an estimate is part of
-    `flops`, `estimate_elementwise` that one is part of `arithmetic` or `transcendentals`.
+    `calls` counts calls of the module, or of operators where the row is not a module's. `estimate` says that an estimate is part
+    of `flops`, `estimate_elementwise` that one is part of `arithmetic` or `transcendentals`.
     """
 
     flops: int = 0

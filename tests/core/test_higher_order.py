@@ -28,9 +28,9 @@ def while_loop() -> Any:
 
 
 def mapped() -> Any:
-    from torch._higher_order_ops.map import map
+    from torch._higher_order_ops.map import map as mapping
 
-    return map(lambda v: v @ W, torch.rand(3, 4, 8))
+    return mapping(lambda v: v @ W, torch.rand(3, 4, 8))
 
 
 CALLS: dict[str, tuple[Callable[[], Any], int]] = {

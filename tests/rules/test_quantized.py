@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 from dispatchcount.rules.cost import Cost
 from tests.rules.util import S, ask, names, only, total, watch, whole
