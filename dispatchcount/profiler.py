@@ -181,10 +181,10 @@ class _Session:
             _leave_mode(self._mode)
         finally:
             self._remove_hooks()
+            forget_packed()
         if self._timing is not None:
             self._timing.settle()
         self.sampler.end()
-        forget_packed()
         self._created = int(clock.time())
         self._inventory = Inventory(self._names)
         if error is not None:

@@ -15,8 +15,8 @@ HEAD = """<!-- Made by docs/make_json.py from dispatchcount/report/schema.json. 
 # A report as JSON
 
 ```python
-report.to_json("report.json")                      # and returns the bytes
-report = dc.Report.from_json("report.json")        # or from bytes; the very same report
+report.to_json("report.json")  # and returns the bytes
+report = dc.Report.from_json("report.json")  # or from bytes; the very same report
 ```
 
 {description}

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dispatchcount.capture.autograd import graph_task
 from dispatchcount.capture.calls import Calls
 from dispatchcount.capture.higher_order import run_higher_order
-from dispatchcount.capture.key import contents, describe, fake_modes, forget_packed, key_of, tensors_in
+from dispatchcount.capture.key import contents, describe, fake_modes, key_of, tensors_in
 from dispatchcount.capture.names import Names
 from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, Plan, Pseudo
 from dispatchcount.capture.record import Record, Recording, Signature
@@ -48,7 +48,6 @@ class CountingMode(TorchDispatchMode):
 
     def __init__(self, names: Names, recording: Recording, rules: Registry, plans: dict[int, Plan]) -> None:
         super().__init__()
-        forget_packed()
         self.recording = recording
         self.calls = Calls(names, recording, self)
         self.rules = rules

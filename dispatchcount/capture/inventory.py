@@ -12,7 +12,7 @@ from torch.jit import ScriptModule
 from torch.nn.parameter import is_lazy
 from torch.utils import _pytree as pytree
 
-from dispatchcount.capture.names import Info, Names, kind_of, type_name, walk
+from dispatchcount.capture.names import Info, Kind, Names, kind_of, type_name, walk
 from dispatchcount.report.rows import NO_MODULE, Module, Parameter
 
 
@@ -21,12 +21,14 @@ class Seen:
 
     __slots__ = ("aliases", "container", "held", "name", "parameters", "parent", "ref", "type")
 
-    def __init__(self, name: str, kind: str, parent: int, module: nn.Module | None, parameters: list[Any], *, held: bool) -> None:
+    def __init__(
+        self, name: str, kind: str, parent: int, module: nn.Module | None, parameters: list[Any], *, held: bool, container: bool
+    ) -> None:
         self.name = name
         self.type = kind
         self.parent = parent
         self.ref = None if module is None else weakref.ref(module)
-        self.container = module is None or kind_of(type(module)).container
+        self.container = container
         self.parameters = parameters  # (name, sizes, dtype, trainable, tied to)
         self.held = held
         self.aliases: list[str] = []
@@ -55,7 +57,7 @@ class Inventory:
     """Every module of the roots as it is now, and, as they are asked for, those that no root holds."""
 
     def __init__(self, names: Names) -> None:
-        self._seen: list[Seen] = [Seen(NO_MODULE, "", -1, None, [], held=False)]
+        self._seen: list[Seen] = [Seen(NO_MODULE, "", -1, None, [], held=False, container=True)]
         self._rows: tuple[Module, ...] = ()
         self._by_id: dict[int, int] = {}
         self._by_name: dict[str, int] = {}
@@ -68,7 +70,7 @@ class Inventory:
         if len(tops) == 1 and tops[0][0] is None:
             self._add_root("", tops[0][2], -1)
         else:
-            self._add(Seen("", "", -1, None, [], held=False))
+            self._add(Seen("", "", -1, None, [], held=False, container=True))
             for label, _, module in tops:
                 self._add_root(self._free_name(label or type_name(module)), module, 1)
         self._unpacked.clear()
@@ -107,8 +109,10 @@ class Inventory:
         name = f"{base}.{info.label}" if base else info.label
         index = self._by_name.get(name)
         if index is None:
-            parameters = [] if module is None else self._parameters(module, name)
-            index = self._add(Seen(name, info.type, above if above else -1, module, parameters, held=False))
+            kind = None if module is None else kind_of(type(module))
+            parameters = [] if module is None or kind is None else self._parameters(module, kind, name)
+            container = kind is None or kind.container
+            index = self._add(Seen(name, info.type, above or -1, module, parameters, held=False, container=container))
         return index
 
     def _add_root(self, prefix: str, root: nn.Module, parent: int) -> None:
@@ -120,7 +124,9 @@ class Inventory:
                 self._seen[known].aliases.append(name)
                 continue
             above = parents[relative.rpartition(".")[0]] if relative else parent
-            seen = Seen(name, type_name(module), above, module, self._parameters(module, name), held=True)
+            kind = kind_of(type(module))
+            parameters = self._parameters(module, kind, name)
+            seen = Seen(name, kind.name_of(module), above, module, parameters, held=True, container=kind.container)
             self._by_id[id(module)] = parents[relative] = self._add(seen)
 
     def _add(self, seen: Seen) -> int:
@@ -135,9 +141,9 @@ class Inventory:
             free = f"{name}#{number}"
         return free
 
-    def _parameters(self, module: nn.Module, name: str) -> list[Any]:
+    def _parameters(self, module: nn.Module, kind: Kind, name: str) -> list[Any]:
         found: dict[str, torch.Tensor | None] = module._parameters
-        if not kind_of(type(module)).plain and (packed := _packed(module)):
+        if not kind.plain and (packed := _packed(module)):
             found = found | packed
             self._unpacked += packed.values()
         rows: list[Any] = []

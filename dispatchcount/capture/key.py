@@ -128,22 +128,23 @@ def _nested(tensor: torch.Tensor, dtype: str) -> Shape:
 def packed_shapes(value: torch.ScriptObject) -> Any:
     """The shapes that a torchbind object with packed weights holds; None for any other object.
 
-    Unpacking copies the weights, so the shapes are remembered, by the object's address: `forget_packed` before each block.
+    Unpacking copies the weights, so the shapes are remembered, by the object's address, until `forget_packed`. The object is kept
+    as long, or its address could become another's.
     """
     address = hash(value)
     if address not in _PACKED:
         try:
-            _PACKED[address] = describe(value.unpack())
+            _PACKED[address] = value, describe(value.unpack())
         except (RuntimeError, AttributeError):
-            _PACKED[address] = None
-    return _PACKED[address]
+            _PACKED[address] = value, None
+    return _PACKED[address][1]
 
 
-_PACKED: dict[int, Any] = {}
+_PACKED: dict[int, tuple[torch.ScriptObject, Any]] = {}
 
 
 def forget_packed() -> None:
-    """Forget what packed objects held: an address may since be another's."""
+    """Let go of the packed objects that a block met."""
     _PACKED.clear()
 
 

@@ -103,7 +103,7 @@ class Plan:
         self.numbers = any(name in NUMBERS for name in candidates(self.packet))
         wanted = VALUES.get(self.packet, ())
         self.values = tuple(a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if a.name in wanted)
-        self.composite = (entry is None or entry.kind is not Kind.FREE) and _has_composite_kernel(func.name())
+        self.composite = (entry is None or entry.kind is not Kind.FREE) and runs_as_parts(func.name())
         self.way = self._way(entry)
 
     def _way(self, entry: Entry | None) -> int:
@@ -130,7 +130,7 @@ class Pseudo:
         return self._entry
 
 
-def _has_composite_kernel(name: str) -> bool:
+def runs_as_parts(name: str) -> bool:
     """Whether torch runs the operator as others, on every device: ``silu_backward`` can, and has kernels on CPU and CUDA."""
     has = torch._C._dispatch_has_kernel_for_dispatch_key
     known = torch._C._dispatch_has_kernel(name)  # TorchScript's prim:: operators are not in the dispatcher

@@ -68,14 +68,15 @@ class Row:
 def registered() -> list[tuple[str, str, bool]]:
     """Packet, overload and whether it is composite, of every overload that the installed torch (and torchvision) registers."""
     torch = load_torch()
+    from dispatchcount.capture.plan import runs_as_parts
+
     for module in _REGISTER:
         with suppress(ImportError):
             import_module(module)
     rows = []
     for name in sorted(torch._C._dispatch_get_all_op_names()):
         packet, _, overload = name.partition(".")
-        composite = torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
-        rows.append((packet, overload, composite))
+        rows.append((packet, overload, runs_as_parts(name)))
     return rows
 
 

@@ -29,7 +29,7 @@ def classify(packet: str, overload: str = "", *, composite: bool, registry: Regi
     Args:
         packet: torch's qualified name, ``"aten::addmm"``.
         overload: ``"out"``; "" for the default one.
-        composite: whether torch has a CompositeImplicitAutograd kernel for it, so that it always can run as its parts.
+        composite: whether torch runs it as other operators on every device; see `dispatchcount.capture.plan.runs_as_parts`.
         registry: where entries are looked up.
     """
     entry = registry.get(packet, overload)

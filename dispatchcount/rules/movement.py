@@ -15,7 +15,8 @@ from dispatchcount.rules.words import words
 _REARRANGEMENTS = words("""
     clone contiguous _to_copy _pin_memory lift_fresh_copy cat _stack stack _chunk_cat block_diag constant_pad_nd
     reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d flip roll rot90
-    repeat tril triu diag_embed pixel_shuffle pixel_unshuffle channel_shuffle im2col complex slice_scatter select_scatter
+    repeat tril triu diag_embed pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle im2col complex
+    slice_scatter select_scatter
     diagonal_scatter as_strided_scatter slice_backward select_backward diagonal_backward split_with_sizes_copy split_copy
     unbind_copy slice_copy select_copy narrow_copy view_copy _reshape_copy _neg_view_copy permute_copy transpose_copy t_copy
     squeeze_copy unsqueeze_copy expand_copy as_strided_copy alias_copy detach_copy diagonal_copy unfold_copy view_as_real_copy

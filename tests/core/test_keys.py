@@ -94,3 +94,12 @@ def test_packed_weights_are_parameters() -> None:
         with dc.profile(model) as prof:
             pass
         assert prof.report.params == params
+
+
+def test_packed_weights_that_come_and_go_in_a_block() -> None:
+    q = torch.quantize_per_tensor(torch.rand(1, 2, 5, 5), 0.1, 0, torch.quint8)
+    kernels = [1, 3] * 10
+    with dc.profile() as prof:
+        for kernel in kernels:  # each is gone when the next is made, so addresses come again
+            torch.ao.nn.quantized.Conv2d(2, 3, kernel, padding=kernel // 2)(q)
+    assert prof.report.macs == 10 * 3 * 5 * 5 * 2 * (1 + 9)
