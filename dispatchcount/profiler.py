@@ -24,7 +24,7 @@ from dispatchcount.capture.memory import MemoryWatch
 from dispatchcount.capture.names import Names
 from dispatchcount.capture.observed import ObservedMode
 from dispatchcount.capture.older import register_with_higher_order_operators
-from dispatchcount.capture.plan import Plan
+from dispatchcount.capture.plan import Plans
 from dispatchcount.capture.record import Recording, Signature
 from dispatchcount.capture.sampling import Sampler
 from dispatchcount.capture.timing import Timing
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 class _Shared:
-    plans: dict[int, Plan]
+    plans: Plans
     signatures: dict[Any, Signature]
     version = -1
 
@@ -139,16 +139,16 @@ class _Session:
     ) -> None:
         self.thread = get_ident()
         self._names = Names(roots, closed=bool(roots))
-        self._accountant = Accountant(rules)
         plans, signatures = _caches(rules)
         self._memory = MemoryWatch(self._names) if memory else None
         self._timing = Timing() if time else None
+        self._accountant = Accountant(rules, self._timing.times if self._timing else {})
         observers = [observer for observer in (self._memory, self._timing) if observer is not None]
         fold = self._timing.settling(self._accountant.fold) if self._timing else self._accountant.fold
         self._recording = Recording(self._names.outside, fold, signatures)
         self._mode = (
             ObservedMode(self._names, self._recording, rules, plans, observers)
-            if observers
+            if observers or functions
             else CountingMode(self._names, self._recording, rules, plans)
         )
         watcher = None if isinstance(functions, bool) else functions
@@ -189,7 +189,7 @@ class _Session:
         self._inventory = Inventory(self._names)
         if error is not None:
             module = _innermost_module(error)
-            info = None if module is None else self._names.infos.get(id(module))
+            info = None if module is None else self._names.info(module)
             name = self._inventory.name(info) if info is not None else NO_MODULE
             self._stopped = (name, f"{type(error).__name__}: {error}")
 
@@ -295,12 +295,12 @@ def _roots(models: tuple[Any, ...]) -> list[tuple[str | None, nn.Module]]:
     return roots
 
 
-def _caches(rules: Registry) -> tuple[dict[int, Plan], dict[Any, Signature]]:
+def _caches(rules: Registry) -> tuple[Plans, dict[Any, Signature]]:
     """What blocks learn of operators and of calls depends on the rules, so blocks without rules of their own share it."""
     if rules is not RULES:
-        return {}, {}
+        return Plans(rules), {}
     if _SHARED.version != RULES.version:
-        _SHARED.plans, _SHARED.signatures, _SHARED.version = {}, {}, RULES.version
+        _SHARED.plans, _SHARED.signatures, _SHARED.version = Plans(RULES), {}, RULES.version
     return _SHARED.plans, _SHARED.signatures
 
 

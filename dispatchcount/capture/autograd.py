@@ -45,27 +45,38 @@ class Intervals:
 
     def __init__(self) -> None:
         self._starts = array("Q")
-        self._nodes: list[Node] = []
-        self._in_backward = bytearray()
+        self._nodes: list[Node | _InBackward] = []
+        self._latest = -1
 
-    def mark(self, node: Node, in_backward: bool = False) -> None:
-        """From now on `node` makes the autograd nodes; `in_backward`: they are made by a backward that keeps its graph."""
+    def mark(self, node: Node | _InBackward) -> None:
+        """From now on `node` makes the autograd nodes."""
         now = next_sequence()
-        if self._starts and self._starts[-1] == now:
+        if now == self._latest:
             self._nodes[-1] = node
-            self._in_backward[-1] = in_backward
             return
+        self._latest = now
         self._starts.append(now)
         self._nodes.append(node)
-        self._in_backward.append(in_backward)
         if len(self._nodes) > LIMIT:
-            for column in (self._starts, self._nodes, self._in_backward):
-                del column[: LIMIT // 2]
+            del self._starts[: LIMIT // 2], self._nodes[: LIMIT // 2]
+
+    def mark_backward(self, node: Node) -> None:
+        """From now on a backward that keeps its graph makes them, for `node`."""
+        self.mark(_InBackward((node,)))
 
     def find(self, sequence: int) -> tuple[Node | None, bool]:
         """The call that made the autograd node of that number, and whether a backward made it; None if before the block."""
         index = bisect_right(self._starts, sequence) - 1
-        return (self._nodes[index], bool(self._in_backward[index])) if index >= 0 else (None, False)
+        if index < 0:
+            return None, False
+        found = self._nodes[index]
+        return (found[0], True) if isinstance(found, _InBackward) else (found, False)
+
+
+class _InBackward(tuple["Node"]):
+    """A node as the maker of autograd nodes in a backward pass."""
+
+    __slots__ = ()
 
 
 def sequence_of(node: Any) -> int | None:

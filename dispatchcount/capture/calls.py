@@ -33,6 +33,7 @@ class Calls:
     def __init__(self, names: Names, recording: Recording, mode: Any) -> None:
         self.names = names
         self.node = recording.root
+        self._infos = names.infos
         self.table: Table = self.node.forward
         self._root = recording.root
         self._mode = mode
@@ -82,28 +83,39 @@ class Calls:
     def _enter(self, module: nn.Module, args: Any) -> None:
         if get_ident() != self._thread and self._elsewhere():
             return
+        info = self._infos.get(id(module))
+        try:
+            if info is None or info.many or len(args) != 1 or type(args[0]) is not _TENSOR:
+                signature = _signature(module, info, args)
+            else:
+                signature = args[0].shape
+            child = self.node.children.get((info, signature))  # type: ignore[arg-type]  # None is the key of none
+        except (TypeError, RuntimeError):  # symbolic sizes are not hashable, nested tensors have none
+            signature, child = str(_signature(module, None, args)), None
+        if child is None or child.info.ref() is not module or self._phase or graph_task() != -1:
+            self._enter_new(module, info, signature)
+            return
+        self._stack.append(self.node)
+        child.calls += 1
+        child.info.last = self.node = child
+        self.table = child.table(RECOMPUTE) if self._recomputing else child.forward
+        self._intervals.mark(child)
+
+    def _enter_new(self, module: nn.Module, info: Info | None, signature: Any) -> None:
+        """A call that was not made from here before, or is made inside a backward pass."""
         node = self.node
-        info = self.names.infos.get(id(module))
-        if self._stack and (info is None or not (info in node.children or info.inside(node.info))):
+        if info is not None and info.ref() is not module:
+            info = None  # of another, which is gone and left its id
+        if self._stack and (info is None or not (info.inside(node.info) or node.called(info))):
             node = self._drop_stopped()
         if info is None:
             info = self.names.meet(module, node.info)
-        if len(args) == 1 and type(args[0]) is _TENSOR and not info.many and not args[0].is_nested:
-            signature: Any = args[0].shape
-        else:
-            signature = _signature(args, sys._getframe(1).f_locals.get("kwargs") or {})
         if self._phase == OPTIMIZER and not self._stack:
             self._check_step()
         self._stack.append(node)
         if graph_task() != -1:
             node = self._recompute(info)
-        known = node.children.get(info)
-        try:
-            child = known.get(signature) if known is not None else None
-            if child is None:
-                child = node.child(info, signature)
-        except (TypeError, RuntimeError):  # symbolic sizes are not hashable
-            child = node.child(info, str(signature))
+        child = node.child(info, signature)
         child.calls += 1
         info.last = self.node = child
         self.table = child.table(RECOMPUTE) if self._recomputing else child.forward
@@ -135,10 +147,11 @@ class Calls:
 
     def _pop(self) -> None:
         self.node = node = self._stack.pop()
-        if self._recomputing:
-            self._recomputing -= 1
-        phase = RECOMPUTE if self._recomputing else FORWARD if self._stack else self._phase
-        self.table = node.forward if phase == FORWARD else node.table(phase)
+        if self._recomputing or self._phase:
+            self._recomputing = max(0, self._recomputing - 1)
+            self.table = node.table(RECOMPUTE if self._recomputing else FORWARD if self._stack else self._phase)
+        else:
+            self.table = node.forward
         self._intervals.mark(node)
 
     def _enter_step(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
@@ -235,7 +248,10 @@ class Calls:
 
     def _keep_graph(self, owner: Node, *, in_backward: bool) -> None:
         """A backward that builds a graph: what it makes belongs to the module whose node it runs."""
-        self._intervals.mark(owner, in_backward)
+        if in_backward:
+            self._intervals.mark_backward(owner)
+        else:
+            self._intervals.mark(owner)
         task = graph_task()
         if task not in self._tasks:
             self._tasks.add(task)
@@ -254,7 +270,7 @@ class Calls:
         self._recomputing += 1
         owner, _ = self._owner(current_node())
         above: Node | None = owner
-        while above is not None and info not in above.children:
+        while above is not None and not above.called(info):
             above = above.parent
         return above or owner
 
@@ -284,17 +300,31 @@ def _in_checkpoint(autograd_node: Any) -> bool:
     return False
 
 
-def _signature(args: Any, kwargs: dict[str, Any]) -> Any:
-    """The input shapes of a call, by position, then by name; hashable."""
-    named = ((name, shape) for name, value in kwargs.items() if (shape := _shapes(value)) is not None)
-    return (*map(_shapes, args), *named)
+def _signature(module: nn.Module, info: Info | None, args: Any) -> Any:
+    """The input shapes of the call that a hook is told of, by position, then by name; hashable. Of a lone tensor, its shape."""
+    if info is not None and not info.met and info.ref() is module:
+        info.meet(module)
+        if not info.many and len(args) == 1 and type(args[0]) is _TENSOR:
+            return args[0].shape
+    shapes = [_shapes(value) for value in args]
+    kwargs = sys._getframe(2).f_locals.get("kwargs")  # torch hands them to no global hook
+    for name, value in (kwargs or {}).items():
+        shape = _shapes(value)
+        if shape is not None:
+            shapes.append((name, shape))
+    return shapes[0] if len(shapes) == 1 == len(args) else tuple(shapes)
 
 
 def _shapes(value: Any) -> Any:
+    if value is None or type(value) in _NO_SHAPE:
+        return None
     if isinstance(value, _TENSOR):
         return value.shape if not value.is_nested else "nested"
     if isinstance(value, list | tuple):
-        return tuple(_shapes(item) for item in value)
+        return tuple([_shapes(item) for item in value])
     if isinstance(value, dict):
-        return tuple((str(name), _shapes(item)) for name, item in value.items())
+        return tuple([(str(name), _shapes(item)) for name, item in value.items()])
     return None
+
+
+_NO_SHAPE = {bool, int, float, str}

@@ -16,8 +16,8 @@ from dispatchcount.capture.calls import Calls
 from dispatchcount.capture.higher_order import run_higher_order
 from dispatchcount.capture.key import contents, describe, fake_modes, key_of, tensors_in
 from dispatchcount.capture.names import Names
-from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, Plan, Pseudo
-from dispatchcount.capture.record import Record, Recording, Signature
+from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, Plan, Plans, Pseudo
+from dispatchcount.capture.record import Place, Recording, Signature
 from dispatchcount.capture.unseen import Watch
 from dispatchcount.rules.registry import Entry, Kind, Registry
 
@@ -46,7 +46,7 @@ class CountingMode(TorchDispatchMode):
         """Spares every operator a wrapper (and every process the compiler's import): nothing compiles while a block is open."""
         return False
 
-    def __init__(self, names: Names, recording: Recording, rules: Registry, plans: dict[int, Plan]) -> None:
+    def __init__(self, names: Names, recording: Recording, rules: Registry, plans: Plans) -> None:
         super().__init__()
         self.recording = recording
         self.calls = Calls(names, recording, self)
@@ -54,52 +54,65 @@ class CountingMode(TorchDispatchMode):
         self.watch = Watch()
         self.function = ""
         self._plans = plans
+        self._short = plans.short
+        self._signatures = recording.signatures
         self._unwrapping: Any = None
         self._last: Signature | None = None
         self._types: dict[Any, bool] = {}
         self._fakes: set[Any] | None = None  # the fake modes of what a subclass being taken apart holds
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
-        plan = self._plans.get(id(func))
-        if plan is None or types or plan.way > ALLOCATE:
+        plan = self._short.get(id(func))
+        if plan is None or types or kwargs or self.watch.storages:
             return self._special(func, types, args, kwargs or {})
-        out = func(*args, **kwargs) if kwargs else func(*args)
-        self.count(plan, args, kwargs, out)
+        out = func(*args)
+        # What follows is `count` of nearly all calls, in one piece.
+        if plan.keyless:
+            signature = plan.signature
+        else:
+            try:
+                signature = self._signatures[key_of(args, plan.scalars, plan)]
+            except (KeyError, TypeError, RuntimeError, AttributeError):  # a new one, or one that cannot be told in short
+                signature = self._signature(plan, args, kwargs, out)
+        table = self.calls.table if graph_task() == -1 else self.calls.backward_table()
+        count = table.get(signature)
+        if count is None:
+            self.recording.new(table, signature, out)
+        else:
+            table[signature] = count + 1
+        self._last = signature
         return out
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Let a call through."""
         return func(*args, **kwargs)
 
-    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record:
+    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place:
         """Bump the count of a call like this one."""
         signature = plan.signature if plan.keyless and not self.function else self._signature(plan, args, kwargs, out)
-        record = self._bump(signature, out)
+        place = self._bump(signature, out)
         if plan.way == ALLOCATE:
             self.watch.allocated(out)
         elif self.watch.storages:
-            self.watch.check(self, plan, args, kwargs or {})
-        return record
+            self.watch.check(self, plan, args, kwargs)
+        return place
 
-    def _bump(self, signature: Signature, out: Any = None) -> Record:
+    def _bump(self, signature: Signature, out: Any = None) -> Place:
         table = self.calls.table if graph_task() == -1 else self.calls.backward_table()
-        record = table.get(signature)
-        if record is not None:
-            record.count += 1
+        count = table.get(signature)
+        if count is None:
+            self.recording.new(table, signature, out)
         else:
-            record = self.recording.new(table, signature)
-            result = out[0] if type(out) is tuple and out else out
-            if isinstance(result, torch.Tensor):
-                self.recording.devices[result.device] = None
+            table[signature] = count + 1
         self._last = signature
-        return record
+        return table, signature
 
     def _signature(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
         """The signature shared by all calls like this one."""
         if plan.keyless:
             args, kwargs, out = (), None, None
         try:
-            key: Any = (plan, key_of(args, plan.scalars))
+            key: Any = key_of(args, plan.scalars, plan)
             if kwargs:
                 key += key_of(kwargs.items(), True)
             if plan.dynamic:
@@ -111,12 +124,12 @@ class CountingMode(TorchDispatchMode):
                 key += tuple(contents(arg) for name, arg in kwargs.items() if name in plan.values)
             if self.function:
                 key = (self.function, key)
-            signature = self.recording.signatures.get(key)
+            signature = self._signatures.get(key)
         except (TypeError, RuntimeError, AttributeError):  # symbolic sizes do not hash, nested tensors have no plain sizes
             key = (plan, self.function, repr((describe(args), describe(kwargs or {}), describe(out))))
-            signature = self.recording.signatures.get(key)
+            signature = self._signatures.get(key)
         if signature is None:
-            signature = self.recording.signatures[key] = self._describe(plan, args, kwargs or {}, out)
+            signature = self._signatures[key] = self._describe(plan, args, kwargs or {}, out)
         return signature
 
     def _describe(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
@@ -138,9 +151,7 @@ class CountingMode(TorchDispatchMode):
 
     def _special(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
         """Everything off the common path: a new operator, a subclass, a composite, a higher-order operator."""
-        plan = self._plans.get(id(func))
-        if plan is None:
-            plan = self._plans[id(func)] = Plan(func, self.rules)
+        plan = self._plans.of(func)
         if types and self._wraps(types):
             return self._unwrap(plan, args, kwargs)
         if types and self._fakes is not None and not fake_modes((args, kwargs)) <= self._fakes:
@@ -167,10 +178,10 @@ class CountingMode(TorchDispatchMode):
         with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded), self:
             return func._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
 
-    def ran(self, record: Record) -> None:
-        """What `run` let through was entered in `record`."""
+    def ran(self, place: Place) -> None:
+        """What `run` let through was counted there."""
 
-    def pseudo(self, plan: Plan | Pseudo, args: Any, kwargs: Any, out: Any) -> Record:
+    def pseudo(self, plan: Plan | Pseudo, args: Any, kwargs: Any, out: Any) -> Place:
         """Record something that is no operator call, given by its shapes."""
         key = (plan.name, repr((args, kwargs, out)))
         signature = self.recording.pseudos.get(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from math import prod
 from typing import Any
 
@@ -12,79 +11,107 @@ from torch.jit import ScriptModule
 from torch.nn.parameter import is_lazy
 from torch.utils import _pytree as pytree
 
-from dispatchcount.capture.names import Info, Kind, Names, kind_of, type_name, walk
+from dispatchcount.capture.names import Info, Kind, Names, kind_of, walk
 from dispatchcount.report.rows import NO_MODULE, Module, Parameter
+
+Fact = tuple[str, int, Any, torch.dtype, bool]
+"""A parameter as it was when the block ended: its key, id, sizes (None of a lazy one) and dtype, whether it is trained."""
 
 
 class Seen:
     """A module as it was when the block ended: plain data but for a weak reference. Its row is made when it is asked for."""
 
-    __slots__ = ("aliases", "container", "held", "name", "parameters", "parent", "ref", "type")
+    __slots__ = ("aliases", "container", "facts", "held", "info", "name", "parent", "type")
 
     def __init__(
-        self, name: str, kind: str, parent: int, module: nn.Module | None, parameters: list[Any], *, held: bool, container: bool
+        self, name: str, kind: str, parent: int, info: Info | None, facts: list[Fact], *, held: bool, container: bool
     ) -> None:
         self.name = name
         self.type = kind
         self.parent = parent
-        self.ref = None if module is None else weakref.ref(module)
-        self.container = container
-        self.parameters = parameters  # (name, sizes, dtype, trainable, tied to)
+        self.info = info
+        self.facts = facts
         self.held = held
+        self.container = container
         self.aliases: list[str] = []
 
-    def row(self) -> Module:
-        """The row of it."""
-        module = None if self.ref is None else self.ref()
+    def row(self, tied: dict[int, str]) -> Module:
+        """The row of it; `tied` has the name under which each parameter was met first."""
+        module = None if self.info is None else self.info.module()
         return Module(
             self.name,
             self.type,
             self.parent,
             "" if module is None else _extra(module),
             tuple(self.aliases),
-            tuple(self._parameter(*parameter) for parameter in self.parameters),
+            tuple(self._parameter(tied, *fact) for fact in self.facts),
             self.container,
         )
 
-    def _parameter(self, name: str, sizes: Any, dtype: torch.dtype, trainable: bool, tied_to: str | None) -> Parameter:
+    def _parameter(
+        self, tied: dict[int, str], key: str, tensor: int, sizes: Any, dtype: torch.dtype, trainable: bool
+    ) -> Parameter:
         """A parameter of a module that no root holds is listed, and counts nothing: it is none of the roots'."""
+        name = f"{self.name}.{key}" if self.name else key
+        first = tied.setdefault(tensor, name)
         shape = tuple(map(int, sizes or ()))
         numel = prod(shape) if self.held and sizes is not None else 0
-        return Parameter(name, shape, numel, str(dtype).removeprefix("torch."), trainable, tied_to)
+        return Parameter(name, shape, numel, str(dtype).removeprefix("torch."), trainable, None if first is name else first)
 
 
 class Inventory:
-    """Every module of the roots as it is now, and, as they are asked for, those that no root holds."""
+    """Every module of the roots as it is now, and, as they are asked for, those that no root holds.
+
+    Taking it reads little more than names and parameters; the table is made of that when it is asked for.
+    """
 
     def __init__(self, names: Names) -> None:
-        self._seen: list[Seen] = [Seen(NO_MODULE, "", -1, None, [], held=False, container=True)]
-        self._rows: tuple[Module, ...] = ()
-        self._by_id: dict[int, int] = {}
-        self._by_name: dict[str, int] = {}
-        self._by_info: dict[Info, int] = {names.outside: 0}
-        self._tied: dict[int, str] = {}
-        self._unpacked: list[torch.Tensor] = []  # alive until the table is done, so that an id stays one tensor's
         self._names = names
+        self._unpacked: list[torch.Tensor] = []  # alive until all is read, so that an id stays one tensor's
         live = [(label, info, module) for label, info in names.roots if (module := info.module()) is not None]
-        tops = _outermost(live)
-        if len(tops) == 1 and tops[0][0] is None:
-            self._add_root("", tops[0][2], -1)
-        else:
-            self._add(Seen("", "", -1, None, [], held=False, container=True))
-            for label, _, module in tops:
-                self._add_root(self._free_name(label or type_name(module)), module, 1)
+        self._taken = [(label, self._take(info, module)) for label, info, module in _outermost(live)]
         self._unpacked.clear()
+        self._seen: list[Seen] = []
+        self._rows: tuple[Module, ...] = ()
+        self._by_name: dict[str, int] = {}
+        self._by_info: dict[Info, int] = {}
+
+    def _take(self, root: Info, module: nn.Module) -> list[Taken]:
+        infos, held, read = self._names.infos, self._names.held, self._facts
+        taken: list[Taken] = []
+        for name, part in walk(module):
+            info = infos.get(id(part))
+            if info is None or info.ref() is not part:
+                info = held(root, part, name)
+            kind = kind_of(type(part))
+            facts = read(part, kind) if part._parameters or not kind.plain else _NO_FACTS
+            taken.append((name, info, kind.name_of(part) if kind.wraps else kind.name, kind.container, facts))
+        return taken
+
+    def _facts(self, module: nn.Module, kind: Kind) -> list[Fact]:
+        found: dict[str, torch.Tensor | None] = module._parameters
+        if not kind.plain and (packed := _packed(module)):
+            found = found | packed
+            self._unpacked += packed.values()
+        facts: list[Fact] = []
+        for key, tensor in found.items():
+            if tensor is not None:
+                sizes = tensor.shape if type(tensor) is nn.Parameter else _sizes(tensor)
+                facts.append((key, id(tensor), sizes, tensor.dtype, tensor.requires_grad))
+        return facts
 
     @property
     def modules(self) -> tuple[Module, ...]:
         """The rows so far, a parent before its children."""
-        if len(self._rows) != len(self._seen):
-            self._rows = tuple(seen.row() for seen in self._seen)
+        seen = self._table()
+        if len(self._rows) != len(seen):
+            tied: dict[int, str] = {}
+            self._rows = tuple(one.row(tied) for one in seen)
         return self._rows
 
     def name(self, info: Info) -> str:
         """The name of a module that was called."""
-        return self._seen[self.locate(info)].name
+        return self._table()[self.locate(info)].name
 
     def scripted(self) -> list[str]:
         """Names of the modules that TorchScript ran with others inside them: those are called where no hook sees it."""
@@ -93,41 +120,51 @@ class Inventory:
 
     def locate(self, info: Info) -> int:
         """The row of a module that was called."""
+        self._table()
         index = self._by_info.get(info)
         if index is None:
-            module = info.module()
-            index = None if module is None else self._by_id.get(id(module))
-            if index is None:
-                index = self._unheld(info, module)
-            self._by_info[info] = index
+            index = self._by_info[info] = self._unheld(info)
         return index
 
-    def _unheld(self, info: Info, module: nn.Module | None) -> int:
+    def _table(self) -> list[Seen]:
+        if self._seen:
+            return self._seen
+        self._seen.append(Seen(NO_MODULE, "", -1, None, [], held=False, container=True))
+        self._by_info[self._names.outside] = 0
+        if len(self._taken) == 1 and self._taken[0][0] is None:
+            self._add_root("", self._taken[0][1], -1)
+        else:
+            self._add(Seen("", "", -1, None, [], held=False, container=True))
+            for label, taken in self._taken:
+                self._add_root(self._free_name(label or taken[0][2]), taken, 1)
+        self._taken.clear()
+        return self._seen
+
+    def _add_root(self, prefix: str, taken: list[Taken], parent: int) -> None:
+        parents: dict[str, int] = {}
+        for relative, info, kind, container, facts in taken:
+            name = f"{prefix}.{relative}" if prefix and relative else prefix or relative
+            known = self._by_info.get(info)
+            if known is not None:
+                self._seen[known].aliases.append(name)
+                continue
+            above = parents[relative.rpartition(".")[0]] if relative else parent
+            seen = Seen(name, kind, above, info, facts, held=True, container=container)
+            self._by_info[info] = parents[relative] = self._add(seen)
+
+    def _unheld(self, info: Info) -> int:
         """A row for a module that no root holds, or that is gone: under the module it was found in or called from."""
         above = self.locate(info.above) if info.above is not None else 1
         base = self._seen[above].name if above else ""
         name = f"{base}.{info.label}" if base else info.label
         index = self._by_name.get(name)
         if index is None:
+            module = info.module()
             kind = None if module is None else kind_of(type(module))
-            parameters = [] if module is None or kind is None else self._parameters(module, kind, name)
+            facts = [] if module is None or kind is None else self._facts(module, kind)
             container = kind is None or kind.container
-            index = self._add(Seen(name, info.type, above or -1, module, parameters, held=False, container=container))
+            index = self._add(Seen(name, info.type, above or -1, info, facts, held=False, container=container))
         return index
-
-    def _add_root(self, prefix: str, root: nn.Module, parent: int) -> None:
-        parents: dict[str, int] = {}
-        for relative, module in walk(root):
-            name = f"{prefix}.{relative}" if prefix and relative else prefix or relative
-            known = self._by_id.get(id(module))
-            if known is not None:
-                self._seen[known].aliases.append(name)
-                continue
-            above = parents[relative.rpartition(".")[0]] if relative else parent
-            kind = kind_of(type(module))
-            parameters = self._parameters(module, kind, name)
-            seen = Seen(name, kind.name_of(module), above, module, parameters, held=True, container=kind.container)
-            self._by_id[id(module)] = parents[relative] = self._add(seen)
 
     def _add(self, seen: Seen) -> int:
         self._seen.append(seen)
@@ -141,21 +178,15 @@ class Inventory:
             free = f"{name}#{number}"
         return free
 
-    def _parameters(self, module: nn.Module, kind: Kind, name: str) -> list[Any]:
-        found: dict[str, torch.Tensor | None] = module._parameters
-        if not kind.plain and (packed := _packed(module)):
-            found = found | packed
-            self._unpacked += packed.values()
-        rows: list[Any] = []
-        if not found:
-            return rows
-        for key, tensor in found.items():
-            if tensor is not None:
-                full = f"{name}.{key}" if name else key
-                first = self._tied.setdefault(id(tensor), full)
-                sizes = None if type(tensor) is not nn.Parameter and is_lazy(tensor) else tensor.shape
-                rows.append((full, sizes, tensor.dtype, tensor.requires_grad, None if first is full else first))
-        return rows
+
+Taken = tuple[str, Info, str, bool, list[Fact]]
+"""What is read of a module at once: its name in its root, who it is, its class, whether that is a container, its parameters."""
+
+_NO_FACTS: list[Fact] = []
+
+
+def _sizes(tensor: torch.Tensor) -> Any:
+    return None if is_lazy(tensor) else tensor.shape
 
 
 def _outermost(roots: list[tuple[str | None, Info, nn.Module]]) -> list[tuple[str | None, Info, nn.Module]]:

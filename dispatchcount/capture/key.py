@@ -17,16 +17,16 @@ _TENSOR = torch.Tensor
 _PLAIN = {torch.Tensor: True, torch.nn.Parameter: True}
 
 
-def key_of(args: Any, scalars: bool) -> tuple[Any, ...]:
+def key_of(args: Any, scalars: bool, *start: Any) -> tuple[Any, ...]:
     """A hashable that is equal for calls alike: shapes and dtypes of tensors, and ints, bools, strings and dtypes if `scalars`.
 
     Floats never matter to a count, so only their type is kept; without `scalars` that goes for ints and bools too, which keeps
-    an operator called with an ever-changing number one record.
+    an operator called with an ever-changing number one record. What `start` gives comes first.
 
     Raises:
         RuntimeError: a tensor has no plain sizes (strided nested tensors). TypeError: a size is symbolic.
     """
-    parts: list[Any] = []
+    parts = [*start]
     for arg in args:
         kind = type(arg)
         if kind in _PLAIN:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dispatchcount.capture.inventory import Inventory
     from dispatchcount.capture.names import Info, Names
     from dispatchcount.capture.plan import Plan
-    from dispatchcount.capture.record import Record
+    from dispatchcount.capture.record import Place
 
 Sizes = dict["Info", int]
 
@@ -108,7 +108,7 @@ class MemoryWatch:
             if plan.packet != _SAVING:
                 saved.ran((args, kwargs), out)
 
-    def recorded(self, record: Record) -> None:
+    def recorded(self, place: Place) -> None:
         """See `Observer`."""
 
     def rows(self, inventory: Inventory) -> Memory:
@@ -144,7 +144,7 @@ class MemoryWatch:
                     self._live.touch(held.grad)
 
     def _enter(self, module: nn.Module, args: Any) -> None:
-        info = self._names.infos.get(id(module))
+        info = self._names.info(module)
         if get_ident() == self._thread and info is not None and info not in self._met:
             with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
                 self._meet(info)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Iterator
 from inspect import CO_VARARGS, CO_VARKEYWORDS, getattr_static
 from typing import Any
 
@@ -22,23 +21,31 @@ class Info:
 
     Attributes:
         ref: weak reference to the module; None for the outside.
-        type: class name.
         label: its name relative to `above`, for when no root holds it (any longer).
-        many: whether its forward takes more than one argument, so that some may come by keyword.
         above: the root it was found in, or the module it was first called from; None for a root and for the outside.
+        met: whether what follows is known: of a root from the start, of others from their first call on.
+        type: class name.
+        many: whether its forward takes more than one argument, so that some may come by keyword.
         last: the node of its latest call, for work that names a module but no call (gradient accumulation).
     """
 
-    __slots__ = ("above", "label", "last", "many", "ref", "type")
+    __slots__ = ("above", "label", "last", "many", "met", "ref", "type")
 
-    def __init__(self, module: nn.Module | None, label: str, above: Info | None) -> None:
-        kind = None if module is None else kind_of(type(module))
-        self.ref: Any = None
-        self.type = "" if kind is None else kind.name_of(module)
-        self.many = kind is not None and kind.many
+    def __init__(self, ref: Any, label: str, above: Info | None) -> None:
+        self.ref = ref
         self.label = label
         self.above = above
+        self.met = False
+        self.type = ""
+        self.many = True
         self.last: Any = None
+
+    def meet(self, module: nn.Module) -> Info:
+        """Learn what its class says."""
+        kind = kind_of(type(module))
+        self.met, self.many = True, kind.many
+        self.type = kind.name_of(module) if kind.wraps else kind.name
+        return self
 
     def inside(self, other: Info) -> bool:
         """Whether its name says that it is a part of `other`; a sibling with a longer name may be taken for one."""
@@ -50,22 +57,17 @@ class Info:
 
 
 class _Ref(weakref.ref[nn.Module]):
-    """A module and what to forget with it. One object, where a closure for each of 100,000 modules would be six."""
+    """A module that may be made anew in every call, and where its `Info` waits for the next one when it is gone."""
 
-    __slots__ = ("info", "key", "names", "spare")
+    __slots__ = ("info", "spare")
 
     info: Info
-    key: int
-    names: Names
-    spare: list[Info] | None
+    spare: list[Info]
 
 
-def _forget(ref: Any) -> None:
-    """A module is gone, and its id may be used again."""
+def _leave_to_others(ref: Any) -> None:
     if ref.info.ref is ref:
-        ref.names.infos.pop(ref.key, None)
-        if ref.spare is not None:
-            ref.spare.append(ref.info)
+        ref.spare.append(ref.info)
 
 
 class Names:
@@ -82,29 +84,41 @@ class Names:
         for label, module in roots:
             self._add_root(label, module)
 
-    def _add_root(self, label: str | None, module: nn.Module) -> Info:
-        root = self.infos.get(id(module)) or self._enter(module, Info(module, "", None))
-        self.roots.append((label, root))
-        for name, child in walk(module):
-            if id(child) not in self.infos:
-                self._enter(child, Info(child, name, root))
-        return root
+    def info(self, module: nn.Module) -> Info | None:
+        """What is known of a module; None if it was neither in a root nor called."""
+        info = self.infos.get(id(module))
+        return info if info is not None and info.ref() is module else None
 
-    def _enter(self, module: nn.Module, info: Info, spare: list[Info] | None = None) -> Info:
-        info.ref = ref = _Ref(module, _forget)
-        ref.info, ref.key, ref.names, ref.spare = info, id(module), self, spare
-        self.infos[ref.key] = info
-        return info
+    def held(self, root: Info, module: nn.Module, name: str) -> Info:
+        """The info of a module that `root` holds under that name."""
+        return self.info(module) or self._add(module, Info(weakref.ref(module), name, root))
 
     def meet(self, module: nn.Module, caller: Info) -> Info:
         """The info of a module that is called for the first time, from inside `caller`."""
+        return (self.info(module) or self._new(module, caller)).meet(module)
+
+    def _add_root(self, label: str | None, module: nn.Module) -> Info:
+        root = (self.info(module) or self._add(module, Info(weakref.ref(module), "", None))).meet(module)
+        self.roots.append((label, root))
+        infos, ref = self.infos, weakref.ref
+        for name, child in walk(module):
+            info = infos.get(id(child))
+            if info is None or info.ref() is not child:
+                infos[id(child)] = Info(ref(child), name, root)
+        return root
+
+    def _add(self, module: nn.Module, info: Info) -> Info:
+        self.infos[id(module)] = info
+        return info
+
+    def _new(self, module: nn.Module, caller: Info) -> Info:
         if caller is self.outside and not self._closed:
             return self._found(module)
         parent = caller.module()
         if parent is not None:
             for name, child in parent._modules.items():
                 if child is module:
-                    return self._enter(module, Info(module, name, caller))
+                    return self._add(module, Info(weakref.ref(module), name, caller))
         return self._foreign(module, caller)
 
     def _found(self, module: nn.Module) -> Info:
@@ -113,8 +127,8 @@ class Names:
             return self._add_root(None, module)
         spare = self._spare.setdefault((None, type_name(module)), [])
         if spare:
-            return self._enter(module, spare.pop(), spare)
-        info = self._enter(module, Info(module, "", None), spare)
+            return self._reuse(spare, module)
+        info = self._borrow(module, Info(None, "", None), spare)
         self.roots.append((None, info))
         return info
 
@@ -123,26 +137,39 @@ class Names:
         key = caller, type_name(module)
         spare = self._spare.setdefault(key, [])
         if spare:
-            return self._enter(module, spare.pop(), spare)
+            return self._reuse(spare, module)
         self._foreigners[key] += 1
         number = self._foreigners[key]
-        return self._enter(module, Info(module, f"({key[1]})" if number == 1 else f"({key[1]} #{number})", caller), spare)
+        return self._borrow(module, Info(None, f"({key[1]})" if number == 1 else f"({key[1]} #{number})", caller), spare)
+
+    def _reuse(self, spare: list[Info], module: nn.Module) -> Info:
+        return self._borrow(module, spare.pop(), spare)
+
+    def _borrow(self, module: nn.Module, info: Info, spare: list[Info]) -> Info:
+        """Let `info` stand for `module` until that is gone."""
+        info.ref = ref = _Ref(module, _leave_to_others)
+        ref.info, ref.spare = info, spare
+        return self._add(module, info)
 
 
-def walk(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
     """Every occurrence of a module under `root` with its name, callers first; what lies below a repeated one is not repeated.
 
     Unlike `named_modules`, this neither recurses (models 1,000 levels deep) nor runs away on modules that hold themselves.
     """
-    seen: set[int] = set()
-    stack: list[tuple[str, nn.Module]] = [("", root)]
+    found: list[tuple[str, nn.Module]] = []
+    looked_into: set[int] = set()
+    stack = [("", root)]
     while stack:
-        name, module = stack.pop()
-        yield name, module
-        if id(module) not in seen:
-            seen.add(id(module))
-            children = [(f"{name}.{key}" if name else key, child) for key, child in module._modules.items() if child is not None]
-            stack.extend(reversed(children))
+        place = stack.pop()
+        found.append(place)
+        name, module = place
+        children = module._modules
+        if children and id(module) not in looked_into:
+            looked_into.add(id(module))
+            prefix = f"{name}." if name else ""
+            stack += [(prefix + key, child) for key, child in children.items() if child is not None][::-1]
+    return found
 
 
 def type_name(module: nn.Module | None) -> str:
@@ -165,7 +192,7 @@ class Kind:
 
     def __init__(self, kind: type[nn.Module]) -> None:
         self.name = kind.__name__
-        self.wraps = issubclass(kind, ScriptModule) or not kind.__module__.startswith("torch.nn.")
+        self.wraps = issubclass(kind, ScriptModule) or any(base.__module__.startswith("torch._dynamo") for base in kind.__mro__)
         self.container = getattr(kind, "forward", None) is nn.Module.forward or issubclass(kind, nn.Identity)
         code = getattr(getattr_static(kind, "forward", None), "__code__", None)
         self.many = code is None or code.co_argcount + code.co_kwonlyargcount > 2 or bool(code.co_flags & _VARIADIC)
@@ -182,12 +209,13 @@ class Kind:
 
 
 _VARIADIC = CO_VARARGS | CO_VARKEYWORDS
-_KINDS: weakref.WeakKeyDictionary[type, Kind] = weakref.WeakKeyDictionary()  # parametrized modules have a class each
+_KINDS: dict[int, tuple[Any, Kind]] = {}  # by the class's id, until it is gone: parametrized modules have a class each
 
 
 def kind_of(kind: type[nn.Module]) -> Kind:
     """The facts of a class, gathered once."""
-    known = _KINDS.get(kind)
+    known = _KINDS.get(id(kind))
     if known is None:
-        known = _KINDS[kind] = Kind(kind)
-    return known
+        key = id(kind)
+        known = _KINDS[key] = weakref.ref(kind, lambda _: _KINDS.pop(key, None)), Kind(kind)
+    return known[1]

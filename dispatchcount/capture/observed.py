@@ -1,4 +1,4 @@
-"""The mode for blocks that also measure time or memory: every operator takes the long way and is shown to observers."""
+"""The mode for blocks that also measure time or memory, or note functions: every operator takes the long way."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from dispatchcount.capture.dispatch import CountingMode
 from dispatchcount.capture.names import Names
-from dispatchcount.capture.plan import Plan
-from dispatchcount.capture.record import Record, Recording
+from dispatchcount.capture.plan import Plan, Plans
+from dispatchcount.capture.record import Place, Recording
 from dispatchcount.rules.registry import Registry
 
 
@@ -21,16 +21,14 @@ class Observer(Protocol):
     def after(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
         """It ran, without raising."""
 
-    def recorded(self, record: Record) -> None:
-        """It was entered in `record`, shared with calls like it."""
+    def recorded(self, place: Place) -> None:
+        """It was counted there, with calls like it."""
 
 
 class ObservedMode(CountingMode):
     """`CountingMode` with observers. The last of them is closest to the operator: what the others do is not in its time."""
 
-    def __init__(
-        self, names: Names, recording: Recording, rules: Registry, plans: dict[int, Plan], observers: Sequence[Observer]
-    ) -> None:
+    def __init__(self, names: Names, recording: Recording, rules: Registry, plans: Plans, observers: Sequence[Observer]) -> None:
         super().__init__(names, recording, rules, plans)
         self._observers = tuple(observers)
         self._inside_out = self._observers[::-1]
@@ -40,7 +38,7 @@ class ObservedMode(CountingMode):
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Let a call through while the observers look on."""
-        plan = self._plans[id(func)]
+        plan = self._plans.of(func)
         for observer in self._observers:
             observer.before(self, plan, args, kwargs)
         out = func(*args, **kwargs)
@@ -48,13 +46,13 @@ class ObservedMode(CountingMode):
             observer.after(self, plan, args, kwargs, out)
         return out
 
-    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Record:
-        """Bump the count of a call like this one, and show its record."""
-        record = super().count(plan, args, kwargs, out)
-        self.ran(record)
-        return record
+    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place:
+        """Bump the count of a call like this one, and show where."""
+        place = super().count(plan, args, kwargs, out)
+        self.ran(place)
+        return place
 
-    def ran(self, record: Record) -> None:
-        """Show the record of what `run` let through."""
+    def ran(self, place: Place) -> None:
+        """Show where what `run` let through was counted."""
         for observer in self._observers:
-            observer.recorded(record)
+            observer.recorded(place)

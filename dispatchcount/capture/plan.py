@@ -46,6 +46,7 @@ class Plan:
         signature: that of all its calls, where their operands do not matter.
         writes: positions and names of operands that the operator writes.
         composite: runs as other operators where these are plain dense tensors.
+        short: whether a call is told by the operands' key alone, or by nothing.
     """
 
     unseen = False
@@ -61,6 +62,7 @@ class Plan:
         "overload",
         "packet",
         "scalars",
+        "short",
         "signature",
         "values",
         "way",
@@ -82,6 +84,7 @@ class Plan:
             self.packet, self.overload, self.name = f"higher_order::{name}", "", f"higher_order.{name}"
             self.way = HIGHER
         self.keyless = self.way in (FREE, ALLOCATE)
+        self.short = self.way == FREE or (self.way == COUNT and not (self.dynamic or self.numbers or self.values))
 
     def entry(self, rules: Registry) -> Entry | None:
         """What the rules say of it now; they may have changed since it ran."""
@@ -112,6 +115,28 @@ class Plan:
         if self.composite and self.packet not in ATOMIC:
             return PARTS
         return COUNT
+
+
+class Plans:
+    """The plans of the operators met so far under one registry.
+
+    Attributes:
+        short: those of operators that take the short way, by the operator's id.
+    """
+
+    def __init__(self, rules: Registry) -> None:
+        self.short: dict[int, Plan] = {}
+        self._known: dict[int, Plan] = {}
+        self._rules = rules
+
+    def of(self, func: Any) -> Plan:
+        """The plan of an operator."""
+        plan = self._known.get(id(func))
+        if plan is None:
+            plan = self._known[id(func)] = Plan(func, self._rules)
+            if plan.short:
+                self.short[id(func)] = plan
+        return plan
 
 
 class Pseudo:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from dispatchcount.rules.cost import Shape, shapes
 
 if TYPE_CHECKING:
@@ -65,17 +67,21 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-class Record:
-    """Calls of one signature at one node in one phase."""
+Table = dict[Signature, int]
+"""How often each distinct call was made, at one node in one phase."""
 
-    __slots__ = ("count", "time_ns")
+Place = tuple[Table, Signature]
+"""Where a call was counted."""
+
+
+class Log:
+    """The nodes of a tree, and the tables of other phases than forward with the node of each, in the order they were made."""
+
+    __slots__ = ("nodes", "tables")
 
     def __init__(self) -> None:
-        self.count = 1
-        self.time_ns = 0
-
-
-Table = dict[Signature, Record]
+        self.nodes: list[Node] = []
+        self.tables: list[tuple[Node, Table]] = []
 
 
 class Node:
@@ -83,9 +89,9 @@ class Node:
 
     Attributes:
         forward: the table of the forward phase; `table` makes those of the others when they are needed.
-        children: calls from here, by module and then by signature.
+        children: calls from here, by module and signature.
         folded: sums of records that were dropped; see `Recording.fold`.
-        log: all nodes of the tree in the order they were made.
+        log: what the tree has, for all its nodes.
     """
 
     __slots__ = ("_others", "calls", "children", "folded", "forward", "info", "log", "parent", "signature")
@@ -95,12 +101,12 @@ class Node:
         self.info = info
         self.signature = signature
         self.calls = 0
-        self.children: dict[Info, dict[Any, Node]] = {}
+        self.children = _NONE
         self.forward: Table = {}
         self.folded: Any = None
         self._others: dict[int, Table] | None = None
-        self.log: list[Node] = [] if parent is None else parent.log
-        self.log.append(self)
+        self.log: Log = Log() if parent is None else parent.log
+        self.log.nodes.append(self)
 
     def table(self, phase: int) -> Table:
         """The records of one phase."""
@@ -108,7 +114,11 @@ class Node:
             return self.forward
         if self._others is None:
             self._others = {}
-        return self._others.setdefault(phase, {})
+        table = self._others.get(phase)
+        if table is None:
+            table = self._others[phase] = {}
+            self.log.tables.append((self, table))
+        return table
 
     def tables(self) -> Iterator[tuple[int, Table]]:
         """The phases that have records, with them."""
@@ -117,13 +127,24 @@ class Node:
 
     def child(self, info: Info, signature: Any) -> Node:
         """The node of a call from here, made when first asked for."""
-        known = self.children.setdefault(info, {})
-        if signature not in known and len(known) >= MAX_SIGNATURES and len(self.log) >= MAX_NODES:
-            signature = OTHER
-        node = known.get(signature)
+        if len(self.log.nodes) >= MAX_NODES and (info, signature) not in self.children:
+            signature = self._kept(info, signature)
+        node = self.children.get((info, signature))
         if node is None:
-            node = known[signature] = Node(self, info, signature)
+            if self.children is _NONE:
+                self.children = {}
+            node = self.children[info, signature] = Node(self, info, signature)
         return node
+
+    def _kept(self, info: Info, signature: Any) -> Any:
+        """What a new call goes by in a tree that is full: its own signature, unless its module has many here."""
+        if (info, OTHER) in self.children:
+            return OTHER
+        return OTHER if sum(known is info for known, _ in self.children) >= MAX_SIGNATURES else signature
+
+    def called(self, info: Info) -> bool:
+        """Whether that module was called from here."""
+        return any(known is info for known, _ in self.children)
 
     def walk(self) -> Iterator[Node]:
         """This node and all below it, callers first."""
@@ -131,7 +152,11 @@ class Node:
         while stack:
             node = stack.pop()
             yield node
-            stack.extend(child for known in reversed(node.children.values()) for child in reversed(known.values()))
+            stack.extend(reversed(node.children.values()))
+
+
+_NONE: dict[tuple[Info, Any], Node] = {}
+"""The children of most nodes; never written."""
 
 
 class Recording:
@@ -141,7 +166,7 @@ class Recording:
         root: the node of what runs outside every module.
         signatures: by key; shared with other blocks. pseudos: those of what is no operator call, this block's own.
         devices: torch devices seen. notes: limits met, one sentence each.
-        log: the records that were made since the last fold, with the table that holds each and what it counts.
+        size: records, all tables together.
         before_fold, after_fold: called around a fold.
     """
 
@@ -152,18 +177,20 @@ class Recording:
         self.pseudos: dict[Key, Signature] = {}
         self.devices: dict[Any, None] = {}
         self.notes: dict[str, None] = {}
-        self.log: list[tuple[Table, Signature, Record]] = []
+        self.size = 0
         self.before_fold: Callable[[], None] | None = None
         self.after_fold: Callable[[], None] | None = None
         self._fold = fold
 
-    def new(self, table: Table, signature: Signature) -> Record:
-        """A record in `table` for the first call of `signature` there."""
-        if len(self.log) >= MAX_RECORDS:
+    def new(self, table: Table, signature: Signature, out: Any) -> None:
+        """Enter the first call of `signature` in `table`; `out` is its result."""
+        if self.size >= MAX_RECORDS:
             self.fold()
-        record = table[signature] = Record()
-        self.log.append((table, signature, record))
-        return record
+        self.size += 1
+        table[signature] = 1
+        result = out[0] if type(out) is tuple and out else out
+        if isinstance(result, torch.Tensor):
+            self.devices[result.device] = None
 
     def fold(self) -> None:
         """Cost all records and keep only their sums by operator, phase and dtype, so that memory stays bounded."""
@@ -175,6 +202,6 @@ class Recording:
                 table.clear()
         self.signatures.clear()
         self.pseudos.clear()
-        self.log.clear()
+        self.size = 0
         if self.after_fold is not None:
             self.after_fold()

@@ -1,6 +1,6 @@
 """What one sample of many adds to a recording: the difference between the counts before it and after it.
 
-A sample costs one pass over two lists of numbers. Samples whose counts grew alike share one sum, so that ten thousand inputs
+A sample costs a copy of the counts and a comparison. Samples whose counts grew alike share one sum, so that ten thousand inputs
 that took a few ways through a model are costed a few times. A module call belongs to the sample in which it ends, so that a hook
 on the model can begin a sample for each call.
 """
@@ -9,16 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from operator import sub
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.capture.record import Node, Recording, Signature
+from dispatchcount.capture.record import Node, Recording, Signature, Table
 
 if TYPE_CHECKING:
     from dispatchcount.capture.names import Info
 
 Sums = dict["Info", Any]
 """What each module did by itself in one sample."""
+
+Counts = tuple[list[int], list["Table"], list["Table"]]
+"""How often each node's call ended, and copies of the forward tables and of the others, each in the log's order."""
+
+Grown = tuple[tuple[int, ...], Any, Any]
+"""By how much counts grew: calls by node; operators by place of the table and signature, forward and others."""
 
 
 class Sampler:
@@ -43,11 +50,9 @@ class Sampler:
         self._new = new
         self._label: str | None = None
         self._open = 0
-        self._records: list[int] = []
-        self._calls: list[int] = []
+        self._before: Counts = [], [], []
         self._folded: Sums = {}
         self._known: dict[Any, Sums] = {}
-        self._holders: dict[int, Node] = {}
         recording.before_fold, recording.after_fold = self._bank, self._restart
 
     @contextmanager
@@ -82,7 +87,7 @@ class Sampler:
         self._label, self._folded = None, {}
 
     def _restart(self) -> None:
-        self._records, self._calls = self._counts()
+        self._before = self._counts()
 
     def _bank(self) -> None:
         """Records are about to be folded away: put what the open sample did so far aside."""
@@ -90,27 +95,34 @@ class Sampler:
             self._folded = self._summed(self._grown(), self._folded)
         self._known = {}
 
-    def _grown(self) -> Any:
-        """By how much each record and each node's calls grew, zeros at the end left out."""
-        records, calls = self._counts()
-        return _difference(records, self._records), _difference(calls, self._calls)
-
-    def _counts(self) -> tuple[list[int], list[int]]:
-        """How often each record was made and each node's call ended so far."""
-        nodes = self._recording.root.log
-        calls = [node.calls for node in nodes]
+    def _counts(self) -> Counts:
+        """What was counted so far."""
+        log = self._recording.root.log
+        calls = [node.calls for node in log.nodes]
         for node in self._unfinished():
-            calls[nodes.index(node)] -= 1
-        return [record.count for _, _, record in self._recording.log], calls
+            calls[log.nodes.index(node)] -= 1
+        return calls, [node.forward.copy() for node in log.nodes], [table.copy() for _, table in log.tables]
 
-    def _summed(self, grown: Any, start: Sums) -> Sums:
+    def _grown(self) -> Grown:
+        """What was counted since the sample began."""
+        (calls, forward, others), (calls_before, forward_before, others_before) = self._counts(), self._before
+        more = [*map(sub, calls, calls_before), *calls[len(calls_before) :]]
+        while more and not more[-1]:
+            more.pop()
+        return tuple(more), _more(forward, forward_before), _more(others, others_before)
+
+    def _summed(self, grown: Grown, start: Sums) -> Sums:
+        calls, forward, others = grown
+        log = self._recording.root.log
         sums = dict(start)
-        for node, more in zip(self._recording.root.log, grown[1], strict=False):
+        for node, more in zip(log.nodes, calls, strict=False):
             if more:
                 self._sum(sums, node).calls += more
-        for (table, signature, _), more in zip(self._recording.log, grown[0], strict=False):
-            if more:
-                self._add(self._sum(sums, self._holder(table)), signature, more)
+        for places, nodes in ((forward, log.nodes), (others, [node for node, _ in log.tables])):
+            for place, records in places:
+                tally = self._sum(sums, nodes[place])
+                for signature, more in records:
+                    self._add(tally, signature, more)
         return sums
 
     def _sum(self, sums: Sums, node: Node) -> Any:
@@ -118,17 +130,16 @@ class Sampler:
             sums[node.info] = self._new()
         return sums[node.info]
 
-    def _holder(self, table: Any) -> Node:
-        """The node that a table is of."""
-        node = self._holders.get(id(table))
-        if node is None:
-            self._holders = {id(t): n for n in self._recording.root.log for _, t in n.tables()}
-            node = self._holders[id(table)]
-        return node
+
+def _more(after: list[Table], before: list[Table]) -> Any:
+    """For each table that grew, its place and by how much each signature did."""
+    pairs = enumerate(zip_longest(after, before, fillvalue=_EMPTY))
+    return tuple([(place, _growth(now, then)) for place, (now, then) in pairs if now != then])
 
 
-def _difference(after: list[int], before: list[int]) -> tuple[int, ...]:
-    grown = [*map(sub, after, before), *after[len(before) :]]
-    while grown and not grown[-1]:
-        grown.pop()
-    return tuple(grown)
+def _growth(after: Table, before: Table) -> tuple[tuple[Signature, int], ...]:
+    grown = [(signature, count - before.get(signature, 0)) for signature, count in after.items()]
+    return tuple([pair for pair in grown if pair[1]])
+
+
+_EMPTY: Table = {}

@@ -21,7 +21,7 @@ from dispatchcount.capture.key import tensors_in
 if TYPE_CHECKING:
     from dispatchcount.capture.dispatch import CountingMode
     from dispatchcount.capture.plan import Plan
-    from dispatchcount.capture.record import Node, Record
+    from dispatchcount.capture.record import Node, Place, Signature
 
 WAITING = 4096
 """Pairs of events that may wait to be read."""
@@ -44,12 +44,17 @@ def record_event(device: torch.device, used: Event | None) -> Event:
 
 
 class Timing:
-    """Puts the time of each call on its record."""
+    """Adds up the time of calls.
+
+    Attributes:
+        times: nanoseconds by where the calls are counted: the id of the table, which its node keeps, and the signature.
+    """
 
     def __init__(
         self, accelerated: bool | None = None, mark: Callable[[torch.device, Event | None], Event] = record_event
     ) -> None:
         """`accelerated`: whether to look for operators that an accelerator runs; by default if there is one."""
+        self.times: dict[tuple[int, Signature], int] = {}
         self._accelerated = torch.accelerator.is_available() if accelerated is None else accelerated
         self._mark = mark
         self._began = 0
@@ -57,7 +62,7 @@ class Timing:
         self._device: torch.device | None = None
         self._start: Event = None
         self._end: Event = None
-        self._waiting: deque[tuple[Record, torch.device, Event, Event]] = deque()
+        self._waiting: deque[tuple[Place, torch.device, Event, Event]] = deque()
         self._spare: dict[torch.device, list[Event]] = {}
 
     def before(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> None:
@@ -78,13 +83,13 @@ class Timing:
         elif self._start is not None:
             self._end = self._event(mode)
 
-    def recorded(self, record: Record) -> None:
+    def recorded(self, place: Place) -> None:
         """See `Observer`."""
         if self._device is None:
-            record.time_ns += self._elapsed
+            self._spend(place, self._elapsed)
             self._elapsed = 0
         elif self._start is not None and self._end is not None:
-            self._waiting.append((record, self._device, self._start, self._end))
+            self._waiting.append((place, self._device, self._start, self._end))
             self._start = self._end = None
             if len(self._waiting) >= WAITING and not _capturing():
                 self._relieve()
@@ -114,10 +119,14 @@ class Timing:
 
     def _read(self, number: int) -> None:
         for _ in range(number):
-            record, device, start, end = self._waiting.popleft()
+            place, device, start, end = self._waiting.popleft()
             end.synchronize()
-            record.time_ns += round(start.elapsed_time(end) * 1e6)
+            self._spend(place, round(start.elapsed_time(end) * 1e6))
             self._spare.setdefault(device, []).extend((start, end))
+
+    def _spend(self, place: Place, ns: int) -> None:
+        table, signature = place
+        self.times[id(table), signature] = self.times.get((id(table), signature), 0) + ns
 
     def _event(self, mode: CountingMode) -> Event | None:
         """An event in the stream now. None while a graph is captured: nothing runs then, so there is no time to take."""

@@ -28,7 +28,7 @@ from dispatchcount.rules.registry import Registry
 
 if TYPE_CHECKING:
     from dispatchcount.capture.names import Info
-    from dispatchcount.capture.record import Node, Record, Recording, Signature
+    from dispatchcount.capture.record import Node, Recording, Signature
     from dispatchcount.capture.sampling import Sums
 
 MAX_SHAPES = 8
@@ -66,8 +66,10 @@ class Issue:
 class Accountant:
     """Costs what a recording holds. Rules are asked once for each signature."""
 
-    def __init__(self, rules: Registry) -> None:
+    def __init__(self, rules: Registry, times: dict[tuple[int, Signature], int] | None = None) -> None:
+        """`times`: nanoseconds by id of the table and signature, where they were measured."""
         self.rules = rules
+        self._times = {} if times is None else times
         self.issues: dict[tuple[str, str], Issue] = {}
 
     def fold(self, node: Node) -> None:
@@ -76,6 +78,9 @@ class Accountant:
             if node.folded is None:
                 node.folded = {}
             self._add_records(node.folded, node, self.issues)
+            for _, table in node.tables():
+                for signature in table if self._times else ():
+                    self._times.pop((id(table), signature), None)
 
     def rows(self, node: Node, issues: dict[tuple[str, str], Issue]) -> Rows:
         """A node's sums: those folded before and its records. Operators that are not counted go to `issues`."""
@@ -89,26 +94,28 @@ class Accountant:
 
     def _add_records(self, rows: Rows, node: Node, issues: dict[tuple[str, str], Issue]) -> None:
         for phase, table in node.tables():
-            for signature, record in table.items():
-                self._add_record(rows, PHASES[phase], signature, record, node.info, issues)
+            for signature, calls in table.items():
+                tally = self._add_record(rows, PHASES[phase], signature, calls, node.info, issues)
+                if self._times:
+                    tally.time_ns += self._times.get((id(table), signature), 0)
 
     def _add_record(
-        self, rows: Rows, phase: str, signature: Signature, record: Record, info: Info, issues: dict[tuple[str, str], Issue]
-    ) -> None:
+        self, rows: Rows, phase: str, signature: Signature, calls: int, info: Info, issues: dict[tuple[str, str], Issue]
+    ) -> Tally:
         costed, dtype = self.cost(signature)
         key = (signature.plan.name, phase, dtype, costed.status, signature.function)
         tally = rows.get(key)
         if tally is None:
             tally = rows[key] = Tally()
-        cost, calls = costed.cost, record.count
+        cost = costed.cost
         tally.add_cost(cost, calls)
         if phase != FORWARD:
             tally.activations -= cost.activations * calls  # what a layer hands on, a gradient is none
         tally.calls += calls
-        tally.time_ns += record.time_ns
         if costed.status not in (COUNTED, ZERO):
             issue = issues.setdefault((signature.plan.name, costed.status), Issue(costed.message))
             issue.add(info, signature.text, calls, ((cost.bytes_read or 0) + (cost.bytes_written or 0)) * calls)
+        return tally
 
     def cost(self, signature: Signature) -> tuple[Costed, str]:
         """The cost of one call and the dtype it works in, kept with it until the rules change."""

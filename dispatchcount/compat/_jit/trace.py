@@ -131,10 +131,10 @@ class Trace:
         """Kernels of one kind that no torch function announced, with their operands and how often they ran."""
         for node in self.nodes():
             for _, table in node.tables():
-                for signature, record in table.items():
+                for signature, calls in table.items():
                     inside, found, traced = _decode(signature.function, signature.plan.name)
                     if found == kind and not traced:
-                        yield node, _call(kind, inside, signature), record.count
+                        yield node, _call(kind, inside, signature), calls
 
 
 def run(model: nn.Module, inputs: Any) -> Trace:
