@@ -86,12 +86,12 @@ class Calls:
         info = self._infos.get(id(module))
         try:
             if info is None or info.many or len(args) != 1 or type(args[0]) is not _TENSOR:
-                signature = _signature(module, info, args)
+                signature = _signature(args)
             else:
                 signature = args[0].shape
             child = self.node.children.get((info, signature))  # type: ignore[arg-type]  # None is the key of none
         except (TypeError, RuntimeError):  # symbolic sizes are not hashable, nested tensors have none
-            signature, child = str(_signature(module, None, args)), None
+            signature, child = str(_signature(args)), None
         if child is None or child.info.ref() is not module or self._phase or graph_task() != -1:
             self._enter_new(module, info, signature)
             return
@@ -300,12 +300,8 @@ def _in_checkpoint(autograd_node: Any) -> bool:
     return False
 
 
-def _signature(module: nn.Module, info: Info | None, args: Any) -> Any:
+def _signature(args: Any) -> Any:
     """The input shapes of the call that a hook is told of, by position, then by name; hashable. Of a lone tensor, its shape."""
-    if info is not None and not info.met and info.ref() is module:
-        info.meet(module)
-        if not info.many and len(args) == 1 and type(args[0]) is _TENSOR:
-            return args[0].shape
     shapes = [_shapes(value) for value in args]
     kwargs = sys._getframe(2).f_locals.get("kwargs")  # torch hands them to no global hook
     for name, value in (kwargs or {}).items():

@@ -83,7 +83,7 @@ class Inventory:
             info = infos.get(id(part))
             if info is None or info.ref() is not part:
                 info = held(root, part, name)
-            kind = kind_of(type(part))
+            kind = kind_of(type(part))  # which may be another by now
             facts = read(part, kind) if part._parameters or not kind.plain else _NO_FACTS
             taken.append((name, info, kind.name_of(part) if kind.wraps else kind.name, kind.container, facts))
         return taken

@@ -21,31 +21,23 @@ class Info:
 
     Attributes:
         ref: weak reference to the module; None for the outside.
-        label: its name relative to `above`, for when no root holds it (any longer).
-        above: the root it was found in, or the module it was first called from; None for a root and for the outside.
-        met: whether what follows is known: of a root from the start, of others from their first call on.
         type: class name.
         many: whether its forward takes more than one argument, so that some may come by keyword.
+        label: its name relative to `above`, for when no root holds it (any longer).
+        above: the root it was found in, or the module it was first called from; None for a root and for the outside.
         last: the node of its latest call, for work that names a module but no call (gradient accumulation).
     """
 
-    __slots__ = ("above", "label", "last", "many", "met", "ref", "type")
+    __slots__ = ("above", "label", "last", "many", "ref", "type")
 
-    def __init__(self, ref: Any, label: str, above: Info | None) -> None:
-        self.ref = ref
+    def __init__(self, module: nn.Module, label: str, above: Info | None) -> None:
+        self.ref: Any = weakref.ref(module)
+        kind = kind_of(type(module))
+        self.type = kind.name_of(module) if kind.wraps else kind.name
+        self.many = kind.many
         self.label = label
         self.above = above
-        self.met = False
-        self.type = ""
-        self.many = True
         self.last: Any = None
-
-    def meet(self, module: nn.Module) -> Info:
-        """Learn what its class says."""
-        kind = kind_of(type(module))
-        self.met, self.many = True, kind.many
-        self.type = kind.name_of(module) if kind.wraps else kind.name
-        return self
 
     def inside(self, other: Info) -> bool:
         """Whether its name says that it is a part of `other`; a sibling with a longer name may be taken for one."""
@@ -54,6 +46,18 @@ class Info:
     def module(self) -> nn.Module | None:
         """The module, if it is still alive."""
         return None if self.ref is None else self.ref()
+
+
+class _Outside(Info):
+    """Stands for no module."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.ref = self.above = self.last = None
+        self.type = ""
+        self.many = False
+        self.label = NO_MODULE
 
 
 class _Ref(weakref.ref[nn.Module]):
@@ -75,7 +79,7 @@ class Names:
 
     def __init__(self, roots: list[tuple[str | None, nn.Module]], *, closed: bool) -> None:
         """`roots` with the name the user gave each, None where none. `closed`: modules outside them do not become roots."""
-        self.outside = Info(None, NO_MODULE, None)
+        self.outside: Info = _Outside()
         self.infos: dict[int, Info] = {}
         self.roots: list[tuple[str | None, Info]] = []
         self._closed = closed
@@ -91,20 +95,20 @@ class Names:
 
     def held(self, root: Info, module: nn.Module, name: str) -> Info:
         """The info of a module that `root` holds under that name."""
-        return self.info(module) or self._add(module, Info(weakref.ref(module), name, root))
+        return self.info(module) or self._add(module, Info(module, name, root))
 
     def meet(self, module: nn.Module, caller: Info) -> Info:
         """The info of a module that is called for the first time, from inside `caller`."""
-        return (self.info(module) or self._new(module, caller)).meet(module)
+        return self.info(module) or self._new(module, caller)
 
     def _add_root(self, label: str | None, module: nn.Module) -> Info:
-        root = (self.info(module) or self._add(module, Info(weakref.ref(module), "", None))).meet(module)
+        root = self.info(module) or self._add(module, Info(module, "", None))
         self.roots.append((label, root))
-        infos, ref = self.infos, weakref.ref
+        infos = self.infos
         for name, child in walk(module):
             info = infos.get(id(child))
             if info is None or info.ref() is not child:
-                infos[id(child)] = Info(ref(child), name, root)
+                infos[id(child)] = Info(child, name, root)
         return root
 
     def _add(self, module: nn.Module, info: Info) -> Info:
@@ -118,7 +122,7 @@ class Names:
         if parent is not None:
             for name, child in parent._modules.items():
                 if child is module:
-                    return self._add(module, Info(weakref.ref(module), name, caller))
+                    return self._add(module, Info(module, name, caller))
         return self._foreign(module, caller)
 
     def _found(self, module: nn.Module) -> Info:
@@ -128,7 +132,7 @@ class Names:
         spare = self._spare.setdefault((None, type_name(module)), [])
         if spare:
             return self._reuse(spare, module)
-        info = self._borrow(module, Info(None, "", None), spare)
+        info = self._borrow(module, Info(module, "", None), spare)
         self.roots.append((None, info))
         return info
 
@@ -140,7 +144,7 @@ class Names:
             return self._reuse(spare, module)
         self._foreigners[key] += 1
         number = self._foreigners[key]
-        return self._borrow(module, Info(None, f"({key[1]})" if number == 1 else f"({key[1]} #{number})", caller), spare)
+        return self._borrow(module, Info(module, f"({key[1]})" if number == 1 else f"({key[1]} #{number})", caller), spare)
 
     def _reuse(self, spare: list[Info], module: nn.Module) -> Info:
         return self._borrow(module, spare.pop(), spare)
