@@ -19,10 +19,10 @@ FORWARD, BACKWARD, DOUBLE_BACKWARD, RECOMPUTE, OPTIMIZER = range(5)
 MAX_RECORDS = 20_000
 """Distinct records held before they are costed and folded, so that a run whose shapes never repeat stays small."""
 
-MAX_NODES = 20_000
+MAX_NODES = 10_000
 """Calls told apart by module, input signature and caller; beyond that many, only the first signatures of each are."""
 
-MAX_SIGNATURES = 64
+MAX_SIGNATURES = 8
 """Input signatures told apart, beyond `MAX_NODES`, for one module under one caller; further calls share one node."""
 
 OTHER = "…"

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 MAX_SHAPES = 8
 """Distinct argument lists that an issue shows."""
 
-Rows = dict[tuple[str, str, str, str, str], Tally]
-"""Sums by operator, phase, dtype, status and Python-level function."""
+RowKey = tuple[str, str, str, str, str]
+"""Operator, phase, dtype, status and Python-level function."""
+
+Rows = dict[RowKey, Tally]
 
 
 class Issue:
@@ -71,6 +73,7 @@ class Accountant:
         self.rules = rules
         self._times = {} if times is None else times
         self.issues: dict[tuple[str, str], Issue] = {}
+        self._keys: dict[RowKey, RowKey] = {}  # each once: they outnumber the operators by the calls' stacks
 
     def fold(self, node: Node) -> None:
         """Add the cost of a node's records to its sums; the caller then drops the records."""
@@ -106,7 +109,7 @@ class Accountant:
         key = (signature.plan.name, phase, dtype, costed.status, signature.function)
         tally = rows.get(key)
         if tally is None:
-            tally = rows[key] = Tally()
+            tally = rows[self._keys.setdefault(key, key)] = Tally()
         cost = costed.cost
         tally.add_cost(cost, calls)
         if phase != FORWARD:
