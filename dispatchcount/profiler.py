@@ -203,6 +203,7 @@ class _Session:
         key = (convention, self._accountant.rules.version)
         if self._report is not None and self._report[0] == key:
             return self._report[1]
+        self._recording.settle()
         inventory = self._inventory or Inventory(self._names)
         if self._timing is not None:
             self._timing.settle()

@@ -11,11 +11,12 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from dispatchcount.capture.record import Node
+if TYPE_CHECKING:
+    from dispatchcount.capture.record import Node
 
 
 def _absent(*_: Any) -> Any:
@@ -48,21 +49,20 @@ class Intervals:
         self._nodes: list[Node | _InBackward] = []
         self._latest = -1
 
-    def mark(self, node: Node | _InBackward) -> None:
-        """From now on `node` makes the autograd nodes."""
-        now = next_sequence()
-        if now == self._latest:
+    def mark(self, node: Node | _InBackward, sequence: int) -> None:
+        """From that number on `node` makes the autograd nodes."""
+        if sequence == self._latest:
             self._nodes[-1] = node
             return
-        self._latest = now
-        self._starts.append(now)
+        self._latest = sequence
+        self._starts.append(sequence)
         self._nodes.append(node)
         if len(self._nodes) > LIMIT:
             del self._starts[: LIMIT // 2], self._nodes[: LIMIT // 2]
 
-    def mark_backward(self, node: Node) -> None:
-        """From now on a backward that keeps its graph makes them, for `node`."""
-        self.mark(_InBackward((node,)))
+    def mark_backward(self, node: Node, sequence: int) -> None:
+        """From that number on a backward that keeps its graph makes them, for `node`."""
+        self.mark(_InBackward((node,)), sequence)
 
     def find(self, sequence: int) -> tuple[Node | None, bool]:
         """The call that made the autograd node of that number, and whether a backward made it; None if before the block."""

@@ -1,4 +1,4 @@
-"""The stack of module calls, kept by hooks on all modules at once, and which table of the record is current.
+"""The stack of module calls, kept by hooks on all modules at once, and where in the record an operator goes.
 
 Per-module hooks would change what runs (fused encoder layers look for them) and would miss modules made inside the block.
 """
@@ -15,9 +15,21 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from dispatchcount.capture.autograd import Intervals, at_end_of_backward, current_node, graph_task, sequence_of
+from dispatchcount.capture.autograd import at_end_of_backward, current_node, graph_task, next_sequence, sequence_of
 from dispatchcount.capture.names import Info, Names
-from dispatchcount.capture.record import BACKWARD, DOUBLE_BACKWARD, FORWARD, OPTIMIZER, RECOMPUTE, Node, Recording, Table
+from dispatchcount.capture.record import (
+    BACKWARD,
+    DOUBLE_BACKWARD,
+    FORWARD,
+    OPTIMIZER,
+    RECOMPUTE,
+    Node,
+    Place,
+    Recording,
+    Signature,
+    Table,
+)
+from dispatchcount.capture.tape import LIMIT, Tape
 
 _TENSOR = torch.Tensor
 
@@ -26,21 +38,23 @@ class Calls:
     """Follows one thread's module calls.
 
     Attributes:
-        node: the innermost call running.
-        table: where an operator that runs now is recorded, outside of backward.
+        tape: what they and their operators are noted on in the forward phase.
+        direct: whether operators outside of backward go into the tree one by one.
     """
 
-    def __init__(self, names: Names, recording: Recording, mode: Any) -> None:
+    def __init__(self, names: Names, recording: Recording, mode: Any, *, direct: bool) -> None:
         self.names = names
-        self.node = recording.root
+        self.tape = Tape(recording)
+        self.direct = self._always_direct = direct
         self._infos = names.infos
-        self.table: Table = self.node.forward
-        self._root = recording.root
+        self._root = recording.tree
+        self._recording = recording
         self._mode = mode
         self._phase = FORWARD
-        self._stack: list[Node] = []
+        self._table: Table = self._root.forward  # of the call that is running, in other phases and while recomputing
+        self._stack: list[Info] = []
         self._thread = get_ident()
-        self._intervals = Intervals()
+        self._intervals = self.tape.intervals
         self._handles: list[Any] = []
         self._recomputing = 0
         self._backward: tuple[int, Table] | None = None  # by number: a node would keep its saved tensors alive
@@ -48,6 +62,12 @@ class Calls:
         self._owners: dict[int, Info] | None = None
         self._outer = 0
         self._checkpoints = False  # whether functions, not modules alone, were seen to be run again
+
+    @property
+    def node(self) -> Node:
+        """The innermost call running."""
+        self.tape.settle()
+        return self.tape.node
 
     def install(self) -> None:
         """Put the hooks on; `remove` takes them off."""
@@ -57,7 +77,7 @@ class Calls:
             register_optimizer_step_pre_hook(self._enter_step),
             register_optimizer_step_post_hook(self._leave_step),
         ]
-        self._intervals.mark(self.node)
+        self._intervals.mark(self._root, next_sequence())
         self._outer = _calls_running()
 
     def remove(self) -> None:
@@ -68,7 +88,22 @@ class Calls:
 
     def unfinished(self) -> list[Node]:
         """The calls that did not end yet, outermost first."""
-        return [*self._stack[1:], self.node] if self._stack else []
+        node = self.node
+        return [*self.tape.callers[1:], node] if self.tape.callers else []
+
+    def count(self, signature: Signature) -> Place:
+        """Put an operator into the tree at once."""
+        self.tape.settle()
+        if graph_task() != -1:
+            table = self._backward_table()
+        else:
+            table = self._table if self._phase or self._recomputing else self.tape.node.forward
+        count = table.get(signature)
+        if count is None:
+            self._recording.new(table, signature)
+        else:
+            table[signature] = count + 1
+        return table, signature
 
     def _elsewhere(self) -> bool:
         """Whether this thread's operators do not reach the mode (hooks are the process's, modes the thread's).
@@ -86,73 +121,83 @@ class Calls:
         info = self._infos.get(id(module))
         try:
             if info is None or info.many or len(args) != 1 or type(args[0]) is not _TENSOR:
-                signature = _signature(args)
+                signature: Any = _signature(args)
             else:
                 signature = args[0].shape
-            child = self.node.children.get((info, signature))  # type: ignore[arg-type]  # None is the key of none
-        except (TypeError, RuntimeError):  # symbolic sizes are not hashable, nested tensors have none
-            signature, child = str(_signature(args)), None
-        if child is None or child.info.ref() is not module or self._phase or graph_task() != -1:
-            self._enter_new(module, info, signature)
+        except RuntimeError:  # nested tensors have none
+            signature = _signature(args)
+        if info is None or info.ref() is not module or self._phase or self._recomputing or graph_task() != -1:
+            self._enter_directly(module, info, signature)
             return
-        self._stack.append(self.node)
-        child.calls += 1
-        child.info.last = self.node = child
-        self.table = child.table(RECOMPUTE) if self._recomputing else child.forward
-        self._intervals.mark(child)
+        stack = self._stack
+        if stack and info.caller is not stack[-1]:
+            if not info.inside(stack[-1]):
+                self._enter_directly(module, info, signature)
+                return
+            info.caller = stack[-1]
+        stack.append(info)
+        self.tape.events.append((info, signature, next_sequence()))
+        if len(self.tape.events) >= LIMIT:
+            self.tape.settle()
 
-    def _enter_new(self, module: nn.Module, info: Info | None, signature: Any) -> None:
-        """A call that was not made from here before, or is made inside a backward pass."""
-        node = self.node
+    def _enter_directly(self, module: nn.Module, info: Info | None, signature: Any) -> None:
+        """A call of a module not known or not known to be called from here, or one that is not part of the forward phase."""
+        tape = self.tape
+        tape.settle()
         if info is not None and info.ref() is not module:
             info = None  # of another, which is gone and left its id
-        if self._stack and (info is None or not (info.inside(node.info) or node.called(info))):
-            node = self._drop_stopped()
+        if self._stack and (info is None or not (info.inside(self._stack[-1]) or tape.node.called(info))):
+            self._drop_stopped()
         if info is None:
-            info = self.names.meet(module, node.info)
+            info = self.names.meet(module, tape.node.info)
         if self._phase == OPTIMIZER and not self._stack:
             self._check_step()
-        self._stack.append(node)
-        if graph_task() != -1:
-            node = self._recompute(info)
-        child = node.child(info, signature)
-        child.calls += 1
-        info.last = self.node = child
-        self.table = child.table(RECOMPUTE) if self._recomputing else child.forward
-        self._intervals.mark(child)
+        info.caller = self._stack[-1] if self._stack else None
+        self._stack.append(info)
+        tape.callers.append(tape.node)
+        tape.node = tape.begin(self._recompute(info) if graph_task() != -1 else tape.node, info, signature)
+        self._table = tape.node.table(RECOMPUTE) if self._recomputing else tape.node.forward
+        self._intervals.mark(tape.node, next_sequence())
 
     def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
         if get_ident() != self._thread and self._elsewhere():
             return
-        if not self._stack or self.node.info.ref() is not module:
+        stack = self._stack
+        if not stack or stack[-1].ref() is not module:
             self._unwind(module)
-            if not self._stack or self.node.info.ref() is not module:
+            if not stack or stack[-1].ref() is not module:
                 self._outer = max(0, self._outer - 1)  # it was entered before the block was
                 return
-        self._pop()
+        if self._phase or self._recomputing:
+            self._pop()
+        else:
+            stack.pop()
+            self.tape.events.append(next_sequence())
 
     def _unwind(self, module: nn.Module) -> None:
         """Drop calls that ended without a hook (an exception that is no `Exception` skips them)."""
-        above = [node.info.module() for node in self._stack] + [self.node.info.module()]
-        if any(known is module for known in above[1:]):
-            while self.node.info.module() is not module:
+        if any(info.module() is module for info in self._stack):
+            while self._stack[-1].module() is not module:
                 self._pop()
 
-    def _drop_stopped(self) -> Node:
+    def _drop_stopped(self) -> None:
         """The same for calls that an exception left altogether. Looked for where a module calls one that is not part of it."""
         if graph_task() == -1:
             for _ in range(len(self._stack) - (_calls_running() - 1 - self._outer)):
                 self._pop()
-        return self.node
 
     def _pop(self) -> None:
-        self.node = node = self._stack.pop()
-        if self._recomputing or self._phase:
-            self._recomputing = max(0, self._recomputing - 1)
-            self.table = node.table(RECOMPUTE if self._recomputing else FORWARD if self._stack else self._phase)
-        else:
-            self.table = node.forward
-        self._intervals.mark(node)
+        tape = self.tape
+        tape.settle()
+        self._stack.pop()
+        tape.node = node = tape.callers.pop()
+        self._recomputing = max(0, self._recomputing - 1)
+        self._table = node.table(RECOMPUTE if self._recomputing else FORWARD if self._stack else self._phase)
+        self._choose_way()
+        self._intervals.mark(node, next_sequence())
+
+    def _choose_way(self) -> None:
+        self.direct = self._always_direct or bool(self._phase or self._recomputing)
 
     def _enter_step(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
         if self._elsewhere():
@@ -179,8 +224,9 @@ class Calls:
             self._set_phase(FORWARD)
 
     def _set_phase(self, phase: int) -> None:
+        self._table = self.node.table(phase)
         self._phase = phase
-        self.table = self.node.table(phase)
+        self._choose_way()
 
     def _check_step(self) -> None:
         """A step that raises ends without its hook."""
@@ -191,10 +237,10 @@ class Calls:
             frame = frame.f_back
         self._set_phase(FORWARD)
 
-    def backward_table(self) -> Table:
+    def _backward_table(self) -> Table:
         """Where an operator that runs inside a backward pass is recorded."""
         if self._recomputing:
-            return self.table
+            return self._table
         grad = torch.is_grad_enabled()
         known = self._backward
         autograd_node = current_node()
@@ -221,6 +267,7 @@ class Calls:
 
     def maker(self, sequence: int) -> Node:
         """The call that made the autograd node of that number."""
+        self.tape.settle()
         return self._intervals.find(sequence)[0] or self._root
 
     def _owner(self, autograd_node: Any) -> tuple[Node, bool]:
@@ -248,10 +295,8 @@ class Calls:
 
     def _keep_graph(self, owner: Node, *, in_backward: bool) -> None:
         """A backward that builds a graph: what it makes belongs to the module whose node it runs."""
-        if in_backward:
-            self._intervals.mark_backward(owner)
-        else:
-            self._intervals.mark(owner)
+        mark = self._intervals.mark_backward if in_backward else self._intervals.mark
+        mark(owner, next_sequence())
         task = graph_task()
         if task not in self._tasks:
             self._tasks.add(task)
@@ -260,14 +305,14 @@ class Calls:
     def _end_backward(self, task: int) -> None:
         self._tasks.discard(task)
         self._backward = None
-        self._intervals.mark(self.node)
+        self._intervals.mark(self.node, next_sequence())
 
     def _recompute(self, info: Info) -> Node:
         """A module called inside backward: checkpointing runs it again. Its caller is that of the first run."""
-        if self._recomputing or not torch.is_grad_enabled():
-            self._recomputing += 1
-            return self.node
         self._recomputing += 1
+        self._choose_way()
+        if self._recomputing > 1 or not torch.is_grad_enabled():
+            return self.tape.node
         owner, _ = self._owner(current_node())
         above: Node | None = owner
         while above is not None and not above.called(info):

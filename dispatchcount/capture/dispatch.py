@@ -18,6 +18,7 @@ from dispatchcount.capture.key import contents, describe, fake_modes, key_of, te
 from dispatchcount.capture.names import Names
 from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, Plan, Plans, Pseudo
 from dispatchcount.capture.record import Place, Recording, Signature
+from dispatchcount.capture.tape import LIMIT
 from dispatchcount.capture.unseen import Watch
 from dispatchcount.rules.registry import Entry, Kind, Registry
 
@@ -40,6 +41,7 @@ class CountingMode(TorchDispatchMode):
     """
 
     supports_higher_order_operators = True
+    direct = False  # see `Calls`
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -49,7 +51,9 @@ class CountingMode(TorchDispatchMode):
     def __init__(self, names: Names, recording: Recording, rules: Registry, plans: Plans) -> None:
         super().__init__()
         self.recording = recording
-        self.calls = Calls(names, recording, self)
+        self.calls = Calls(names, recording, self, direct=self.direct)
+        self._events = self.calls.tape.events
+        self._token = recording.token
         self.rules = rules
         self.watch = Watch()
         self.function = ""
@@ -74,12 +78,14 @@ class CountingMode(TorchDispatchMode):
                 signature = self._signatures[key_of(args, plan.scalars, plan)]
             except (KeyError, TypeError, RuntimeError, AttributeError):  # a new one, or one that cannot be told in short
                 signature = self._signature(plan, args, kwargs, out)
-        table = self.calls.table if graph_task() == -1 else self.calls.backward_table()
-        count = table.get(signature)
-        if count is None:
-            self.recording.new(table, signature, out)
+        if graph_task() != -1 or self.calls.direct:
+            self.calls.count(signature)
         else:
-            table[signature] = count + 1
+            self._events.append(signature)
+            if len(self._events) >= LIMIT:
+                self.calls.tape.settle()
+        if signature.seen is not self._token:
+            self._meet(signature, out)
         self._last = signature
         return out
 
@@ -87,7 +93,7 @@ class CountingMode(TorchDispatchMode):
         """Let a call through."""
         return func(*args, **kwargs)
 
-    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place:
+    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place | None:
         """Bump the count of a call like this one."""
         signature = plan.signature if plan.keyless and not self.function else self._signature(plan, args, kwargs, out)
         place = self._bump(signature, out)
@@ -97,15 +103,26 @@ class CountingMode(TorchDispatchMode):
             self.watch.check(self, plan, args, kwargs)
         return place
 
-    def _bump(self, signature: Signature, out: Any = None) -> Place:
-        table = self.calls.table if graph_task() == -1 else self.calls.backward_table()
-        count = table.get(signature)
-        if count is None:
-            self.recording.new(table, signature, out)
+    def _bump(self, signature: Signature, out: Any = None) -> Place | None:
+        """Count a call; where it was counted, if it is in the tree already."""
+        place = None
+        if graph_task() != -1 or self.calls.direct:
+            place = self.calls.count(signature)
         else:
-            table[signature] = count + 1
+            self._events.append(signature)
+            if len(self._events) >= LIMIT:
+                self.calls.tape.settle()
+        if signature.seen is not self._token:
+            self._meet(signature, out)
         self._last = signature
-        return table, signature
+        return place
+
+    def _meet(self, signature: Signature, out: Any) -> None:
+        """The first call of its kind in this block; blocks open at once may each take it for that again."""
+        signature.seen = self._token
+        result = out[0] if type(out) is tuple and out else out
+        if isinstance(result, torch.Tensor):
+            self.recording.devices[result.device] = None
 
     def _signature(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
         """The signature shared by all calls like this one."""
@@ -178,10 +195,10 @@ class CountingMode(TorchDispatchMode):
         with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded), self:
             return func._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
 
-    def ran(self, place: Place) -> None:
+    def ran(self, place: Place | None) -> None:
         """What `run` let through was counted there."""
 
-    def pseudo(self, plan: Plan | Pseudo, args: Any, kwargs: Any, out: Any) -> Place:
+    def pseudo(self, plan: Plan | Pseudo, args: Any, kwargs: Any, out: Any) -> Place | None:
         """Record something that is no operator call, given by its shapes."""
         key = (plan.name, repr((args, kwargs, out)))
         signature = self.recording.pseudos.get(key)

@@ -26,9 +26,10 @@ class Info:
         label: its name relative to `above`, for when no root holds it (any longer).
         above: the root it was found in, or the module it was first called from; None for a root and for the outside.
         last: the node of its latest call, for work that names a module but no call (gradient accumulation).
+        caller: the module that it was last seen to be called from rightly.
     """
 
-    __slots__ = ("above", "label", "last", "many", "ref", "type")
+    __slots__ = ("above", "caller", "label", "last", "many", "ref", "type")
 
     def __init__(self, module: nn.Module, label: str, above: Info | None) -> None:
         self.ref: Any = weakref.ref(module)
@@ -38,6 +39,7 @@ class Info:
         self.label = label
         self.above = above
         self.last: Any = None
+        self.caller: Info | None = None
 
     def inside(self, other: Info) -> bool:
         """Whether its name says that it is a part of `other`; a sibling with a longer name may be taken for one."""
@@ -54,7 +56,7 @@ class _Outside(Info):
     __slots__ = ()
 
     def __init__(self) -> None:
-        self.ref = self.above = self.last = None
+        self.ref = self.above = self.last = self.caller = None
         self.type = ""
         self.many = False
         self.label = NO_MODULE

@@ -28,6 +28,8 @@ class Observer(Protocol):
 class ObservedMode(CountingMode):
     """`CountingMode` with observers. The last of them is closest to the operator: what the others do is not in its time."""
 
+    direct = True
+
     def __init__(self, names: Names, recording: Recording, rules: Registry, plans: Plans, observers: Sequence[Observer]) -> None:
         super().__init__(names, recording, rules, plans)
         self._observers = tuple(observers)
@@ -46,13 +48,14 @@ class ObservedMode(CountingMode):
             observer.after(self, plan, args, kwargs, out)
         return out
 
-    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place:
+    def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place | None:
         """Bump the count of a call like this one, and show where."""
         place = super().count(plan, args, kwargs, out)
         self.ran(place)
         return place
 
-    def ran(self, place: Place) -> None:
+    def ran(self, place: Place | None) -> None:
         """Show where what `run` let through was counted."""
-        for observer in self._observers:
-            observer.recorded(place)
+        if place is not None:
+            for observer in self._observers:
+                observer.recorded(place)

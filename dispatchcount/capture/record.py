@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from dispatchcount.rules.cost import Shape, shapes
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ Key = Any
 class Signature:
     """One distinct call of an operator: what a rule needs to cost it. Shared by every module that makes the same call."""
 
-    __slots__ = ("args", "cost", "function", "kwargs", "out", "plan")
+    __slots__ = ("args", "cost", "function", "kwargs", "out", "plan", "seen")
 
     def __init__(self, plan: Plan | Pseudo, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, function: str) -> None:
         self.plan = plan
@@ -44,6 +42,7 @@ class Signature:
         self.out = out
         self.function = function
         self.cost: Any = None  # filled in by whoever costs it, once
+        self.seen: Any = None  # by which block last
 
     @property
     def dtype(self) -> str:
@@ -163,8 +162,10 @@ class Recording:
     """The record of one block.
 
     Attributes:
-        root: the node of what runs outside every module.
+        tree: the node of what runs outside every module; `root` is the same, with everything in the tree that ran so far.
+        settle: puts into the tree what waits to be.
         signatures: by key; shared with other blocks. pseudos: those of what is no operator call, this block's own.
+        token: stands for this block where it must not be kept alive.
         devices: torch devices seen. notes: limits met, one sentence each.
         size: records, all tables together.
         before_fold, after_fold: called around a fold.
@@ -172,9 +173,11 @@ class Recording:
 
     def __init__(self, root: Info, fold: Callable[[Node], None], signatures: dict[Key, Signature]) -> None:
         """`signatures`: those known from earlier blocks under the same rules, which this one shares."""
-        self.root = Node(None, root, "")
+        self.tree = Node(None, root, "")
+        self.settle: Callable[[], None] = lambda: None
         self.signatures = signatures
         self.pseudos: dict[Key, Signature] = {}
+        self.token = object()
         self.devices: dict[Any, None] = {}
         self.notes: dict[str, None] = {}
         self.size = 0
@@ -182,21 +185,24 @@ class Recording:
         self.after_fold: Callable[[], None] | None = None
         self._fold = fold
 
-    def new(self, table: Table, signature: Signature, out: Any) -> None:
-        """Enter the first call of `signature` in `table`; `out` is its result."""
+    @property
+    def root(self) -> Node:
+        """The node of what runs outside every module."""
+        self.settle()
+        return self.tree
+
+    def new(self, table: Table, signature: Signature) -> None:
+        """Enter the first call of `signature` in `table`."""
         if self.size >= MAX_RECORDS:
             self.fold()
         self.size += 1
         table[signature] = 1
-        result = out[0] if type(out) is tuple and out else out
-        if isinstance(result, torch.Tensor):
-            self.devices[result.device] = None
 
     def fold(self) -> None:
         """Cost all records and keep only their sums by operator, phase and dtype, so that memory stays bounded."""
         if self.before_fold is not None:
             self.before_fold()
-        for node in self.root.walk():
+        for node in self.tree.walk():
             self._fold(node)
             for _, table in node.tables():
                 table.clear()
