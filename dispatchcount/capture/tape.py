@@ -44,31 +44,34 @@ class Tape:
         """Put everything that waits into the tree."""
         if not self.events:
             return
-        events = self.events.copy()
+        waiting = iter(self.events.copy())
         self.events.clear()
         mark, new, callers = self.intervals.mark, self._recording.new, self.callers
         node = self.node
         table = node.forward
-        for event in events:
-            kind = type(event)
-            if kind is Signature:
-                count = table.get(event)
-                if count is None:
-                    self.node = node  # it may be asked for if this is one record too many
-                    new(table, event)
+        try:
+            for event in waiting:
+                kind = type(event)
+                if kind is Signature:
+                    count = table.get(event)
+                    if count is None:
+                        self.node = node  # it may be asked for if this is one record too many
+                        new(table, event)
+                    else:
+                        table[event] = count + 1
+                elif kind is int:
+                    node = callers.pop()
+                    table = node.forward
+                    mark(node, event)
                 else:
-                    table[event] = count + 1
-            elif kind is int:
-                node = callers.pop()
-                table = node.forward
-                mark(node, event)
-            else:
-                info, signature, counter = event
-                callers.append(node)
-                node = self.begin(node, info, signature)
-                table = node.forward
-                mark(node, counter)
-        self.node = node
+                    info, signature, counter = event
+                    callers.append(node)
+                    node = self.begin(node, info, signature)
+                    table = node.forward
+                    mark(node, counter)
+        finally:
+            self.node = node
+            self.events[:0] = waiting  # nothing, unless the user interrupted
 
     @staticmethod
     def begin(caller: Node, info: Info, signature: Any) -> Node:
