@@ -29,8 +29,8 @@ FlopCounterMode take turns in one process; every other tool takes turns with the
 
 **Own work** is what a counter adds to a mode that only calls through, as a multiple of what that mode adds to no counter: an
 empty mode is the least that counting by dispatch can cost. It is given for a block of one run, with what it takes to open and
-close the block, and for each of {many} runs in one block. The empty mode asks not to be wrapped for torch's compiler, as ours does;
-an ordinary one costs about a microsecond an operator more, and set against that the figures are lower.
+close the block, and for each of {many} runs in one block. The empty mode asks not to be wrapped for torch's compiler, as ours
+does; an ordinary one costs about a microsecond an operator more, and set against that the figures are lower.
 """
 
 ERRORS = """

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from torch import Tensor, nn
 
 import dispatchcount as dc
+from dispatchcount.capture import calls as module_calls
 from dispatchcount.capture import dispatch, record
 from tests.nets import Net
 
@@ -97,6 +98,17 @@ def run_calls(todo: list[Call], limit: int) -> dc.Report:
         return prof.report
     finally:
         record.MAX_RECORDS = kept
+
+
+@settings(max_examples=25, deadline=None)
+@given(todo=calls, limit=st.integers(1, 12))
+def test_how_many_events_wait_changes_nothing(todo: list[Call], limit: int) -> None:
+    whole = run_calls(todo, 10**9)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (dispatch, module_calls):
+            patch.setattr(module, "LIMIT", limit)
+        piecemeal = run_calls(todo, 10**9)
+    assert (piecemeal.entries, piecemeal.paths, piecemeal.by_sample()) == (whole.entries, whole.paths, whole.by_sample())
 
 
 @settings(max_examples=25, deadline=None)
