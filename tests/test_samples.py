@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import statistics
-import sys
-from collections.abc import Callable
 from itertools import count
-from typing import Any
 
 import pytest
 import torch
@@ -17,6 +14,7 @@ from torch import Tensor, nn
 import dispatchcount as dc
 from dispatchcount.capture import record
 from dispatchcount.report.samples import Distribution, ModuleSamples, distribution
+from tests.work import python_calls
 
 
 class EarlyExit(nn.Module):
@@ -277,21 +275,6 @@ def test_no_samples() -> None:
     assert report.by_module_over_samples() == {}
     with pytest.raises(ValueError, match="no samples; wrap each input in `with prof.sample"):
         report.distribution()
-
-
-def python_calls(run: Callable[[], Any]) -> int:
-    count = 0
-
-    def see(frame: Any, event: str, arg: Any) -> None:
-        nonlocal count
-        count += event == "call"
-
-    sys.setprofile(see)
-    try:
-        run()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def test_ten_thousand_samples_are_as_quick_to_sum_up_as_a_hundred() -> None:

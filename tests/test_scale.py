@@ -19,6 +19,7 @@ import dispatchcount as dc
 from dispatchcount.capture import calls as module_calls
 from dispatchcount.capture import dispatch, record
 from tests.nets import Net
+from tests.work import python_calls
 
 META: dict[str, Any] = {"device": "meta"}
 
@@ -73,6 +74,17 @@ def test_stacks_of_calls_stay_bounded_when_no_input_is_like_another(monkeypatch:
         assert sum(row.calls for row in report.by_call(name).values()) == 300, name
     assert report.by_module()["0.0"].macs == sum(range(1, 301))
     assert sum(row.macs for row in report.by_call("").values()) == report.macs
+
+
+def test_a_full_tree_takes_no_more_work_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "MAX_NODES", 50)
+
+    def work(modules: int) -> int:
+        net = nn.Sequential(*(nn.Identity() for _ in range(modules)))
+        with dc.profile(net) as prof:
+            return python_calls(lambda: [net(torch.ones(rows)) for rows in (1, 2)] and prof.report)
+
+    assert work(2_000) < 2.2 * work(1_000)
 
 
 Call = tuple[int, int, bool]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ MAX_NODES = 10_000
 """Calls told apart by module, input signature and caller; beyond that many, only the first signatures of each are."""
 
 MAX_SIGNATURES = 8
-"""Input signatures told apart, beyond `MAX_NODES`, for one module under one caller; further calls share one node."""
+"""Input signatures still told apart, beyond `MAX_NODES`, for one module under one caller; further calls share one node."""
 
 OTHER = "…"
 """The signature of those calls."""
@@ -74,13 +75,19 @@ Place = tuple[Table, Signature]
 
 
 class Log:
-    """The nodes of a tree, and the tables of other phases than forward with the node of each, in the order they were made."""
+    """What a tree has.
 
-    __slots__ = ("nodes", "tables")
+    Attributes:
+        nodes: all of them; tables: those of other phases than forward, with the node of each. Both in the order they were made.
+        late: how many nodes beyond `MAX_NODES` a caller has for a module.
+    """
+
+    __slots__ = ("late", "nodes", "tables")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.tables: list[tuple[Node, Table]] = []
+        self.late: Counter[tuple[Node, Info]] = Counter()
 
 
 class Node:
@@ -136,10 +143,11 @@ class Node:
         return node
 
     def _kept(self, info: Info, signature: Any) -> Any:
-        """What a new call goes by in a tree that is full: its own signature, unless its module has many here."""
-        if (info, OTHER) in self.children:
+        """What a new call goes by in a tree that is full: its own signature, unless its module got many more here since."""
+        if self.log.late[self, info] >= MAX_SIGNATURES:
             return OTHER
-        return OTHER if sum(known is info for known, _ in self.children) >= MAX_SIGNATURES else signature
+        self.log.late[self, info] += 1
+        return signature
 
     def called(self, info: Info) -> bool:
         """Whether that module was called from here."""
