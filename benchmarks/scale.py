@@ -46,13 +46,13 @@ QUICK = 10_000
 INTRODUCTION = """
 ## How it grows
 
-CPU time on one thread and growth of the process's memory, the report included; medians over {processes} processes.
+CPU time on one thread and growth of the process's memory, the report included; {processes}.
 `python benchmarks/scale.py --write` measures it again. *Report* is `prof.report`, *modules* is `report.by_module()`.
 
 ![Time against operators, signatures and modules: straight lines of slope one](scale.svg)
 
 Memory follows distinct calls, not calls. Where every call is distinct (a shape of its own), records are costed and folded into
-sums each time there are {limit:,} of them. Once there are {nodes:,} distinct stacks of module calls, no more than {shapes} input
+sums each time there are {limit:,} of them. Once there are {nodes:,} distinct stacks of module calls, no more than {shapes} more input
 shapes of a module are told apart under one caller.
 """
 
@@ -95,7 +95,8 @@ def main() -> None:
 def _introduction(processes: int) -> str:
     from dispatchcount.capture.record import MAX_NODES, MAX_RECORDS, MAX_SIGNATURES
 
-    return INTRODUCTION.format(processes=processes, limit=MAX_RECORDS, nodes=MAX_NODES, shapes=MAX_SIGNATURES).strip()
+    runs = "from one process" if processes == 1 else f"medians over {processes} processes"
+    return INTRODUCTION.format(processes=runs, limit=MAX_RECORDS, nodes=MAX_NODES, shapes=MAX_SIGNATURES).strip()
 
 
 def _median(name: str, size: int, processes: int) -> Row:
