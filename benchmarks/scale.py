@@ -52,8 +52,8 @@ CPU time on one thread and growth of the process's memory, the report included; 
 ![Time against operators, signatures and modules: straight lines of slope one](scale.svg)
 
 Memory follows distinct calls, not calls. Where every call is distinct (a shape of its own), records are costed and folded into
-sums each time there are {limit:,} of them. Once there are {nodes:,} distinct stacks of module calls, no more than {shapes} more input
-shapes of a module are told apart under one caller.
+sums each time there are {limit:,} of them. Once there are {nodes:,} distinct stacks of module calls, no more than {shapes} more
+input shapes of a module are told apart under one caller.
 """
 
 Row = dict[str, float]
