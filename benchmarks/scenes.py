@@ -68,13 +68,24 @@ def small_ops() -> Scene:
     return Scene("loop of 2,000 small ops", SmallOps(), (torch.rand(8, 8),), 500 * 8 * 8 * 8)
 
 
+GPT2 = 32, 64, 512, 12
+"""Tokens, width, vocabulary and layers."""
+
+
 def gpt2() -> Scene:
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    T, W, V, layers = 32, 64, 512, 12
+    T, W, V, layers = GPT2
     config = GPT2Config(n_layer=layers, n_embd=W, n_head=4, vocab_size=V, n_positions=T, bos_token_id=0, eos_token_id=0)
     model = Logits(GPT2LMHeadModel(config).eval())
     return Scene("GPT-2, 12 layers of width 64", model, (torch.randint(0, V, (1, T)),), layers * _layer(T, W) + T * W * V)
+
+
+def gpt2_training() -> Scene:
+    scene, (T, W, _, layers) = gpt2(), GPT2
+    attention = layers * 2 * T * T * W  # its backward has five products for the forward's two; all others have two for one
+    macs = 3 * (scene.macs - attention) + attention + layers * 5 * T * T * W
+    return Scene(f"{scene.name}, forward and backward", scene.model, scene.inputs, macs, training=True)
 
 
 def resnet18() -> Scene:
@@ -135,6 +146,7 @@ def _resnet(side: int, blocks: tuple[int, ...], *, bottleneck: bool) -> int:
 SCENES: dict[str, Callable[[], Scene]] = {
     "small_ops": small_ops,
     "gpt2": gpt2,
+    "gpt2_training": gpt2_training,
     "resnet18": resnet18,
     "resnet18_training": resnet18_training,
     "resnet50": resnet50,

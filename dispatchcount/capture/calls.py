@@ -127,12 +127,12 @@ class Calls:
         except RuntimeError:  # nested tensors have none
             signature = _signature(args)
         if info is None or info.ref() is not module or self._phase or self._recomputing or graph_task() != -1:
-            self._enter_directly(module, info, signature)
+            self._enter_directly(module, signature)
             return
         stack = self._stack
         if stack and info.caller is not stack[-1]:
             if not info.inside(stack[-1]):
-                self._enter_directly(module, info, signature)
+                self._enter_directly(module, signature)
                 return
             info.caller = stack[-1]
         stack.append(info)
@@ -140,12 +140,11 @@ class Calls:
         if len(self.tape.events) >= LIMIT:
             self.tape.settle()
 
-    def _enter_directly(self, module: nn.Module, info: Info | None, signature: Any) -> None:
+    def _enter_directly(self, module: nn.Module, signature: Any) -> None:
         """A call of a module not known or not known to be called from here, or one that is not part of the forward phase."""
         tape = self.tape
         tape.settle()
-        if info is not None and info.ref() is not module:
-            info = None  # of another, which is gone and left its id
+        info = self.names.info(module)
         if self._stack and (info is None or not (info.inside(self._stack[-1]) or tape.node.called(info))):
             self._drop_stopped()
         if info is None:

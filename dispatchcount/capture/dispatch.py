@@ -70,7 +70,6 @@ class CountingMode(TorchDispatchMode):
         if plan is None or types or kwargs or self.watch.storages:
             return self._special(func, types, args, kwargs or {})
         out = func(*args)
-        # What follows is `count` of nearly all calls, in one piece.
         if plan.keyless:
             signature = plan.signature
         else:
@@ -78,15 +77,7 @@ class CountingMode(TorchDispatchMode):
                 signature = self._signatures[key_of(args, plan.scalars, plan)]
             except (KeyError, TypeError, RuntimeError, AttributeError):  # a new one, or one that cannot be told in short
                 signature = self._signature(plan, args, kwargs, out)
-        if graph_task() != -1 or self.calls.direct:
-            self.calls.count(signature)
-        else:
-            self._events.append(signature)
-            if len(self._events) >= LIMIT:
-                self.calls.tape.settle()
-        if signature.seen is not self._token:
-            self._meet(signature, out)
-        self._last = signature
+        self._bump(signature, out)
         return out
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:

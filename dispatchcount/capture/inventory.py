@@ -77,15 +77,10 @@ class Inventory:
         self._by_info: dict[Info, int] = {}
 
     def _take(self, root: Info, module: nn.Module) -> list[Taken]:
-        infos, held, read = self._names.infos, self._names.held, self._facts
         taken: list[Taken] = []
         for name, part in walk(module):
-            info = infos.get(id(part))
-            if info is None or info.ref() is not part:
-                info = held(root, part, name)
             kind = kind_of(type(part))  # which may be another by now
-            facts = read(part, kind) if part._parameters or not kind.plain else _NO_FACTS
-            taken.append((name, info, kind.name_of(part) if kind.wraps else kind.name, kind.container, facts))
+            taken.append((name, self._names.held(root, part, name), kind.name_of(part), kind.container, self._facts(part, kind)))
         return taken
 
     def _facts(self, module: nn.Module, kind: Kind) -> list[Fact]:
@@ -181,8 +176,6 @@ class Inventory:
 
 Taken = tuple[str, Info, str, bool, list[Fact]]
 """What is read of a module at once: its name in its root, who it is, its class, whether that is a container, its parameters."""
-
-_NO_FACTS: list[Fact] = []
 
 
 def _sizes(tensor: torch.Tensor) -> Any:

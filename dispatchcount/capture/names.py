@@ -34,7 +34,7 @@ class Info:
     def __init__(self, module: nn.Module, label: str, above: Info | None) -> None:
         self.ref: Any = weakref.ref(module)
         kind = kind_of(type(module))
-        self.type = kind.name_of(module) if kind.wraps else kind.name
+        self.type = kind.name_of(module)
         self.many = kind.many
         self.label = label
         self.above = above
@@ -99,25 +99,19 @@ class Names:
         """The info of a module that `root` holds under that name."""
         return self.info(module) or self._add(module, Info(module, name, root))
 
-    def meet(self, module: nn.Module, caller: Info) -> Info:
-        """The info of a module that is called for the first time, from inside `caller`."""
-        return self.info(module) or self._new(module, caller)
-
     def _add_root(self, label: str | None, module: nn.Module) -> Info:
         root = self.info(module) or self._add(module, Info(module, "", None))
         self.roots.append((label, root))
-        infos = self.infos
         for name, child in walk(module):
-            info = infos.get(id(child))
-            if info is None or info.ref() is not child:
-                infos[id(child)] = Info(child, name, root)
+            self.held(root, child, name)
         return root
 
     def _add(self, module: nn.Module, info: Info) -> Info:
         self.infos[id(module)] = info
         return info
 
-    def _new(self, module: nn.Module, caller: Info) -> Info:
+    def meet(self, module: nn.Module, caller: Info) -> Info:
+        """The info of a module not known yet that is called from inside `caller`."""
         if caller is self.outside and not self._closed:
             return self._found(module)
         parent = caller.module()
@@ -133,7 +127,7 @@ class Names:
             return self._add_root(None, module)
         spare = self._spare.setdefault((None, type_name(module)), [])
         if spare:
-            return self._reuse(spare, module)
+            return self._borrow(module, spare.pop(), spare)
         info = self._borrow(module, Info(module, "", None), spare)
         self.roots.append((None, info))
         return info
@@ -143,13 +137,10 @@ class Names:
         key = caller, type_name(module)
         spare = self._spare.setdefault(key, [])
         if spare:
-            return self._reuse(spare, module)
+            return self._borrow(module, spare.pop(), spare)
         self._foreigners[key] += 1
         number = self._foreigners[key]
         return self._borrow(module, Info(module, f"({key[1]})" if number == 1 else f"({key[1]} #{number})", caller), spare)
-
-    def _reuse(self, spare: list[Info], module: nn.Module) -> Info:
-        return self._borrow(module, spare.pop(), spare)
 
     def _borrow(self, module: nn.Module, info: Info, spare: list[Info]) -> Info:
         """Let `info` stand for `module` until that is gone."""

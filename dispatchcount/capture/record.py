@@ -133,9 +133,10 @@ class Node:
 
     def child(self, info: Info, signature: Any) -> Node:
         """The node of a call from here, made when first asked for."""
-        if len(self.log.nodes) >= MAX_NODES and (info, signature) not in self.children:
-            signature = self._kept(info, signature)
         node = self.children.get((info, signature))
+        if node is None and len(self.log.nodes) >= MAX_NODES:
+            signature = self._kept(info, signature)
+            node = self.children.get((info, signature))
         if node is None:
             if self.children is _NONE:
                 self.children = {}

@@ -77,7 +77,7 @@ class Tape:
     def begin(caller: Node, info: Info, signature: Any) -> Node:
         """The node of a call that begins, counted."""
         try:
-            node = caller.children.get((info, signature)) or caller.child(info, signature)
+            node = caller.child(info, signature)
         except TypeError:  # symbolic sizes are not hashable
             node = caller.child(info, str(signature))
         node.calls += 1

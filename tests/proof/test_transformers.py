@@ -46,6 +46,18 @@ def macs(report: dc.Report, *ends: str) -> int:
     return sum(stats.macs for name, stats in report.by_module().items() if name.endswith(ends))
 
 
+def sizes(W: int, F: int, L: int, H: int, KV: int, V: int = 99) -> dict[str, int]:
+    """Width, hidden width, layers, heads, heads of keys and values, and vocabulary, as most configurations call them."""
+    return {
+        "hidden_size": W,
+        "intermediate_size": F,
+        "num_hidden_layers": L,
+        "num_attention_heads": H,
+        "num_key_value_heads": KV,
+        "vocab_size": V,
+    }
+
+
 def grouped(W: int, H: int, KV: int, D: int, tokens: int = T) -> int:
     """Attention with H heads of D and KV heads for keys and values: query, key, value, output; scores and mixing."""
     return tokens * W * D * (H + KV + KV + H) + 2 * tokens * tokens * H * D
@@ -53,14 +65,7 @@ def grouped(W: int, H: int, KV: int, D: int, tokens: int = T) -> int:
 
 def test_llama() -> None:
     W, F, L, H, KV, V = 64, 176, 2, 4, 2, 99
-    config = transformers.LlamaConfig(
-        hidden_size=W,
-        intermediate_size=F,
-        num_hidden_layers=L,
-        num_attention_heads=H,
-        num_key_value_heads=KV,
-        vocab_size=V,
-    )
+    config = transformers.LlamaConfig(**sizes(W, F, L, H, KV, V))
     report = run("LlamaForCausalLM", config, input_ids=ids())
     assert macs(report, ".self_attn") == L * grouped(W, H, KV, W // H)
     assert macs(report, ".mlp") == L * 3 * T * W * F
@@ -69,14 +74,7 @@ def test_llama() -> None:
 
 def test_llama_405b_with_8192_tokens() -> None:
     W, F, L, H, KV, V, tokens = 16384, 53248, 126, 128, 8, 128256, 8192
-    config = transformers.LlamaConfig(
-        hidden_size=W,
-        intermediate_size=F,
-        num_hidden_layers=L,
-        num_attention_heads=H,
-        num_key_value_heads=KV,
-        vocab_size=V,
-    )
+    config = transformers.LlamaConfig(**sizes(W, F, L, H, KV, V))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     report = run("LlamaForCausalLM", config, torch.bfloat16, input_ids=ids(tokens))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2e6  # kB: nothing of its 810 GB is allocated
@@ -90,14 +88,9 @@ def test_llama_405b_with_8192_tokens() -> None:
 def test_mixtral() -> None:
     W, F, L, H, KV, E, K = 64, 112, 2, 4, 2, 8, 2
     config = transformers.MixtralConfig(
-        hidden_size=W,
-        intermediate_size=F,
-        num_hidden_layers=L,
-        num_attention_heads=H,
-        num_key_value_heads=KV,
+        **sizes(W, F, L, H, KV),
         num_local_experts=E,
         num_experts_per_tok=K,
-        vocab_size=99,
     )
     report = run("MixtralModel", config, torch.bfloat16, input_ids=ids())
     assert macs(report, ".self_attn") == L * grouped(W, H, KV, W // H)
@@ -109,13 +102,9 @@ def test_deepseek() -> None:
     W, F, M, L, H, E, K = 64, 160, 48, 3, 4, 8, 2
     Q, C, N, R, D = 24, 16, 16, 8, 20  # ranks of queries and of keys and values; key without and with position; value
     config = transformers.DeepseekV3Config(
-        hidden_size=W,
-        intermediate_size=F,
+        **sizes(W, F, L, H, H),
         moe_intermediate_size=M,
-        num_hidden_layers=L,
         first_k_dense_replace=1,
-        num_attention_heads=H,
-        num_key_value_heads=H,
         n_routed_experts=E,
         n_shared_experts=1,
         num_experts_per_tok=K,
@@ -126,7 +115,6 @@ def test_deepseek() -> None:
         qk_nope_head_dim=N,
         qk_rope_head_dim=R,
         v_head_dim=D,
-        vocab_size=99,
     )
     report = run("DeepseekV3Model", config, torch.bfloat16, input_ids=ids())
     latent = W * Q + Q * H * (N + R) + W * (C + R) + C * H * (N + D) + H * D * W
@@ -139,13 +127,8 @@ def test_deepseek() -> None:
 def test_qwen() -> None:
     W, F, L, H, KV, D = 64, 144, 2, 4, 2, 32  # heads are wider together than the model
     config = transformers.Qwen3Config(
-        hidden_size=W,
-        intermediate_size=F,
-        num_hidden_layers=L,
-        num_attention_heads=H,
-        num_key_value_heads=KV,
+        **sizes(W, F, L, H, KV),
         head_dim=D,
-        vocab_size=99,
     )
     report = run("Qwen3Model", config, input_ids=ids())
     assert macs(report, ".self_attn") == L * grouped(W, H, KV, D)
@@ -156,14 +139,9 @@ def test_qwen() -> None:
 def test_gemma() -> None:
     W, F, L, H, KV, D, V = 64, 144, 6, 4, 1, 32, 99  # five layers of a sliding window, masked, and a full one
     config = transformers.Gemma3TextConfig(
-        hidden_size=W,
-        intermediate_size=F,
-        num_hidden_layers=L,
-        num_attention_heads=H,
-        num_key_value_heads=KV,
+        **sizes(W, F, L, H, KV, V),
         head_dim=D,
         sliding_window=8,
-        vocab_size=V,
     )
     report = run("Gemma3ForCausalLM", config, input_ids=ids())
     assert macs(report, ".self_attn") == L * grouped(W, H, KV, D)
