@@ -6,19 +6,19 @@ from rich.console import Group
 from rich.text import Text
 
 from dispatchcount.render.columns import MODULE_COLUMNS
-from dispatchcount.render.grid import heat
+from dispatchcount.render.grid import heat, indent
 from dispatchcount.render.numbers import ABSENT
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import footer, summary
 from dispatchcount.report.model import Report
 
-_INDENT = "  "
-_FIGURES = (("params", "params"), ("flops", "flops"), ("activations", "activations"))
+_FIGURES = {"params": "params", "flops": "flops", "activations": "activations", "time_ns": "", "memory": "of memory"}
+"""The columns whose figures stand after a module, and what is said after each."""
 
 
 def architecture(report: Report) -> Printable:
-    """The modules nested as in `print(model)`, each with its figures after a ``#``: total params, flops, activations."""
+    """The modules nested as in `print(model)`, each with its figures after a ``#``: params, flops, activations, time, memory."""
     rows = [row for row in select(report).rows if row.module is not report.modules[0]]
     text = Text()
     ends: list[str] = []
@@ -37,10 +37,10 @@ def architecture(report: Report) -> Printable:
 
 def _open(text: Text, row: Row, has_children: bool) -> str:
     """Add a module's first line, and all of it if it is but one; otherwise return what closes it."""
-    indent = _INDENT * row.level
+    margin = indent(row.level)
     extra = [clean(line) for line in row.module.extra.split("\n")] if row.module.extra else []
     one_line = not has_children and len(extra) <= 1
-    text.append(f"{indent}({clean(row.label)}): " if row.module.name else indent)
+    text.append(f"{margin}({clean(row.label)}): " if row.module.name else margin)
     text.append(clean(row.module.type), heat(row.share, row.level))
     text.append(f"({extra[0] if extra else ''})" if one_line else "(")
     _figures(text, row)
@@ -48,13 +48,13 @@ def _open(text: Text, row: Row, has_children: bool) -> str:
     if one_line:
         return ""
     for line in extra:
-        text.append(f"{indent}{_INDENT}{line}\n")
-    return f"{indent})"
+        text.append(f"{margin}  {line}\n")
+    return f"{margin})"
 
 
 def _figures(text: Text, row: Row) -> None:
-    columns = ((name, MODULE_COLUMNS[column].text(row, False)) for name, column in _FIGURES)
-    parts = [f"{figure} {name}" for name, figure in columns if figure not in ("0", ABSENT)]
+    columns = ((what, MODULE_COLUMNS[name].text(row, False)) for name, what in _FIGURES.items())
+    parts = [f"{figure} {what}".rstrip() for what, figure in columns if figure not in ("0", "0 B", "0 ns", ABSENT)]
     parts += [] if row.ran else ["never called"]
     parts += [] if row.stats.calls < 2 else [f"{row.stats.calls:,} calls"]
     parts += [f"also {clean(alias)}" for alias in row.module.aliases]

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from dispatchcount.render.numbers import ABSENT, AT_LEAST, ESTIMATE, count, duration, percent
+from dispatchcount.render.numbers import ABSENT, AT_LEAST, ESTIMATE, count, duration, nbytes, percent
+from dispatchcount.render.numbers import exact as every_digit
 from dispatchcount.render.plain import clean
 from dispatchcount.render.select import ROOT, Row
-from dispatchcount.report.rows import METRICS, NO_MODULE, Stats
+from dispatchcount.report.model import Report
+from dispatchcount.report.rows import MEMORY_KINDS, METRICS, NO_MODULE, Stats
 
 T = TypeVar("T")
 Value = int | float | str | None
@@ -134,6 +136,14 @@ def _shapes(row: Row) -> str:
     return ", ".join(texts)
 
 
+def _held(kind: str) -> Callable[[Row], Value]:
+    return lambda row: None if row.memory is None else getattr(row.memory, kind)
+
+
+def _bytes(value: int | float, exact: bool) -> str:
+    return every_digit(int(value)) if exact else nbytes(int(value))
+
+
 MODULE_COLUMNS: dict[str, Column[Row]] = {
     "name": Column("module", lambda row: row.label),
     "path": Column("full name", lambda row: row.module.name or ROOT),
@@ -145,6 +155,8 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
     "time_ns": metric("time_ns", _measured, _gap),
     "flops_per_s": Column("flops/s", lambda row: rate(_figures(row)), mark=_mark),
     "intensity": Column("flops/byte", lambda row: intensity(_figures(row)), mark=_mark),
+    "memory": Column("memory", _held("together"), _bytes),
+    **{f"memory_{kind}": Column(f"memory: {kind}", _held(kind), _bytes) for kind in MEMORY_KINDS},
     "shapes": Column("parameters", _shapes),
     "self_share": Column("self share", _self_share, show_percent),
     "self_params": metric("params", lambda row: row.stats.self_, _own_gap, "self params"),
@@ -156,6 +168,11 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
     },
 }
 """By the name that `Report.table` takes."""
+
+
+def measured(report: Report) -> tuple[str, ...]:
+    """The columns of what is measured only if asked for, those that this report has."""
+    return ("time_ns",) * bool(report.total.time_ns) + ("memory",) * (report.memory is not None)
 
 
 def telling(rows: Iterable[Row], names: Iterable[str]) -> list[Row]:

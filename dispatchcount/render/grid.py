@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from rich.cells import cell_len, chop_cells
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -15,7 +16,9 @@ from rich.text import Text
 from dispatchcount.render.columns import aligned
 
 _GAP = "  "
-_LEAST = 12
+_NAME, _LEAST, _NARROWEST = 24, 12, 4
+"""Cells up to which the name of a group makes its columns wider, and down to which texts fold so that all columns fit, and then
+everything else."""
 _FOLDED = {"├── ": "│   ", "└── ": "    "}
 
 
@@ -30,6 +33,7 @@ class Cells:
         styles: a rich style for each cell, or none at all.
         keep: whether a narrow console must show it.
         leads: what stands before each cell to show its depth, or nothing at all.
+        group: what stands over it and over the columns beside it that have the same: whose figures they are.
     """
 
     header: str
@@ -38,6 +42,7 @@ class Cells:
     styles: Sequence[str] = field(default=())
     keep: bool = False
     leads: Sequence[str] = field(default=())
+    group: str = ""
 
     def __post_init__(self) -> None:
         if not self.left:
@@ -48,78 +53,174 @@ class Cells:
     @property
     def width(self) -> int:
         """Cells that it takes on a console."""
-        return max((cell_len(lead) + cell_len(text) for lead, text in zip(self.leads, self.texts, strict=True)), default=0)
+        widths = (cell_len(lead) + cell_len(text) for lead, text in zip(self.leads, self.texts, strict=True))
+        return max(cell_len(self.header), max(widths, default=0))
+
+
+@dataclass(slots=True)
+class _Shown:
+    """A column as it is drawn, and how wide."""
+
+    column: Cells
+    width: int
+
+
+@dataclass(slots=True)
+class _Cell:
+    """A cell as it is drawn: `lead` and `text`, in `width` cells of the console."""
+
+    width: int
+    left: bool
+    lead: str
+    text: str
+    style: Style
+
+    def pieces(self) -> list[tuple[str, str]]:
+        """What leads to each of the lines that it folds into, and what is on it."""
+        lead, text = self.lead, self.text
+        if cell_len(lead) + cell_len(text) <= self.width:
+            return [(lead, text)]
+        text = text.rstrip()
+        lead = lead[: max(0, self.width - min(_LEAST, cell_len(text)))]
+        first, *rest = chop_cells(text, max(2, self.width - cell_len(lead))) or [""]
+        pieces = [(lead, first)]
+        for fork, line in _FOLDED.items():
+            lead = lead.replace(fork, line)
+        return pieces + [(lead, piece) for piece in rest]
 
 
 class Grid:
     """A rich renderable of a table that shows every cell in full, a line for each row.
 
     It is drawn here and not by `rich.table.Table`, which takes a second for a thousand rows. On a console too narrow for all
-    columns, those that need not be kept are left out from the right on, and a line below says so. Only if even the kept ones do
-    not fit, the first folds. Without any header there is no line for it; over the last row there is a rule if it is a total.
+    columns, those that need not be kept are left out from the right on, and a line below says so. If even the kept ones do not
+    fit, columns of text fold, the widest first; then the columns are drawn below one another, as many in a row as fit, each
+    time after the first. What a group is called stands over those of its columns that are shown, so that it is not lost with
+    one of them. Without any header there is no line for it; over the last row there is a rule if it is a total.
     """
 
     def __init__(self, columns: Sequence[Cells], *, total: bool = False) -> None:
         self.columns = list(columns)
-        self.widths = [max(column.width, cell_len(column.header)) for column in columns]
         self.total = total
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(_LEAST, self._width(range(len(self.columns)))).with_maximum(options.max_width)
+        return Measurement(_LEAST, _width(_laid_out(self.columns))).with_maximum(options.max_width)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        shown = list(range(len(self.columns)))
-        for index in [i for i in reversed(shown) if i and not self.columns[i].keep]:
-            if self._width(shown) > options.max_width:
-                shown.remove(index)
-        excess = max(0, self._width(shown) - options.max_width)
-        widths = [max(min(_LEAST, self.widths[0]), self.widths[0] - excess), *(self.widths[i] for i in shown[1:])]
-        yield from self._lines(console, [self.columns[i] for i in shown], widths)
-        hidden = [column.header for i, column in enumerate(self.columns) if i not in shown and column.header]
+        room = options.max_width
+        kept = list(self.columns)
+        for column in [column for column in reversed(kept[1:]) if not column.keep]:
+            if _width(_laid_out(kept)) > room:
+                kept = [other for other in kept if other is not column]
+        for number, panel in enumerate(_panels(kept, room)):
+            if number:
+                yield Segment.line()
+            yield from self._lines(console, panel)
+        hidden = [
+            f"{column.group}: {column.header}" if column.group else column.header
+            for column in self.columns
+            if column.header and not any(column is other for other in kept)
+        ]
         if hidden:
             yield Text(f"The console is too narrow for: {', '.join(hidden)}", "dim")
 
-    def _width(self, shown: Sequence[int]) -> int:
-        return sum(self.widths[i] for i in shown) + len(_GAP) * (len(shown) - 1)
-
-    def _lines(self, console: Console, columns: list[Cells], widths: list[int]) -> Iterator[Segment]:
-        rule = Segment("─" * (sum(widths) + len(_GAP) * (len(widths) - 1)))
+    def _lines(self, console: Console, shown: list[_Shown]) -> Iterator[Segment]:
+        rule = Segment("─" * _width(shown))
+        columns = [one.column for one in shown]
+        bold = console.get_style("bold")
+        if any(column.group for column in columns):
+            yield from _line([_Cell(_width(group), True, "", group[0].column.group, bold) for group in _groups(shown)])
         if any(column.header for column in columns):
-            bold = console.get_style("bold")
-            for i, (column, width) in enumerate(zip(columns, widths, strict=True)):
-                yield from _cell("", column.header, bold, width, column.left, last=i == len(columns) - 1)
-            yield from (Segment.line(), rule, Segment.line())
+            yield from _line([_Cell(one.width, one.column.left, "", one.column.header, bold) for one in shown])
+            yield from (rule, Segment.line())
         for row in range(len(columns[0].texts)):
             if self.total and row == len(columns[0].texts) - 1:
                 yield from (rule, Segment.line())
-            yield from self._row(console, columns, widths, row)
+            yield from _line([_cell(console, one, row) for one in shown])
 
-    def _row(self, console: Console, columns: list[Cells], widths: list[int], row: int) -> Iterator[Segment]:
-        first = columns[0]
-        room = max(0, widths[0] - min(_LEAST, cell_len(first.texts[row])))
-        lead = first.leads[row][:room]
-        pieces = chop_cells(first.texts[row], widths[0] - cell_len(lead)) or [""]
-        yield from _cell(lead, pieces[0], console.get_style(first.styles[row]), widths[0], first.left, last=len(columns) == 1)
-        for i, column in enumerate(columns[1:], 1):
-            style = console.get_style(column.styles[row])
-            yield from _cell(column.leads[row], column.texts[row], style, widths[i], column.left, last=i == len(columns) - 1)
+
+def _laid_out(columns: Sequence[Cells]) -> list[_Shown]:
+    """The columns beside each other, each as wide as its cells, and as wide together as the name of their group needs."""
+    shown = [_Shown(column, column.width) for column in columns]
+    for group in _groups(shown):
+        group[-1].width += max(0, min(cell_len(group[0].column.group), _NAME) - _width(group))
+    return shown
+
+
+def _groups(shown: list[_Shown]) -> list[list[_Shown]]:
+    """Neighbours of one group together."""
+    return [list(group) for _, group in groupby(shown, key=lambda one: one.column.group)]
+
+
+def _width(shown: Sequence[_Shown]) -> int:
+    return sum(one.width for one in shown) + len(_GAP) * (len(shown) - 1)
+
+
+def _panels(columns: list[Cells], room: int) -> list[list[_Shown]]:
+    """The columns as one table, or as several that each begin with the first column and fit into `room`."""
+    whole = _folded(columns, room)
+    if _width(whole) <= room or len(columns) < 3:
+        return [_squeezed(whole, room)]
+    first, *others = columns
+    parts = [[first, others[0]]]
+    for column in others[1:]:
+        if _width(_folded([*parts[-1], column], room)) <= room:
+            parts[-1].append(column)
+        else:
+            parts.append([first, column])
+    return [_squeezed(_folded(part, room), room) for part in parts]
+
+
+def _folded(columns: list[Cells], room: int) -> list[_Shown]:
+    """The columns, those of text narrower until all fit, the widest first and none narrower than is good to read."""
+    shown = _laid_out(columns)
+    for one in sorted((one for one in shown if one.column.left), key=lambda one: -one.width):
+        one.width -= min(max(0, _width(shown) - room), max(0, one.width - _LEAST))
+    return shown
+
+
+def _squeezed(shown: list[_Shown], room: int) -> list[_Shown]:
+    """The columns, narrower still if they do not fit: figures fold, too, before a console cuts them off."""
+    for one in shown:
+        one.width -= min(max(0, _width(shown) - room), max(0, one.width - _NARROWEST))
+    return shown
+
+
+def _cell(console: Console, one: _Shown, row: int) -> _Cell:
+    column = one.column
+    return _Cell(one.width, column.left, column.leads[row], column.texts[row], console.get_style(column.styles[row]))
+
+
+def _line(cells: list[_Cell]) -> Iterator[Segment]:
+    """A row of a table, on as many lines as its highest cell folds into."""
+    folded = [cell.pieces() for cell in cells]
+    last = len(cells) - 1
+    for number in range(max(map(len, folded))):
+        for position, (cell, pieces) in enumerate(zip(cells, folded, strict=True)):
+            lead, text = pieces[number] if number < len(pieces) else ("", "")
+            padding = " " * (cell.width - cell_len(lead) - cell_len(text))
+            if lead:
+                yield Segment(lead, Style(dim=True))
+            if not cell.left:
+                yield Segment(padding)
+            yield Segment(text, cell.style)
+            yield Segment((padding if cell.left and position != last else "") + ("" if position == last else _GAP))
         yield Segment.line()
-        for fork, line in _FOLDED.items():
-            lead = lead.replace(fork, line)
-        for piece in pieces[1:]:
-            yield from _cell(lead, piece, console.get_style(first.styles[row]), widths[0], True, last=True)
-            yield Segment.line()
 
 
-def _cell(lead: str, text: str, style: Style, width: int, left: bool, *, last: bool) -> Iterator[Segment]:
-    """A cell padded to its width, with a gap after it unless it is the last."""
-    padding = " " * (width - cell_len(lead) - cell_len(text))
-    if lead:
-        yield Segment(lead, Style(dim=True))
-    if not left:
-        yield Segment(padding)
-    yield Segment(text, style)
-    yield Segment((padding if left and not last else "") + ("" if last else _GAP))
+DRAWN = 32
+"""Levels that are drawn. The indent of a deeper row is written as a number, or a table of a model 20,000 levels deep would be a
+gigabyte of spaces."""
+
+
+def indent(level: int) -> str:
+    """What stands before a row of that level."""
+    return "  " * min(level, DRAWN) + beyond(level)
+
+
+def beyond(level: int) -> str:
+    """How many levels deeper than those drawn it is, as text; nothing if it is none of these."""
+    return f"+{level - DRAWN} " if level > DRAWN else ""
 
 
 def heat(share: float | None, level: int = 1) -> str:

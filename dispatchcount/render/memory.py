@@ -5,20 +5,15 @@ from __future__ import annotations
 from rich.console import Group
 from rich.text import Text
 
-from dispatchcount.render.grid import Cells, Grid, heat
+from dispatchcount.render.grid import Cells, Grid, heat, indent
 from dispatchcount.render.numbers import exact as every_digit
 from dispatchcount.render.numbers import nbytes, plural
-from dispatchcount.render.plain import Printable, clean
-from dispatchcount.render.select import ROOT, label
+from dispatchcount.render.plain import Printable, clean, named
+from dispatchcount.render.select import label
 from dispatchcount.render.summary import Line, footer
 from dispatchcount.report.model import Report
-from dispatchcount.report.rows import Memory
-
-KINDS = ("parameters", "gradients", "optimizer", "saved")
-"""The columns, as `ModuleMemory` names them."""
-
-Figures = list[int]
-"""Bytes of each of `KINDS`."""
+from dispatchcount.report.rows import MEMORY_KINDS, Memory, ModuleMemory
+from dispatchcount.report.views import memory_totals
 
 
 def memory_table(report: Report, *, depth: int | None = 3, exact: bool = False) -> Printable:
@@ -36,49 +31,35 @@ def memory_table(report: Report, *, depth: int | None = 3, exact: bool = False) 
         raise ValueError("the report says nothing of memory; ask for it: profile(model, memory=True)")
     if depth is not None and depth < 0:
         raise ValueError(f"depth={depth} is negative; give a number of levels from 0 up, or None for all")
-    totals = _totals(report, report.memory)
-    whole = [
-        sum(row[kind] for row, module in zip(totals, report.modules, strict=True) if module.parent < 0)
-        for kind in range(len(KINDS))
-    ]
-    rows: list[tuple[str, Figures, int]] = []
+    totals = memory_totals(report)
+    tops = [held for held, module in zip(totals, report.modules, strict=True) if module.parent < 0]
+    whole = ModuleMemory(0, *(sum(getattr(held, kind) for held in tops) for kind in MEMORY_KINDS))
+    rows: list[tuple[str, ModuleMemory, int]] = []
     deeper = 0
     for index, level in _walk(report, totals):
         if depth is not None and level > depth:
             deeper += 1
         else:
-            rows.append(("  " * level + clean(label(report, index)), totals[index], level))
+            rows.append((clean(label(report, index)), totals[index], level))
     has_total = sum(not level for _, _, level in rows) > 1
     if has_total:
         rows.append(("total", whole, 0))
     show = every_digit if exact else nbytes
-    styles = [heat(sum(figures) / (sum(whole) or 1), level) for _, figures, level in rows]
+    styles = [heat(held.together / (whole.together or 1), level) for _, held, level in rows]
     columns = [
-        Cells("module", [name for name, _, _ in rows], True, styles),
-        *(Cells(kind, [show(figures[i]) for _, figures, _ in rows]) for i, kind in enumerate(KINDS)),
-        Cells("together", [show(sum(figures)) for _, figures, _ in rows], styles=styles, keep=True),
+        Cells("module", [name for name, _, _ in rows], True, styles, leads=[indent(level) for _, _, level in rows]),
+        *(Cells(kind, [show(getattr(held, kind)) for _, held, _ in rows]) for kind in MEMORY_KINDS),
+        Cells("together", [show(held.together) for _, held, _ in rows], styles=styles, keep=True),
     ]
     lines = [("hidden", f"{plural(deeper, 'module')} below depth {depth}; depth=None shows all", "dim")] if deeper else []
     return Printable(Group(Grid(columns, total=has_total), Text(), footer(lines + _peak(report.memory, exact))))
 
 
-def _totals(report: Report, memory: Memory) -> list[Figures]:
-    """For each module by index, with those below it."""
-    totals = [[0] * len(KINDS) for _ in report.modules]
-    for row in memory.modules:
-        totals[row.module] = [getattr(row, kind) for kind in KINDS]
-    for index in range(len(totals) - 1, -1, -1):
-        parent = report.modules[index].parent
-        if parent >= 0:
-            totals[parent] = [above + own for above, own in zip(totals[parent], totals[index], strict=True)]
-    return totals
-
-
-def _walk(report: Report, totals: list[Figures]) -> list[tuple[int, int]]:
+def _walk(report: Report, totals: list[ModuleMemory]) -> list[tuple[int, int]]:
     """Indices and levels of the modules that hold any, each above those below it, work outside every module last."""
     below: dict[int, list[int]] = {}
     for index, module in enumerate(report.modules):
-        if any(totals[index]):
+        if totals[index].together:
             below.setdefault(module.parent, []).append(index)
     found = []
     stack = [(index, 0) for index in sorted(below.get(-1, []), key=lambda index: index == 0)][::-1]
@@ -91,7 +72,7 @@ def _walk(report: Report, totals: list[Figures]) -> list[tuple[int, int]]:
 
 def _peak(memory: Memory, exact: bool) -> list[Line]:
     size = f"{every_digit(memory.peak)} bytes" if exact else nbytes(memory.peak)
-    place = f"in {clean(memory.peak_module) or ROOT}, at {clean(memory.peak_op)}"
+    place = f"in {named(memory.peak_module)}, at {clean(memory.peak_op)}"
     return [
         ("peak", f"{size} of tensors alive at once, {place if memory.peak_op else 'before the first operator'}", ""),
         ("saved", "what autograd held for backward, the most of each module", ""),

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 _WIDTH = 10_000_000
 
+ROOT = "(root)"
+
+LONGEST = 200
+"""Characters of a dotted name that lines of text show. A module 20,000 levels deep has a name of 20,000 parts or more, and the
+names of all modules above it together are as long as the square of that."""
+
 
 class Printable:
     """A rich renderable whose `str` is plain text, the same wherever it is printed.
@@ -59,7 +65,22 @@ def first_line(text: str) -> str:
     return clean(lines[0]) + (" …" if len(lines) > 1 else "")
 
 
+def cut(text: str, most: int) -> str:
+    """The first characters of `text`, at most so many; ``…`` says that there were more."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def tail(name: str, most: int = LONGEST) -> str:
+    """The last characters of a dotted name, which tell it from its neighbours, at most so many; ``…`` stands for the others."""
+    return name if len(name) <= most else f"…{name[1 - most :]}"
+
+
+def named(name: str) -> str:
+    """A module's name in a line of text: cleaned, the end of a very long one, and a word for the root, whose name is empty."""
+    return clean(tail(name)) or ROOT
+
+
 def some(names: list[str] | tuple[str, ...], most: int, rest: str) -> str:
     """The first `most` names; how many more there are, and in `rest` where they are to be found."""
-    text = ", ".join(clean(name) or "(root)" for name in names[:most])
+    text = ", ".join(named(name) for name in names[:most])
     return f"{text} and {len(names) - most:,} more ({rest})" if len(names) > most else text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Group
 from rich.text import Text
 
-from dispatchcount.render.columns import MODULE_COLUMNS
-from dispatchcount.render.grid import Cells, Grid, heat
+from dispatchcount.render.columns import MODULE_COLUMNS, Column, measured
+from dispatchcount.render.grid import Cells, Grid, heat, indent
 from dispatchcount.render.numbers import ABSENT, count, percent, plural
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select
@@ -33,7 +33,7 @@ def samples_table(report: Report, *, top: int | None = 15, depth: int | None = 3
     selection = select(report, depth)
     rows = [row for row in selection.rows if row.module is not report.modules[0]]
     table, lines = _samples(report, top, exact)
-    modules = _modules(rows, report.by_module_over_samples(), exact)
+    modules = _modules(rows, report.by_module_over_samples(), measured(report), exact)
     return Printable(Group(table, Text(), modules, Text(), footer(lines + hidden(selection) + summary(report, exact=exact))))
 
 
@@ -51,13 +51,13 @@ def _samples(report: Report, top: int | None, exact: bool) -> tuple[Grid, list[L
     return Grid(columns), lines
 
 
-def _modules(rows: list[Row], over: dict[str, ModuleSamples], exact: bool) -> Grid:
+def _modules(rows: list[Row], over: dict[str, ModuleSamples], more: tuple[str, ...], exact: bool) -> Grid:
     figures = [over[row.module.name] for row in rows]
     spreads = [f.flops for f in figures]
     styles = [heat(row.share, row.level) if f.execution_rate else "dim" for row, f in zip(rows, figures, strict=True)]
     return Grid(
         [
-            Cells("module", [clean(row.label) for row in rows], True, styles, leads=["  " * row.level for row in rows]),
+            Cells("module", [clean(row.label) for row in rows], True, styles, leads=[indent(row.level) for row in rows]),
             Cells("type", [MODULE_COLUMNS["type"].text(row, exact) for row in rows], True, ["dim"] * len(rows)),
             Cells("ran in", [percent(f.execution_rate) for f in figures], keep=True),
             Cells("calls/sample", [count(f.calls_per_sample, exact) for f in figures]),
@@ -65,5 +65,11 @@ def _modules(rows: list[Row], over: dict[str, ModuleSamples], exact: bool) -> Gr
             Cells("min", [count(spread.min, exact) for spread in spreads]),
             Cells("p95", [count(spread.p95, exact) for spread in spreads]),
             Cells("max", [count(spread.max, exact) for spread in spreads]),
+            *(_whole(MODULE_COLUMNS[metric], rows, exact) for metric in more),
         ]
     )
+
+
+def _whole(column: Column[Row], rows: list[Row], exact: bool) -> Cells:
+    """A figure of the whole block, for it is measured for no single sample."""
+    return Cells(f"{column.header} of all", [column.text(row, exact) for row in rows], keep=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dispatchcount.render.plain import ROOT
 from dispatchcount.report.model import Report
-from dispatchcount.report.rows import COUNTED, ZERO, Module, Stats
-
-ROOT = "(root)"
+from dispatchcount.report.rows import COUNTED, ZERO, Module, ModuleMemory, Stats
+from dispatchcount.report.views import memory_totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Row:
         ran: whether it or a module below it ran at all; if not, it has no figures but its parameters.
         gap, own_gap: whether an operator that could not be counted ran in it or below it, or in it alone.
         total: the whole report's figures, for shares.
+        memory: the bytes that it and those below it hold; None where memory was not followed.
     """
 
     module: Module
@@ -33,6 +34,7 @@ class Row:
     gap: bool
     own_gap: bool
     total: Stats
+    memory: ModuleMemory | None = None
 
     @property
     def share(self) -> float | None:
@@ -79,30 +81,61 @@ def select(
         raise ValueError(f"depth={depth} is negative; give a number of levels from 0 up, or None for all")
     if not 0 <= min_share <= 1:
         raise ValueError(f"min_share={min_share} is not a share; give a number from 0 to 1, 0.01 for 1 %")
-    stats, ran, own_gap = report.by_module(), _ran(report), _gaps(report)
-    gap = _upward(report, own_gap)
-    below: dict[int, list[int]] = {}
-    for index, module in enumerate(report.modules):
-        if module.name in stats:
-            below.setdefault(module.parent, []).append(index)
+    rows_of = _Rows(report, key)
     rows: list[Row] = []
     deeper = smaller = 0
-    # the work outside every module, row 0, comes last
-    stack = [(index, 0) for index in sorted(below.get(-1, []), key=lambda index: index == 0)]
-    stack.reverse()
+    stack = rows_of.below(-1, 0)
     while stack:
-        index, level = stack.pop()
-        module = report.modules[index]
-        row = Row(module, label(report, index), stats[module.name], level, ran[index], gap[index], own_gap[index], report.total)
-        children = below.get(index, [])
-        if depth is not None and level > depth:
+        index, row = stack.pop()
+        if depth is not None and row.level > depth:
             deeper += 1
-        elif level and (row.share or 0) < min_share:
+        elif row.level and (row.share or 0) < min_share:
             smaller += 1
         else:
             rows.append(row)
-        stack += [(child, level + 1) for child in reversed(children)]
-    return Selection(_ordered(rows, key), deeper, smaller, depth, min_share)
+        stack += rows_of.below(index, row.level + 1)
+    return Selection(tuple(rows), deeper, smaller, depth, min_share)
+
+
+class _Rows:
+    """Makes the rows below a parent, in the order in which they are shown."""
+
+    def __init__(self, report: Report, key: Callable[[Row], tuple[object, ...]] | None) -> None:
+        self._report = report
+        self._key = key
+        self._stats = report.by_module()
+        self._ran = _ran(report)
+        self._own_gap = _gaps(report)
+        self._gap = _upward(report, self._own_gap)
+        self._memory = memory_totals(report) if report.memory else None
+        self._below: dict[int, list[int]] = {}
+        for index, module in enumerate(report.modules):
+            if module.name in self._stats:
+                self._below.setdefault(module.parent, []).append(index)
+
+    def below(self, parent: int, level: int) -> list[tuple[int, Row]]:
+        """The modules right below a parent and their rows, the first one last, as a stack has them."""
+        rows = [(index, self._row(index, level)) for index in self._below.get(parent, [])]
+        if self._key is not None:
+            key = self._key
+            rows.sort(key=lambda pair: key(pair[1]))
+        elif parent < 0:
+            rows.sort(key=lambda pair: pair[0] == 0)  # the work outside every module comes last
+        return rows[::-1]
+
+    def _row(self, index: int, level: int) -> Row:
+        module = self._report.modules[index]
+        return Row(
+            module,
+            label(self._report, index),
+            self._stats[module.name],
+            level,
+            self._ran[index],
+            self._gap[index],
+            self._own_gap[index],
+            self._report.total,
+            self._memory[index] if self._memory else None,
+        )
 
 
 def label(report: Report, index: int) -> str:
@@ -110,19 +143,6 @@ def label(report: Report, index: int) -> str:
     module = report.modules[index]
     above = report.modules[module.parent].name if module.parent >= 0 else ""
     return (module.name.removeprefix(f"{above}.") if above else module.name) or ROOT
-
-
-def _ordered(rows: list[Row], key: Callable[[Row], tuple[object, ...]] | None) -> tuple[Row, ...]:
-    """The rows with those below one parent sorted by `key`, each still followed by those below it."""
-    if key is None:
-        return tuple(rows)
-    path: list[tuple[object, ...]] = []
-    keyed = []
-    for position, row in enumerate(rows):
-        del path[row.level :]
-        path.append((*key(row), position))
-        keyed.append((tuple(path), row))
-    return tuple(row for _, row in sorted(keyed, key=lambda pair: pair[0]))
 
 
 def _ran(report: Report) -> list[bool]:

@@ -6,12 +6,14 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatchcount.render.numbers import AT_LEAST, ESTIMATE, count, human, percent, plural
-from dispatchcount.render.plain import clean, first_line, some
-from dispatchcount.render.select import ROOT, Selection
+from dispatchcount.render.plain import clean, cut, first_line, named, some
+from dispatchcount.render.select import Selection
 from dispatchcount.report.model import Report
 from dispatchcount.report.rows import COUNTED, PHASES, UNKNOWN, UNSEEN, ZERO, OpIssue
+from dispatchcount.report.views import inputs
 
 _MOST = 5
+_MOST_ROOTS, _MOST_SHAPES, _LONGEST_SHAPES = 3, 3, 120
 
 Line = tuple[str, str, str]
 """What a line is about, what it says, and its style."""
@@ -23,16 +25,18 @@ def summary(report: Report, *, exact: bool = False) -> list[Line]:
     lines = [("flops", f"{report.convention} convention: {report.convention_.unit}", "")]
     if report.estimate or report.total.estimate_elementwise:
         ops = list(dict.fromkeys(e.op for e in report.entries if e.cost.estimate))
-        named = some(ops, _MOST, "by_operator() marks them")
-        lines.append((ESTIMATE, f"an estimate is part of what is marked so: {named}", "yellow"))
+        estimated = some(ops, _MOST, "by_operator() marks them")
+        lines.append((ESTIMATE, f"an estimate is part of what is marked so: {estimated}", "yellow"))
     phases = report.by_phase()
     if set(phases) - {PHASES[0]}:
         parts = [f"{name} {count(phases[name].flops, exact)}" for name in PHASES if name in phases]
         lines.append(("phases", f"{', '.join(parts)} flops", ""))
     where = [", ".join(map(clean, part)) for part in (meta.devices, meta.dtypes) if part]
     mode = [] if meta.training is None else ["train mode" if meta.training else "eval mode"]
-    if where or mode:
-        lines.append(("ran", "; ".join([*(f"on {where[0]}" if not i else text for i, text in enumerate(where)), *mode]), ""))
+    given = _inputs(report)
+    if where or mode or given:
+        where[:1] = [f"on {text}" for text in where[:1]]
+        lines.append(("ran", "; ".join([*where, *mode, *given]), ""))
     if meta.labels:
         lines.append(("labels", ", ".join(f"{clean(key)}={clean(value)}" for key, value in meta.labels), ""))
     if report.samples:
@@ -41,9 +45,22 @@ def summary(report: Report, *, exact: bool = False) -> list[Line]:
         lines.append(("samples", f"{len(report.samples):,}, flops of one: {figures}", ""))
     if report.memory:
         peak = report.memory
-        place = f"in {clean(peak.peak_module) or ROOT}, at {clean(peak.peak_op)}" if peak.peak_op else "before the first operator"
+        place = f"in {named(peak.peak_module)}, at {clean(peak.peak_op)}" if peak.peak_op else "before the first operator"
         lines.append(("memory", f"{count(peak.peak, exact)} bytes at its peak, {place}", ""))
     return lines + _gaps(report) + [("note", clean(note), "") for note in meta.notes]
+
+
+def _inputs(report: Report) -> list[str]:
+    """The shapes that went into the roots, in a few words: of each of the first roots the first shapes it was called with."""
+    given = inputs(report)
+    texts = []
+    for name, shapes in list(given.items())[:_MOST_ROOTS]:
+        text = cut(" or ".join(clean(shape) for shape in shapes[:_MOST_SHAPES]), _LONGEST_SHAPES)
+        more = f" and {len(shapes) - _MOST_SHAPES:,} other shapes" if len(shapes) > _MOST_SHAPES else ""
+        texts.append((f"{named(name)} " if len(given) > 1 else "") + text + more)
+    if len(given) > _MOST_ROOTS:
+        texts.append(f"those of {len(given) - _MOST_ROOTS:,} other roots")
+    return [f"{'inputs' if len(given) > 1 else 'input'} {', '.join(texts)}"] if texts else []
 
 
 def hidden(selection: Selection) -> list[Line]:
@@ -64,7 +81,7 @@ def hidden(selection: Selection) -> list[Line]:
 def shared(selection: Selection) -> list[Line]:
     """The other names of the modules shown."""
     texts = [
-        " = ".join((clean(row.module.name), *map(clean, row.module.aliases))) for row in selection.rows if row.module.aliases
+        " = ".join(named(name) for name in (row.module.name, *row.module.aliases)) for row in selection.rows if row.module.aliases
     ]
     return [("shared", some(texts, _MOST, "aliases in report.modules"), "")] if texts else []
 
@@ -84,7 +101,7 @@ def _gaps(report: Report) -> list[Line]:
     lines: list[Line] = []
     if report.meta.stopped_in is not None:
         error = f": {first_line(report.meta.error)}" if report.meta.error else ""
-        lines.append(("stopped", f"in {clean(report.meta.stopped_in) or ROOT}{error}; the figures go up to there", "bold red"))
+        lines.append(("stopped", f"in {named(report.meta.stopped_in)}{error}; the figures go up to there", "bold red"))
     unknown = [issue for issue in report.unknown_ops.values() if issue.status == UNKNOWN]
     unseen = [issue for issue in report.unknown_ops.values() if issue.status == UNSEEN]
     failed = list(report.failed_ops.values())

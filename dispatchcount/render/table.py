@@ -8,16 +8,19 @@ from dataclasses import replace
 from rich.console import Group
 from rich.text import Text
 
-from dispatchcount.render.columns import MODULE_COLUMNS, Column, order, pick, telling
-from dispatchcount.render.grid import Cells, Grid, heat
+from dispatchcount.render.columns import MODULE_COLUMNS, Column, measured, order, pick, telling
+from dispatchcount.render.grid import Cells, Grid, heat, indent
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import footer, hidden, shared, summary
 from dispatchcount.report.model import Report
-from dispatchcount.report.rows import Module
+from dispatchcount.report.rows import MEMORY_KINDS, Module, ModuleMemory
 
 COLUMNS = ("name", "type", "calls", "params", "flops", "share", "activations")
-"""Those shown unless others are asked for."""
+"""Those shown unless others are asked for. Time and memory follow where they were measured."""
+
+_KEPT = ("flops", "share", "time_ns", "memory")
+"""Those that a narrow console keeps: the answer, and what was measured because it was asked for."""
 
 LEFT = ("name", "path", "type", "shapes")
 """Those that hold text."""
@@ -39,7 +42,8 @@ def module_table(
         depth: levels below the root to show, None for all.
         columns: names out of `MODULE_COLUMNS`: any metric of `Stats`; the same without the children, ``"self_flops"``;
             ``name``, ``path`` (the full name), ``type``, ``share`` (of all flops), ``intensity`` (flops for each byte),
-            ``flops_per_s``, ``shapes`` (of the parameters). ``name`` comes first unless ``path`` is among them.
+            ``flops_per_s``, ``memory`` (bytes of every kind), ``memory_saved`` and the other kinds, ``shapes`` (of the
+            parameters). ``name`` comes first unless ``path`` is among them.
         sort: the column to order the modules below one parent by, biggest first; by default they are in the model's order.
             Unless `columns` are given, it is shown too.
         min_share: hide modules below this share of all flops, 0.01 for 1 %.
@@ -50,7 +54,7 @@ def module_table(
     """
     key = None if sort is None else order(pick(MODULE_COLUMNS, [sort], "sort")[sort])
     if columns is None:
-        columns = COLUMNS if sort is None or sort in COLUMNS else (*COLUMNS, sort)
+        columns = (*COLUMNS, *measured(report), *([] if sort is None else [sort]))
     picked = pick(MODULE_COLUMNS, columns, "column")
     if not {"name", "path"} & set(picked):
         picked = {"name": MODULE_COLUMNS["name"]} | picked
@@ -66,8 +70,8 @@ def module_table(
 
 def _column(name: str, column: Column[Row], rows: list[Row], exact: bool) -> Cells:
     texts = ["" if row.module is _TOTAL and name in _NOT_OF_TOTAL else column.text(row, exact) for row in rows]
-    leads = ["  " * row.level for row in rows] if name == "name" else ()
-    return Cells(column.header, texts, name in LEFT, [_style(name, row) for row in rows], name in ("flops", "share"), leads)
+    leads = [indent(row.level) for row in rows] if name == "name" else ()
+    return Cells(column.header, texts, name in LEFT, [_style(name, row) for row in rows], name in _KEPT, leads)
 
 
 def _style(name: str, row: Row) -> str:
@@ -85,4 +89,6 @@ _NOT_OF_TOTAL = ("type", "calls", "shapes")
 def _total(report: Report, rows: list[Row]) -> Row:
     """The row under several top rows. Its own part is all there is: the rows' own parts add up to it."""
     gap = any(row.gap for row in rows)
-    return Row(_TOTAL, "total", replace(report.total, self_=report.total), 0, True, gap, gap, report.total)
+    held = [row.memory for row in rows if row.memory is not None and not row.level]
+    memory = ModuleMemory(0, *(sum(getattr(one, kind) for one in held) for kind in MEMORY_KINDS)) if held else None
+    return Row(_TOTAL, "total", replace(report.total, self_=report.total), 0, True, gap, gap, report.total, memory)

@@ -7,7 +7,7 @@ from io import StringIO
 from os import PathLike
 
 from dispatchcount import files
-from dispatchcount.render.columns import MODULE_COLUMNS, telling
+from dispatchcount.render.columns import MODULE_COLUMNS, measured, telling
 from dispatchcount.render.markdown import code, escaped, line
 from dispatchcount.render.select import select
 from dispatchcount.render.summary import hidden, shared, summary
@@ -64,7 +64,7 @@ def to_markdown(report: Report, depth: int | None = 3) -> str:
         ValueError: `depth` is negative.
     """
     selection = select(report, depth)
-    columns = {name: MODULE_COLUMNS[name] for name in ("path", *COLUMNS[1:])}
+    columns = {name: MODULE_COLUMNS[name] for name in ("path", *COLUMNS[1:], *measured(report))}
     lines = [
         line(["module", *(column.header for name, column in columns.items() if name != "path")]),
         line([":--" if name in LEFT else "--:" for name in columns]),

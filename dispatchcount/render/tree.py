@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Group
 from rich.text import Text
 
-from dispatchcount.render.columns import MODULE_COLUMNS, telling
-from dispatchcount.render.grid import Cells, Grid, bar, heat
+from dispatchcount.render.columns import MODULE_COLUMNS, measured, telling
+from dispatchcount.render.grid import DRAWN, Cells, Grid, bar, beyond, heat
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import footer, hidden, shared, summary
@@ -16,7 +16,7 @@ _BAR = 10
 
 
 def module_tree(report: Report, *, depth: int | None = None, min_share: float = 0.0, exact: bool = False) -> Printable:
-    """The modules as a tree with guides: type, flops, share of all flops and a bar of it.
+    """The modules as a tree with guides: type, flops, share of all flops, time and memory if measured, and a bar of the share.
 
     Args:
         report: the report.
@@ -30,11 +30,14 @@ def module_tree(report: Report, *, depth: int | None = None, min_share: float = 
     selection = select(report, depth, min_share)
     rows = telling(selection.rows, ["flops"])
     styles = ["red" if row.own_gap else heat(row.share, row.level) for row in rows]
-    figures = [[MODULE_COLUMNS[name].text(row, exact) for row in rows] for name in ("flops", "share")]
+    more = measured(report)
+    # With figures of three kinds or more they need to be told apart; flops and their share do without a header.
+    headers = {name: MODULE_COLUMNS[name].header if more else "" for name in ("name", "type", "flops", "share", *more)}
+    figures = {name: [MODULE_COLUMNS[name].text(row, exact) for row in rows] for name in ("flops", "share", *more)}
     columns = [
-        Cells("", [clean(row.label) for row in rows], True, styles, leads=_guides(rows)),
-        Cells("", [clean(row.module.type) for row in rows], True, ["dim"] * len(rows)),
-        *(Cells("", texts, False, styles, keep=True) for texts in figures),
+        Cells(headers["name"], [clean(row.label) for row in rows], True, styles, leads=_guides(rows)),
+        Cells(headers["type"], [clean(row.module.type) for row in rows], True, ["dim"] * len(rows)),
+        *(Cells(headers[name], texts, False, styles, keep=True) for name, texts in figures.items()),
         Cells("", [bar(row.share or 0, _BAR) for row in rows], True, styles),
     ]
     lines = hidden(selection) + shared(selection) + summary(report, exact=exact)
@@ -42,12 +45,13 @@ def module_tree(report: Report, *, depth: int | None = None, min_share: float = 
 
 
 def _guides(rows: list[Row]) -> list[str]:
-    """For each row the lines that lead to it from the rows above."""
+    """For each row the lines that lead to it from the rows above; of the levels beyond `DRAWN` only their number."""
     leads = []
-    open_levels: set[int] = set()  # those at which another row follows further down
+    open_levels = [False] * (DRAWN + 1)  # at which of the levels that are drawn another row follows further down
     for row in reversed(rows):
-        lines = ["│   " if level in open_levels else "    " for level in range(1, row.level)]
-        fork = [("├── " if row.level in open_levels else "└── ")] if row.level else []
-        leads.append("".join(lines + fork))
-        open_levels = {level for level in open_levels if level < row.level} | {row.level}
+        drawn = min(row.level, DRAWN)
+        lines = ["│   " if open_levels[level] else "    " for level in range(1, drawn)]
+        fork = [("├── " if open_levels[drawn] else "└── ")] if drawn else []
+        leads.append("".join(lines + fork) + beyond(row.level))
+        open_levels[drawn:] = [True] + [False] * (DRAWN - drawn)
     return leads[::-1]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dispatchcount.report.brief import Brief
 from dispatchcount.report.budget import Breach, Limit, growth
 from dispatchcount.report.rows import METRICS, Stats
 
@@ -22,8 +23,8 @@ COMPARED = METRICS[:-1]
 _NOTHING = Stats()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+@dataclass(frozen=True, slots=True, repr=False)
+class Change(Brief):
     """One module or operator that is not what it was.
 
     Attributes:
@@ -54,7 +55,7 @@ class Change:
         return 100 * self.delta(metric) / before if before else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diff:
     """Two reports compared under the older one's convention.
 
@@ -109,6 +110,11 @@ class Diff:
 
     def __str__(self) -> str:
         return str(self.table())
+
+    def __repr__(self) -> str:
+        from dispatchcount.render.line import diff_line
+
+        return diff_line(self)
 
     def __rich__(self) -> ConsoleRenderable:
         return self.table()

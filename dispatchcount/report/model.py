@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dispatchcount.report.diff import Diff
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What a profiled block did. Every figure is an exact int unless marked an estimate.
 
@@ -406,6 +406,11 @@ class Report:
 
     def __str__(self) -> str:
         return str(self.table())
+
+    def __repr__(self) -> str:
+        from dispatchcount.render.line import report_line
+
+        return report_line(self)
 
     def __rich__(self) -> ConsoleRenderable:
         return self.table()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from dispatchcount.report.brief import Brief
 from dispatchcount.rules.cost import Cost
 
 FORWARD = "forward"
@@ -17,8 +18,8 @@ NO_MODULE = "(no module)"
 """The name of the row that holds work outside every module."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+@dataclass(frozen=True, slots=True, repr=False)
+class Parameter(Brief):
     """A parameter as a module names it.
 
     Attributes:
@@ -38,8 +39,8 @@ class Parameter:
     tied_to: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+@dataclass(frozen=True, slots=True, repr=False)
+class Module(Brief):
     """A module of the roots, or one that was called without being in them.
 
     Attributes:
@@ -66,8 +67,8 @@ class Module:
         return sum(p.numel for p in self.parameters if p.tied_to is None)
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+@dataclass(frozen=True, slots=True, repr=False)
+class Path(Brief):
     """A stack of module calls: `module` called, with inputs of `signature`, from inside the stack `parent`.
 
     Attributes:
@@ -83,8 +84,8 @@ class Path:
     calls: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+@dataclass(frozen=True, slots=True, repr=False)
+class Entry(Brief):
     """All calls of one operator on one path that are alike.
 
     Attributes:
@@ -110,8 +111,8 @@ class Entry:
     time_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class OpIssue:
+@dataclass(frozen=True, slots=True, repr=False)
+class OpIssue(Brief):
     """An operator that could not be counted, or whose rule went wrong.
 
     Attributes:
@@ -133,8 +134,8 @@ class OpIssue:
     nbytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleCost:
+@dataclass(frozen=True, slots=True, repr=False)
+class ModuleCost(Brief):
     """What one module did by itself in one sample."""
 
     module: int
@@ -142,16 +143,16 @@ class ModuleCost:
     cost: Cost
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+@dataclass(frozen=True, slots=True, repr=False)
+class Sample(Brief):
     """One input of many: its label and which of `Report.profiles` it took."""
 
     label: str
     profile: int
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleMemory:
+@dataclass(frozen=True, slots=True, repr=False)
+class ModuleMemory(Brief):
     """Bytes a module holds itself, without its children.
 
     Attributes:
@@ -168,9 +169,18 @@ class ModuleMemory:
     optimizer: int = 0
     saved: int = 0
 
+    @property
+    def together(self) -> int:
+        """All of it."""
+        return self.parameters + self.gradients + self.optimizer + self.saved
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+
+MEMORY_KINDS = ("parameters", "gradients", "optimizer", "saved")
+"""The kinds of bytes that `ModuleMemory` tells apart, in order."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Memory(Brief):
     """Bytes by kind and module, and the peak of live tensor bytes.
 
     Attributes:
@@ -206,8 +216,8 @@ class Memory:
         return sum(row.saved for row in self.modules)
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+@dataclass(frozen=True, slots=True, repr=False)
+class Meta(Brief):
     """What was profiled, and with what.
 
     Attributes:
@@ -235,12 +245,13 @@ class Meta:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
+@dataclass(frozen=True, slots=True, repr=False)
+class Stats(Brief):
     """Totals of a module, operator, phase or dtype under a convention. For a module `self_` is what it did without its children.
 
     `calls` counts calls of the module, or of operators where the row is not a module's. `estimate` says that an estimate is part
-    of `flops`, `estimate_elementwise` that one is part of `arithmetic` or `transcendentals`.
+    of `flops`, `estimate_elementwise` that one is part of `arithmetic` or `transcendentals`. The `repr` leaves zeros and
+    `self_` out.
     """
 
     flops: int = 0
@@ -255,7 +266,7 @@ class Stats:
     time_ns: int = 0
     estimate: bool = False
     estimate_elementwise: bool = False
-    self_: Stats | None = None
+    self_: Stats | None = field(default=None, repr=False)
 
     @property
     def total(self) -> Stats:

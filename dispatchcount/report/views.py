@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from dispatchcount.report.rows import Entry, Module, Stats
+from dispatchcount.report.rows import MEMORY_KINDS, Entry, Module, ModuleMemory, Stats
 from dispatchcount.report.tally import Tally
 
 if TYPE_CHECKING:
@@ -100,6 +100,28 @@ def module_params(report: Report) -> list[int]:
         if parent >= 0:
             params[parent] += params[index]
     return params
+
+
+def memory_totals(report: Report) -> list[ModuleMemory]:
+    """For each module by index: the bytes that it and the modules below it hold; zeros where memory was not followed."""
+    held = [[0] * len(MEMORY_KINDS) for _ in report.modules]
+    for row in report.memory.modules if report.memory else ():
+        for kind, name in enumerate(MEMORY_KINDS):
+            held[row.module][kind] += getattr(row, name)
+    for index in range(len(held) - 1, -1, -1):
+        parent = report.modules[index].parent
+        if parent >= 0:
+            held[parent] = [above + own for above, own in zip(held[parent], held[index], strict=True)]
+    return [ModuleMemory(index, *figures) for index, figures in enumerate(held)]
+
+
+def inputs(report: Report) -> dict[str, list[str]]:
+    """Of every module that was called from outside all others: its name, and the distinct shapes of its inputs as text."""
+    shapes: dict[str, dict[str, None]] = {}
+    for path in report.paths:
+        if path.parent == 0 and path.module and path.calls and any(c.isdigit() for c in path.signature):
+            shapes.setdefault(report.modules[path.module].name, {})[path.signature] = None
+    return {name: list(signatures) for name, signatures in shapes.items()}
 
 
 def _sum_up(modules: tuple[Module, ...], total: list[Tally]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dispatchcount.report.checked import number, numbers
 from dispatchcount.report.model import Report
-from dispatchcount.report.rows import METRICS, Memory, Meta, Module, Stats
+from dispatchcount.report.rows import MEMORY_KINDS, METRICS, Memory, Meta, Module, Stats
 from dispatchcount.report.samples import Distribution
 from dispatchcount.report.views import module_params, self_and_total
 from dispatchcount.rules.cost import COUNTS, Cost
@@ -123,15 +123,15 @@ def distribution(row: Distribution) -> dict[str, Any]:
 
 
 def _memory(report: Report, memory: Memory) -> dict[str, Any]:
-    kinds = ("parameters", "gradients", "optimizer", "saved")
+    rows = []
+    for row in memory.modules:
+        held = {kind: number(getattr(row, kind)) for kind in MEMORY_KINDS}
+        rows.append({"module": row.module, "name": report.modules[row.module].name} | held)
     return {
         "peak": number(memory.peak),
         "peak_module": memory.peak_module,
         "peak_op": memory.peak_op,
-        "modules": [
-            {"module": row.module, "name": report.modules[row.module].name} | {kind: number(getattr(row, kind)) for kind in kinds}
-            for row in memory.modules
-        ],
+        "modules": rows,
     }
 
 
