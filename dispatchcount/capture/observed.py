@@ -35,6 +35,11 @@ class ObservedMode(CountingMode):
         self._observers = tuple(observers)
         self._inside_out = self._observers[::-1]
 
+    def observe(self, observer: Observer) -> None:
+        """Let one more look on, closest to the operator."""
+        self._observers = (*self._observers, observer)
+        self._inside_out = self._observers[::-1]
+
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         return self._special(func, types, args, kwargs or {})
 

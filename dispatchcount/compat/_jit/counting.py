@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from torch import nn
 from torch.jit import ScriptModule
 
 from dispatchcount.capture.record import Node
+from dispatchcount.compat._jit.kinds import CONVOLUTION
 from dispatchcount.compat._jit.names import name_and_parents
-from dispatchcount.compat._jit.operands import CONVOLUTION
 from dispatchcount.compat._jit.trace import Call, Leaf, Trace
 from dispatchcount.compat._jit.values import Handle
 from dispatchcount.report.tally import Tally
@@ -86,10 +87,9 @@ class Count:
         for (node, call), times in self._trace.calls.items():
             if not self._replaced(call.inside):
                 self._call(node, call, times, counted)
-        for kind in {leaf.kind for leaf in leaves if not leaf.traced and self._called(leaf.kind)}:
-            for node, call, times in self._trace.untraced(kind):
-                if not self._replaced(call.inside):
-                    self._call(node, call, times, counted)
+        for (node, call), times in self._trace.untraced().items():
+            if self._called(call.kind) and not self._replaced(call.inside):
+                self._call(node, call, times, counted)
         return Statistics(self._counts, self._unsupported, self._uncalled())
 
     def _leaves(self, leaves: list[Leaf]) -> set[str]:
@@ -120,20 +120,11 @@ class Count:
             if handle is None:
                 return
         if handle is None:
-            if not call.inside:  # the custom autograd function around it is listed
+            makes_tensors = any(value.sizes is not None or value.items for value in call.outputs)
+            if makes_tensors and not call.inside:  # else the custom autograd function around it is listed
                 self._unknown(node, call.kind, times)
-        elif call.kind in self._settings.measured:
-            self._credit(node, Counter({name_of(call.kind): 0}), times)
-        else:
-            result = handle(list(call.inputs), list(call.outputs))
-            counts = result if isinstance(result, Counter) else Counter({_simple(call.kind): result})
-            for value in counts.values():
-                if not _is_count(value):
-                    raise ValueError(
-                        f"Invalid type {type(value)} for the flop count! Please use a wider type to avoid overflow. "
-                        f"The handle of {call.kind} returned it; an int will do."
-                    )
-            self._credit(node, counts, times)
+        elif call.kind not in self._settings.measured:
+            self._credit(node, _counts(call.kind, handle(list(call.inputs), list(call.outputs))), times)
 
     def _called(self, kind: str) -> bool:
         """Whether a handle is called for this kind: there is one, and dispatch does not know better."""
@@ -143,11 +134,9 @@ class Count:
         """Whether a custom autograd function counts as a whole, so that what runs in it does not."""
         return bool(inside) and (inside in self._settings.handles or inside in self._settings.dropped)
 
-    def _credit(self, node: Node, counts: Counter[str], times: int) -> None:
+    def _credit(self, node: Node, counts: Mapping[str, Any], times: int) -> None:
         for name in self._scope(node):
-            known = self._counts[name]
-            for op, value in counts.items():
-                known[op] = known.get(op, 0) + value * times
+            self._counts[name] += Counter({op: value * times for op, value in counts.items()})  # drops what is not above 0
 
     def _unknown(self, node: Node, kind: str, times: int) -> None:
         if kind not in self._settings.ignored and kind not in self._settings.dropped:
@@ -190,5 +179,18 @@ def _simple(kind: str) -> str:
     return kind.partition("::")[2] or kind
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int | float) or (type(value).__module__, type(value).__name__) == ("numpy", "int64")
+def _counts(kind: str, result: Any) -> dict[str, int | float]:
+    """What the handle of an operator counted, by name: it returned a number, or a mapping of numbers.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    numbers = dict(result) if isinstance(result, Mapping) else {_simple(kind): result}
+    for value in numbers.values():
+        if not isinstance(value, Real):
+            raise ValueError(
+                f"Invalid type {type(value)} for the flop count! Please use a wider type to avoid overflow. "
+                f"The handle of {kind} returned it; an int will do."
+            )
+    # numpy's numbers have a width and would overflow where they add up
+    return {op: int(value) if isinstance(value, Integral) else float(value) for op, value in numbers.items()}

@@ -1,75 +1,97 @@
-"""Which traced operator a torch function stands for, and its operands in the order TorchScript has them."""
+"""The operators that TorchScript would have traced for a call, with their operands in the order it has them."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import torch
 
 from dispatchcount.capture.key import tensors_in
+from dispatchcount.compat._jit.kinds import (
+    CASTS,
+    CELLS,
+    CONVOLUTION,
+    CONVOLUTIONS,
+    COUNTS,
+    CREATORS,
+    LINEAR,
+    SIZE,
+    TO,
+    kind_of,
+    kind_of_kernel,
+)
 from dispatchcount.compat._jit.schemas import bind
 from dispatchcount.compat._jit.values import Value, results
-
-CONVOLUTION = "aten::_convolution"
-LINEAR = "aten::linear"
-
-_CONVOLUTIONS = {f"{name}{n}d": name.endswith("transpose") for name in ("conv", "conv_transpose") for n in (1, 2, 3)}
-_CELLS = ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
-_NO_OPERATORS = ("grad", "backward", "data", "requires_grad_")  # TorchScript has operators of these names for other things
-_OPERATORS = {  # kernels that show up where no torch function runs (scripted code), under the names of what they implement
-    "aten::convolution": CONVOLUTION,
-    "aten::convolution_overrideable": CONVOLUTION,
-    "aten::native_batch_norm": "aten::batch_norm",
-    "aten::cudnn_batch_norm": "aten::batch_norm",
-    "aten::miopen_batch_norm": "aten::batch_norm",
-    "aten::_native_batch_norm_legit": "aten::batch_norm",
-    "aten::_native_batch_norm_legit_no_training": "aten::batch_norm",
-    "aten::_batch_norm_with_update": "aten::batch_norm",
-    "aten::_batch_norm_no_update": "aten::batch_norm",
-    "aten::native_layer_norm": "aten::layer_norm",
-    "aten::native_group_norm": "aten::group_norm",
-    "aten::_adaptive_avg_pool2d": "aten::adaptive_avg_pool2d",
-    "aten::grid_sampler_2d": "aten::grid_sampler",
-    "aten::grid_sampler_3d": "aten::grid_sampler",
-}
 
 Operands = tuple[str, tuple[Value, ...], tuple[Value, ...]]
 """An operator's kind, its inputs and its outputs."""
 
 
-@cache
-def kind_of(function: str) -> str | None:
-    """The operator that a torch function stands for, ``"aten::linear"``; None where it is no operator (`size`, `__getitem__`)."""
-    if function in _CONVOLUTIONS or function == "convolution":
-        return CONVOLUTION
-    if function in _CELLS:
-        return LINEAR
-    if function == "batch_norm_elemt":  # the part of a synchronised batch norm that carries the figure of the whole
-        return "aten::batch_norm"
-    if "." in function:
-        return function.replace(".", "::", 1)
-    known = function not in _NO_OPERATORS and function.isidentifier() and hasattr(torch.ops.aten, function)
-    return f"aten::{function}" if known else None
-
-
-def kind_of_operator(op: str) -> str:
-    """The operator that a kernel stands for: ``"aten.convolution"`` is ``"aten::_convolution"``."""
-    kind = op.replace(".", "::", 1)
-    return _OPERATORS.get(kind, kind)
-
-
 def operands(function: str, args: Any, kwargs: Any, out: Any) -> list[Operands]:
-    """The operators that TorchScript would have traced for a call of a torch function, usually one; none if it made no tensor."""
+    """What stands for a call of a torch function, usually one operator; none if it made no tensor and is not traced for that."""
     kind = kind_of(function)
-    if kind is None or next(tensors_in(out), None) is None:
+    if kind is None:
         return []
-    if function in _CELLS:
+    if function in COUNTS:
+        return _counts(kind, args, kwargs, out)
+    if next(tensors_in(out), None) is None:
+        return []
+    if function in CELLS:
         return _cell(function, args, kwargs)
-    named = bind(function.replace(".", "::", 1) if "." in function else f"aten::{function}", args, kwargs)
-    if function in _CONVOLUTIONS:
-        return [_convolution(named, _CONVOLUTIONS[function], out)]
-    return [(kind, tuple(map(Value.of, named.values())), results(out))]
+    if function in CREATORS:
+        return _made(function, Value.of(out))
+    if kind == TO and function != "to":
+        args, kwargs = _as_to(function, args, kwargs, out)
+        function = "to"
+    named = bind(function.replace(".", "::", 1) if "." in function else _schema(function, kind), args, kwargs)
+    if function in CONVOLUTIONS:
+        return [_convolution(named, CONVOLUTIONS[function], out)]
+    values = list(map(Value.of, named.values()))
+    if function == "rsub" and isinstance(named.get("other"), torch.Tensor):  # traced as `sub`, the other way round
+        kind, values[:2] = "aten::sub", values[1::-1]
+    elif function == "nonzero" and isinstance(out, tuple):
+        kind = "aten::nonzero_numpy"
+    elif function == "conj" and not out.is_complex():  # hands the tensor back
+        return []
+    return [(kind, tuple(values), results(out))]
+
+
+def kernel_operands(op: str, args: Any, kwargs: Any, out: Any) -> Operands | None:
+    """What stands for a kernel, ``"aten.select"``, that no function speaks for; None if it made no tensor."""
+    if next(tensors_in(out), None) is None:
+        return None
+    named = bind(op.replace(".", "::", 1), args, kwargs)
+    return kind_of_kernel(op), tuple(map(Value.of, named.values())), results(out)
+
+
+def _schema(function: str, kind: str) -> str:
+    """Whose schema knows the arguments: the function's own operator if it has one, else that of the one it stands for."""
+    own = f"aten::{function}"
+    return own if function.isidentifier() and torch._C._jit_get_schemas_for_operator(own) else kind
+
+
+def _as_to(function: str, args: Any, kwargs: Any, out: Any) -> tuple[Any, Any]:
+    """The arguments of the `to` that a cast or a move is traced as."""
+    if function in CASTS:
+        return (args[0], CASTS[function]), {}
+    return ((args[0], out.dtype) if function == "type" else (args[0], out.device, out.dtype)), {}
+
+
+def _made(function: str, out: Value) -> list[Operands]:
+    """Making a tensor of Python's data is traced as moving it, and unless it is taken as it is, as detaching it."""
+    rest = (out.type().dtype(), False, False, None)
+    traced: list[Operands] = [(TO, (out, *map(Value.of, rest)), (out,)), ("aten::detach", (out,), (out,))]
+    return traced[:1] if function == "as_tensor" else traced
+
+
+def _counts(kind: str, args: Any, kwargs: Any, out: Any) -> list[Operands]:
+    """Sizes are traced one by one, the number of elements at once."""
+    tensor = Value.of(args[0])
+    if kind != SIZE:
+        return [(kind, (tensor,), (Value.of(out),))]
+    given = args[1] if len(args) > 1 else kwargs.get("dim")
+    sizes = enumerate(out) if given is None else ((given, out),)
+    return [(SIZE, (tensor, Value.of(dim)), (Value.of(size),)) for dim, size in sizes]
 
 
 def _convolution(named: dict[str, Any], transposed: bool, out: Any) -> Operands:

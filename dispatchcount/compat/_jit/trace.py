@@ -11,8 +11,12 @@ from typing import Any
 from torch import nn
 
 from dispatchcount.capture.dispatch import CountingMode
-from dispatchcount.capture.record import FORWARD, Node, Signature
-from dispatchcount.compat._jit.operands import kind_of, kind_of_operator, operands
+from dispatchcount.capture.observed import ObservedMode
+from dispatchcount.capture.plan import Plan
+from dispatchcount.capture.record import FORWARD, Node, Place
+from dispatchcount.compat._jit.indexing import indexed, lifted
+from dispatchcount.compat._jit.kinds import INDEXING, kind_of, kind_of_kernel
+from dispatchcount.compat._jit.operands import Operands, kernel_operands, operands
 from dispatchcount.compat._jit.python_ops import applying, arguments_of
 from dispatchcount.compat._jit.state import untouched
 from dispatchcount.compat._jit.values import Value, results
@@ -36,6 +40,10 @@ class Call:
     inside: str = ""
 
 
+Calls = dict[tuple[Node, Call], int]
+"""How often each was made, by the module calls it was made in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """What kernels that implement one kind of operator did at one node.
@@ -43,9 +51,9 @@ class Leaf:
     Attributes:
         node: the stack of module calls. kind: what operator they stand for. inside: as in `Call`.
         calls: how many kernels. tally: their cost.
-        traced: whether a `Call` stands for them. scripted: whether they ran under no torch function at all, as those of
-            scripted code do.
-        zero: whether they are zero by definition. forward: whether they ran outside of a backward pass.
+        traced: True if a `Call` of `Trace.calls` stands for them. scripted: True if they ran under no torch function at all, as
+            those of scripted code do.
+        zero: True if they are zero by definition. forward: True if they ran outside of a backward pass.
     """
 
     node: Node
@@ -60,34 +68,73 @@ class Leaf:
 
 
 class Trace:
-    """What one run of a model called. Also the profile's `Watcher` while it runs."""
+    """What one run of a model called. Also the profile's `Watcher` while it runs, and an `Observer` of its kernels.
+
+    Attributes:
+        calls: what TorchScript would have traced. read: True if Python read a tensor's contents.
+    """
 
     def __init__(self) -> None:
-        self.calls: dict[tuple[Node, Call], int] = {}
+        self.calls: Calls = {}
         self.read = False
         self._mode: Any = None
         self._frame: FrameType | None = None
         self._python_op: tuple[Node, Call] | None = None
+        self._indexing: list[Operands] = []  # what the indexing that is running has run so far
+        self._kernel: Call | None = None  # ran, but is not recorded yet
+        self._kernels: dict[tuple[int, Call], int] = {}  # those no function speaks for, by the id of the table that has them
 
     def attach(self, mode: CountingMode) -> None:
         """Part of `Watcher`."""
+        assert isinstance(mode, ObservedMode)
         self._mode = mode
+        mode.observe(self)
 
     def label(self, name: str) -> str:
         """Part of `Watcher`: the function's name, and before it the custom autograd function it runs in."""
         self._follow_python_op()
+        self._indexing = []
         return name if self._python_op is None else f"{self._python_op[1].kind}/{name}"
 
     def called(self, name: str, args: Any, kwargs: Any, out: Any) -> None:
         """Part of `Watcher`."""
-        node, inside = self._mode.calls.node, ""
         self.read = self.read or name in _READS
         if self._python_op is not None:
             op = self._python_op[1]
-            inside = op.kind
             self._python_op = (self._python_op[0], Call(op.kind, op.inputs, results(out)))
-        for kind, inputs, outputs in operands(name, args, kwargs, out):
+        if name in INDEXING:
+            traced = indexed(args[0], args[1], lifted(self._indexing, *args[2:3]))
+        else:
+            traced = operands(name, args, kwargs, out)
+        node, inside = self._mode.calls.node, "" if self._python_op is None else self._python_op[1].kind
+        for kind, inputs, outputs in traced:
             self._add(node, Call(kind, inputs, outputs, inside))
+
+    def before(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> None:
+        """Part of `Observer`: a kernel that no torch function announced may run in a custom autograd function all the same."""
+        if not mode.function.rpartition("/")[2]:
+            mode.function = self.label("")
+
+    def after(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
+        """Part of `Observer`."""
+        inside, _, function = mode.function.rpartition("/")
+        if not function and self._python_op is not None:
+            op = self._python_op[1]
+            self._python_op = (self._python_op[0], Call(op.kind, op.inputs, results(out)))
+        if function and kind_of(function) is not None:
+            return
+        made = kernel_operands(plan.name, args, kwargs, out)
+        if made is not None and function in INDEXING:
+            self._indexing.append(made)
+        elif made is not None:
+            self._kernel = Call(*made, inside)
+
+    def recorded(self, place: Place) -> None:
+        """Part of `Observer`."""
+        if self._kernel is not None:
+            key = (id(place[0]), self._kernel)
+            self._kernels[key] = self._kernels.get(key, 0) + 1
+            self._kernel = None
 
     def _add(self, node: Node, call: Call) -> None:
         key = (node, call)
@@ -125,16 +172,17 @@ class Trace:
             for (op, phase, _, status, function), tally in accountant.rows(node, {}).items():
                 forward = phase == PHASES[FORWARD]
                 inside, kind, traced = _decode(function if forward else "", op)
-                yield Leaf(node, kind, inside, tally.calls, tally, traced, not function, status == ZERO, forward)
+                scripted = not function.rpartition("/")[2]
+                yield Leaf(node, kind, inside, tally.calls, tally, traced, scripted, status == ZERO, forward)
 
-    def untraced(self, kind: str) -> Iterator[tuple[Node, Call, int]]:
-        """Kernels of one kind that no torch function announced, with their operands and how often they ran."""
-        for node in self.nodes():
-            for _, table in node.tables():
-                for signature, calls in table.items():
-                    inside, found, traced = _decode(signature.function, signature.plan.name)
-                    if found == kind and not traced:
-                        yield node, _call(kind, inside, signature), calls
+    def untraced(self) -> Calls:
+        """Kernels that no torch function speaks for, such as those of scripted code and of a backward pass."""
+        tables = {id(table): node for node in self.nodes() for _, table in node.tables()}
+        calls: Calls = {}
+        for (table, call), times in self._kernels.items():
+            key = (tables[table], call)
+            calls[key] = calls.get(key, 0) + times
+        return calls
 
 
 def run(model: nn.Module, inputs: Any) -> Trace:
@@ -176,12 +224,7 @@ def _takes(forward: Callable[..., Any], named: Mapping[str, Any]) -> bool:
 
 
 def _decode(function: str, op: str) -> tuple[str, str, bool]:
-    """From a record's function and operator: the custom autograd function around it, the kind, whether a `Call` stands for it."""
+    """From a record's function and operator: the custom autograd function around it, the kind, True if a `Call` stands for it."""
     inside, _, name = function.rpartition("/")
     kind = kind_of(name) if name else None
-    return inside, kind or kind_of_operator(op), kind is not None
-
-
-def _call(kind: str, inside: str, signature: Signature) -> Call:
-    values = (*signature.args, *signature.kwargs.values())
-    return Call(kind, tuple(map(Value.of, values)), results(signature.out), inside)
+    return inside, kind or kind_of_kernel(op), kind is not None or name in INDEXING
