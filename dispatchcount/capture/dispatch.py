@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -14,9 +15,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dispatchcount.capture.autograd import graph_task
 from dispatchcount.capture.calls import Calls
 from dispatchcount.capture.higher_order import run_higher_order
-from dispatchcount.capture.key import contents, describe, fake_modes, key_of, tensors_in
+from dispatchcount.capture.key import Named, Part, contents, describe, fake_modes, is_dense, part_of, short_parts, shown, shown_flat
 from dispatchcount.capture.names import Names
-from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, Plan, Plans, Pseudo
+from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, SILENT, Plan, Plans, Pseudo
 from dispatchcount.capture.record import Place, Recording, Signature
 from dispatchcount.capture.tape import LIMIT
 from dispatchcount.capture.unseen import Watch
@@ -74,8 +75,12 @@ class CountingMode(TorchDispatchMode):
             signature = plan.signature
         else:
             try:
-                signature = self._signatures[key_of(args, plan.scalars, plan)]
-            except (KeyError, TypeError, RuntimeError, AttributeError):  # a new one, or one that cannot be told in short
+                if plan.settled:
+                    key = short_parts(args, plan.kept, [plan, out.dtype])
+                else:
+                    key = short_parts((*args, out), plan.kept, [plan])
+                signature = self._signatures[key]
+            except (KeyError, TypeError, RuntimeError, AttributeError):  # a new one, or one without a short key
                 signature = self._signature(plan, args, kwargs, out)
         self._bump(signature, out)
         return out
@@ -119,43 +124,47 @@ class CountingMode(TorchDispatchMode):
         """The signature shared by all calls like this one."""
         if plan.keyless:
             args, kwargs, out = (), None, None
-        try:
-            key: Any = key_of(args, plan.scalars, plan)
-            if kwargs:
-                key += key_of(kwargs.items(), True)
-            if plan.dynamic:
-                key += key_of((out,), False)
-            if plan.numbers:
-                key += tuple(arg for arg in args if isinstance(arg, int | float))
-            if plan.values:
-                key += tuple(contents(arg) for i, arg in enumerate(args) if i in plan.values)
-                key += tuple(contents(arg) for name, arg in kwargs.items() if name in plan.values)
-            if self.function:
-                key = (self.function, key)
-            signature = self._signatures.get(key)
-        except (TypeError, RuntimeError, AttributeError):  # symbolic sizes do not hash, nested tensors have no plain sizes
-            key = (plan, self.function, repr((describe(args), describe(kwargs or {}), describe(out))))
-            signature = self._signatures.get(key)
+        elif plan.short and not kwargs and not self.function and (is_dense(out) or not plan.settled):
+            with suppress(KeyError, TypeError, RuntimeError):  # a call without a short key
+                return self._short_signature(plan, args, out)
+        key = (plan, self.function, *self._parts(plan, args, kwargs or {}), part_of(out))
+        signature = self._signatures.get(key)
         if signature is None:
-            signature = self._signatures[key] = self._describe(plan, args, kwargs or {}, out)
+            given, named, result = map(shown, key[2:])
+            signature = self._signatures[key] = Signature(plan, given, named, result, self.function)
         return signature
 
-    def _describe(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
-        """What a rule needs of a call, without its tensors."""
-        if plan.keyless:
-            return Signature(plan, (), {}, None, self.function)
-        if plan.numbers:
-            given = tuple(arg if isinstance(arg, int | float) else describe(arg) for arg in args)
-        elif plan.values:
-            given = tuple(contents(arg) if i in plan.values else describe(arg) for i, arg in enumerate(args))
+    def _short_signature(self, plan: Plan, args: Any, out: Any) -> Signature:
+        """The signature of a call that has a short key.
+
+        For speed, the key of an operator whose result's sizes follow from its arguments has the result's dtype alone.
+
+        Raises:
+            KeyError, TypeError, RuntimeError: the call has no short key.
+        """
+        if plan.settled:
+            key = short_parts(args, plan.kept, [plan, out.dtype])
         else:
-            given = describe(args)
-        named = {
-            name: contents(value) if name in plan.values else describe(value)
-            for name, value in kwargs.items()
-            if name not in plan.outs
-        }
-        return Signature(plan, given, named, describe(out), self.function)
+            key = short_parts((*args, out), plan.kept, [plan])
+        signature = self._signatures.get(key)
+        if signature is None:
+            if plan.settled:
+                given, result = shown_flat(key[2:]), describe(out)
+            else:
+                *operands, result = shown_flat(key[1:])
+                given = tuple(operands)
+            signature = self._signatures[key] = Signature(plan, given, {}, result, "")
+        return signature
+
+    @staticmethod
+    def _parts(plan: Plan, args: Any, kwargs: Any) -> tuple[Any, Named]:
+        """The parts of a call's arguments, by position and by name, without those that the call only writes."""
+
+        def part(place: int | str, value: Any) -> Any:
+            return contents(value) if place in plan.values else part_of(value, plan.kept)
+
+        given = tuple([part(i, arg) for i, arg in enumerate(args)])
+        return given, Named([(name, part(name, arg)) for name, arg in kwargs.items() if name not in plan.outs])
 
     def _special(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
         """Everything off the common path: a new operator, a subclass, a composite, a higher-order operator."""
@@ -164,16 +173,18 @@ class CountingMode(TorchDispatchMode):
             return self._unwrap(plan, args, kwargs)
         if types and self._fakes is not None and not fake_modes((args, kwargs)) <= self._fakes:
             return func(*args, **kwargs)  # the subclass works out shapes on fake tensors of its own
-        if plan.way == PARTS and _dense(args, kwargs):
-            return self._run_parts(func, args, kwargs)
+        if plan.way == PARTS and (kernel := plan.composite_kernel(args, kwargs)) is not None:
+            return self._run_parts(func, kernel, args, kwargs)
+        if plan.way == SILENT:
+            return func(*args, **kwargs)
         if plan.way == HIGHER:
             return run_higher_order(self, plan, args, kwargs)
         out = self.run(func, args, kwargs)
         self.count(plan, args, kwargs, out)
         return out
 
-    def _run_parts(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run a composite as torch itself would, so that its parts come here.
+    def _run_parts(self, func: Any, kernel: DispatchKey, args: Any, kwargs: Any) -> Any:
+        """Run a composite by its kernel, as torch itself would, so that its parts come here.
 
         Composites arrive whole under inference mode only. Inside a mode some dispatch keys are switched off that are on outside
         of it; with them off, views lose track of their base and conjugate tensors are taken for plain ones, and torch then
@@ -184,17 +195,18 @@ class CountingMode(TorchDispatchMode):
         for key in _SWITCHED_OFF[tracks:]:
             excluded = excluded.remove(key)
         with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded), self:
-            return func._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
+            return func._op_dk(kernel, *args, **kwargs)
 
     def ran(self, place: Place | None) -> None:
         """What `run` let through was counted there."""
 
-    def pseudo(self, plan: Plan | Pseudo, args: Any, kwargs: Any, out: Any) -> Place | None:
-        """Record something that is no operator call, given by its shapes."""
-        key = (plan.name, repr((args, kwargs, out)))
+    def pseudo(self, plan: Plan | Pseudo, args: Part, kwargs: Part, out: Part) -> Place | None:
+        """Record something that is no operator call, given by its parts (see `part_of`)."""
+        key = (plan.identity, self.function, args, kwargs, out)
         signature = self.recording.pseudos.get(key)
         if signature is None:
-            signature = self.recording.pseudos[key] = Signature(plan, args, kwargs, out, self.function)
+            given, named, result = map(shown, (args, kwargs, out))
+            signature = self.recording.pseudos[key] = Signature(plan, given, named, result, self.function)
         return self._bump(signature)
 
     def unseen(self, tensor: torch.Tensor, reader: str, place: str) -> None:
@@ -203,7 +215,7 @@ class CountingMode(TorchDispatchMode):
             f"memory that no operator had written was read by {reader} at {place}; dispatchcount.kernel gives a kernel's cost"
         )
         plan = Pseudo(f"(unseen kernel before {place})", Entry(Kind.UNKNOWN, reason=reason), unseen=True)
-        self.pseudo(plan, (describe(tensor),), {}, None)
+        self.pseudo(plan, (part_of(tensor),), Named(), None)
 
     def _wraps(self, types: Sequence[type]) -> bool:
         key = tuple(types)
@@ -237,8 +249,3 @@ class CountingMode(TorchDispatchMode):
 def _takes_apart(kind: Any) -> bool:
     """Whether a tensor type has a dispatch of its own that calls other operators."""
     return not issubclass(kind, _TRANSPARENT) and kind.__torch_dispatch__ not in _NO_DISPATCH
-
-
-def _dense(args: Any, kwargs: Any) -> bool:
-    """Whether all tensors are plain, so that a composite operator is sure to run as its parts."""
-    return all(t.layout is torch.strided and not t.is_nested for t in tensors_in((args, kwargs)))

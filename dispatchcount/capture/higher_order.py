@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils import _pytree as pytree
 
-from dispatchcount.capture.key import describe
+from dispatchcount.capture.key import Named, Part, part_of
 from dispatchcount.capture.plan import Plan, Pseudo
 from dispatchcount.rules.registry import Entry, Kind
 
@@ -29,12 +29,12 @@ def run_higher_order(mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> 
     entry = plan.entry(mode.rules)
     if entry is not None and entry.rule is not None:
         out = mode.run(plan.func, args, kwargs)
-        mode.ran(mode.pseudo(plan, *_operands(plan, args, kwargs), describe(out)))
+        mode.ran(mode.pseudo(plan, *_operands(plan, args, kwargs), part_of(out)))
         return out
     watched = _Watched(mode)
     out = mode.run(plan.func, pytree.tree_map(watched.wrap, args), pytree.tree_map(watched.wrap, kwargs))
     if not watched.called:
-        mode.ran(mode.pseudo(plan, describe(args), describe(kwargs), describe(out)))
+        mode.ran(mode.pseudo(plan, part_of(args), part_of(kwargs), part_of(out)))
     return out
 
 
@@ -59,13 +59,13 @@ class _Watched:
         return run
 
 
-def _operands(plan: Plan, args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """What a rule sees: shapes, and for flex attention the score elements that its block mask leaves, as `computed`."""
-    named = describe(kwargs)
+def _operands(plan: Plan, args: Any, kwargs: Any) -> tuple[Part, Part]:
+    """The parts that a rule sees: shapes, and for flex attention the score elements that its block mask leaves, as `computed`."""
+    named = part_of(kwargs)
     if "flex_attention" in plan.packet:
         computed = flex_elements(args)
-        named = {} if computed is None else {"computed": computed}
-    return tuple(describe(arg) for arg in args), named
+        named = Named() if computed is None else Named([("computed", computed)])
+    return part_of(args), named
 
 
 def flex_elements(args: Any) -> int | None:
@@ -108,4 +108,4 @@ def _record_triton(mode: CountingMode, plan: Plan, kwargs: Any) -> None:
     entry = mode.rules.get(packet) or Entry(
         Kind.UNKNOWN, reason="a triton kernel without a rule; give it one with @dispatchcount.register"
     )
-    mode.ran(mode.pseudo(Pseudo(packet.replace("::", "."), entry), (), describe(kwargs["kwargs"]), None))
+    mode.ran(mode.pseudo(Pseudo(packet.replace("::", "."), entry), (), part_of(kwargs["kwargs"]), None))

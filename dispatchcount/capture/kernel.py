@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from operator import index
 from types import TracebackType
 from typing import Any, TypeVar
 
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
-from dispatchcount.capture.key import describe
+from dispatchcount.capture.key import part_of
 from dispatchcount.capture.plan import Pseudo
 from dispatchcount.rules.cost import Cost
 from dispatchcount.rules.registry import Entry, Kind, takes_out
@@ -31,9 +32,19 @@ class kernel:  # noqa: N801  used like a function
         cost: an int of MACs, a `Cost`, or for the decorator a rule: shapes of the call's arguments to either.
 
     Outside of a profile it does nothing.
+
+    Raises:
+        TypeError: the cost is none of these; a float is not, for a count is exact.
     """
 
     def __init__(self, name: str, *, cost: int | Cost | Callable[..., int | Cost]) -> None:
+        if not callable(cost) and not isinstance(cost, Cost):
+            try:
+                cost = index(cost)  # NumPy's integers will do as well
+            except TypeError:
+                raise TypeError(
+                    f"kernel({name!r}): the cost is an int of MACs, a dispatchcount.Cost or a rule, not {type(cost).__name__}"
+                ) from None
         self._name = name
         self._cost = cost
 
@@ -69,5 +80,6 @@ class kernel:  # noqa: N801  used like a function
 
         for mode in _get_current_dispatch_mode_stack():
             if isinstance(mode, CountingMode):
-                mode.pseudo(Pseudo(self._name, self._entry()), describe(args), describe(kwargs), describe(out))
+                plan = Pseudo(self._name, self._entry(), cost=id(self._cost) if callable(self._cost) else self._cost)
+                mode.pseudo(plan, part_of(args), part_of(kwargs), part_of(out))
                 mode.watch.filled()

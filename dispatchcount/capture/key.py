@@ -1,11 +1,16 @@
-"""What tells two calls of an operator apart (a hashable key), and what a rule sees of a call (`Shape`s)."""
+"""What is kept of an operator call: a hashable key, from which alone what a rule is shown is read.
+
+A key holds a *part* for each argument and for the result. Because `shown` is the only way from a call to
+a rule, and it reads nothing but the key, two calls that a rule could tell apart cannot have equal keys:
+no call is ever costed as another one that happened to run before it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
@@ -14,79 +19,145 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from dispatchcount.rules.cost import Shape
 
 _TENSOR = torch.Tensor
-_PLAIN = {torch.Tensor: True, torch.nn.Parameter: True}
+_SIZE = torch.Size
+_STRIDED = torch.strided
+_PARAMETER = torch.nn.Parameter
+_PLAIN = (_TENSOR, _PARAMETER)
+
+WORDS = frozenset((int, bool, str, type(None), torch.dtype))
+"""Types of arguments by whose values sizes and algorithms are chosen."""
+
+NUMBERS = frozenset((int, bool, float))
+"""Types of arguments that are numbers to compute with, such as an exponent."""
+
+_SCALARS = WORDS | NUMBERS | {complex, torch.device, torch.layout, torch.memory_format}
+"""Types of arguments that are no tensors. A key holds the value of those that its operator's plan keeps, else the type."""
+
+Part = Any
+"""What a key holds of one argument or result: a hashable. See `part_of`."""
 
 
-def key_of(args: Any, scalars: bool, *start: Any) -> tuple[Any, ...]:
-    """A hashable that is equal for calls alike: shapes and dtypes of tensors, and ints, bools, strings and dtypes if `scalars`.
+class Facts(NamedTuple):
+    """The part of a tensor whose sizes alone do not say what it is; the fields are those of `Shape`."""
 
-    Floats never matter to a count, so only their type is kept; without `scalars` that goes for ints and bools too, which keeps
-    an operator called with an ever-changing number one record. What `start` gives comes first.
+    sizes: tuple[int, ...]
+    dtype: torch.dtype
+    layout: str = "strided"
+    stored: int | None = None
+    lengths: tuple[tuple[int, ...], ...] = ()
+
+
+class Named(tuple[tuple[str, Part], ...]):
+    """The part of a dict: pairs of name and part."""
+
+    __slots__ = ()
+
+
+def short_parts(args: Any, kept: frozenset[type], parts: list[Part]) -> tuple[Part, ...]:
+    """The parts of a call's arguments, flat: a plain dense tensor takes two items, its sizes and its dtype.
+
+    This is `part_of` for the common cases alone, written to be fast: it runs for every operator.
+
+    Args:
+        args: the arguments.
+        kept: the types of arguments whose values can matter; an operator that keeps none, and is called
+            with an ever-changing number, stays one record.
+        parts: what the result begins with; the list is used up.
 
     Raises:
-        RuntimeError: a tensor has no plain sizes (strided nested tensors). TypeError: a size is symbolic.
+        TypeError: something else is among them (a sparse tensor, a subclass, a packed weight), or a size is
+            symbolic, which shows when the result is hashed.
+        RuntimeError: a tensor has no plain sizes (strided nested tensors).
     """
-    parts = [*start]
     for arg in args:
         kind = type(arg)
-        if kind in _PLAIN:
+        if (kind is _TENSOR or kind is _PARAMETER) and arg.layout is _STRIDED:
             parts.append(arg.shape)
             parts.append(arg.dtype)
         elif kind is list or kind is tuple:
-            parts.append(tuple(arg) if arg and type(arg[0]) is int else key_of(arg, scalars))
-        elif isinstance(arg, _TENSOR):
-            parts.append(tensor_key(arg))
-        elif kind is torch.ScriptObject:
-            parts.append(packed_shapes(arg))
-        elif scalars and kind is not float:
-            parts.append(arg if kind in _HASHED else kind)
-        else:
+            parts.append(tuple(arg) if arg and type(arg[0]) is int else short_parts(arg, kept, []))
+        elif kind in kept:
+            parts.append(arg)
+        elif kind in _SCALARS:
             parts.append(kind)
+        else:
+            raise TypeError(f"a {kind.__name__} has no short part")
     return tuple(parts)
 
 
-_HASHED = {int, bool, str, type(None), torch.dtype}
+def part_of(value: Any, kept: frozenset[type] = WORDS) -> Part:
+    """The part of one argument or result, always hashable.
+
+    Args:
+        value: a tensor, a scalar, a packed quantized weight, or lists, tuples and dicts of such.
+        kept: the types of scalars whose values can matter.
+    """
+    kind = type(value)
+    if kind in kept:
+        return value
+    if kind in _SCALARS:
+        return kind
+    if isinstance(value, _TENSOR):
+        return facts_of(value)
+    if isinstance(value, list | tuple):
+        return tuple([part_of(item, kept) for item in value])
+    if isinstance(value, dict):
+        return Named([(str(name), part_of(item, kept)) for name, item in value.items()])
+    if kind is torch.SymInt:
+        return hint(value) if int in kept else int
+    return packed_part(value) if kind is torch.ScriptObject else None
 
 
-def tensor_key(tensor: torch.Tensor) -> Any:
-    """The key of a tensor that may be sparse, nested or of a subclass."""
-    shape = describe(tensor)
-    return (tuple(shape), shape.dtype, shape.layout, shape.nnz, shape.lengths)
+def is_dense(value: Any) -> bool:
+    """True for a plain dense tensor, of which sizes and dtype say all that a rule can be told."""
+    return type(value) in _PLAIN and value.layout is _STRIDED and not value.is_nested
+
+
+def shown(part: Part) -> Any:
+    """What a rule sees of an argument: a tensor as a `Shape`, scalars as they are; None for anything else."""
+    kind = type(part)
+    if kind is Facts:
+        sizes, dtype, *rest = part
+        return Shape(sizes, _dtype_name(dtype), *rest)
+    if kind is tuple:
+        return shown_flat(part)
+    if kind is Named:
+        return {name: shown(item) for name, item in part}
+    return None if kind is torch.dtype or kind is type else part
+
+
+def shown_flat(parts: tuple[Part, ...]) -> tuple[Any, ...]:
+    """What a rule sees of arguments whose parts `short_parts` put in a row."""
+    seen: list[Any] = []
+    items = iter(parts)
+    for item in items:
+        # The sizes of a plain dense tensor are followed by its dtype.
+        seen.append(Shape(item, _dtype_name(next(items))) if type(item) is _SIZE else shown(item))
+    return tuple(seen)
 
 
 def describe(value: Any) -> Any:
-    """What a rule sees of an argument or result: tensors as `Shape`s, packed quantized weights as the shapes they hold.
-
-    Scalars stay as they are except floats, which become None; anything else is None.
-    """
-    if isinstance(value, _TENSOR):
-        return shape_of(value)
-    if isinstance(value, list | tuple):
-        return tuple(describe(item) for item in value)
-    if isinstance(value, dict):
-        return {str(name): describe(item) for name, item in value.items()}
-    if isinstance(value, torch.SymInt):
-        return hint(value)
-    if value is None or isinstance(value, int | str | complex):
-        return value
-    if type(value) is torch.ScriptObject:
-        return packed_shapes(value)
-    return None
+    """What a rule sees of an argument or result that has no key: see `shown`."""
+    return shown(part_of(value))
 
 
 def shape_of(tensor: torch.Tensor) -> Shape:
     """A tensor's `Shape`."""
-    dtype = _dtype_name(tensor.dtype)
-    layout = tensor.layout
-    if layout is torch.strided:
+    shape: Shape = shown(facts_of(tensor))
+    return shape
+
+
+def facts_of(tensor: torch.Tensor) -> Facts:
+    """What a rule can be told of a tensor: sizes, dtype, layout, stored elements, lengths of nested items."""
+    dtype, layout = tensor.dtype, tensor.layout
+    if layout is _STRIDED:
         if tensor.is_nested:
             return _nested(tensor, dtype)
-        sizes = tensor.shape
-        return Shape(sizes if type(tensor) in _PLAIN else map(hint, sizes), dtype)
-    name = str(layout).removeprefix("torch.")
+        return Facts(tensor.shape if type(tensor) in _PLAIN else tuple(map(hint, tensor.shape)), dtype)
     if layout is torch.jagged:
         return _nested(tensor, dtype)
-    return Shape(map(hint, tensor.shape), dtype, name, _stored(tensor))
+    name = str(layout).removeprefix("torch.")
+    return Facts(tuple(map(hint, tensor.shape)), dtype, name, _stored(tensor))
 
 
 @cache
@@ -104,43 +175,44 @@ def hint(size: Any) -> int:
 
 
 def _stored(tensor: torch.Tensor) -> int:
-    """Elements a sparse tensor stores."""
+    """Elements a sparse tensor stores: of a blocked layout, blocks times the size of a block."""
     if tensor.is_mkldnn:
         return int(tensor.numel())
     values: Any = tensor._values() if tensor.layout is torch.sparse_coo else tensor.values()
     return int(values.numel())
 
 
-def _nested(tensor: torch.Tensor, dtype: str) -> Shape:
+def _nested(tensor: torch.Tensor, dtype: torch.dtype) -> Facts:
     """The real sizes of each item; of a jagged tensor whose offsets have no values (fake ones), the sizes it shows."""
-    if tensor.layout is torch.strided:
+    if tensor.layout is _STRIDED:
         lengths = tuple(tuple(item) for item in tensor._nested_tensor_size().tolist())
     else:
-        values, offsets = tensor.values(), tensor.offsets()
+        values, offsets, sizes = tensor.values(), tensor.offsets(), tensor.lengths()
         if isinstance(offsets, FakeTensor) or offsets.is_meta or tensor._ragged_idx != 1:
-            return Shape(map(hint, tensor.shape), dtype, "nested", values.numel())
-        bounds = offsets.tolist()
-        lengths = tuple((stop - start, *values.shape[1:]) for start, stop in pairwise(bounds))
+            return Facts(tuple(map(hint, tensor.shape)), dtype, "nested", hint(values.numel()))
+        # A jagged tensor with holes says how much of the room between its offsets each item takes.
+        rows = [stop - start for start, stop in pairwise(offsets.tolist())] if sizes is None else sizes.tolist()
+        lengths = tuple((row, *map(hint, values.shape[1:])) for row in rows)
     widest = [max(sizes) for sizes in zip(*lengths, strict=True)] if lengths else []
-    return Shape([len(lengths), *widest], dtype, "nested", lengths=lengths)
+    return Facts((len(lengths), *widest), dtype, "nested", None, lengths)
 
 
-def packed_shapes(value: torch.ScriptObject) -> Any:
-    """The shapes that a torchbind object with packed weights holds; None for any other object.
+def packed_part(value: torch.ScriptObject) -> Part:
+    """The parts of the weights that a torchbind object holds packed; None for any other object.
 
-    Unpacking copies the weights, so the shapes are remembered, by the object's address, until `forget_packed`. The object is kept
-    as long, or its address could become another's.
+    Unpacking copies the weights, so the parts are remembered, by the object's address, until `forget_packed`.
+    The object is kept as long, or its address could become another's.
     """
     address = hash(value)
     if address not in _PACKED:
         try:
-            _PACKED[address] = value, describe(value.unpack())
+            _PACKED[address] = value, part_of(value.unpack())
         except (RuntimeError, AttributeError):
             _PACKED[address] = value, None
     return _PACKED[address][1]
 
 
-_PACKED: dict[int, tuple[torch.ScriptObject, Any]] = {}
+_PACKED: dict[int, tuple[torch.ScriptObject, Part]] = {}
 
 
 def forget_packed() -> None:
@@ -148,13 +220,13 @@ def forget_packed() -> None:
     _PACKED.clear()
 
 
-def contents(value: Any) -> Any:
-    """The integers a small index tensor holds, as a tuple, where it holds any; else its `Shape`.
+def contents(value: Any) -> Part:
+    """The integers a small index tensor holds, as a tuple, where it holds any; else what `part_of` gives.
 
     Reading them waits for an accelerator; only operators over packed sequences ask for it.
     """
     if not isinstance(value, _TENSOR) or value.is_meta or isinstance(value, FakeTensor) or value.dtype not in _INTEGERS:
-        return describe(value)
+        return part_of(value)
     return tuple(value.flatten().tolist())
 
 

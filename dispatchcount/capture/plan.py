@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import torch
+from torch._C import DispatchKey
 from torch._ops import HigherOrderOperator, OpOverload
 
+from dispatchcount.capture.composite import Kinds, composite_kernel, is_composite, kinds_of
+from dispatchcount.capture.key import NUMBERS, WORDS
 from dispatchcount.capture.record import Signature
 from dispatchcount.rules.atomic import ATOMIC
 from dispatchcount.rules.registry import Entry, Kind, Registry, candidates
-from dispatchcount.rules.values import NUMBERS, VALUES
+from dispatchcount.rules.values import EXPONENTS, VALUES
 
-COUNT, FREE, ALLOCATE, PARTS, HIGHER = range(5)
+COUNT, FREE, ALLOCATE, PARTS, HIGHER, SILENT = range(6)
 """`Plan.way`: record by signature; count calls only; the same, and watch the result for being filled by something unseen; run as
-its parts; higher-order."""
+its parts, if the operands let it; higher-order; let through."""
 
 _RELEVANT = {
     "int",
@@ -37,31 +41,28 @@ class Plan:
         name: ``"aten.addmm"``.
         packet, overload: what the registry is asked for, ``"aten::addmm"`` and ``"default"``.
         way: one of the constants above.
-        scalars: whether ints and bools among the arguments can matter to a rule.
+        kept: types of arguments, other than tensors, whose values can matter to a rule.
+        settled: True if the sizes of its result follow from its arguments' sizes, ints, bools and strings.
         keyless: whether all its calls are alike to a rule, for none of them costs anything.
-        dynamic: whether the result's shape is not settled by the arguments' key.
         outs: names of `out=` arguments, which rules do not get.
-        numbers: whether floats among the arguments matter to the rule.
         values: positions and names of integer operands whose contents matter.
         signature: that of all its calls, where their operands do not matter.
         writes: positions and names of operands that the operator writes.
-        composite: runs as other operators where these are plain dense tensors.
         short: whether a call is told by the operands' key alone, or by nothing.
     """
 
     unseen = False
 
     __slots__ = (
-        "composite",
-        "dynamic",
+        "_kernels",
         "func",
+        "kept",
         "keyless",
         "name",
-        "numbers",
         "outs",
         "overload",
         "packet",
-        "scalars",
+        "settled",
         "short",
         "signature",
         "values",
@@ -74,17 +75,22 @@ class Plan:
         self.outs: frozenset[str] = frozenset()
         self.values: tuple[int | str, ...] = ()
         self.writes: frozenset[int | str] = frozenset()
-        self.composite = self.numbers = False
-        self.scalars = self.dynamic = True
+        self.settled = False
+        self._kernels: dict[Kinds, DispatchKey | None] = {}
+        self.kept = WORDS
         self.signature = Signature(self, (), {}, None, "")
         if isinstance(func, OpOverload):
             self._overload(func, rules)
         else:
             name = func.name() if isinstance(func, HigherOrderOperator) else getattr(func, "__name__", str(func))
             self.packet, self.overload, self.name = f"higher_order::{name}", "", f"higher_order.{name}"
-            self.way = HIGHER
-        self.keyless = self.way in (FREE, ALLOCATE)
-        self.short = self.way == FREE or (self.way == COUNT and not (self.dynamic or self.numbers or self.values))
+            self.keyless, self.way = False, HIGHER
+        self.short = self.way == FREE or (self.way == COUNT and not self.values)
+
+    @property
+    def identity(self) -> Plan:
+        """What calls are told apart by, besides their operands."""
+        return self
 
     def entry(self, rules: Registry) -> Entry | None:
         """What the rules say of it now; they may have changed since it ran."""
@@ -99,21 +105,30 @@ class Plan:
         self.writes = frozenset(
             a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if undeclared or _written(a)
         )
-        self.scalars = any(str(argument.type) in _RELEVANT for argument in schema.arguments)
-        tags = func.tags
-        self.dynamic = func.namespace != "aten" or torch.Tag.dynamic_output_shape in tags
+        self.kept = WORDS if any(str(argument.type) in _RELEVANT for argument in schema.arguments) else frozenset()
+        self.settled = _settled(func)
         entry = rules.get(self.packet, self.overload)
-        self.numbers = any(name in NUMBERS for name in candidates(self.packet))
+        if any(name in EXPONENTS for name in candidates(self.packet)):
+            self.kept |= NUMBERS
         wanted = VALUES.get(self.packet, ())
         self.values = tuple(a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if a.name in wanted)
-        self.composite = (entry is None or entry.kind is not Kind.FREE) and runs_as_parts(func.name())
-        self.way = self._way(entry)
+        self.keyless = entry is not None and entry.kind is Kind.FREE
+        self.way = self._way()
 
-    def _way(self, entry: Entry | None) -> int:
-        if entry is not None and entry.kind is Kind.FREE:
-            return ALLOCATE if self.packet in _ALLOCATORS else FREE
-        if self.composite and self.packet not in ATOMIC:
+    def composite_kernel(self, args: Any, kwargs: Any) -> DispatchKey | None:
+        """By which kernel torch runs this call as other operators; None if it runs whole."""
+        kinds = kinds_of(args, kwargs)
+        if kinds not in self._kernels:
+            self._kernels[kinds] = composite_kernel(self.func.name(), kinds)
+        return self._kernels[kinds]
+
+    def _way(self) -> int:
+        if self.packet in _SILENT:
+            return SILENT
+        if self.packet not in ATOMIC and is_composite(self.func.name()):
             return PARTS
+        if self.keyless:
+            return ALLOCATE if self.packet in _ALLOCATORS else FREE
         return COUNT
 
 
@@ -142,9 +157,11 @@ class Plans:
 class Pseudo:
     """Something that ran without being an operator call: a kernel that the user named, or one that nothing saw."""
 
-    __slots__ = ("_entry", "name", "unseen", "way")
+    __slots__ = ("_entry", "identity", "name", "unseen", "way")
 
-    def __init__(self, name: str, entry: Entry, *, unseen: bool = False) -> None:
+    def __init__(self, name: str, entry: Entry, *, cost: Hashable = None, unseen: bool = False) -> None:
+        """`cost` tells apart what goes by one name; of one name and cost, calls differ by their operands alone."""
+        self.identity = name, cost
         self.name = name
         self.way = COUNT
         self.unseen = unseen
@@ -155,14 +172,21 @@ class Pseudo:
         return self._entry
 
 
-def runs_as_parts(name: str) -> bool:
-    """Whether torch runs the operator as others, on every device: ``silu_backward`` can, and has kernels on CPU and CUDA."""
-    has = torch._C._dispatch_has_kernel_for_dispatch_key
-    known = torch._C._dispatch_has_kernel(name)  # TorchScript's prim:: operators are not in the dispatcher
-    return known and has(name, "CompositeImplicitAutograd") and not any(has(name, backend) for backend in _BACKENDS)
+def _settled(func: OpOverload) -> bool:
+    """True if the sizes of an operator's result follow from what a short key holds of its arguments.
 
-
-_BACKENDS = ("CPU", "CUDA", "MPS", "XPU")
+    They do not where the result depends on values (``nonzero``), on floats (``arange``, scale factors), or is
+    several tensors: kernels differ in which of those they leave empty, from device to device.
+    """
+    schema = func._schema
+    given = [str(argument.type) for argument in schema.arguments]
+    return (
+        func.namespace == "aten"
+        and torch.Tag.dynamic_output_shape not in func.tags
+        and [str(result.type) for result in schema.returns] == ["Tensor"]
+        and any(kind in ("Tensor", "List[Tensor]") for kind in given)
+        and not any("List[float]" in kind for kind in given)
+    )
 
 
 def _written(argument: Any) -> bool:
@@ -171,6 +195,9 @@ def _written(argument: Any) -> bool:
 
 _UNDECLARED = {"c10d", "fsdp"}
 """Libraries whose schemas do not say which operands an operator writes; any may be."""
+
+_SILENT = {"aten::detach_"}
+"""What no mode sees outside inference mode, for its autograd kernel does it all and hands nothing on."""
 
 _ALLOCATORS = {
     f"aten::{name}" for name in ("empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided")

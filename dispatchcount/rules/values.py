@@ -29,7 +29,7 @@ VALUES: dict[str, tuple[str, ...]] = {
 
 
 _NORMS = ("norm", "native_norm", "linalg_vector_norm", "linalg__powsum", "dist", "_foreach_norm", "_foreach_powsum")
-NUMBERS = frozenset(f"aten::{name}" for name in ("pow", "_foreach_pow", *_NORMS))
+EXPONENTS = frozenset(f"aten::{name}" for name in ("pow", "_foreach_pow", *_NORMS))
 """Operators whose rule reads a number among the arguments: an exponent. Of all others only the type of a float is kept."""
 
 
