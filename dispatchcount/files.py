@@ -1,10 +1,11 @@
-"""Writing a file so that it is there in full or not at all."""
+"""Writing a file so that it is there in full or not at all, and telling files apart."""
 
 from __future__ import annotations
 
 import errno
 import os
 import secrets
+import stat
 from contextlib import suppress
 from os import PathLike
 
@@ -20,19 +21,48 @@ def write(path: str | PathLike[str], data: bytes | str) -> None:
     """
     name = os.fspath(path)
     content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+    check(name)
     try:
-        if os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name):
+        if os.path.exists(name) and not os.path.isfile(name):
             with open(name, "wb") as stream:
                 stream.write(content)
         else:
             _replace(os.path.realpath(name), content)
     except OSError as error:
-        raise OSError(error.errno, f"cannot write the file: {_reason(name, error)}", name) from error
+        raise _failure(name, error.errno, error.strerror or str(error)) from error
+
+
+def check(path: str | PathLike[str]) -> None:
+    """Find out, before there is anything to write, what is wrong with the name of a file to be written.
+
+    Raises:
+        OSError: `path` is a folder, or lies in none.
+    """
+    name = os.fspath(path)
+    folder = os.path.dirname(os.path.realpath(name))
+    if os.path.isdir(name):
+        raise _failure(name, errno.EISDIR, "it is a folder")
+    if not os.path.isdir(folder):
+        raise _failure(name, errno.ENOENT, f"there is no folder {folder}")
+
+
+def identity(path: str | int | PathLike[str]) -> tuple[int, int] | None:
+    """What two names of one regular file have in common, links included: compare it to tell whether they are one.
+
+    Args:
+        path: a name or an open descriptor.
+
+    Returns:
+        None where there is no such file, and for what is no regular file, such as a terminal or ``/dev/null``.
+    """
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
 
 
 def _replace(target: str, content: bytes) -> None:
-    if os.path.isdir(target):
-        raise IsADirectoryError(errno.EISDIR, "it is a folder")
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
     try:
@@ -49,8 +79,5 @@ def _replace(target: str, content: bytes) -> None:
         raise
 
 
-def _reason(name: str, error: OSError) -> str:
-    folder = os.path.dirname(os.path.realpath(name))
-    if isinstance(error, FileNotFoundError) and not os.path.isdir(folder):
-        return f"there is no folder {folder}"
-    return error.strerror or str(error)
+def _failure(name: str, number: int | None, reason: str) -> OSError:
+    return OSError(number, f"cannot write the file: {reason}", name)

@@ -6,13 +6,15 @@ Only the module of the command that is called is imported, so that looking at a 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from typing import Any, NoReturn
 
-from dispatchcount.errors import DispatchcountError
+from dispatchcount.cli import streams
+from dispatchcount.errors import DispatchcountError, described
 
 COMMANDS = {
     "demo": "count a small model and show all there is to see",
@@ -30,41 +32,78 @@ WRONG_USE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit code: 0, 1 for a failed check, 2 for wrong use or a bad file.
+    """Run a command and return the exit code: 0, 1 for a failed check, 2 for wrong use, a bad file or a bad stream.
 
     Args:
         argv: the arguments, those of the process by default.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # names may hold what the console's encoding lacks
-            stream.reconfigure(errors="backslashreplace")
-    show_traceback = "--traceback" in arguments
-    try:
-        args = _parser(arguments).parse_args(arguments)
-        show_traceback = args.traceback
-        code: int = args.run(args)
-        sys.stdout.flush()
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except BrokenPipeError:
-        # The reader went away; nothing is left to say, and Python would say so on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except (DispatchcountError, OSError) as error:
-        if show_traceback:
-            traceback.print_exc()
-        print(f"dispatchcount: {_sentence(error)}", file=sys.stderr)
-        return error.exit_code if isinstance(error, DispatchcountError) else WRONG_USE
+    with streams.ready():
+        try:
+            code = _run(arguments)
+            streams.flush()  # a result that did not arrive is no success
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except BrokenPipeError as error:
+            if error.filename == streams.OUTPUT:  # the reader has enough: nothing is left to say
+                return BROKEN_PIPE
+            return _failed(error, arguments)
+        except BaseException as error:  # SystemExit too: only the parser may end a command, and `_run` sees to that
+            return _failed(error, arguments)
     return code
+
+
+def _run(arguments: list[str]) -> int:
+    parser = _parser(arguments)
+    try:
+        args = parser.parse_args(arguments)
+    except SystemExit as stop:  # the parser has said what is wrong, or shown the help
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    code: int = args.run(args)
+    return code
+
+
+def _failed(error: BaseException, arguments: list[str]) -> int:
+    """Say what an error says, in a sentence, and return the exit code for it."""
+    if "--traceback" in arguments:
+        with suppress(OSError, ValueError):
+            traceback.print_exception(error)
+    streams.complain(_sentence(error))
+    return error.exit_code if isinstance(error, DispatchcountError) else WRONG_USE
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, DispatchcountError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this"
+    return f"{described(error)}; this is a fault of dispatchcount, please report it with what --traceback shows"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose messages are safe on a terminal, and that knows when nobody could read them."""
+
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong, control characters of the arguments escaped."""
+        from dispatchcount.render.plain import clean
+
+        super().error(clean(message))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own hides that a stream cannot be written, and the command would exit 0 having shown nothing.
+        if message and file is sys.stderr:
+            with suppress(OSError, ValueError):
+                file.write(message)
+        elif message:
+            streams.put(message)
 
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     from dispatchcount import __version__
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="dispatchcount",
         description="Counts what any PyTorch forward call costs, per operator and per module.",
         allow_abbrev=False,
@@ -82,9 +121,3 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         else:
             commands.add_parser(name, help=help_)
     return parser
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
-from dispatchcount.cli.common import add_convention, load
+from dispatchcount.cli.common import add_convention, emit, load
+from dispatchcount.cli.paths import inputs, output
+from dispatchcount.cli.streams import complain
 from dispatchcount.errors import UsageError
 from dispatchcount.report.budget import Breach, check, growth, parse_limits
 
@@ -36,14 +37,16 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--baseline and --fail-over go together: --baseline old.json --fail-over flops=1%")
     budget = () if args.max is None else parse_limits(args.max)
     allowed = () if args.fail_over is None else parse_limits(args.fail_over)
+    reads = inputs(args.file) if args.baseline is None else inputs(args.file, args.baseline)
+    output(None, reads)
     report = load(args.file, args.convention)
     breaches: list[Breach] = list(check(report, budget))
     if args.baseline is not None:
         old = load(args.baseline, args.convention)
         breaches += growth(old, report.with_convention(old.convention), allowed)
     for breach in breaches:
-        print(f"dispatchcount: {breach}", file=sys.stderr)
+        complain(str(breach))
     if not breaches:
         held = ", ".join(f"{limit.metric} {limit.text}" for limit in (*budget, *allowed))
-        print(f"within its limits: {held} ({report.convention} convention)")
+        emit(f"within its limits: {held} ({report.convention} convention)", None)
     return 1 if breaches else 0

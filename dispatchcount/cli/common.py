@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount import files
+from dispatchcount.cli import streams
+from dispatchcount.cli.foreign import foreign
+from dispatchcount.cli.paths import STANDARD
 from dispatchcount.errors import DispatchcountError, UsageError
 from dispatchcount.report.conventions import CONVENTIONS
 
@@ -17,8 +20,6 @@ if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
 
     from dispatchcount.report.model import Report
-
-STANDARD_INPUT = "-"
 
 
 def add_convention(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +59,8 @@ def given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
 def load_torch() -> Any:
     """Torch, without its remark that NumPy is not installed: nothing here needs it."""
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
-    import torch
+    with foreign("torch cannot be imported:"):
+        import torch
 
     return torch
 
@@ -68,10 +70,11 @@ def load(path: str, convention: str | None = None) -> Report:
 
     Raises:
         dispatchcount.ReportError: there is no such file, or it holds no report.
+        OSError: standard input cannot be read.
     """
     from dispatchcount.report.model import Report
 
-    report = Report.from_json(sys.stdin.buffer.read() if path == STANDARD_INPUT else path)
+    report = Report.from_json(streams.take() if path == STANDARD else path)
     return report if convention is None else report.with_convention(convention)
 
 
@@ -79,16 +82,14 @@ def emit(result: str | bytes, path: str | None) -> None:
     """Write a result to a file, or to standard output if there is none.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: it cannot be written.
     """
     if path is not None:
         files.write(path, result)
     elif isinstance(result, bytes):
-        sys.stdout.flush()
-        sys.stdout.buffer.write(result)
-        sys.stdout.buffer.flush()
+        streams.put(result)
     else:
-        sys.stdout.write(result if result.endswith("\n") else f"{result}\n")
+        streams.put(result if result.endswith("\n") else f"{result}\n")
 
 
 def show(renderable: ConsoleRenderable, path: str | None = None) -> None:

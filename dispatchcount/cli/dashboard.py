@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from dispatchcount.cli.common import add_convention
+from dispatchcount.cli.common import add_convention, emit
+from dispatchcount.cli.paths import named
+from dispatchcount.cli.streams import complain
 
 
 def add_parser(subparsers: Any) -> None:
@@ -30,11 +31,13 @@ def run(args: argparse.Namespace) -> int:
     """Write the pages and say what is in them."""
     from dispatchcount.dashboard.site import build
     from dispatchcount.render.numbers import plural
+    from dispatchcount.render.plain import clean
 
-    runs, bad = build(Path(args.folder), Path(args.output), args.convention or "fvcore")
+    folder, site = Path(named(args.folder, "folder")), Path(named(args.output, "folder"))
+    runs, bad = build(folder, site, args.convention or "fvcore")
     for one in bad:
-        print(f"dispatchcount: left out {one.file}: {one.error}", file=sys.stderr)
+        complain(f"left out {one.file}: {one.error}")
     series = len({(run.model, run.input) for run in runs})
-    index = Path(args.output) / "index.html"
-    print(f"{index}: {plural(len(runs), 'report')} in {series} series, {plural(len(bad), 'file')} left out")
+    index = clean(str(site / "index.html"))
+    emit(f"{index}: {plural(len(runs), 'report')} in {series} series, {plural(len(bad), 'file')} left out", None)
     return 0

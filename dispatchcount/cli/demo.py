@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from dispatchcount.cli.common import add_convention, emit, load_torch, show
+from dispatchcount.cli.paths import output
 
 
 def add_parser(subparsers: Any) -> None:
@@ -15,7 +16,7 @@ def add_parser(subparsers: Any) -> None:
         help="count a small model and show all there is to see",
         description="Counts a small model with a loop, an early exit and routed experts on two inputs. Needs no download.",
     )
-    parser.add_argument("--json", metavar="FILE", help="also save the report there")
+    parser.add_argument("--json", metavar="FILE", help="also save the report there; - prints it instead")
     parser.add_argument("--exact", action="store_true", help="every digit")
     add_convention(parser)
     parser.set_defaults(run=run)
@@ -23,8 +24,10 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo."""
+    written = output(args.json, ())
     torch = load_torch()
     from dispatchcount import demo, profile
+    from dispatchcount.render.plain import clean
 
     model = demo.model()
     with torch.no_grad(), profile(model, convention=args.convention or "fvcore") as prof:
@@ -32,10 +35,14 @@ def run(args: argparse.Namespace) -> int:
             with prof.sample(label):
                 model(features)
     report = prof.report
+    if args.json is not None:
+        emit(report.to_json(), written)
+        if written is None:  # standard output holds the report, and nothing that a reader of it would trip over
+            return 0
     show(report.side_by_side(depth=3, exact=args.exact))
     emit("", None)
     show(report.operators(top=8, exact=args.exact))
-    if args.json:
-        emit(report.to_json(), args.json)
-        emit(f"\nsaved {args.json}; see it again with: dispatchcount show {args.json}", None)
+    if written is not None:
+        name = clean(written)
+        emit(f"\nsaved {name}; see it again with: dispatchcount show {name}", None)
     return 0

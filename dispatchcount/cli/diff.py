@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from dispatchcount.cli.common import add_convention, depth, emit, load, show
+from dispatchcount.cli.paths import inputs, output
+from dispatchcount.cli.streams import complain
 from dispatchcount.report.budget import parse_limits
 
 
@@ -34,12 +35,13 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show the diff; 1 if anything grew over its limit."""
     limits = None if args.fail_over is None else parse_limits(args.fail_over)
+    written = output(args.output, inputs(args.old, args.new))
     diff = load(args.old, args.convention).diff(load(args.new))
     breaches = diff.over(limits) if limits else ()
     if args.markdown:
-        emit(diff.to_markdown(args.top), args.output)
+        emit(diff.to_markdown(args.top), written)
     else:
-        show(diff.table(args.top, exact=args.exact), args.output)
+        show(diff.table(args.top, exact=args.exact), written)
     for breach in breaches:
-        print(f"dispatchcount: {breach}", file=sys.stderr)
+        complain(str(breach))
     return 1 if breaches else 0

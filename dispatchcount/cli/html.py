@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import os
 from typing import Any
 
-from dispatchcount.cli.common import STANDARD_INPUT, add_convention, load
+from dispatchcount.cli.common import add_convention, emit, load
+from dispatchcount.cli.paths import STANDARD, inputs, output
 from dispatchcount.errors import UsageError
 
 
@@ -25,11 +26,14 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page and print where it is."""
-    if args.output is None and args.file == STANDARD_INPUT:
+    from dispatchcount.render.plain import clean
+
+    (file,) = inputs(args.file)
+    if args.output is None and file == STANDARD:
         raise UsageError("a report from standard input has no name; say where to write the page with -o page.html")
-    target = args.output or str(Path(args.file).with_suffix(".html"))
-    if args.file != STANDARD_INPUT and Path(target).resolve() == Path(args.file).resolve():
-        raise UsageError(f"the page would overwrite the report {args.file}; give another name with -o")
-    load(args.file, args.convention).to_html(target)
-    print(target)
+    beside = f"{os.path.splitext(file)[0]}.html"
+    written = output(beside if args.output is None else args.output, [file])
+    emit(load(file, args.convention).to_html(), written)
+    if written is not None:
+        emit(clean(written), None)
     return 0

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dispatchcount.cli.common import emit, load_torch
+from dispatchcount.cli.common import emit, load_torch, show
+from dispatchcount.cli.foreign import ForeignError, foreign
 from dispatchcount.errors import UsageError
+from dispatchcount.render.plain import Printable
 from dispatchcount.rules.classify import Classified, classify
 from dispatchcount.rules.registry import Kind
 
-PIPED_WIDTH = 160
 NO_CLASS = "none"
 KINDS = (*(kind.value for kind in Kind), NO_CLASS)
 
@@ -68,10 +67,10 @@ class Row:
 def registered() -> list[tuple[str, str, bool]]:
     """Packet, overload and whether it is composite, of every overload that the installed torch (and torchvision) registers."""
     torch = load_torch()
-    from dispatchcount.capture.plan import runs_as_parts
+    from dispatchcount.capture.composite import runs_as_parts
 
     for module in _REGISTER:
-        with suppress(ImportError):
+        with suppress(ForeignError), foreign(f"{module} cannot be imported:"):  # what cannot be loaded registers nothing
             import_module(module)
     rows = []
     for name in sorted(torch._C._dispatch_get_all_op_names()):
@@ -186,7 +185,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.markdown:
         emit(as_markdown(rows, load_torch().__version__.partition("+")[0]), None)
     else:
-        Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table(rows))
+        show(Printable(table(rows)))
     return 0
 
 

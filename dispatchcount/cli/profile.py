@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from dispatchcount.cli.common import TABLE_OPTIONS, add_convention, add_table_options, emit, given, load_torch, show, usage
-from dispatchcount.errors import UsageError
+from dispatchcount.cli.foreign import ForeignError, foreign
+from dispatchcount.cli.paths import code, output
+from dispatchcount.cli.streams import complain
+from dispatchcount.errors import UsageError, text_of
 
 
 def add_parser(subparsers: Any) -> None:
@@ -50,32 +53,69 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Profile the target."""
+    saved = output(args.json, code(args.target, args.inputs))
+    if saved is not None:
+        saved = os.path.abspath(saved)  # foreign code may go to another folder
     with _progress() as say:
         say("loading torch")
-        torch = load_torch()
+        load_torch()
 
-        from dispatchcount.cli.targets import load_model, make_inputs
-        from dispatchcount.profiler import profile
+        from dispatchcount.cli.feed import make_inputs, written
+        from dispatchcount.cli.targets import load_model
 
         device = _device(args.device)
         say(f"building {args.target} on {device}")
         model, library = load_model(args.target, device)
-        model.train(args.train)
-        positional, named = make_inputs(model, library, args.input, args.inputs, device)
+        with foreign(f"{type(model).__name__}.train({args.train}) raised"):
+            model.train(args.train)
+        inputs = make_inputs(model, library, args.input, args.inputs, device)
+        output(saved, code(args.target, args.inputs))
+        with foreign("the inputs cannot be described:"):
+            shapes = written(inputs)
         say(f"running {type(model).__name__} on {device}")
-        prof = profile(model, convention=args.convention or "fvcore", time=args.time, memory=args.memory)
-        try:
-            with torch.set_grad_enabled(args.backward), prof:
-                out = model(*positional, **named)
-                if args.backward:
-                    _scalar(out).backward()
-        except Exception as error:  # whatever the model raises
-            failure: Exception | None = error
-        else:
-            failure = None
+        mode = f"{'train' if args.train else 'eval'}{' and backward' if args.backward else ''}"
+        labels = {"model": args.target, "input": shapes, "device": device, "mode": mode}
+        report, failure = _ran(model, inputs, labels, args)
+    # The report is saved before it is shown: a reader of the table may go away.
+    if args.json is not None:
+        emit(report.to_json(), saved)
+    if args.json is None or saved is not None:
+        _show(report, args, failed=failure is not None)
+    if failure is not None:
+        raise failure
+    return 1 if args.strict and _uncounted(report) else 0
+
+
+def _ran(model: Any, inputs: Any, labels: dict[str, str], args: argparse.Namespace) -> tuple[Any, UsageError | None]:
+    """The report of one run of `model`, and what went wrong in it."""
+    import torch
+
+    from dispatchcount.profiler import profile
+
+    positional, named = inputs
+    with foreign(f"{type(model).__name__} cannot be profiled:"):
+        prof = profile(model, convention=args.convention or "fvcore", time=args.time, memory=args.memory, labels=labels)
+    cause = None
+    try:
+        with foreign("the model raised"), torch.set_grad_enabled(args.backward), prof:
+            out = model(*positional, **named)
+            if args.backward:
+                _scalar(out).backward()
+    except ForeignError as error:
+        cause = error.__cause__
+    with foreign("no report can be made of the run:"):
         report = prof.report
+    if cause is None:
+        return report, None
+    where = report.meta.stopped_in or "its root"
+    failure = UsageError(f"the model raised {type(cause).__name__} in {where}: {text_of(cause)}")
+    failure.__cause__ = cause
+    return report, failure
+
+
+def _show(report: Any, args: argparse.Namespace, *, failed: bool) -> None:
     options = given(args, TABLE_OPTIONS)
-    if failure is None or report.flops:
+    if report.flops or not failed:
         with usage():
             show(report.table(**options))
     if args.operators:
@@ -84,31 +124,22 @@ def run(args: argparse.Namespace) -> int:
     if args.memory and report.memory is not None:
         emit("", None)
         show(report.memory_table())
-    if args.json:
-        emit(report.to_json(), args.json)
-    if failure is not None:
-        where = report.meta.stopped_in
-        raise UsageError(f"the model raised {type(failure).__name__} in {where or 'its root'}: {failure}") from failure
-    return 1 if args.strict and _uncounted(report) else 0
 
 
 def _uncounted(report: Any) -> int:
     issues = [*report.unknown_ops, *report.failed_ops]
     if issues:
-        print(f"dispatchcount: {len(issues)} operators could not be counted: {', '.join(issues)}", file=sys.stderr)
+        complain(f"{len(issues)} operators could not be counted: {', '.join(issues)}")
     return len(issues)
 
 
 def _device(text: str) -> str:
     import torch
 
-    try:
+    with foreign(f"--device {text}: torch has no such device here (", "); cpu and meta are always there"):
         device = torch.device(text)
         if device.type != "meta":
             torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"--device {text}: torch has no such device here ({reason}); cpu and meta are always there") from None
     return str(device)
 
 
@@ -124,13 +155,16 @@ def _scalar(out: Any) -> Any:
 
 
 @contextmanager
-def _progress() -> Iterator[Any]:
+def _progress() -> Iterator[Callable[[str], None]]:
     """A spinner on standard error that says what is being done; nothing where that is no terminal."""
     from rich.console import Console
+    from rich.text import Text
+
+    from dispatchcount.render.plain import clean
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda text: None
         return
     with console.status("starting") as status:
-        yield status.update
+        yield lambda text: status.update(Text(clean(text)))  # a name may look like markup

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.cli.common import TABLE_OPTIONS, add_convention, add_table_options, depth, emit, given, load, show, usage
+from dispatchcount.cli.paths import inputs, output
 from dispatchcount.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,10 +66,11 @@ def run(args: argparse.Namespace) -> int:
         if name not in takes:
             known = " ".join(f"--{option.replace('_', '-')}" for option in takes) or "none of these options"
             raise UsageError(f"--{name.replace('_', '-')} does not apply to --format {args.format}, which takes {known}")
+    written = output(args.output, inputs(args.file))
     report = load(args.file, args.convention)
     with usage():
         if args.format in SHOWN:
-            show(SHOWN[args.format][0](report, options), args.output)
+            show(SHOWN[args.format][0](report, options), written)
         else:
-            emit(WRITTEN[args.format][0](report, options), args.output)
+            emit(WRITTEN[args.format][0](report, options), written)
     return 0

@@ -139,7 +139,7 @@ def test_show_takes_the_options_of_its_form(files: Files, capsys: pytest.Capture
         (["check", "FILE", "--max", "flops"], "'flops' is not a limit"),
         (["check", "FILE", "--baseline", "FILE"], "--baseline and --fail-over go together"),
         (["diff", "FILE", "FILE", "--fail-over", "x=1"], "'x' cannot be limited"),
-        (["html", "FILE", "-o", "FILE"], "the page would overwrite the report"),
+        (["html", "FILE", "-o", "FILE"], "would overwrite"),
         (["html", "-"], "say where to write the page"),
         (["dashboard", "FILE", "-o", "x"], "there is no folder"),
         (["nonsense"], "invalid choice: 'nonsense'"),

@@ -1,0 +1,131 @@
+"""The inputs that ``dispatchcount profile`` runs a model on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+import torch
+from torch import nn
+
+from dispatchcount.cli import memory
+from dispatchcount.cli.foreign import foreign
+from dispatchcount.cli.targets import attribute
+from dispatchcount.errors import UsageError
+
+Inputs = tuple[tuple[Any, ...], dict[str, Any]]
+
+TOKENS = (1, 128)
+IMAGE = (1, 3, 224, 224)
+CLIP = (1, 3, 16, 224, 224)
+
+_MOST_NAMED = 8
+
+
+def make_inputs(model: nn.Module, library: str, shapes: list[str], maker: str | None, device: str) -> Inputs:
+    """Positional and named inputs for `model`.
+
+    Args:
+        model: the model.
+        library: where it comes from; decides on inputs if none are given.
+        shapes: ``"1,3,224,224"`` or with a dtype ``"1,128:int64"``, one for each positional input.
+        maker: ``file.py:make``, which returns a tensor, a tuple of inputs, or a dict of named ones.
+        device: where tensors go.
+
+    Raises:
+        UsageError: a shape or the maker is wrong, or there is nothing to go by.
+    """
+    if maker is not None:
+        if shapes:
+            raise UsageError("--input and --inputs were both given; give shapes or a function that makes the inputs")
+        make = attribute(maker)
+        if not callable(make):
+            raise UsageError(f"{maker} is a {type(make).__name__}; --inputs needs a function that returns the inputs")
+        with foreign(f"{maker}() raised", "; it is called without arguments and returns the inputs"):
+            return _arranged(_moved(make(), device))
+    if shapes:
+        return tuple(tensor_of(text, device) for text in shapes), {}
+    if library:
+        with foreign(f"no input could be made for {type(model).__name__}:", "; give its shape with --input"):
+            return _usual(model, library, device)
+    raise UsageError("the model needs an input; give its shape with --input 1,3,224,224, or make it with --inputs file.py:make")
+
+
+def _usual(model: Any, library: str, device: str) -> Inputs:
+    """What a model of a library is run on if nothing else is said."""
+    if library == "transformers":
+        main = getattr(model, "main_input_name", "input_ids")
+        size = getattr(model.config, "image_size", None)
+        if main == "pixel_values" and isinstance(size, int):
+            return (), {main: torch.rand((1, getattr(model.config, "num_channels", 3), size, size), device=device)}
+        if main != "input_ids":
+            raise ValueError(f"it takes {main}, whose shape is not known")
+        return (), {"input_ids": torch.zeros(TOKENS, dtype=torch.int64, device=device)}
+    family = type(model).__module__
+    if ".video" in family:
+        return (torch.rand(CLIP, device=device),), {}
+    if ".optical_flow" in family:  # from one image to the next
+        return (torch.rand(IMAGE, device=device), torch.rand(IMAGE, device=device)), {}
+    size = getattr(model, "default_cfg", {}).get("input_size")
+    return (torch.rand((1, *size) if size else IMAGE, device=device),), {}
+
+
+def tensor_of(text: str, device: str) -> torch.Tensor:
+    """A tensor of a shape written ``1,3,224,224`` or ``1,128:int64``: random for floating dtypes, zeros for others.
+
+    Raises:
+        UsageError: it is no shape, there is no such dtype, or no such tensor can be made.
+    """
+    sizes, _, name = text.partition(":")
+    dtype = getattr(torch, name or "float32", None)
+    if not isinstance(dtype, torch.dtype):
+        raise UsageError(f"--input {text}: torch has no dtype {name!r}; one such as float32, float16, bfloat16, int64 or bool")
+    try:
+        shape = [int(size) for size in sizes.removesuffix(",").split(",")] if sizes.strip() else []
+    except ValueError:
+        shape = [-1]
+    if any(size < 0 for size in shape):
+        raise UsageError(f"--input {text}: {sizes!r} is no shape; give sizes with commas, 1,3,224,224, and a dtype after a colon")
+    free = memory.free()
+    if torch.device(device).type == "cpu" and free is not None and prod(shape) * dtype.itemsize > free:
+        raise UsageError(
+            f"--input {text}: this takes more memory than the {free:,} bytes that are free; --device meta takes none"
+        )
+    with foreign(f"--input {text}: torch makes no such tensor on {device}:"):
+        if dtype.is_floating_point or dtype.is_complex:
+            return torch.rand(shape, device=device).to(dtype)
+        return torch.zeros(shape, dtype=dtype, device=device)
+
+
+def written(inputs: Inputs) -> str:
+    """Inputs as the command line takes them: ``1,3,224,224``, with dtypes and names where they have some.
+
+    ``tokens=2,5:int64 scale=1``.
+    """
+    positional, named = inputs
+    shown = [_written(value) for value in positional] + [f"{name}={_written(value)}" for name, value in named.items()]
+    return " ".join(shown[:_MOST_NAMED]) + (" …" if len(shown) > _MOST_NAMED else "")
+
+
+def _written(value: Any) -> str:
+    if not isinstance(value, torch.Tensor):
+        return type(value).__name__
+    dtype = str(value.dtype).removeprefix("torch.")
+    return ",".join(map(str, value.shape)) + ("" if dtype == "float32" else f":{dtype}")
+
+
+def _moved(value: Any, device: str) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        return {key: _moved(item, device) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_moved(item, device) for item in value)
+    return value
+
+
+def _arranged(made: Any) -> Inputs:
+    if isinstance(made, Mapping):
+        return (), {str(key): value for key, value in made.items()}
+    return (made if isinstance(made, tuple) else (made,)), {}

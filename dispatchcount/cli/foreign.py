@@ -1,0 +1,71 @@
+"""The one guard around code that is not ours: a target's import, its builder, its forward, a library, a device."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from dispatchcount.errors import UsageError, described
+
+
+class ForeignError(UsageError):
+    """Foreign code raised something, which is this error's cause."""
+
+
+@contextmanager
+def foreign(did: str, hint: str = "") -> Iterator[None]:
+    """Runs foreign code. Whatever it raises comes out as a `ForeignError`; only Ctrl-C comes out as it is.
+
+    `SystemExit` is turned into the error as well: a target must not end the command, least of all with status 0. What
+    foreign code prints goes to standard error, because standard output is for the result, and it cannot close either.
+
+    Args:
+        did: what the code did, the beginning of the error's sentence: ``"net.py:build() raised"``.
+        hint: the end of the sentence, after what was raised.
+
+    Raises:
+        ForeignError: the code raised, or tried to exit.
+    """
+    streams, leave = (sys.stdin, sys.stdout, sys.stderr), os._exit
+    sys.stdout, sys.stderr = _Lent(sys.stderr), _Lent(sys.stderr)
+    os._exit = _staying(leave)
+    try:
+        yield
+    except (ForeignError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise ForeignError(f"{did} {described(error)}{hint}") from error
+    finally:
+        os._exit = leave
+        sys.stdin, sys.stdout, sys.stderr = streams
+
+
+class _Lent(io.TextIOBase):
+    """A stream that its borrower can write to, but neither close nor take apart."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def close(self) -> None:
+        """Leaves the stream open."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("_stream", "close", "detach"):
+            return super().__getattribute__(name)
+        return getattr(self._stream, name)
+
+
+def _staying(leave: Any) -> Any:
+    """`os._exit` that raises in this process. A child that was forked from it may leave as it likes."""
+    here = os.getpid()
+
+    def leave_at_once(status: int) -> NoReturn:
+        if os.getpid() != here:
+            leave(status)
+        raise SystemExit(status)
+
+    return leave_at_once

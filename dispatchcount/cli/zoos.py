@@ -1,0 +1,106 @@
+"""Models of torchvision, timm and transformers by name, with random weights: nothing is ever downloaded."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NoReturn
+
+from dispatchcount.cli.foreign import foreign
+from dispatchcount.errors import UsageError
+
+Make = Callable[[], Any]
+
+
+def find(library: str, name: str) -> Make:
+    """What builds the model `name` of one of `ZOOS`.
+
+    Raises:
+        dispatchcount.errors.UsageError: the library is not installed, or has no such model.
+    """
+    with foreign(f"{library} cannot be imported:", f"; pip install {library}"):
+        module = importlib.import_module(library)
+    with foreign(f"{library} cannot say what models it has:"):
+        make, known = ZOOS[library](module, name)
+    if make is None:
+        what = "configuration" if library == "transformers" else "model"
+        raise UsageError(f"{library} has no {what} {name!r}{nearest(name, known)}")
+    return partial(_offline, make)
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """The end of a sentence that says there is no `name`: what was meant, or what there is."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, 3)
+    return f"; did you mean {', '.join(close)}?" if close else f"; it has {len(known)}, for instance {', '.join(known[:3])}"
+
+
+def _torchvision(torchvision: Any, name: str) -> tuple[Make | None, list[str]]:
+    known = torchvision.models.list_models()
+    if name not in known:
+        return None, known
+    build = torchvision.models.get_model_builder(name)
+    # A detector takes weights of its backbone besides, and those are not None by default.
+    untrained = dict.fromkeys(taken for taken in inspect.signature(build).parameters if taken.startswith("weights"))
+    return partial(build, **untrained), known
+
+
+def _timm(timm: Any, name: str) -> tuple[Make | None, list[str]]:
+    # A name of the registry only: "hf-hub:" and "local-dir:" would bring a configuration from elsewhere.
+    known = timm.list_models()
+    return (partial(timm.create_model, name, pretrained=False) if timm.is_model(name) and ":" not in name else None), known
+
+
+def _transformers(transformers: Any, name: str) -> tuple[Make | None, list[str]]:
+    config = getattr(transformers, name, None)
+    if not isinstance(config, type) or not issubclass(config, transformers.PretrainedConfig):
+        return None, [other for other in dir(transformers) if other.endswith("Config")]
+
+    def make() -> Any:
+        ready = config()
+        _untrained(ready, transformers.PretrainedConfig)
+        return transformers.AutoModel.from_config(ready)
+
+    return make, []
+
+
+def _untrained(config: Any, kind: type) -> None:
+    """Say in a configuration, and in those inside it, that no backbone comes with trained weights."""
+    for key, value in list(vars(config).items()):
+        if key == "use_pretrained_backbone":
+            setattr(config, key, False)
+        elif isinstance(value, kind):
+            _untrained(value, kind)
+
+
+ZOOS: dict[str, Callable[[Any, str], tuple[Make | None, list[str]]]] = {
+    "torchvision": _torchvision,
+    "timm": _timm,
+    "transformers": _transformers,
+}
+"""For each library: from the imported library and a name, what builds the model (None if there is none), and known names."""
+
+
+def _offline(make: Make) -> Any:
+    with _no_network():
+        return make()
+
+
+@contextmanager
+def _no_network() -> Iterator[None]:
+    """Finds no host inside. Some builder may know a way to weights that is not switched off above; it fails at its first step."""
+
+    def refuse(host: Any, *_: Any, **__: Any) -> NoReturn:
+        raise RuntimeError(f"the builder asks for {host!r}, but models are built with random weights and without a download")
+
+    find_host = socket.getaddrinfo
+    socket.getaddrinfo = refuse  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = find_host
