@@ -32,6 +32,9 @@ Sizes = dict["Info", int]
 _SAVING = "aten::detach"
 """Autograd calls it in the middle of saving: the node is there, and what it saves is not yet."""
 
+_SHARDING = ("c10d::", "_c10d_functional::", "fsdp::")
+"""Libraries whose operators gather parameters. FSDP later frees the memory that they wrote, under tensors that live on."""
+
 
 class MemoryWatch:
     """Follows storages from the operator that first touches them to their end.
@@ -99,9 +102,12 @@ class MemoryWatch:
         with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
             for storage in self._live.buried():
                 saved.died(storage)
+            fickle = plan.packet.startswith(_SHARDING)
             for tensor in tensors_in((args, kwargs, out)):
-                for storage in self._live.touch(tensor):
+                for storage in self._live.touch(tensor, fickle=fickle):
                     storage.given |= isinstance(tensor, nn.Parameter)
+            if self._live.nbytes > self._peak:
+                self._live.read_again()
             if self._live.nbytes > self._peak:
                 self._peak = self._live.nbytes
                 self._place = (mode.calls.running().info, plan.name)

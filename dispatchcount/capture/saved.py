@@ -31,6 +31,9 @@ READABLE = hasattr(torch._C._autograd.SavedTensor, "data")
 
 _REMEMBERED = 1 << 17
 
+_TOPS = 1 << 10
+"""Weak references to tensors kept before those of tensors that are gone are looked for."""
+
 _fields: dict[type, tuple[str, ...]] = {}
 
 
@@ -41,13 +44,19 @@ class _Token:
 
 
 class _Hold(weakref.ref):  # type: ignore[type-arg]  # generic only to type checkers
-    """A node's token, weakly, and what the node has saved."""
+    """A node's token, weakly, and what the node has saved.
 
-    __slots__ = ("sequence", "storages")
+    Attributes:
+        sequence: the node's number. storages: what it has saved.
+        taken: the token, once it was taken out of a node that runs and then lets go of what it saved.
+    """
+
+    __slots__ = ("sequence", "storages", "taken")
 
     def __init__(self, token: _Token, dead: Any, sequence: int) -> None:
         self.sequence = sequence
         self.storages: list[Storage] = []
+        self.taken: _Token | None = None
 
     def __new__(cls, token: _Token, dead: Any, sequence: int) -> _Hold:
         return super().__new__(cls, token, dead)
@@ -66,8 +75,10 @@ class Saved:
         self._calls = calls
         self._now: dict[Info, int] = {}
         self._fresh: list[Any] = []
+        self._tops: dict[int, Any] = {}  # tensors that nodes were reached from, weakly, by id
+        self._most_tops = _TOPS
         self._seen: set[int] = set()
-        self._first = next_sequence()
+        self._first = self._opened = next_sequence()
         self._holds: dict[int, _Hold] = {}
         self._gone: list[_Hold] = []  # nodes may die in any thread
         self._running: dict[int, int | None] = {}
@@ -98,6 +109,10 @@ class Saved:
     def reach(self, tensor: torch.Tensor) -> None:
         """Look at the graph that ends in a tensor. A view's is left to whoever uses it: asking may make torch change it."""
         if not tensor._is_view() and tensor.grad_fn is not None:
+            self._tops[id(tensor)] = weakref.ref(tensor)
+            if len(self._tops) > self._most_tops:
+                self._tops = {key: top for key, top in self._tops.items() if top() is not None}
+                self._most_tops = _TOPS + 2 * len(self._tops)
             self._scan(tensor.grad_fn, complete=False)
 
     def died(self, storage: Storage) -> None:
@@ -116,7 +131,10 @@ class Saved:
             sequence = sequence_of(node)
             if self._running.get(task) != sequence:
                 self._finished(self._running.get(task))
-                self._running[task] = None if keeps_graph() else sequence
+                self._running[task] = sequence = None if keeps_graph() else sequence
+                hold = None if sequence is None else self._holds.get(sequence)
+                if hold is not None:
+                    hold.taken = node.metadata.pop(self._anchor, None)
 
     def _finished(self, sequence: int | None) -> None:
         hold = None if sequence is None else self._holds.get(sequence)
@@ -174,14 +192,35 @@ class Saved:
 
     def close(self) -> None:
         """Leave nothing in the nodes that are still alive, and forget all but the sums."""
-        if sys.getrefcount(self._anchor) > self._unanchored:
+        self._take_out()
+        if sys.getrefcount(self._anchor) > self._unanchored:  # nodes that no tensor seen leads to any more
             for place in gc.get_referrers(self._anchor):
                 if type(place) is dict:
                     place.pop(self._anchor, None)
         self._holds.clear()
         self._gone.clear()
         self._fresh.clear()
+        self._tops.clear()
         self._seen.clear()
+
+    def _take_out(self) -> None:
+        """Take the tokens out of the nodes that the tensors still alive lead to.
+
+        Nodes cannot be held on to till then, and searching the process's objects for their metadata takes time by its heap.
+        """
+        left = {sequence for sequence, hold in self._holds.items() if hold.taken is None}
+        tops = [tensor for top in self._tops.values() if (tensor := top()) is not None]
+        stack = [tensor.grad_fn for tensor in tops if not tensor._is_view()]
+        met = set()
+        while stack and left:
+            node = stack.pop()
+            sequence = None if node is None else sequence_of(node)
+            if sequence is None or sequence < self._opened or sequence in met:
+                continue
+            met.add(sequence)
+            if sequence in left and node.metadata.pop(self._anchor, None) is not None:
+                left.discard(sequence)
+            stack += [below for below, _ in node.next_functions]
 
 
 def _saved(node: Any) -> Iterator[torch.Tensor]:

@@ -12,9 +12,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
-from dispatchcount.capture.key import hint
+from dispatchcount.capture.key import hint, tensors_in
 
 if TYPE_CHECKING:
     from dispatchcount.capture.names import Info
@@ -63,6 +64,7 @@ class Live:
     def __init__(self) -> None:
         self.nbytes = 0
         self._known: dict[int, Storage] = {}
+        self._fickle: dict[int, Storage] = {}
         self._dead: list[Storage] = []  # a storage may die in any thread; appending to a list is safe in all
 
     def buried(self) -> Iterator[Storage]:
@@ -72,37 +74,83 @@ class Live:
             self.nbytes -= storage.nbytes
             if self._known.get(storage.key) is storage:
                 del self._known[storage.key]
+            if self._fickle.get(storage.key) is storage:
+                del self._fickle[storage.key]
             yield storage
 
-    def touch(self, tensor: torch.Tensor) -> list[Storage]:
-        """A tensor's storages, known from here on; sizes that changed are corrected."""
+    def touch(self, tensor: torch.Tensor, *, fickle: bool = False) -> list[Storage]:
+        """A tensor's storages, known from here on; sizes that changed are corrected. `fickle`: `read_again` looks at them."""
         found = []
         for storage in storages(tensor):
             known = self._known.get(storage._cdata)
             if known is None or known() is not storage:
                 known = self._known[storage._cdata] = Storage(storage, self._dead.append)
-            nbytes = hint(storage.nbytes())
-            self.nbytes += nbytes - known.nbytes
-            known.nbytes = nbytes
+            elif storage.nbytes() != known.nbytes:
+                fickle = True
+            if fickle:
+                self._fickle[storage._cdata] = known
+            self._resize(known, storage)
             found.append(known)
         return found
+
+    def read_again(self) -> None:
+        """Correct the sizes of storages that were resized before, or may have been, while no operator ran."""
+        for known in self._fickle.values():
+            storage = known()
+            if storage is not None:
+                self._resize(known, storage)
+
+    def _resize(self, known: Storage, storage: torch.UntypedStorage) -> None:
+        nbytes = hint(storage.nbytes())
+        self.nbytes += nbytes - known.nbytes
+        known.nbytes = nbytes
 
     def clear(self) -> None:
         """Forget all of them."""
         self._known.clear()
+        self._fickle.clear()
         self._dead.clear()
 
 
 def plain(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
     """The tensors with a storage of their own that a tensor is made of: itself, or those inside a wrapper or a sparse tensor."""
-    if is_traceable_wrapper_subclass(tensor):
-        for name in tensor.__tensor_flatten__()[0]:
-            yield from plain(getattr(tensor, name))
+    if type(tensor) not in _UNWRAPPED and (inside := _inside(tensor)) is not None:
+        for part in inside:
+            yield from plain(part)
     elif tensor.layout in _COMPRESSED:
         for name in _COMPRESSED[tensor.layout]:
             yield getattr(tensor, name)()
     else:
         yield tensor
+
+
+_UNWRAPPED = {torch.Tensor, torch.nn.Parameter, FakeTensor}
+
+
+def _inside(tensor: torch.Tensor) -> list[torch.Tensor] | None:
+    """The tensors that a wrapper holds; None of a tensor that has memory of its own.
+
+    A wrapper's ``__tensor_flatten__`` may name more than tensors (DTensor names its mesh). One that has no such method, or one
+    that raises, is searched for tensors instead: its own storage stands for no memory, whatever its size is.
+    """
+    if is_traceable_wrapper_subclass(tensor):
+        with suppress(Exception):  # the class's own code, and the figures of one tensor are not worth the user's run
+            values = [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
+            return [value for value in values if isinstance(value, torch.Tensor)]
+    elif _has_memory(tensor):
+        return None
+    return [value for value in tensors_in(list(vars(tensor).values())) if value is not tensor]
+
+
+def _has_memory(tensor: torch.Tensor) -> bool:
+    """True if a tensor of a class of its own has a storage with memory behind it."""
+    if tensor.is_meta or not torch._C._dispatch_keys(tensor).has(torch._C.DispatchKey.Python):
+        return True
+    try:
+        tensor.untyped_storage().data_ptr()
+    except (RuntimeError, NotImplementedError):  # a wrapper's storage has a size, and no data to point to
+        return False
+    return True
 
 
 def storages(tensor: torch.Tensor) -> Iterator[torch.UntypedStorage]:
