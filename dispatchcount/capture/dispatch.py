@@ -7,30 +7,30 @@ from contextlib import suppress
 from typing import Any
 
 import torch
-from torch._C import DispatchKey
-from torch._subclasses.fake_tensor import FakeTensor
-from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dispatchcount.capture.autograd import graph_task
 from dispatchcount.capture.calls import Calls
+from dispatchcount.capture.composite import Composite
 from dispatchcount.capture.higher_order import run_higher_order
-from dispatchcount.capture.key import Named, Part, contents, describe, fake_modes, is_dense, part_of, short_parts, shown, shown_flat
+from dispatchcount.capture.key import (
+    Named,
+    Part,
+    contents,
+    describe,
+    is_dense,
+    part_of,
+    short_parts,
+    shown,
+    shown_flat,
+)
 from dispatchcount.capture.names import Names
 from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, SILENT, Plan, Plans, Pseudo
 from dispatchcount.capture.record import Place, Recording, Signature
+from dispatchcount.capture.subclass import Inside, takes_apart
 from dispatchcount.capture.tape import LIMIT
 from dispatchcount.capture.unseen import Watch
 from dispatchcount.rules.registry import Entry, Kind, Registry
-
-_TRANSPARENT = (FakeTensor, FunctionalTensor)
-"""Subclasses whose operators are those of the plain tensor they stand for; any other is asked to unwrap itself."""
-
-_NO_DISPATCH = (torch.Tensor.__torch_dispatch__, torch._C._disabled_torch_dispatch_impl)
-"""What types have that torch lists as overriding dispatch although they do not (torch 2.6 lists plain tensors)."""
-
-
-_SWITCHED_OFF = (DispatchKey.ADInplaceOrView, DispatchKey.Conjugate, DispatchKey.Negative, DispatchKey.ZeroTensor)
 
 
 class CountingMode(TorchDispatchMode):
@@ -64,7 +64,7 @@ class CountingMode(TorchDispatchMode):
         self._unwrapping: Any = None
         self._last: Signature | None = None
         self._types: dict[Any, bool] = {}
-        self._fakes: set[Any] | None = None  # the fake modes of what a subclass being taken apart holds
+        self._inside: Inside | None = None  # the call that a wrapper subclass is taking apart
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         plan = self._short.get(id(func))
@@ -142,17 +142,13 @@ class CountingMode(TorchDispatchMode):
         Raises:
             KeyError, TypeError, RuntimeError: the call has no short key.
         """
-        if plan.settled:
-            key = short_parts(args, plan.kept, [plan, out.dtype])
-        else:
-            key = short_parts((*args, out), plan.kept, [plan])
+        begin, operands = ([plan, out.dtype], args) if plan.settled else ([plan], (*args, out))
+        first = len(begin)
+        key = short_parts(operands, plan.kept, begin)
         signature = self._signatures.get(key)
         if signature is None:
-            if plan.settled:
-                given, result = shown_flat(key[2:]), describe(out)
-            else:
-                *operands, result = shown_flat(key[1:])
-                given = tuple(operands)
+            seen = shown_flat(key[first:])
+            given, result = (seen, describe(out)) if plan.settled else (seen[:-1], seen[-1])
             signature = self._signatures[key] = Signature(plan, given, {}, result, "")
         return signature
 
@@ -171,31 +167,31 @@ class CountingMode(TorchDispatchMode):
         plan = self._plans.of(func)
         if types and self._wraps(types):
             return self._unwrap(plan, args, kwargs)
-        if types and self._fakes is not None and not fake_modes((args, kwargs)) <= self._fakes:
-            return func(*args, **kwargs)  # the subclass works out shapes on fake tensors of its own
-        if plan.way == PARTS and (kernel := plan.composite_kernel(args, kwargs)) is not None:
-            return self._run_parts(func, kernel, args, kwargs)
+        if self._inside is not None and not self._inside.is_work(args, kwargs):
+            return func(*args, **kwargs)
+        if plan.way == PARTS and (composite := plan.composite(args, kwargs)) is not None:
+            return self._run_parts(func, composite, args, kwargs)
         if plan.way == SILENT:
             return func(*args, **kwargs)
         if plan.way == HIGHER:
             return run_higher_order(self, plan, args, kwargs)
         out = self.run(func, args, kwargs)
+        if self._inside is not None:
+            if plan.way == ALLOCATE and not self._inside.made(out):
+                return out
+            self._inside.worked(args, kwargs, out)
         self.count(plan, args, kwargs, out)
         return out
 
-    def _run_parts(self, func: Any, kernel: DispatchKey, args: Any, kwargs: Any) -> Any:
+    def _run_parts(self, func: Any, composite: Composite, args: Any, kwargs: Any) -> Any:
         """Run a composite by its kernel, as torch itself would, so that its parts come here.
 
-        Composites arrive whole under inference mode only. Inside a mode some dispatch keys are switched off that are on outside
-        of it; with them off, views lose track of their base and conjugate tensors are taken for plain ones, and torch then
-        picks other kernels. An operator that tracks the base of its views itself (``chunk``) will do so when we return.
+        Composites arrive whole under inference mode only. Inside a mode most dispatch keys are off: views would lose track of
+        their base, conjugate tensors be taken for plain ones, autocast not cast. What was on when Python called torch is on
+        again for the parts, without what has been done by now.
         """
-        excluded = torch._C._dispatch_tls_local_exclude_set()
-        tracks = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "ADInplaceOrView")
-        for key in _SWITCHED_OFF[tracks:]:
-            excluded = excluded.remove(key)
-        with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded), self:
-            return func._op_dk(kernel, *args, **kwargs)
+        with torch._C._RestorePythonTLSSnapshot(), torch._C._ExcludeDispatchKeyGuard(composite.done), self:
+            return func._op_dk(composite.kernel, *args, **kwargs)
 
     def ran(self, place: Place | None) -> None:
         """What `run` let through was counted there."""
@@ -221,7 +217,7 @@ class CountingMode(TorchDispatchMode):
         key = tuple(types)
         known = self._types.get(key)
         if known is None:
-            known = self._types[key] = any(_takes_apart(kind) for kind in types)
+            known = self._types[key] = any(takes_apart(kind) for kind in types)
         return known
 
     def _unwrap(self, plan: Plan, args: Any, kwargs: Any) -> Any:
@@ -233,19 +229,15 @@ class CountingMode(TorchDispatchMode):
             self._unwrapping = None
             return NotImplemented
         before, self._last = self._last, None
-        outer, self._fakes = self._fakes, fake_modes((args, kwargs))
+        outer = self._inside
+        self._inside = Inside((args, kwargs), outer)
         self._unwrapping = plan.func
         try:
             with self:
                 out = plan.func(*args, **kwargs)
         finally:
-            self._unwrapping, self._fakes = None, outer
+            self._unwrapping, self._inside = None, outer
         if self._last is None and not plan.keyless:
             self.count(plan, args, kwargs, out)
         self._last = self._last or before
         return out
-
-
-def _takes_apart(kind: Any) -> bool:
-    """Whether a tensor type has a dispatch of its own that calls other operators."""
-    return not issubclass(kind, _TRANSPARENT) and kind.__torch_dispatch__ not in _NO_DISPATCH

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
-from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from dispatchcount.rules.cost import Shape
 
@@ -128,12 +127,9 @@ def shown(part: Part) -> Any:
 
 def shown_flat(parts: tuple[Part, ...]) -> tuple[Any, ...]:
     """What a rule sees of arguments whose parts `short_parts` put in a row."""
-    seen: list[Any] = []
     items = iter(parts)
-    for item in items:
-        # The sizes of a plain dense tensor are followed by its dtype.
-        seen.append(Shape(item, _dtype_name(next(items))) if type(item) is _SIZE else shown(item))
-    return tuple(seen)
+    # The sizes of a plain dense tensor are followed by its dtype.
+    return tuple([Shape(item, _dtype_name(next(items))) if type(item) is _SIZE else shown(item) for item in items])
 
 
 def describe(value: Any) -> Any:
@@ -243,17 +239,3 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, dict):
         for item in value.values():
             yield from tensors_in(item)
-
-
-def fake_modes(value: Any) -> set[Any]:
-    """The fake modes of every fake tensor in an argument list, also of those inside wrapper subclasses."""
-    modes = set()
-    pending = list(tensors_in(value))
-    while pending:
-        tensor = pending.pop()
-        if isinstance(tensor, FakeTensor):
-            modes.add(tensor.fake_mode)
-        elif is_traceable_wrapper_subclass(tensor):
-            names, _ = tensor.__tensor_flatten__()
-            pending += [getattr(tensor, name) for name in names]
-    return modes

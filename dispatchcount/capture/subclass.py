@@ -1,0 +1,95 @@
+"""Tells a wrapper subclass's own work from what it does to find out shapes.
+
+A subclass such as DTensor takes a call apart: it runs operators on the tensors that it holds. Before, it may run
+the call once more on fake tensors, to learn the shape of the result; it caches that, so counting it would make a
+count depend on what ran earlier in the process. Such fake tensors belong to a fake mode of the subclass's own or,
+where the user runs everything under a fake mode, to the user's. In that second case they are told from the tensors
+at work by where they come from: work starts from what the wrapper holds.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+from dispatchcount.capture.key import tensors_in
+
+
+class Inside:
+    """One call that a wrapper subclass is taking apart.
+
+    Attributes:
+        modes: the fake modes of the tensors that the call was given.
+    """
+
+    def __init__(self, operands: Any, outer: Inside | None) -> None:
+        """`outer`: the call that this one is made in, if a wrapper holds wrappers."""
+        held, opaque = _held(operands)
+        self.modes = {tensor.fake_mode for tensor in held}
+        ambient = torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE)
+        if opaque and ambient is not None:
+            self.modes.add(ambient)  # what such a wrapper holds can't be seen; it can be fake under a fake mode alone
+        self._traced = bool(held) and not opaque
+        self._own: dict[int, weakref.ref[torch.Tensor]] = {} if outer is None else outer._own
+        self._take(held)
+
+    def is_work(self, args: Any, kwargs: Any) -> bool:
+        """True if an operator with these arguments works on what the wrapper holds."""
+        fakes = [tensor for tensor in tensors_in((args, kwargs)) if isinstance(tensor, FakeTensor)]
+        if any(tensor.fake_mode not in self.modes for tensor in fakes):
+            return False
+        return not (self._traced and fakes) or any(self._owns(tensor) for tensor in fakes)
+
+    def made(self, out: Any) -> bool:
+        """True if an operator without tensors among its arguments made a result that the work may use."""
+        return not self._traced and all(
+            tensor.fake_mode in self.modes for tensor in tensors_in(out) if isinstance(tensor, FakeTensor)
+        )
+
+    def worked(self, args: Any, kwargs: Any, out: Any) -> None:
+        """An operator at work ran: what it was given (it may have written that) and what it made are at work from here on."""
+        if self._traced:
+            self._take([tensor for tensor in tensors_in((args, kwargs, out)) if isinstance(tensor, FakeTensor)])
+
+    def _take(self, tensors: list[FakeTensor]) -> None:
+        for tensor in tensors:
+            self._own[id(tensor)] = weakref.ref(tensor)
+
+    def _owns(self, tensor: torch.Tensor) -> bool:
+        known = self._own.get(id(tensor))
+        return known is not None and known() is tensor
+
+
+def _held(operands: Any) -> tuple[list[FakeTensor], bool]:
+    """The fake tensors among the operands and inside wrappers; True if there is a wrapper that can't be looked into."""
+    held: list[FakeTensor] = []
+    opaque = False
+    pending = list(tensors_in(operands))
+    while pending:
+        tensor = pending.pop()
+        if isinstance(tensor, FakeTensor):
+            held.append(tensor)
+        elif is_traceable_wrapper_subclass(tensor):
+            names, _ = tensor.__tensor_flatten__()
+            values = [getattr(tensor, name) for name in names]
+            pending += [value for value in values if isinstance(value, torch.Tensor)]
+        else:
+            opaque = opaque or takes_apart(type(tensor))
+    return held, opaque
+
+
+def takes_apart(kind: type) -> bool:
+    """True if a tensor type has a dispatch of its own that calls other operators."""
+    return not issubclass(kind, _TRANSPARENT) and kind.__torch_dispatch__ not in _NO_DISPATCH
+
+
+_TRANSPARENT = (FakeTensor, FunctionalTensor)
+"""Subclasses whose operators are those of the plain tensor they stand for; any other is asked to unwrap itself."""
+
+_NO_DISPATCH = (torch.Tensor.__torch_dispatch__, torch._C._disabled_torch_dispatch_impl)
+"""What types have that torch lists as overriding dispatch although they do not (torch 2.6 lists plain tensors)."""
