@@ -17,6 +17,7 @@ import dispatchcount
 from dispatchcount.capture.compiled import STANCE
 from dispatchcount.capture.dispatch import CountingMode
 from dispatchcount.capture.functions import FunctionMode, Watcher
+from dispatchcount.capture.held import training
 from dispatchcount.capture.inventory import Inventory
 from dispatchcount.capture.kernel import kernel as kernel
 from dispatchcount.capture.key import forget_packed
@@ -156,7 +157,7 @@ class _Session:
         self.sampler = Sampler(self._recording, self._mode.calls.unfinished, self._accountant.add, Tally)
         self._inventory: Inventory | None = None
         self._report: tuple[tuple[str, int], Report] | None = None
-        self._training = roots[0][1].training if roots else None
+        self._training = training(roots[0][1]) if roots else None
         self._stopped: tuple[str | None, str | None] = (None, None)
         self._created = 0
 

@@ -11,6 +11,7 @@ from torch.jit import ScriptModule
 from torch.nn.parameter import is_lazy
 from torch.utils import _pytree as pytree
 
+from dispatchcount.capture.held import children, extra_repr, guarded, parameters
 from dispatchcount.capture.names import Info, Kind, Names, kind_of, walk
 from dispatchcount.report.rows import NO_MODULE, Module, Parameter
 
@@ -42,7 +43,7 @@ class Seen:
             self.name,
             self.type,
             self.parent,
-            "" if module is None else _extra(module),
+            "" if module is None else extra_repr(module),
             tuple(self.aliases),
             tuple(self._parameter(tied, *fact) for fact in self.facts),
             self.container,
@@ -69,7 +70,8 @@ class Inventory:
         self._names = names
         self._unpacked: list[torch.Tensor] = []  # alive until all is read, so that an id stays one tensor's
         live = [(label, info, module) for label, info in names.roots if (module := info.module()) is not None]
-        self._taken = [(label, self._take(info, module)) for label, info, module in _outermost(live)]
+        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():  # a snapshot runs nothing of the block's
+            self._taken = [(label, self._take(info, module)) for label, info, module in _outermost(live)]
         self._unpacked.clear()
         self._seen: list[Seen] = []
         self._rows: tuple[Module, ...] = ()
@@ -84,15 +86,14 @@ class Inventory:
         return taken
 
     def _facts(self, module: nn.Module, kind: Kind) -> list[Fact]:
-        found: dict[str, torch.Tensor | None] = module._parameters
+        found = parameters(module)
         if not kind.plain and (packed := _packed(module)):
-            found = found | packed
+            found += packed.items()
             self._unpacked += packed.values()
         facts: list[Fact] = []
-        for key, tensor in found.items():
-            if tensor is not None:
-                sizes = tensor.shape if type(tensor) is nn.Parameter else _sizes(tensor)
-                facts.append((key, id(tensor), sizes, tensor.dtype, tensor.requires_grad))
+        for key, tensor in found:
+            sizes = tensor.shape if type(tensor) is nn.Parameter else _sizes(tensor)
+            facts.append((key, id(tensor), sizes, tensor.dtype, tensor.requires_grad))
         return facts
 
     @property
@@ -111,7 +112,7 @@ class Inventory:
     def scripted(self) -> list[str]:
         """Names of the modules that TorchScript ran with others inside them: those are called where no hook sees it."""
         called = [(info, module) for info in self._names.infos.values() if info.last and (module := info.module()) is not None]
-        return [self.name(info) for info, module in called if isinstance(module, ScriptModule) and len(module._modules)]
+        return [self.name(info) for info, module in called if issubclass(type(module), ScriptModule) and children(module)]
 
     def locate(self, info: Info) -> int:
         """The row of a module that was called."""
@@ -179,7 +180,8 @@ Taken = tuple[str, Info, str, bool, list[Fact]]
 
 
 def _sizes(tensor: torch.Tensor) -> Any:
-    return None if is_lazy(tensor) else tensor.shape
+    """The sizes of a parameter; None where it has none yet, or none that are numbers (nested tensors)."""
+    return None if is_lazy(tensor) else guarded(lambda: tuple(map(int, tensor.shape)), None)
 
 
 def _outermost(roots: list[tuple[str | None, Info, nn.Module]]) -> list[tuple[str | None, Info, nn.Module]]:
@@ -198,12 +200,11 @@ def _outermost(roots: list[tuple[str | None, Info, nn.Module]]) -> list[tuple[st
 def _packed(module: nn.Module) -> dict[str, torch.Tensor]:
     """Weights that a quantized module keeps packed in a torchbind object instead of as parameters."""
     found: dict[str, torch.Tensor] = {}
-    if torch.ScriptObject not in map(type, vars(module).values()):
-        return found
-    for key, value in vars(module).items():
+    for key, value in list(object.__getattribute__(module, "__dict__").items()):
         if type(value) is torch.ScriptObject:
             stem = "" if key == "_packed_params" else f"{key}."
-            found |= {f"{stem}{part}": tensor for part, tensor in _unpacked(value).items() if isinstance(tensor, torch.Tensor)}
+            parts = guarded(lambda: _unpacked(value), {})  # noqa: B023  # called at once
+            found |= {f"{stem}{part}": tensor for part, tensor in parts.items() if isinstance(tensor, torch.Tensor)}
     return found
 
 
@@ -219,10 +220,3 @@ def _unpacked(value: Any) -> dict[str, Any]:
     biases = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
     weights = {f"weight_{i}": layer.unpack()[0] for i, layer in enumerate(layers)}
     return weights | {f"bias_{i}": bias for i, bias in enumerate(biases)}
-
-
-def _extra(module: nn.Module) -> str:
-    try:
-        return str(module.extra_repr())
-    except Exception:  # user code; a report is worth more than a line of it
-        return ""

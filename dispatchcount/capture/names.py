@@ -1,6 +1,6 @@
 """Which module is which while a block runs: those of the roots, and those met that no root holds.
 
-Nothing here holds a module alive.
+Nothing here holds a module alive, and what is kept does not grow with modules that come and go.
 """
 
 from __future__ import annotations
@@ -13,33 +13,52 @@ from typing import Any
 from torch import nn
 from torch.jit import ScriptModule
 
+from dispatchcount.capture.held import children, guarded
 from dispatchcount.report.rows import NO_MODULE
 
 
+MAX_CLASSES = 32
+"""Classes of modules that nothing holds and that are gone, told apart under one caller. More share rows."""
+
+MAX_LABELS = 4096
+"""Names that modules which are gone had under one module, told apart. More share rows."""
+
+OTHERS = "(other modules)"
+"""The row that they share."""
+
+
 class Info:
-    """A module as the record knows it.
+    """A module as the record knows it. When the module is gone, another like it may take its place.
 
     Attributes:
         ref: weak reference to the module; None for the outside.
         type: class name.
-        many: whether its forward takes more than one argument, so that some may come by keyword.
+        many: True if its forward takes more than one argument, so that some may come by keyword.
         label: its name relative to `above`, for when no root holds it (any longer).
+        like: what a module under `above` must have in common with this one to take its place: the name it is held by, or the class.
         above: the root it was found in, or the module it was first called from; None for a root and for the outside.
         last: the node of its latest call, for work that names a module but no call (gradient accumulation).
         caller: the module that it was last seen to be called from rightly.
     """
 
-    __slots__ = ("above", "caller", "label", "last", "many", "ref", "type")
+    __slots__ = ("above", "caller", "label", "last", "like", "many", "ref", "type")
 
-    def __init__(self, module: nn.Module, label: str, above: Info | None) -> None:
-        self.ref: Any = weakref.ref(module)
-        kind = kind_of(type(module))
-        self.type = kind.name_of(module)
-        self.many = kind.many
+    def __init__(self, label: str, like: str, above: Info | None) -> None:
+        self.ref: Any = None
+        self.type = ""
+        self.many = False
         self.label = label
+        self.like = like
         self.above = above
         self.last: Any = None
         self.caller: Info | None = None
+
+    def stand_for(self, module: nn.Module, ref: _Ref) -> None:
+        """Be that module's from here on, to which `ref` refers."""
+        kind = kind_of(type(module))
+        self.ref = ref
+        self.type = kind.name_of(module)
+        self.many = kind.many
 
     def inside(self, other: Info) -> bool:
         """Whether its name says that it is a part of `other`; a sibling with a longer name may be taken for one."""
@@ -50,65 +69,48 @@ class Info:
         return None if self.ref is None else self.ref()
 
 
-class _Outside(Info):
-    """Stands for no module."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        self.ref = self.above = self.last = self.caller = None
-        self.type = ""
-        self.many = False
-        self.label = NO_MODULE
-
-
 class _Ref(weakref.ref[nn.Module]):
-    """A module that may be made anew in every call, and where its `Info` waits for the next one when it is gone."""
+    """A module, weakly, and the id by which its `Info` is found."""
 
-    __slots__ = ("info", "spare")
+    __slots__ = ("key",)
 
-    info: Info
-    spare: list[Info]
-
-
-def _leave_to_others(ref: Any) -> None:
-    if ref.info.ref is ref:
-        ref.spare.append(ref.info)
+    key: int
 
 
 class Names:
-    """The modules of one block."""
+    """The modules of one block.
+
+    Modules may be made anew in every call, and models in every step. What is kept of them does not grow: it is what was kept of
+    others that came and went in the same place.
+
+    Attributes:
+        outside: stands for no module.
+        infos: of the modules alive, by id.
+        roots: the name the user gave each, None where none.
+    """
 
     def __init__(self, roots: list[tuple[str | None, nn.Module]], *, closed: bool) -> None:
         """`roots` with the name the user gave each, None where none. `closed`: modules outside them do not become roots."""
-        self.outside: Info = _Outside()
+        self.outside = Info(NO_MODULE, "", None)
         self.infos: dict[int, Info] = {}
         self.roots: list[tuple[str | None, Info]] = []
         self._closed = closed
-        self._spare: dict[tuple[Info | None, str], list[Info]] = {}  # of modules that are gone, for others like them
+        self._spare: dict[tuple[Info | None, str], list[Info]] = {}  # of modules that are gone, by `above` and `like`
+        self._places: Counter[tuple[Info | None, bool]] = Counter()  # how many of those there are, by `above`
         self._foreigners: Counter[tuple[Info, str]] = Counter()
         for label, module in roots:
-            self._add_root(label, module)
+            info = self.info(module) or self._stand(Info("", "", None), module)
+            self.roots.append((label, info))
+            self._hold_parts(info, module)
 
     def info(self, module: nn.Module) -> Info | None:
         """What is known of a module; None if it was neither in a root nor called."""
         info = self.infos.get(id(module))
         return info if info is not None and info.ref() is module else None
 
-    def held(self, root: Info, module: nn.Module, name: str) -> Info:
-        """The info of a module that `root` holds under that name."""
-        return self.info(module) or self._add(module, Info(module, name, root))
-
-    def _add_root(self, label: str | None, module: nn.Module) -> Info:
-        root = self.info(module) or self._add(module, Info(module, "", None))
-        self.roots.append((label, root))
-        for name, child in walk(module):
-            self.held(root, child, name)
-        return root
-
-    def _add(self, module: nn.Module, info: Info) -> Info:
-        self.infos[id(module)] = info
-        return info
+    def held(self, above: Info, module: nn.Module, name: str) -> Info:
+        """The info of a module that `above` holds under that name."""
+        return self.info(module) or self._stand(self._free(above, name) or Info(name, name, above), module)
 
     def meet(self, module: nn.Module, caller: Info) -> Info:
         """The info of a module not known yet that is called from inside `caller`."""
@@ -116,37 +118,70 @@ class Names:
             return self._found(module)
         parent = caller.module()
         if parent is not None:
-            for name, child in parent._modules.items():
+            for name, child in children(parent):
                 if child is module:
-                    return self._add(module, Info(module, name, caller))
+                    return self.held(caller, module, name)
         return self._foreign(module, caller)
 
     def _found(self, module: nn.Module) -> Info:
-        """A new root. One that holds no modules takes the place of one like it that is gone (a loss made anew in every step)."""
-        if len(module._modules):
-            return self._add_root(None, module)
-        spare = self._spare.setdefault((None, type_name(module)), [])
-        if spare:
-            return self._borrow(module, spare.pop(), spare)
-        info = self._borrow(module, Info(module, "", None), spare)
-        self.roots.append((None, info))
+        """A new root. It takes the place of one of its class that is gone (a loss, or a model, made anew in every step)."""
+        like = type_name(module)
+        info = self._free(None, like)
+        if info is None:
+            info = Info("", like, None)
+            self.roots.append((None, info))
+        self._stand(info, module)
+        self._hold_parts(info, module)
         return info
 
     def _foreign(self, module: nn.Module, caller: Info) -> Info:
         """A module that nothing holds: one row for each alive at a time, so that one made anew in every call stays one row."""
-        key = caller, type_name(module)
-        spare = self._spare.setdefault(key, [])
-        if spare:
-            return self._borrow(module, spare.pop(), spare)
-        self._foreigners[key] += 1
-        number = self._foreigners[key]
-        return self._borrow(module, Info(module, f"({key[1]})" if number == 1 else f"({key[1]} #{number})", caller), spare)
+        like = f"({type_name(module)})"
+        info = self._free(caller, like)
+        if info is None:
+            self._foreigners[caller, like] += 1
+            number = self._foreigners[caller, like]
+            info = Info(like if number == 1 else f"{like[:-1]} #{number})", like, caller)
+        return self._stand(info, module)
 
-    def _borrow(self, module: nn.Module, info: Info, spare: list[Info]) -> Info:
+    def _hold_parts(self, root: Info, module: nn.Module) -> None:
+        for name, part in walk(module):
+            if part is not module:
+                self.held(root, part, name)
+
+    def _stand(self, info: Info, module: nn.Module) -> Info:
         """Let `info` stand for `module` until that is gone."""
-        info.ref = ref = _Ref(module, _leave_to_others)
-        ref.info, ref.spare = info, spare
-        return self._add(module, info)
+        ref = _Ref(module, self._leave)
+        ref.key = id(module)
+        info.stand_for(module, ref)
+        self.infos[ref.key] = info
+        return info
+
+    def _leave(self, ref: Any) -> None:
+        """A module is gone; its info waits for another. This may come in any thread, and in the middle of anything."""
+        info = self.infos.get(ref.key)
+        if info is None or info.ref is not ref:
+            return
+        del self.infos[ref.key]
+        place = info.above, info.like
+        if place not in self._spare:
+            by_class = info.above is None or info.like.startswith("(")
+            if self._places[info.above, by_class] >= (MAX_CLASSES if by_class else MAX_LABELS):
+                place = info.above, OTHERS
+            self._places[info.above, by_class] += 1
+        self._spare.setdefault(place, []).append(info)
+
+    def _free(self, above: Info | None, like: str) -> Info | None:
+        """What was kept of a module that is gone, for one like it."""
+        waiting = self._spare.get((above, like))
+        if waiting:
+            return waiting.pop()
+        waiting = self._spare.get((above, OTHERS))
+        if not waiting:
+            return None
+        info = waiting.pop()
+        info.label = info.like = OTHERS
+        return info
 
 
 def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
@@ -161,11 +196,10 @@ def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
         place = stack.pop()
         found.append(place)
         name, module = place
-        children = module._modules
-        if children and id(module) not in looked_into:
+        if id(module) not in looked_into:
             looked_into.add(id(module))
             prefix = f"{name}." if name else ""
-            stack += [(prefix + key, child) for key, child in children.items() if child is not None][::-1]
+            stack += [(f"{prefix}{key}", child) for key, child in children(module)][::-1]
     return found
 
 
@@ -179,29 +213,30 @@ class Kind:
 
     Attributes:
         name: the class's.
-        wraps: whether a module of it may stand for another (scripted and compiled modules).
-        container: whether it only holds other modules or does nothing, so that never being called is no news.
-        many: whether its forward takes more than one argument, so that some may come by keyword.
-        plain: whether it is one of torch's own layers, which keep all their weights as parameters.
+        scripted: True if TorchScript runs its modules.
+        compiled: True if a module of it stands for the one that torch.compile was given.
+        container: True if it only holds other modules or does nothing, so that never being called is no news.
+        many: True if its forward takes more than one argument, so that some may come by keyword.
+        plain: True if it is one of torch's own layers, which keep all their weights as parameters.
     """
 
-    __slots__ = ("container", "many", "name", "plain", "wraps")
+    __slots__ = ("compiled", "container", "many", "name", "plain", "scripted")
 
     def __init__(self, kind: type[nn.Module]) -> None:
         self.name = kind.__name__
-        self.wraps = issubclass(kind, ScriptModule) or any(base.__module__.startswith("torch._dynamo") for base in kind.__mro__)
-        self.container = getattr(kind, "forward", None) is nn.Module.forward or issubclass(kind, nn.Identity)
-        code = getattr(getattr_static(kind, "forward", None), "__code__", None)
+        self.scripted = issubclass(kind, ScriptModule)
+        self.compiled = any(str(base.__module__).startswith("torch._dynamo") for base in kind.__mro__)
+        forward = getattr_static(kind, "forward", None)
+        self.container = forward is nn.Module.forward or issubclass(kind, nn.Identity)
+        code = getattr(forward, "__code__", None)
         self.many = code is None or code.co_argcount + code.co_kwonlyargcount > 2 or bool(code.co_flags & _VARIADIC)
-        self.plain = kind.__module__.startswith("torch.nn.modules.")
+        self.plain = str(kind.__module__).startswith("torch.nn.modules.")
 
     def name_of(self, module: nn.Module) -> str:
         """What to call a module of the class."""
-        if not self.wraps:
-            return self.name
-        if isinstance(module, ScriptModule):
-            return str(module.original_name)
-        wrapped = module._modules.get("_orig_mod")
+        if self.scripted:
+            return guarded(lambda: str(module.original_name), self.name)
+        wrapped = dict(children(module)).get("_orig_mod") if self.compiled else None
         return self.name if wrapped is None else type_name(wrapped)
 
 
