@@ -6,10 +6,10 @@ there are none, so a mode is handed the composite whole and has to find out itse
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch._C import DispatchKey
+from torch._C import DispatchKey, DispatchKeySet
 
 from dispatchcount.capture.key import tensors_in
 
@@ -30,6 +30,19 @@ _PREFIXES = {
 }
 
 
+class Composite(NamedTuple):
+    """How torch runs an operator as others, for operands of some kinds.
+
+    Attributes:
+        kernel: the key of the kernel that calls the others.
+        done: keys whose kernel ran before a mode saw the call and keeps itself off for all that it calls: autocast, which has
+            cast the operands, and the tracking of views (``chunk``), which goes on when the operator returns.
+    """
+
+    kernel: DispatchKey
+    done: DispatchKeySet
+
+
 def kinds_of(*values: Any) -> Kinds:
     """The kinds of the tensors among the arguments of a call."""
     return frozenset((t.device.type, t.layout, t.is_quantized, t.is_nested) for t in tensors_in(values))
@@ -38,6 +51,19 @@ def kinds_of(*values: Any) -> Kinds:
 def is_composite(name: str) -> bool:
     """Whether torch has a kernel that runs the operator as others, for some operands at least."""
     return _known(name) and (_has(name, _IMPLICIT) or _has(name, _NESTED))
+
+
+def composite(name: str, kinds: Kinds) -> Composite | None:
+    """How torch runs `name` as other operators, given operands of these kinds; None if it runs whole."""
+    kernel = composite_kernel(name, kinds)
+    if kernel is None:
+        return None
+    before = {"ADInplaceOrView", *(f"Autocast{torch._C._dispatch_key_for_device(device)}" for device, *_ in kinds)}
+    done = DispatchKeySet(DispatchKey.Undefined)
+    for key in before:
+        if _has(name, key):
+            done = done.add(_parsed(key))
+    return Composite(kernel, done)
 
 
 def runs_as_parts(name: str) -> bool:

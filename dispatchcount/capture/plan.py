@@ -6,10 +6,9 @@ from collections.abc import Hashable
 from typing import Any
 
 import torch
-from torch._C import DispatchKey
 from torch._ops import HigherOrderOperator, OpOverload
 
-from dispatchcount.capture.composite import Kinds, composite_kernel, is_composite, kinds_of
+from dispatchcount.capture.composite import Composite, Kinds, composite, is_composite, kinds_of
 from dispatchcount.capture.key import NUMBERS, WORDS
 from dispatchcount.capture.record import Signature
 from dispatchcount.rules.atomic import ATOMIC
@@ -54,7 +53,7 @@ class Plan:
     unseen = False
 
     __slots__ = (
-        "_kernels",
+        "_composites",
         "func",
         "kept",
         "keyless",
@@ -76,7 +75,7 @@ class Plan:
         self.values: tuple[int | str, ...] = ()
         self.writes: frozenset[int | str] = frozenset()
         self.settled = False
-        self._kernels: dict[Kinds, DispatchKey | None] = {}
+        self._composites: dict[Kinds, Composite | None] = {}
         self.kept = WORDS
         self.signature = Signature(self, (), {}, None, "")
         if isinstance(func, OpOverload):
@@ -115,12 +114,12 @@ class Plan:
         self.keyless = entry is not None and entry.kind is Kind.FREE
         self.way = self._way()
 
-    def composite_kernel(self, args: Any, kwargs: Any) -> DispatchKey | None:
-        """By which kernel torch runs this call as other operators; None if it runs whole."""
+    def composite(self, args: Any, kwargs: Any) -> Composite | None:
+        """How torch runs this call as other operators; None if it runs whole."""
         kinds = kinds_of(args, kwargs)
-        if kinds not in self._kernels:
-            self._kernels[kinds] = composite_kernel(self.func.name(), kinds)
-        return self._kernels[kinds]
+        if kinds not in self._composites:
+            self._composites[kinds] = composite(self.func.name(), kinds)
+        return self._composites[kinds]
 
     def _way(self) -> int:
         if self.packet in _SILENT:
