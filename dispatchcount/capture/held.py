@@ -8,7 +8,8 @@ raises means that there is nothing to read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any, TypeVar
 
 import torch
@@ -19,17 +20,17 @@ T = TypeVar("T")
 
 def children(module: nn.Module) -> list[tuple[str, nn.Module]]:
     """The modules that a module holds, with their names, in order."""
-    return [pair for pair in _table(module, "_modules") if issubclass(type(pair[1]), nn.Module) or _poses_as(nn.Module, pair[1])]
+    return _members(module, "_modules", nn.Module)
 
 
 def parameters(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
     """A module's own parameters, with their names."""
-    return [pair for pair in _table(module, "_parameters") if issubclass(type(pair[1]), torch.Tensor) or _poses_as(torch.Tensor, pair[1])]
+    return _members(module, "_parameters", torch.Tensor)
 
 
 def buffers(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
     """A module's own buffers, with their names."""
-    return [pair for pair in _table(module, "_buffers") if issubclass(type(pair[1]), torch.Tensor) or _poses_as(torch.Tensor, pair[1])]
+    return _members(module, "_buffers", torch.Tensor)
 
 
 def training(module: nn.Module) -> bool | None:
@@ -43,6 +44,28 @@ def extra_repr(module: nn.Module) -> str:
     return guarded(lambda: str(module.extra_repr()), "")
 
 
+def tensors_within(value: Any, most: int) -> Iterator[torch.Tensor]:
+    """The tensors in lists, tuples and dicts of the user's, nested in any way; no more than `most` items are looked at.
+
+    Subclasses (named tuples, the outputs of transformers) are read as what they are built on, so that none of their code runs.
+    """
+    stack, met = [value], set()
+    while stack and most:
+        most -= 1
+        item = stack.pop()
+        kind = type(item)
+        if issubclass(kind, torch.Tensor):
+            yield item
+        elif issubclass(kind, list | tuple | dict) and id(item) not in met:
+            met.add(id(item))
+            inside: Iterable[Any] = dict.values(item) if issubclass(kind, dict) else _base(kind).__iter__(item)
+            stack += islice(inside, most)
+
+
+def _base(kind: type) -> type[list[Any]] | type[tuple[Any, ...]]:
+    return list if issubclass(kind, list) else tuple
+
+
 def guarded(ask: Callable[[], T], otherwise: T) -> T:
     """What `ask` returns, or `otherwise` if the user's code behind it raises anything but a Ctrl-C."""
     try:
@@ -53,11 +76,11 @@ def guarded(ask: Callable[[], T], otherwise: T) -> T:
         return otherwise
 
 
-def _table(module: nn.Module, name: str) -> list[tuple[str, Any]]:
-    found = _attribute(module, name)
-    if type(found) is dict:
-        return list(found.items())
-    return [] if found is None else guarded(lambda: list(found.items()), [])
+def _members(module: nn.Module, table: str, kind: type) -> list[tuple[str, Any]]:
+    """The entries of one of a module's tables that are of some class, or say that they are (proxies)."""
+    found = _attribute(module, table)
+    entries = list(found.items()) if type(found) is dict else guarded(lambda: list(found.items()), [])
+    return [pair for pair in entries if issubclass(type(pair[1]), kind) or _poses_as(kind, pair[1])]
 
 
 def _attribute(module: nn.Module, name: str) -> Any:
@@ -66,5 +89,4 @@ def _attribute(module: nn.Module, name: str) -> Any:
 
 
 def _poses_as(kind: type, value: Any) -> bool:
-    """True for a proxy, whose ``__class__`` is that of what it stands for."""
     return value is not None and guarded(lambda: isinstance(value, kind), False)

@@ -6,6 +6,7 @@ Live bytes and their peak, and what parameters, gradients, optimizer state and s
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.nn.parameter import is_lazy
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from dispatchcount.capture.held import buffers, guarded, parameters, tensors_within
 from dispatchcount.capture.key import tensors_in
 from dispatchcount.capture.saved import READABLE, Saved
 from dispatchcount.capture.storages import Live, size_once
@@ -35,6 +37,12 @@ _SAVING = "aten::detach"
 _SHARDING = ("c10d::", "_c10d_functional::", "fsdp::")
 """Libraries whose operators gather parameters. FSDP later frees the memory that they wrote, under tensors that live on."""
 
+_RESULTS_LOOKED_AT = 1 << 10
+"""Items of what a module returned that are looked through for tensors."""
+
+_STATE_LOOKED_AT = 1 << 16
+"""Items of what an optimizer keeps for a parameter that are."""
+
 
 class MemoryWatch:
     """Follows storages from the operator that first touches them to their end.
@@ -50,43 +58,53 @@ class MemoryWatch:
         self._saved: Saved | None = None
         self._thread = get_ident()
         self._handles: list[Any] = []
-        self._met: set[Info] = set()
+        self._met: dict[Info, Any] = {}  # with the reference it had: modules made anew take the place of others
         self._peak = 0
         self._place = (names.outside, "")
         self._gradients: Sizes = {}
         self._optimizers: dict[int, tuple[Any, Sizes]] = {}  # with a weak reference to each
         self._optimizer: Sizes = {}
         self._final: tuple[Sizes, Sizes] | None = None
+        self._notes: dict[str, None] = {}
 
     def open(self, mode: CountingMode) -> None:
         """The block begins; `mode` has its own hooks on already."""
         self._saved = Saved(self._live, mode.calls)
+        self._notes = mode.recording.notes
         if not READABLE:
-            mode.recording.notes["this torch does not show what autograd saved for backward; the column is empty"] = None
-        self._handles = [
-            register_module_forward_pre_hook(self._enter),
-            register_module_forward_hook(self._leave),
-            register_optimizer_step_pre_hook(self._before_step),
-            register_optimizer_step_post_hook(self._after_step),
-        ]
+            self._notes["this torch does not show what autograd saved for backward; the column is empty"] = None
+        self._handles.append(register_module_forward_pre_hook(self._enter))
+        self._handles.append(register_module_forward_hook(self._leave))
+        self._handles.append(register_optimizer_step_pre_hook(self._before_step))
+        self._handles.append(register_optimizer_step_post_hook(self._after_step))
         with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
             for info in list(self._names.infos.values()):
                 self._meet(info)
         self._peak = self._live.nbytes
 
+    def remove(self) -> None:
+        """Take the hooks off."""
+        while self._handles:
+            self._handles[-1].remove()  # and only then forget it: who is interrupted between the two may call this again
+            self._handles.pop()
+
     def close(self) -> None:
         """The block is over: take the hooks off, read what modules hold, let go of everything else."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        if self._saved is None:
+        self.remove()
+        saved = self._saved
+        if saved is None or self._final is not None:
             return
-        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
-            self._saved.look()
-            self._final = self._held()
-        self._saved.close()
-        self._live.clear()
-        self._met.clear()
+        try:
+            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+                saved.look()
+                self._final = self._held()
+        except Exception as error:  # the figures are lost; how the block ended, and all else in its report, must not be
+            self._final = {}, self._gradients
+            self._notes[f"what the modules hold at the end could not be read ({type(error).__name__})"] = None
+        finally:
+            saved.close()
+            self._live.clear()
+            self._met.clear()
 
     def before(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> None:
         """See `Observer`."""
@@ -139,11 +157,11 @@ class MemoryWatch:
     def _meet(self, info: Info) -> None:
         """Parameters, buffers and gradients of a module not met before are alive."""
         module = info.module()
-        if module is None or info in self._met:
+        if module is None or self._met.get(info) is info.ref:
             return
-        self._met.add(info)
-        for held in (*module._parameters.values(), *module._buffers.values()):
-            if held is not None and not is_lazy(held):
+        self._met[info] = info.ref
+        for _, held in (*parameters(module), *buffers(module)):
+            if not is_lazy(held):
                 for storage in self._live.touch(held):
                     storage.given = True
                 if held.is_leaf and held.grad is not None:
@@ -151,7 +169,7 @@ class MemoryWatch:
 
     def _enter(self, module: nn.Module, args: Any) -> None:
         info = self._names.info(module)
-        if get_ident() == self._thread and info is not None and info not in self._met:
+        if get_ident() == self._thread and info is not None and self._met.get(info) is not info.ref:
             with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
                 self._meet(info)
 
@@ -159,7 +177,7 @@ class MemoryWatch:
         """What a call returns may be made by a function written in Python, which no operator's result leads to."""
         if get_ident() == self._thread and self._saved is not None:
             with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
-                for tensor in tensors_in(result):
+                for tensor in tensors_within(result, _RESULTS_LOOKED_AT):
                     self._saved.reach(tensor)
 
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
@@ -172,36 +190,41 @@ class MemoryWatch:
         if get_ident() != self._thread:
             return
         owners: dict[int, Info] = {}
-        for info in list(self._names.infos.values()):
-            module = info.module()
-            for held in () if module is None else module._parameters.values():
-                owners.setdefault(id(held), info)
+        for info, held in self._owned():
+            owners.setdefault(id(held), info)
         sizes: Sizes = {}
         seen: set[tuple[int, int]] = set()
         with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
-            for parameter, state in optimizer.state.items():
+            for parameter, state in guarded(lambda: list(optimizer.state.items()), []):
                 info = owners.get(id(parameter), self._names.outside)
-                sizes[info] = sizes.get(info, 0) + sum(size_once(tensor, seen) for tensor in tensors_in(state))
-        self._optimizers[id(optimizer)] = (weakref.ref(optimizer), sizes)
+                tensors = tensors_within(state, _STATE_LOOKED_AT)
+                sizes[info] = sizes.get(info, 0) + sum(size_once(tensor, seen) for tensor in tensors)
+        self._optimizers = {key: pair for key, pair in self._optimizers.items() if pair[0]() is not None}
+        self._optimizers[id(optimizer)] = weakref.ref(optimizer), sizes
         total: Sizes = {}
-        for alive, known in self._optimizers.values():
-            for info, nbytes in known.items() if alive() is not None else ():
+        for _, known in self._optimizers.values():
+            for info, nbytes in known.items():
                 total[info] = total.get(info, 0) + nbytes
         self._optimizer = _most(self._optimizer, total)
 
     def _held(self) -> tuple[Sizes, Sizes]:
         """Bytes of every module's own parameters now, and the most yet of their gradients."""
-        parameters: Sizes = {}
+        sizes: Sizes = {}
         gradients: Sizes = {}
         seen: set[tuple[int, int]] = set()
+        for info, held in self._owned():
+            if not is_lazy(held):
+                sizes[info] = sizes.get(info, 0) + size_once(held, seen)
+                if held.is_leaf and held.grad is not None:
+                    gradients[info] = gradients.get(info, 0) + size_once(held.grad, seen)
+        return sizes, _most(self._gradients, gradients)
+
+    def _owned(self) -> Iterator[tuple[Info, torch.Tensor]]:
+        """The parameters of all modules known that are alive."""
         for info in list(self._names.infos.values()):
             module = info.module()
-            for held in () if module is None else module._parameters.values():
-                if held is not None and not is_lazy(held):
-                    parameters[info] = parameters.get(info, 0) + size_once(held, seen)
-                    if held.is_leaf and held.grad is not None:
-                        gradients[info] = gradients.get(info, 0) + size_once(held.grad, seen)
-        return parameters, _most(self._gradients, gradients)
+            for _, held in () if module is None else parameters(module):
+                yield info, held
 
 
 def _most(before: Sizes, now: Sizes) -> Sizes:

@@ -16,7 +16,6 @@ from torch.jit import ScriptModule
 from dispatchcount.capture.held import children, guarded
 from dispatchcount.report.rows import NO_MODULE
 
-
 MAX_CLASSES = 32
 """Classes of modules that nothing holds and that are gone, told apart under one caller. More share rows."""
 
@@ -35,7 +34,7 @@ class Info:
         type: class name.
         many: True if its forward takes more than one argument, so that some may come by keyword.
         label: its name relative to `above`, for when no root holds it (any longer).
-        like: what a module under `above` must have in common with this one to take its place: the name it is held by, or the class.
+        like: what a module under `above` must share with this one to take its place: the name it is held by, or its class.
         above: the root it was found in, or the module it was first called from; None for a root and for the outside.
         last: the node of its latest call, for work that names a module but no call (gradient accumulation).
         caller: the module that it was last seen to be called from rightly.
