@@ -170,7 +170,7 @@ class CountingMode(TorchDispatchMode):
         if self._inside is not None and not self._inside.is_work(args, kwargs):
             return func(*args, **kwargs)
         if plan.way == PARTS and (composite := plan.composite(args, kwargs)) is not None:
-            return self._run_parts(func, composite, args, kwargs)
+            return self._run_parts(plan, composite, args, kwargs)
         if plan.way == SILENT:
             return func(*args, **kwargs)
         if plan.way == HIGHER:
@@ -183,15 +183,16 @@ class CountingMode(TorchDispatchMode):
         self.count(plan, args, kwargs, out)
         return out
 
-    def _run_parts(self, func: Any, composite: Composite, args: Any, kwargs: Any) -> Any:
+    def _run_parts(self, plan: Plan, composite: Composite, args: Any, kwargs: Any) -> Any:
         """Run a composite by its kernel, as torch itself would, so that its parts come here.
 
         Composites arrive whole under inference mode only. Inside a mode most dispatch keys are off: views would lose track of
         their base, conjugate tensors be taken for plain ones, autocast not cast. What was on when Python called torch is on
-        again for the parts, without what has been done by now.
+        again for the parts, without what has been done by now. A composite may have no parts: ``to`` the dtype that is there.
         """
+        self._last = self._last or plan.signature
         with torch._C._RestorePythonTLSSnapshot(), torch._C._ExcludeDispatchKeyGuard(composite.done), self:
-            return func._op_dk(composite.kernel, *args, **kwargs)
+            return plan.func._op_dk(composite.kernel, *args, **kwargs)
 
     def ran(self, place: Place | None) -> None:
         """What `run` let through was counted there."""
@@ -237,7 +238,8 @@ class CountingMode(TorchDispatchMode):
                 out = plan.func(*args, **kwargs)
         finally:
             self._unwrapping, self._inside = None, outer
-        if self._last is None and not plan.keyless:
+        same = not plan.writes and any(out is arg for arg in args)  # ``to`` the dtype that is there: nothing ran
+        if self._last is None and not plan.keyless and not same:
             self.count(plan, args, kwargs, out)
         self._last = self._last or before
         return out

@@ -195,8 +195,9 @@ def _written(argument: Any) -> bool:
 _UNDECLARED = {"c10d", "fsdp"}
 """Libraries whose schemas do not say which operands an operator writes; any may be."""
 
-_SILENT = {"aten::detach_"}
-"""What no mode sees outside inference mode, for its autograd kernel does it all and hands nothing on."""
+_SILENT = {"aten::detach_", "prim::device", "prim::layout"}
+"""What is let through unseen, for it depends on the regime: the autograd kernel of ``detach_`` does it all, so that no mode sees
+it outside inference mode; and how often a fake tensor is asked for its device is up to who is in between."""
 
 _ALLOCATORS = {
     f"aten::{name}" for name in ("empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided")
