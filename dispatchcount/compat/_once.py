@@ -9,12 +9,19 @@ import torch
 from torch import nn
 
 from dispatchcount.compat._jit.state import untouched
+from dispatchcount.compat._modules import evaluating, named_parameters
 from dispatchcount.profiler import profile
 from dispatchcount.report.model import Report
 
 
 def run_once(
-    model: nn.Module, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None, method: str = "forward"
+    model: nn.Module,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    method: str = "forward",
+    *,
+    convention: str = "macs",
+    rules: Mapping[Any, Any] | None = None,
 ) -> Report:
     """Profile one pass; the model's modes, buffers and the random number generators are as before afterwards.
 
@@ -23,23 +30,26 @@ def run_once(
         args: its arguments by position.
         kwargs: and by name.
         method: what to call, ``"generate"`` for instance.
+        convention: what a flop is in the report, which is printed beside the figure that is returned.
+        rules: rules for this pass alone, by operator.
     """
-    modes = [(module, module.training) for module in model.modules()]
-    with untouched(model):
-        model.eval()
-        try:
-            with torch.no_grad(), profile(model) as prof:
-                (model if method == "forward" else getattr(model, method))(*args, **(kwargs or {}))
-        finally:
-            for module, training in modes:
-                module.training = training
+    call = model if method == "forward" else getattr(model, method)
+    with untouched(model), evaluating(model), torch.no_grad(), profile(model, convention=convention, rules=rules) as prof:
+        call(*args, **(kwargs or {}))
     return prof.report
 
 
 def empty_input(model: nn.Module, sizes: tuple[int, ...]) -> torch.Tensor:
     """An input of `sizes` of the type and on the device of the model's first parameter."""
-    like = next(model.parameters(), None)
+    like = next(iter(named_parameters(model).values()), None)
     return torch.ones(sizes) if like is None else torch.ones(sizes, dtype=like.dtype, device=like.device)
+
+
+def not_counted(report: Report) -> str:
+    """A sentence that names the operators without a count, ``"not counted: mylib.foo (2 calls)"``; empty if there are none."""
+    missing = {**report.unknown_ops, **report.failed_ops}
+    named = ", ".join(f"{op} ({issue.calls} call{'s' * (issue.calls != 1)})" for op, issue in missing.items())
+    return f"not counted: {named}" if named else ""
 
 
 def refuse(**options: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from torch import nn
 
+from dispatchcount.compat._modules import named_parameters
 from dispatchcount.compat._once import empty_input, refuse, run_once, scaled
 
 _MACS = {"GMac": 1e9, "MMac": 1e6, "KMac": 1e3, "Mac": 1}
@@ -59,7 +60,7 @@ def get_model_complexity_info(
     report = run_once(model, kwargs=made) if isinstance(made, dict) else run_once(model, (made,))
     if print_per_layer_stat:
         print(report, file=ost or sys.stdout)
-    params = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    params = sum(p.numel() for p in named_parameters(model).values() if p.requires_grad)
     if not as_strings:
         return report.macs, params
     return scaled(report.macs, _MACS, output_precision, flops_units), scaled(params, _PARAMS, output_precision, param_units)

@@ -17,6 +17,7 @@ from rich.cells import cell_len, set_cell_size
 from torch.utils import _pytree as pytree
 from torch.utils import flop_counter as theirs
 
+from dispatchcount.compat._once import not_counted
 from dispatchcount.profiler import Profile, profile
 from dispatchcount.report.model import Report
 from dispatchcount.report.rows import Entry
@@ -27,6 +28,16 @@ flop_registry: dict[Any, Callable[..., Any]] = dict(theirs.flop_registry)
 """Formulas by operator. Only those that are not torch's own are called; the others have rules that do the same, or better."""
 
 GLOBAL = "Global"
+
+Counts = defaultdict[str, defaultdict[Any, int]]
+"""By module, then by operator."""
+
+
+def __getattr__(name: str) -> Any:
+    """Torch's own formulas and helpers (`mm_flop`, `sdpa_flop_count`, `get_shape` …) are here as they are there."""
+    if name.startswith("__") or name == "_FlopCounterMode":  # what it stands for is no part of ours
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; register_flop_formula gives an operator its flops")
+    return getattr(theirs, name)
 
 
 def register_flop_formula(targets: Any, get_raw: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -83,6 +94,7 @@ class FlopCounterMode:
             for target, formula in (custom_mapping or {}).items()
         }
         self._profile: Profile | None = None
+        self._counts: tuple[Report, Counts] | None = None
 
     def __enter__(self) -> FlopCounterMode:
         own = {t: f for t, f in self.flop_registry.items() if f is not theirs.flop_registry.get(t)}
@@ -111,34 +123,46 @@ class FlopCounterMode:
         return self._profile.report
 
     @property
-    def flop_counts(self) -> dict[str, dict[Any, int]]:
-        """As `get_flop_counts`; empty before the block is entered."""
-        return {} if self._profile is None else self.get_flop_counts()
+    def flop_counts(self) -> Counts:
+        """Flops by module (``"Global"`` is everything, ``"ResNet.layer1"`` a module with all it called), then by operator.
+
+        Every module that was called has a row, and each operator that has a formula an entry in it, be it 0. What was never
+        called may be asked for all the same.
+        """
+        if self._profile is None:
+            return _no_counts()
+        report = self.report
+        if self._counts is None or self._counts[0] is not report:
+            self._counts = report, self._counted(report)
+        return self._counts[1]
 
     def get_total_flops(self) -> int:
         """Flops of everything that ran."""
         return sum(self._flops(entry) for entry in self.report.entries)
 
     def get_flop_counts(self) -> dict[str, dict[Any, int]]:
-        """Flops by module (``"Global"`` is everything, ``"ResNet.layer1"`` a module with all it called), then by operator."""
-        report = self.report
-        names, stacks = _names(report), list[frozenset[str]]()
-        counts: defaultdict[str, defaultdict[Any, int]] = defaultdict(lambda: defaultdict(int))
+        """What `flop_counts` holds, as plain dicts."""
+        return {name: dict(row) for name, row in self.flop_counts.items()}
+
+    def _counted(self, report: Report) -> Counts:
+        names, stacks, counts = _names(report), list[frozenset[str]](), _no_counts()
         for path in report.paths:
             above = stacks[path.parent] if path.parent >= 0 else frozenset({GLOBAL})
             stacks.append(above | {names[path.module]})
+            for name in stacks[-1]:
+                counts[name]  # makes the row
         for entry in report.entries:
-            flops = self._flops(entry)
-            if flops:
+            flops, operator = self._flops(entry), _operator(entry.op)
+            if flops or operator in self.flop_registry:
                 for name in stacks[entry.path]:
-                    counts[name][_operator(entry.op)] += flops
-        return {name: dict(row) for name, row in counts.items()}
+                    counts[name][operator] += flops
+        return counts
 
     def _flops(self, entry: Entry) -> int:
         return entry.cost.arithmetic if entry.op in self._own else 2 * entry.cost.macs
 
     def get_table(self, depth: int | None = None) -> str:
-        """Flops and shares by module and operator as text.
+        """Flops and shares by module and operator as text; a line below names what could not be counted.
 
         Args:
             depth: levels of modules to show; by default as the counter was made.
@@ -155,14 +179,20 @@ class FlopCounterMode:
                 rows.append([" " * indent + title, *shares])
             return figures[0][1] >= total
 
-        shown = [name for name in sorted(counts) if name != GLOBAL and name.count(".") < depth]
+        shown = [name for name in sorted(counts) if name != GLOBAL and counts[name] and name.count(".") < depth]
         covered = [add(name, name.count(".")) for name in shown]
-        if GLOBAL in counts and not any(covered):
+        if counts[GLOBAL] and not any(covered):
             inner = [[f" {title}", *rest] for title, *rest in rows]
             rows.clear()
             add(GLOBAL, 0)
             rows += inner
-        return _aligned(["Module", "FLOP", "% Total"], rows or [[GLOBAL, "0", "0%"]])
+        table = _aligned(["Module", "FLOP", "% Total"], rows or [[GLOBAL, "0", "0%"]])
+        missing = not_counted(self.report) if self._profile else ""
+        return f"{table}\n{missing}" if missing else table
+
+
+def _no_counts() -> Counts:
+    return defaultdict(lambda: defaultdict(int), {GLOBAL: defaultdict(int)})
 
 
 def _rule(formula: Callable[..., Any]) -> Callable[..., Cost]:

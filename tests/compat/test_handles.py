@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict, defaultdict
+from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dispatchcount.compat.fvcore import FlopCountAnalysis
 from dispatchcount.compat.fvcore.jit_analysis import JitModelAnalysis
 from dispatchcount.compat.fvcore.jit_handles import get_shape
 from dispatchcount.compat.mmengine import complexity_analysis, jit_handles
@@ -136,3 +141,38 @@ def test_matmul_of_vectors() -> None:
     handle = jit_handles.matmul_flop_jit
     assert handle(*seen("aten::matmul", torch.matmul, torch.ones(4), torch.ones(4, 5))) == 20
     assert handle(*seen("aten::matmul", torch.matmul, torch.ones(3, 4), torch.ones(4))) == 12
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        18, 18.0, True, Fraction(18), np.int32(18), np.int64(18), np.uint8(18), np.float32(18), {"linear": 18}, Counter(linear=18),
+        OrderedDict(linear=np.int8(18)), defaultdict(int, linear=18), MappingProxyType({"linear": 18}), {"linear": 18, "none": 0},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_handles_return_any_number_or_mapping(result: Any) -> None:
+    analysis = FlopCountAnalysis(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3)), torch.ones(3, 2))
+    counts = analysis.set_op_handle("aten::linear", lambda i, o: result).by_operator()
+    assert dict(counts) == {"linear": 2 * (result if result is True else 18)}
+    assert type(analysis.total()) in (int, float)
+    assert analysis.by_module()["1"] == (1 if result is True else 18)
+
+
+@pytest.mark.parametrize("result", [None, "18", [18], 18j, {"linear": None}, {"linear": "18"}], ids=repr)
+def test_handles_that_return_no_number_are_told(result: Any) -> None:
+    analysis = FlopCountAnalysis(nn.Linear(2, 3), torch.ones(3, 2)).set_op_handle("aten::linear", lambda i, o: result)
+    with pytest.raises(ValueError, match=r"Invalid type .* The handle of aten::linear returned it"):
+        analysis.total()
+
+
+def test_numbers_of_numpy_do_not_overflow() -> None:
+    model = nn.Sequential(*[nn.Linear(2, 2) for _ in range(3)])
+    analysis = FlopCountAnalysis(model, torch.ones(1, 2)).set_op_handle("aten::linear", lambda i, o: np.int64(2**62))
+    assert analysis.total() == 3 * 2**62
+
+
+def test_an_empty_mapping_counts_nothing() -> None:
+    """What detectron2's analysis of activations hands back for operators that it wants out of the way."""
+    analysis = FlopCountAnalysis(nn.Linear(2, 3), torch.ones(3, 2)).set_op_handle("aten::linear", lambda *a, **k: {})
+    assert (analysis.total(), dict(analysis.by_operator()), dict(analysis.unsupported_ops())) == (0, {}, {})

@@ -177,3 +177,45 @@ def test_nothing_counted_yet() -> None:
     counter = FlopCounterMode(display=False)
     with pytest.raises(RuntimeError, match="nothing was counted yet"):
         counter.get_total_flops()
+
+
+def test_rows_are_there_without_counts() -> None:
+    """What torch's dicts answer to code that never asks whether a key is there."""
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Sequential(nn.Identity()))
+    counters = []
+    for counter in (Theirs, FlopCounterMode):
+        with counter(display=False) as counted:
+            torch.ones(2).view(2)
+        assert sum(counted.flop_counts["Global"].values()) == 0
+        with counted:
+            model(torch.ones(3, 2))
+            torch.ones(0, 3) @ torch.ones(3, 2)
+        counters.append(counted)
+    theirs, mine = (counted.get_flop_counts() for counted in counters)
+    assert mine == theirs | {"Sequential.1": {}, "Sequential.2": {}, "Sequential.2.0": {}}
+    assert mine["Global"] == {torch.ops.aten.addmm: 24, torch.ops.aten.mm: 0}  # 2 * 3*2*2
+    counted = counters[1]
+    assert counted.flop_counts["Sequential.1"][torch.ops.aten.mm] == counted.flop_counts["nowhere"][torch.ops.aten.mm] == 0
+    assert counted.flop_counts is counted.flop_counts
+    assert FlopCounterMode(display=False).flop_counts["Global"] == {}
+    with FlopCounterMode(display=False) as counted:
+        nn.Linear(2, 2)(torch.ones(3, 2))
+        assert sum(counted.flop_counts["Global"].values()) == 24  # inside the block too
+
+
+def test_table_names_what_is_not_counted() -> None:
+    @torch.library.custom_op("dispatchcount_tests::unheard", mutates_args=())
+    def unheard(x: torch.Tensor) -> torch.Tensor:
+        return x + 1
+
+    with FlopCounterMode(display=False) as counter:
+        unheard(torch.ones(2) @ torch.ones(2, 2))
+    assert counter.get_table().splitlines()[-1] == "not counted: dispatchcount_tests.unheard (1 call)"
+
+
+def test_formulas_of_torch_are_here_too() -> None:
+    from dispatchcount.compat.torch import mm_flop, sdpa_flop_count
+
+    assert mm_flop((2, 3), (3, 4)) == 48
+    assert sdpa_flop_count((1, 2, 3, 4), (1, 2, 3, 4), (1, 2, 3, 4)) == 288  # 2 products of 2 heads * 3*3*4, 2 flops each
+    assert not hasattr(ours, "never_heard_of")

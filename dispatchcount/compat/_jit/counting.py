@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from torch import nn
 from torch.jit import ScriptModule
 
 from dispatchcount.capture.record import Node
@@ -71,7 +70,7 @@ class Settings:
 class Count:
     """One pass over a trace."""
 
-    def __init__(self, trace: Trace, aliases: Mapping[nn.Module | str, str], settings: Settings) -> None:
+    def __init__(self, trace: Trace, aliases: Mapping[int | str, str], settings: Settings) -> None:
         names = dict.fromkeys(aliases.values())
         self._trace = trace
         self._aliases = aliases
@@ -156,7 +155,7 @@ class Count:
         names = []
         while node is not None:
             module = node.info.module()
-            name = None if module is None else self._aliases.get(module)
+            name = None if module is None else self._aliases.get(id(module))
             if name is not None:
                 names.append(name)
             node = node.parent

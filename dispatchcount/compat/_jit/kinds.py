@@ -47,14 +47,15 @@ _ALIASES = """
     absolute=abs adjoint=mH arccos=acos arccosh=acosh arcsin=asin arcsinh=asinh arctan2=atan2
     arctan=atan arctanh=atanh clip=clamp concat=cat concatenate=cat det=linalg_det divide=div
     fix=trunc ger=outer greater=gt greater_equal=ge inverse=linalg_inv less=lt less_equal=le
-    matrix_exp=linalg_matrix_exp matrix_power=linalg_matrix_power moveaxis=movedim multiply=mul
-    negative=neg not_equal=ne orgqr=linalg_householder_product row_stack=vstack special_erf=erf
-    special_erfc=erfc special_erfinv=erfinv special_exp2=exp2 special_expit=sigmoid
-    special_expm1=expm1 special_gammainc=igamma special_gammaincc=igammac special_gammaln=lgamma
-    special_i0=i0 special_log1p=log1p special_logit=logit special_logsumexp=logsumexp
-    special_multigammaln=mvlgamma special_polygamma=polygamma special_psi=digamma
-    special_round=round special_sinc=sinc subtract=sub swapaxes=transpose swapdims=transpose
-    true_divide=div
+    linalg_matmul=matmul matrix_exp=linalg_matrix_exp matrix_power=linalg_matrix_power
+    moveaxis=movedim multiply=mul negative=neg not_equal=ne orgqr=linalg_householder_product
+    row_stack=vstack special_digamma=digamma special_erf=erf special_erfc=erfc
+    special_erfinv=erfinv special_exp2=exp2 special_expit=sigmoid special_expm1=expm1
+    special_gammainc=igamma special_gammaincc=igammac special_gammaln=lgamma special_i0=i0
+    special_log1p=log1p special_log_softmax=log_softmax special_logit=logit
+    special_logsumexp=logsumexp special_multigammaln=mvlgamma special_polygamma=polygamma
+    special_psi=digamma special_round=round special_sinc=sinc special_softmax=softmax
+    special_xlogy=xlogy subtract=sub swapaxes=transpose swapdims=transpose true_divide=div
 """
 _PYTHON = """
     H=matrix_H T=numpy_T __abs__=abs __add__=add __div__=div __eq__=eq __floordiv__=floor_divide

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from dispatchcount.capture.held import children
+
 
 def named_modules_with_dup(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """Like `named_modules`, but a module held in several places comes once for each, with all that lies below it.
@@ -17,19 +19,16 @@ def named_modules_with_dup(model: nn.Module, prefix: str = "") -> Iterator[tuple
         name, module, above = stack.pop()
         yield name, module
         inside = above | {id(module)}
-        children = [
-            (f"{name}.{key}" if name else key, child, inside)
-            for key, child in module._modules.items()
-            if child is not None and id(child) not in inside
-        ]
-        stack.extend(reversed(children))
+        prefix = f"{name}." if name else ""
+        below = [(prefix + key, child, inside) for key, child in children(module) if id(child) not in inside]
+        stack.extend(reversed(below))
 
 
-def aliases(model: nn.Module) -> dict[nn.Module | str, str]:
-    """The first name of every module, by the module and by each of its names."""
-    found: dict[nn.Module | str, str] = {}
+def aliases(model: nn.Module) -> dict[int | str, str]:
+    """The first name of every module, by the module's id (it need not hash) and by each of its names."""
+    found: dict[int | str, str] = {}
     for name, module in named_modules_with_dup(model):
-        found[name] = found.setdefault(module, name)
+        found[name] = found.setdefault(id(module), name)
     return found
 
 

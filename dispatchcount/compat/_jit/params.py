@@ -7,6 +7,7 @@ from collections import defaultdict
 from torch import nn
 
 from dispatchcount.compat._jit.statistics import children_of
+from dispatchcount.compat._modules import named_parameters
 
 
 def parameter_count(model: nn.Module) -> defaultdict[str, int]:
@@ -15,7 +16,7 @@ def parameter_count(model: nn.Module) -> defaultdict[str, int]:
     A tensor with several names counts under its first one.
     """
     counts: defaultdict[str, int] = defaultdict(int)
-    for name, parameter in model.named_parameters():
+    for name, parameter in named_parameters(model).items():
         elements = parameter.numel()
         counts[""] += elements
         for end in (i for i, c in enumerate(name + ".") if c == "."):
@@ -26,7 +27,7 @@ def parameter_count(model: nn.Module) -> defaultdict[str, int]:
 def parameter_rows(model: nn.Module, max_depth: int) -> list[tuple[str, str]]:
     """Rows of the parameter table: names and figures, indented by depth; for parameters their shapes."""
     counts = parameter_count(model)
-    shapes = {name: str(tuple(parameter.shape)) for name, parameter in model.named_parameters()}
+    shapes = {name: str(tuple(parameter.shape)) for name, parameter in named_parameters(model).items()}
     children = children_of(counts)
     rows = [("model", _size(counts[""]))]
 

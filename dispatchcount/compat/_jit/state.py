@@ -10,6 +10,9 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.parameter import is_lazy
 
+from dispatchcount.capture.held import buffers
+from dispatchcount.compat._modules import named_modules, tensors
+
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
@@ -20,9 +23,9 @@ def untouched(model: nn.Module) -> Iterator[None]:
         stack.enter_context(torch.random.fork_rng(devices=[]))
         saved = [
             (module, name, buffer, buffer.detach().clone())
-            for module in model.modules()
-            for name, buffer in module._buffers.items()
-            if buffer is not None and not is_lazy(buffer)
+            for _, module in named_modules(model)
+            for name, buffer in buffers(module)
+            if not is_lazy(buffer)
         ]
         try:
             yield
@@ -34,7 +37,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
 
 def _accelerators(model: nn.Module) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
-    for tensor in (*model.parameters(), *model.buffers()):
+    for tensor in tensors(model):
         if tensor.device.type not in ("cpu", "meta") and tensor.device.index is not None:
             found.setdefault(tensor.device.type, set()).add(tensor.device.index)
     return found

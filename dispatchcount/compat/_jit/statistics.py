@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from dispatchcount.compat._modules import named_modules
+
 _UNITS = ((1e14, 1e15, "P"), (1e11, 1e12, "T"), (1e8, 1e9, "G"), (1e5, 1e6, "M"), (1e2, 1e3, "K"))
 
 Numbers = dict[str, dict[str, Any]]
@@ -83,7 +85,7 @@ def _remove_zero_statistics(
 
 def _fill_missing_statistics(model: nn.Module, statistics: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Statistics by name and then module, with 0 for every module that one lacks."""
-    names = [name for name, _ in model.named_modules()]
+    names = [name for name, _ in named_modules(model)]
     return {stat: dict.fromkeys(names, 0) | dict(by_module) for stat, by_module in statistics.items()}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len, set_cell_size
 from torch import nn
 
+from dispatchcount.capture.held import extra_repr, guarded
 from dispatchcount.compat._jit.analysis import Analysis, analyze_together
 from dispatchcount.compat._jit.params import parameter_count
 from dispatchcount.compat._jit.statistics import (
@@ -18,6 +19,7 @@ from dispatchcount.compat._jit.statistics import (
     _remove_zero_statistics,
     table_rows,
 )
+from dispatchcount.compat._modules import named_parameters
 
 _MISSING = (
     "N/A indicates a possibly missing statistic due to how the module was called. "
@@ -37,7 +39,7 @@ def module_rows(
     texts = _pretty_statistics(_remove_zero_statistics(numbers, require_trivial_children=True))
     for name, analysis in analyses.items():
         texts = _indicate_uncalled_modules(texts, name, analysis.uncalled_modules() & texts.keys(), "")
-    for name, parameter in model.named_parameters():
+    for name, parameter in named_parameters(model).items():
         if show_param_shapes and name in texts:
             texts[name][header] = str(tuple(parameter.shape))
         else:
@@ -85,17 +87,19 @@ def _model_stats_str(model: nn.Module, statistics: Texts) -> str:
         if module is None:  # a closing bracket, or a child that is None
             lines.append(pad + head)
             continue
-        extra = module.extra_repr().split("\n") if module.extra_repr() else []
+        said = extra_repr(module)
+        extra = said.split("\n") if said else []
         if statistics.get(name):
             extra.append(", ".join(f"{stat}: {text}" for stat, text in statistics[name].items()))
         head = f"{pad}{head}{module._get_name()}("
-        if not module._modules and len(extra) < 2:
+        below = guarded(lambda module=module: list(module._modules.items()), [])
+        if not below and len(extra) < 2:
             lines.append(f"{head}{''.join(extra)})")
             continue
         lines.append(head)
         lines += [f"{pad}  {line}" for line in extra]
         stack.append((depth, ")", "", None))
-        for key, child in reversed(module._modules.items()):
+        for key, child in reversed(below):
             full = f"{name}.{key}" if name else key
             stack.append((depth + 1, f"({key}): " + ("None" if child is None else ""), full, child))
     return "\n".join(lines)

@@ -23,6 +23,7 @@ from dispatchcount.compat._jit.statistics import (
     table_rows,
 )
 from dispatchcount.compat._jit.text import _model_stats_str, architecture, boxed, module_rows
+from dispatchcount.compat._modules import tensors
 from dispatchcount.compat.mmengine.complexity_analysis import ActivationAnalyzer, FlopAnalyzer
 
 
@@ -97,7 +98,7 @@ def _made_up(model: nn.Module, input_shape: Any) -> tuple[torch.Tensor, ...]:
             '"input_shape" should be either a `tuple of int` (to construct one input tensor) or a `tuple of tuple of int` '
             f"(to construct multiple input tensors); got {input_shape!r}. Anything else goes in as `inputs`."
         )
-    device = next((tensor.device for tensors in (model.parameters(), model.buffers()) for tensor in tensors), torch.device("cpu"))
+    device = next((tensor.device for tensor in tensors(model)), torch.device("cpu"))
     with untouched(model):
         return tuple(torch.randn(1, *sizes, device=device) for sizes in shapes)
 

@@ -1,0 +1,65 @@
+"""A model's modules, parameters and modes by name, also where a module has not every attribute of `nn.Module`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from dispatchcount.capture.held import buffers, children, guarded, parameters, training
+
+
+def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Every module once, under its first name, callers first."""
+    seen: set[int] = set()
+    stack = [("", model)]
+    while stack:
+        name, module = stack.pop()
+        if id(module) not in seen:
+            seen.add(id(module))
+            yield name, module
+            prefix = f"{name}." if name else ""
+            stack += [(prefix + key, child) for key, child in children(module)][::-1]
+
+
+def named_parameters(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Every parameter once, under its first name."""
+    return _named(model, parameters)
+
+
+def tensors(model: nn.Module) -> list[torch.Tensor]:
+    """Parameters, then buffers."""
+    return [*named_parameters(model).values(), *_named(model, buffers).values()]
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Inside, every module that has a mode is in eval mode; afterwards each is in the one it was in.
+
+    The modes are set one by one: a `train` of the user's may do more than can be taken back.
+    """
+    changed = [module for _, module in named_modules(model) if training(module)]
+    for module in changed:
+        _set(module, mode=False)
+    try:
+        yield
+    finally:
+        for module in changed:
+            _set(module, mode=True)
+
+
+def _set(module: nn.Module, *, mode: bool) -> None:
+    guarded(lambda: setattr(module, "training", mode), None)
+
+
+def _named(model: nn.Module, held: Callable[[nn.Module], list[tuple[str, torch.Tensor]]]) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = {}
+    seen: set[int] = set()
+    for name, module in named_modules(model):
+        for key, tensor in held(module):
+            if id(tensor) not in seen:
+                seen.add(id(tensor))
+                found[f"{name}.{key}" if name else key] = tensor
+    return found
