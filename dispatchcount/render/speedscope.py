@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from dispatchcount.files import write
 from dispatchcount.render.walk import METRICS, run_name, title, walk
-from dispatchcount.report.rows import Entry
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import Report
@@ -18,15 +17,18 @@ _UNITS = {"bytes": "bytes", "time_ns": "nanoseconds"}
 
 
 def to_speedscope(report: Report, path: str | PathLike[str] | None = None) -> bytes:
-    """The run as weighted stacks of modules with the operator on top; written to `path` as well, if given.
+    """The run as nested modules with the operators in them; written to `path` as well, if given.
 
-    Weights are exact integers. A metric of which nothing was counted has no profile, save for flops.
+    Each begins and ends at exact integers of the metric: a stack for each operator would hold every module above it, and of a
+    model 20,000 levels deep be a gigabyte. A metric of which nothing was counted has no profile, save for flops.
 
     Raises:
         OSError: `path` cannot be written.
     """
     frames: dict[str, int] = {}
-    stacks = _stacks(report, frames)
+    calls = [frames.setdefault(title(report, path), len(frames)) for path in range(len(report.paths))]
+    operators = {entry.op: frames.setdefault(entry.op, len(frames)) for entry in report.entries}
+    profiles = [_profile(report, metric, calls, operators) for metric in METRICS]
     whole = {
         "$schema": _SCHEMA,
         "name": run_name(report),
@@ -34,7 +36,7 @@ def to_speedscope(report: Report, path: str | PathLike[str] | None = None) -> by
         "activeProfileIndex": 0,
         "shared": {"frames": [{"name": name} for name in frames]},
         "profiles": [
-            profile for metric in METRICS if (profile := _profile(report, metric, stacks))["endValue"] or metric == "flops"
+            profile for metric, profile in zip(METRICS, profiles, strict=True) if profile["endValue"] or metric == "flops"
         ],
     }
     data = json.dumps(whole, separators=(",", ":")).encode()
@@ -43,32 +45,62 @@ def to_speedscope(report: Report, path: str | PathLike[str] | None = None) -> by
     return data
 
 
-def _stacks(report: Report, frames: dict[str, int]) -> list[tuple[list[int], Entry]]:
-    """Every entry with the frames below it, outermost first, in the order of the run."""
-    stacks: list[tuple[list[int], Entry]] = []
-    stack: list[int] = []
-    for path, entries, entering in walk(report):
-        outside = path == 0  # its frame stands below its own operators alone, not below every module
-        if entering:
-            frame = frames.setdefault(title(report, path), len(frames))
-            below = [frame] if outside else [*stack, frame]
-            stacks += [([*below, frames.setdefault(entry.op, len(frames))], entry) for entry in entries]
-            stack = stack if outside else below
-        elif not outside:
-            stack = stack[:-1]
-    return stacks
-
-
-def _profile(report: Report, name: str, stacks: list[tuple[list[int], Entry]]) -> dict[str, Any]:
+def _profile(report: Report, name: str, calls: list[int], operators: dict[str, int]) -> dict[str, Any]:
+    """The profile of one metric; `calls` and `operators` have the frames of paths and of operators."""
     metric = METRICS[name]
-    weighted = [(stack, weight) for stack, entry in stacks if (weight := metric.of(report, entry))]
-    label = f"{name} ({report.convention}: {report.convention_.unit})" if name == "flops" else name
+    events = _Events()
+    for path, entries, entering in walk(report):
+        if entering:
+            events.enter(calls[path])
+            for entry in entries:
+                events.spend(operators[entry.op], metric.of(report, entry))
+        if entering == (path == 0):  # outside every module ends before the modules begin
+            events.leave()
     return {
-        "type": "sampled",
-        "name": label,
+        "type": "evented",
+        "name": f"{name} ({report.convention}: {report.convention_.unit})" if name == "flops" else name,
         "unit": _UNITS.get(name, "none"),
         "startValue": 0,
-        "endValue": sum(weight for _, weight in weighted),
-        "samples": [stack for stack, _ in weighted],
-        "weights": [weight for _, weight in weighted],
+        "endValue": events.at,
+        "events": events.noted,
     }
+
+
+class _Events:
+    """Frames that open and close as a metric adds up. One in which nothing is spent is not noted.
+
+    Attributes:
+        noted: what opened and closed, in order.
+        at: how much was spent so far.
+    """
+
+    def __init__(self) -> None:
+        self.noted: list[dict[str, Any]] = []
+        self.at = 0
+        self._stack: list[int] = []
+        self._opened = 0  # how many frames of the stack, from the outermost, are noted
+
+    def enter(self, frame: int) -> None:
+        """A module's call begins."""
+        self._stack.append(frame)
+
+    def spend(self, operator: int, weight: int) -> None:
+        """An operator runs in the innermost call."""
+        if not weight:
+            return
+        for frame in self._stack[self._opened :]:
+            self._note("O", frame)
+        self._opened = len(self._stack)
+        self._note("O", operator)
+        self.at += weight
+        self._note("C", operator)
+
+    def leave(self) -> None:
+        """The innermost call ends."""
+        frame = self._stack.pop()
+        if self._opened > len(self._stack):
+            self._opened -= 1
+            self._note("C", frame)
+
+    def _note(self, kind: str, frame: int) -> None:
+        self.noted.append({"type": kind, "frame": frame, "at": self.at})

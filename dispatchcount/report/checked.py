@@ -58,13 +58,15 @@ class Node:
             self.fail("true or false")
         return bool(self.value)
 
-    def count(self) -> int:
-        """An integer from 0 up, as a number or as a string of digits."""
+    def count(self, most: int | None = None) -> int:
+        """An integer from 0 up, at most `most`, as a number or as a string of digits."""
         value = self.value
         if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
-            return int(value)
+            value = int(value)
         if type(value) is not int or value < 0:
             self.fail("an integer from 0 up")
+        if most is not None and value > most:
+            self.fail(f"an integer up to {most}")
         return int(value)
 
     def index(self, length: int, rows: str) -> int:

@@ -8,13 +8,14 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from dispatchcount.report import views
+from dispatchcount.report.brief import Brief
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import Report
 
 
-@dataclass(frozen=True, slots=True)
-class ExpertLoad:
+@dataclass(frozen=True, slots=True, repr=False)
+class ExpertLoad(Brief):
     """What one expert got.
 
     Attributes:
@@ -34,8 +35,8 @@ class ExpertLoad:
     share: float
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+@dataclass(frozen=True, slots=True, repr=False)
+class Load(Brief):
     """The experts in order, and how uneven their load is.
 
     Attributes:
@@ -48,16 +49,27 @@ class Load:
 
 
 def expert_load(report: Report, name: str) -> Load:
-    """The load of the modules that `name` (a ModuleList, usually) holds.
+    """The load of the experts that `name` (a ModuleList, usually) holds, each a module that a router called or not.
+
+    Only modules that are alike, several of them, are experts, and only what they did themselves is their load. There is no
+    answer where it could be wrong: where the experts' weights are stacked in parameters of `name`, or one operator of it used
+    those of all experts, no call says which expert worked for which token.
+
+    Args:
+        report: the report.
+        name: the module that holds the experts and nothing else.
 
     Raises:
-        KeyError: no module goes by that name. ValueError: it holds no module.
+        KeyError: no module goes by that name.
+        ValueError: it holds no experts, or what they did cannot be told; the message says which.
     """
     index = report.module_index(name)
+    children = [i for i, module in enumerate(report.modules) if module.parent == index]
     stats = report.by_module()
-    rows = {module.name: stats[module.name] for module in report.modules if module.parent == index}
-    if not rows:
-        raise ValueError(f"{name!r} holds no modules; give the module that holds the experts")
+    reason = _not_experts(report, children) or _not_their_work(report, index, children)
+    if reason:
+        raise ValueError(f"{report.modules[index].name or 'the root'!r} {reason}")
+    rows = {report.modules[i].name: stats[report.modules[i].name] for i in children}
     whole = sum(row.flops for row in rows.values())
     experts = tuple(
         ExpertLoad(expert, row.calls, _tokens(report, expert), row.macs, row.flops, row.flops / whole if whole else 0.0)
@@ -65,6 +77,70 @@ def expert_load(report: Report, name: str) -> Load:
     )
     busiest = max(expert.flops for expert in experts)
     return Load(experts, busiest * len(experts) / whole if whole else 0.0)
+
+
+def _not_experts(report: Report, children: list[int]) -> str:
+    """Why these modules, by index, are not the experts of one router; nothing if they are."""
+    if not children:
+        return "holds no modules; give the module that holds the experts"
+    modules = [report.modules[i] for i in children]
+    first, last = modules[0], modules[-1]
+    if report.modules[modules[0].parent].type == "Sequential":
+        return "is a Sequential, which runs all of its modules one after another; a router chooses among several"
+    if len(children) == 1:
+        return f"holds a single module, {first.name!r} ({first.type}); a router chooses among several"
+    shared = next((module for module in modules if any(_holder(a) == _holder(module.name) for a in module.aliases)), None)
+    if shared is not None:
+        return f"holds {shared.name!r} under another name as well, and which of the two was called is not known"
+    build = _builds(report)
+    for module, i in zip(modules, children, strict=True):
+        if build[i] != build[children[0]]:
+            return (
+                f"holds modules that are not alike, such as {first.name!r} ({first.type}) and {module.name!r} ({module.type}); "
+                f"give the module that holds the experts alone"
+            )
+    if not report.modules[first.parent].container and len({_stem(module.name) for module in modules}) > 1:
+        return f"holds modules of different kinds of names, {first.name!r} to {last.name!r}: one may run whatever a router chooses"
+    return ""
+
+
+def _not_their_work(report: Report, index: int, children: list[int]) -> str:
+    """Why what the modules did is not what the experts did; nothing if it is."""
+    rows = report.by_module()
+    holder, modules = report.modules[index], [report.modules[i] for i in children]
+    own = rows[holder.name].self_
+    work = sum(rows[module.name].macs for module in modules)
+    if holder.params and own is not None and own.macs > 0 and own.macs >= work:
+        return (
+            f"has parameters and did {own.macs:,} MACs itself, the modules in it {work:,}: its experts run as one operator, "
+            f"which does not say who did what"
+        )
+    if not any(rows[module.name].calls for module in modules):
+        return "holds modules of which none was called; if its experts ran, then inside operators that do not say who did what"
+    return ""
+
+
+def _builds(report: Report) -> list[tuple[object, ...]]:
+    """For each module by index what tells whether two are alike: class, own parameters' shapes, and the same of each child."""
+    known: dict[tuple[object, ...], int] = {}
+    builds: list[tuple[object, ...]] = [()] * len(report.modules)
+    inside: list[list[object]] = [[] for _ in report.modules]
+    for index in range(len(report.modules) - 1, -1, -1):  # children first: their rows follow their parent's
+        module = report.modules[index]
+        shapes = tuple(parameter.shape for parameter in module.parameters)
+        builds[index] = (module.type, shapes, tuple(inside[index]))
+        if module.parent >= 0:  # each distinct build by a number, so that a deep chain is no tuple in a tuple in a tuple …
+            inside[module.parent].append(known.setdefault(builds[index], len(known)))
+    return builds
+
+
+def _holder(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _stem(name: str) -> str:
+    """The last part of a name without its numbers: the same for ``expert0`` and ``expert12``."""
+    return re.sub(r"\d+", "", name.rpartition(".")[2])
 
 
 def _tokens(report: Report, name: str) -> int | None:

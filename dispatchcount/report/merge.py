@@ -67,7 +67,7 @@ class _Merger:
         return self.modules[module.name][0]
 
     def _path(self, path: Path) -> int:
-        key = (path.parent, path.module, path.signature)
+        key = (path.parent, path.module, path.signature if path.parent >= 0 else "")  # outside, there is one path
         if key not in self.paths:
             self.paths[key] = (len(self.paths), path)
         else:

@@ -10,6 +10,7 @@ from dispatchcount.report.conventions import CONVENTIONS
 from dispatchcount.report.model import Report
 from dispatchcount.report.rows import (
     FAILED,
+    NO_MODULE,
     PHASES,
     STATUSES,
     UNKNOWN,
@@ -28,6 +29,10 @@ from dispatchcount.report.rows import (
 from dispatchcount.rules.cost import COUNTS, Cost
 
 
+LATEST = 8_640_000_000_000
+"""The last second that JavaScript, which shows it, has a date for."""
+
+
 def from_object(top: Node) -> Report:
     """The report in a JSON object of the newest version.
 
@@ -36,7 +41,7 @@ def from_object(top: Node) -> Report:
     """
     record = top["record"]
     strings = record["strings"].texts()
-    modules = tuple(_module(node, i) for i, node in enumerate(top["modules"].items()))
+    modules = _modules(top["modules"])
     paths = _paths(record["paths"], strings, len(modules))
     profiles = tuple(_profile(node, len(modules)) for node in record["profiles"].items())
     return Report(
@@ -60,7 +65,7 @@ def _meta(node: Node) -> Meta:
         node["torch"].text(),
         node["python"].text(),
         node["dispatchcount"].text(),
-        node["created"].count(),
+        node["created"].count(LATEST),
         node["devices"].texts(),
         node["dtypes"].texts(),
         node["model"].text(),
@@ -72,8 +77,23 @@ def _meta(node: Node) -> Meta:
     )
 
 
+def _modules(table: Node) -> tuple[Module, ...]:
+    """The modules: first the row of work outside every module, then each under a name of its own and after its parent."""
+    modules = tuple(_module(node, i) for i, node in enumerate(table.items()))
+    if not modules or modules[0].name != NO_MODULE:
+        table.fail(f"rows of modules, the first with the name {NO_MODULE}")
+    names: set[str] = set()
+    for index, module in enumerate(modules):
+        if module.name in names:
+            table.at(index)["name"].fail("a name that no module before it has")
+        names.add(module.name)
+    return modules
+
+
 def _module(node: Node, index: int) -> Module:
     parent = node["parent"].optional(lambda value: value.index(index, "earlier modules"))
+    if parent == 0:
+        node["parent"].fail("null or an index from 1 up: the first row is that of work outside every module, which holds none")
     return Module(
         node["name"].text(),
         node["type"].text(),
@@ -133,9 +153,14 @@ def _memory(node: Node, modules: int) -> Memory:
 
 def _paths(table: Node, strings: tuple[str, ...], modules: int) -> tuple[Path, ...]:
     parents = [
-        -1 if node.value is None else node.index(i, "earlier paths") for i, node in enumerate(table["parent"].items())
+        -1 if not i and node.value is None else node.index(i, "earlier paths")
+        for i, node in enumerate(table["parent"].items())
     ]  # fmt: skip
+    if not parents:
+        table["parent"].fail("at least one path, that of work outside every module")
     module = table["module"].indices(modules, "modules")
+    if module[:1] != [0]:
+        table["module"].fail("0 at first, for the first path is that of work outside every module")
     signature = _texts(table["signature"], strings)
     calls = table["calls"].counts()
     _same_length(table, len(parents), ("parent", "module", "signature", "calls"))

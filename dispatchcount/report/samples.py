@@ -147,9 +147,13 @@ def _totals(report: Report, profile: tuple[ModuleCost, ...]) -> tuple[dict[int, 
     calls: dict[int, int] = {}
     for row in profile:
         calls[row.module] = calls.get(row.module, 0) + row.calls
-        own = _flops(report, row)
         module = row.module
-        while module >= 0:
-            flops[module] = flops.get(module, 0) + own
+        while module >= 0 and module not in flops:  # those above one that is there are there, too
+            flops[module] = 0
             module = report.modules[module].parent
+        flops[row.module] += _flops(report, row)
+    for module in sorted(flops, reverse=True):  # a parent's index is smaller than its children's
+        parent = report.modules[module].parent
+        if parent >= 0:
+            flops[parent] += flops[module]
     return flops, calls

@@ -40,7 +40,7 @@ def dumps(value: Any) -> bytes:
     """Nested JSON values as bytes."""
     try:
         return orjson.dumps(value)
-    except TypeError:  # a lone surrogate in some name is the one thing that our own objects can hold and JSON cannot
+    except TypeError:  # lone surrogates in names and integers beyond 64 bits: all that our own objects hold and JSON cannot
         return orjson.dumps(encodable(value, lambda text: text.encode("utf-8", "backslashreplace").decode()))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,7 @@ def by_module(report: Report, ancestors: str = "owner") -> dict[str, Stats]:
         mine = own[index].stats(report.convention_, params=module.params)
         total[index].calls = own[index].calls
         rows[module.name] = total[index].stats(report.convention_, params=params[index], self_=mine)
-    if report.modules and not own[0].calls and not any(entry.path == 0 for entry in report.entries):
+    if report.modules and not own[0].calls and not any(report.paths[entry.path].module == 0 for entry in report.entries):
         del rows[report.modules[0].name]
     return rows
 
@@ -133,29 +133,63 @@ def _sum_up(modules: tuple[Module, ...], total: list[Tally]) -> None:
 
 def _caller_totals(report: Report) -> list[Tally]:
     total = [Tally() for _ in report.modules]
-    stacks: list[frozenset[int]] = []
-    for path in report.paths:
-        above = stacks[path.parent] if path.parent > 0 else frozenset()  # 0 is outside: it calls, and is no module
-        stacks.append(above | {path.module})
+    for index, (begins, tally) in enumerate(zip(_begins(report), path_totals(report), strict=True)):
+        if index and begins:
+            total[report.paths[index].module].add(tally)
     for entry in report.entries:
-        for module in stacks[entry.path]:
-            total[module].add_entry(entry)
+        if entry.path == 0:  # outside: it calls, and is no module
+            total[report.paths[0].module].add_entry(entry)
     return total
+
+
+def _begins(report: Report) -> list[bool]:
+    """For each path by index: True if its module does not run already in one of the calls that it was called from."""
+    callees: list[list[int]] = [[] for _ in report.paths]
+    for index, path in enumerate(report.paths):
+        if path.parent >= 0:
+            callees[path.parent].append(index)
+    begins = [True] * len(report.paths)
+    running: Counter[int] = Counter()
+    waiting = [(index, True) for index, path in enumerate(report.paths) if path.parent < 0]
+    while waiting:  # a stack of our own: calls nest deeper than Python's may
+        index, entering = waiting.pop()
+        module = report.paths[index].module
+        if entering:
+            begins[index] = not running[module]
+            waiting.append((index, False))
+            waiting += [(callee, True) for callee in callees[index]]
+        if index:  # outside, no module is running
+            running[module] += 1 if entering else -1
+    return begins
+
+
+Operators = dict[str, Tally]
+"""Figures by operator."""
 
 
 def by_module_and_operator(report: Report, ancestors: str = "owner") -> dict[str, dict[str, Stats]]:
     """For each module, called or not, its total by operator. `ancestors` as in `by_module`."""
     if ancestors not in ANCESTORS:
         raise ValueError(f"ancestors={ancestors!r} is not known; it is 'owner' or 'caller'")
-    tallies: list[defaultdict[str, Tally]] = [defaultdict(Tally) for _ in report.modules]
-    credited: dict[int, tuple[int, ...]] = {}
-    for entry in report.entries:
-        if entry.path not in credited:
-            credited[entry.path] = _credited(report, entry.path, ancestors)
-        for module in credited[entry.path]:
-            tally = tallies[module][entry.op]
-            tally.add_entry(entry)
-            tally.calls += entry.calls
+    tallies: list[Operators] = [{} for _ in report.modules]
+    if ancestors == "owner":
+        for entry in report.entries:
+            _put(tallies[report.paths[entry.path].module], entry)
+        for index in range(len(tallies) - 1, -1, -1):  # a parent's index is smaller than its children's
+            parent = report.modules[index].parent
+            if parent >= 0:
+                _add(tallies[parent], tallies[index])
+    else:
+        by_path: list[Operators] = [{} for _ in report.paths]
+        for entry in report.entries:
+            _put(by_path[entry.path], entry)
+        begins = _begins(report)
+        for index in range(len(by_path) - 1, -1, -1):  # likewise a caller's; outside, path 0, is nobody's caller here
+            path = report.paths[index]
+            if begins[index]:
+                _add(tallies[path.module], by_path[index])
+            if path.parent > 0:
+                _add(by_path[path.parent], by_path[index])
     return {
         module.name: {op: tally.stats(report.convention_) for op, tally in sorted(tallies[index].items())}
         for index, module in enumerate(report.modules)
@@ -163,18 +197,17 @@ def by_module_and_operator(report: Report, ancestors: str = "owner") -> dict[str
     }
 
 
-def _credited(report: Report, path: int, ancestors: str) -> tuple[int, ...]:
-    if ancestors == "caller":
-        stack = {report.paths[path].module}
-        while (path := report.paths[path].parent) > 0:
-            stack.add(report.paths[path].module)
-        return tuple(stack)
-    names = []
-    module = report.paths[path].module
-    while module >= 0:
-        names.append(module)
-        module = report.modules[module].parent
-    return tuple(names)
+def _put(operators: Operators, entry: Entry) -> None:
+    tally = operators.setdefault(entry.op, Tally())
+    tally.add_entry(entry)
+    tally.calls += entry.calls
+
+
+def _add(operators: Operators, others: Operators) -> None:
+    for op, tally in others.items():
+        mine = operators.setdefault(op, Tally())
+        mine.add(tally)
+        mine.calls += tally.calls
 
 
 def path_totals(report: Report) -> list[Tally]:

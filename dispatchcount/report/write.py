@@ -90,7 +90,7 @@ def _module(module: Module) -> dict[str, Any]:
         "extra": module.extra,
         "aliases": module.aliases,
         "container": module.container,
-        "parameters": [asdict(p) | {"numel": number(p.numel)} for p in module.parameters],
+        "parameters": [asdict(p) | {"shape": numbers(list(p.shape)), "numel": number(p.numel)} for p in module.parameters],
     }
 
 
@@ -166,9 +166,11 @@ class _Strings:
 
 
 def encodable(value: Any, text: Callable[[str], str]) -> Any:
-    """The same nested value with `text` applied to every string in it."""
+    """The same nested value with `text` applied to every string in it, and integers as the file holds them."""
     if isinstance(value, str):
         return text(value)
+    if isinstance(value, int):
+        return number(value)
     if isinstance(value, dict):
         return {text(key): encodable(item, text) for key, item in value.items()}
     return [encodable(item, text) for item in value] if isinstance(value, list | tuple) else value

@@ -103,6 +103,24 @@ def test_a_width_that_does_not_add_up_is_refused() -> None:
         make.cnn().to_chrome_trace(metric="params")
 
 
+def stacks(data: dict[str, Any], profile: dict[str, Any]) -> list[tuple[list[str], int]]:
+    """What an evented profile says: the stack of frames on top of which something was spent, and how much."""
+    names = [frame["name"] for frame in data["shared"]["frames"]]
+    found, stack, at = [], [], 0
+    for event in profile["events"]:
+        assert event["at"] >= at
+        if event["at"] > at:
+            found.append(([names[frame] for frame in stack], event["at"] - at))
+        at = event["at"]
+        if event["type"] == "O":
+            stack.append(event["frame"])
+        else:
+            assert stack.pop() == event["frame"]
+    assert not stack
+    assert at == profile["endValue"]
+    return found
+
+
 @pytest.mark.parametrize("name", REPORTS)
 def test_speedscope_follows_its_schema_with_exact_weights(name: str) -> None:
     report = REPORTS[name]()
@@ -112,26 +130,24 @@ def test_speedscope_follows_its_schema_with_exact_weights(name: str) -> None:
     sums = {metric.name: sum(metric.of(report, entry) for entry in report.entries) for metric in METRICS.values()}
     assert names == [metric for metric in METRICS if sums[metric] or metric == "flops"]
     for metric, profile in zip(names, data["profiles"], strict=True):
-        assert all(type(weight) is int and weight > 0 for weight in profile["weights"])
-        assert sum(profile["weights"]) == profile["endValue"] == sums[metric]
-        assert len(profile["samples"]) == len(profile["weights"])
-        assert all(0 <= frame < len(data["shared"]["frames"]) for stack in profile["samples"] for frame in stack)
+        spent = stacks(data, profile)
+        assert all(type(weight) is int for _, weight in spent)
+        assert sum(weight for _, weight in spent) == profile["endValue"] == sums[metric]
 
 
 def test_speedscope_stacks_are_those_of_the_run() -> None:
     data = json.loads(make.training().to_speedscope())
-    frames = [frame["name"] for frame in data["shared"]["frames"]]
     profile = next(profile for profile in data["profiles"] if profile["name"] == "bytes")
     root, features = "(root) SmallNet", "features Sequential"
-    assert [[frames[i] for i in stack] for stack in profile["samples"]] == [
-        ["(no module)", "aten._foreach_add_"],
-        [root, "aten.mean"],
-        [root, features, "features.0 Conv2d", "aten.convolution"],
-        [root, features, "features.0 Conv2d", "aten.convolution_backward"],
-        [root, features, "features.1 BatchNorm2d", "aten.native_batch_norm"],
-        [root, features, "features.2 ReLU", "aten.relu_"],
-        [root, "head Linear", "aten.addmm"],
-        [root, "head Linear", "aten.mm"],
+    assert stacks(data, profile) == [
+        (["(no module)", "aten._foreach_add_"], 348 * 12),
+        ([root, "aten.mean"], 512 * 4 + 8 * 4),
+        ([root, features, "features.0 Conv2d", "aten.convolution"], 416 * 4 + 512 * 4),
+        ([root, features, "features.0 Conv2d", "aten.convolution_backward"], 4000 + 1800),
+        ([root, features, "features.1 BatchNorm2d", "aten.native_batch_norm"], (512 + 32) * 4 + 512 * 4),
+        ([root, features, "features.2 ReLU", "aten.relu_"], 512 * 4 + 512 * 4),
+        ([root, "head Linear", "aten.addmm"], (8 + 80 + 10) * 4 + 10 * 4),
+        ([root, "head Linear", "aten.mm"], 700 + 360),
     ]
     assert profile["unit"] == "bytes"
 
