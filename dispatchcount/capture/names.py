@@ -16,11 +16,8 @@ from torch.jit import ScriptModule
 from dispatchcount.capture.held import children, guarded
 from dispatchcount.report.rows import NO_MODULE
 
-MAX_CLASSES = 32
-"""Classes of modules that nothing holds and that are gone, told apart under one caller. More share rows."""
-
-MAX_LABELS = 4096
-"""Names that modules which are gone had under one module, told apart. More share rows."""
+MAX_GONE = 32
+"""Classes or names of modules that are gone, told apart under one module beyond those alive there at once. More share rows."""
 
 OTHERS = "(other modules)"
 """The row that they share."""
@@ -95,7 +92,9 @@ class Names:
         self.roots: list[tuple[str | None, Info]] = []
         self._closed = closed
         self._spare: dict[tuple[Info | None, str], list[Info]] = {}  # of modules that are gone, by `above` and `like`
-        self._places: Counter[tuple[Info | None, bool]] = Counter()  # how many of those there are, by `above`
+        self._places: Counter[Info | None] = Counter()  # how many `like` there are in that, by `above`
+        self._alive: Counter[Info | None] = Counter()
+        self._most: Counter[Info | None] = Counter()  # alive at once, by `above`
         self._foreigners: Counter[tuple[Info, str]] = Counter()
         for label, module in roots:
             info = self.info(module) or self._stand(Info("", "", None), module)
@@ -154,6 +153,9 @@ class Names:
         ref.key = id(module)
         info.stand_for(module, ref)
         self.infos[ref.key] = info
+        self._alive[info.above] = alive = self._alive[info.above] + 1
+        if alive > self._most[info.above]:
+            self._most[info.above] = alive
         return info
 
     def _leave(self, ref: Any) -> None:
@@ -161,14 +163,14 @@ class Names:
         info = self.infos.get(ref.key)
         if info is None or info.ref is not ref:
             return
+        above, like = info.above, info.like
         del self.infos[ref.key]
-        place = info.above, info.like
-        if place not in self._spare:
-            by_class = info.above is None or info.like.startswith("(")
-            if self._places[info.above, by_class] >= (MAX_CLASSES if by_class else MAX_LABELS):
-                place = info.above, OTHERS
-            self._places[info.above, by_class] += 1
-        self._spare.setdefault(place, []).append(info)
+        self._alive[above] -= 1
+        if (above, like) not in self._spare:
+            if self._places[above] >= self._most[above] + MAX_GONE:
+                like = OTHERS
+            self._places[above] += 1
+        self._spare.setdefault((above, like), []).append(info)
 
     def _free(self, above: Info | None, like: str) -> Info | None:
         """What was kept of a module that is gone, for one like it."""
