@@ -10,8 +10,7 @@ from rich.text import Text
 from dispatchcount.render.grid import Cells, Grid
 from dispatchcount.render.markdown import code, escaped, line
 from dispatchcount.render.numbers import ABSENT, count, plural
-from dispatchcount.render.plain import Printable, clean
-from dispatchcount.render.select import ROOT
+from dispatchcount.render.plain import Printable, clean, named
 from dispatchcount.report.diff import ADDED, COMPARED, REMOVED, RENAMED, Change, Diff
 
 ALWAYS = ("flops", "params", "activations")
@@ -89,7 +88,7 @@ def _changes(noun: str, changes: tuple[Change, ...], top: int | None, exact: boo
     modules = noun == "module"
     rows: list[tuple[str, ...]] = []
     for row in shown:
-        name = (clean(row.name) or ROOT) + (f" ← {clean(row.old_name) or ROOT}" if row.old_name is not None else "")
+        name = named(row.name) + (f" ← {named(row.old_name)}" if row.old_name is not None else "")
         kind = (clean(row.type),) if modules else (count(row.new.calls, exact), _signed(row.delta("calls"), exact))
         more = (_signed(row.delta("params"), exact),) if modules else ()
         figures = (*_grown(row, "flops", exact), *more, _signed(row.delta("activations"), exact))
@@ -118,5 +117,5 @@ def _notes(diff: Diff) -> list[str]:
         if (issue.op, issue.status) not in before
     ]
     if diff.new.meta.stopped_in is not None and diff.old.meta.stopped_in is None:
-        notes.append(f"the new run stopped in {clean(diff.new.meta.stopped_in) or ROOT}: its figures go up to there")
+        notes.append(f"the new run stopped in {named(diff.new.meta.stopped_in)}: its figures go up to there")
     return notes

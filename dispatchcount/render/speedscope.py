@@ -25,16 +25,18 @@ def to_speedscope(report: Report, path: str | PathLike[str] | None = None) -> by
     Raises:
         OSError: `path` cannot be written.
     """
-    frames: dict[str, int] = {}
-    calls = [frames.setdefault(title(report, path), len(frames)) for path in range(len(report.paths))]
-    operators = {entry.op: frames.setdefault(entry.op, len(frames)) for entry in report.entries}
-    profiles = [_profile(report, metric, calls, operators) for metric in METRICS]
+    modules: dict[int, str] = {}  # a frame each, whatever their names: the ends of two long ones may be the same
+    for index, path_ in enumerate(report.paths):
+        modules.setdefault(path_.module, title(report, index))
+    operators = list(dict.fromkeys(entry.op for entry in report.entries))
+    frames: dict[int | str, int] = {key: frame for frame, key in enumerate([*modules, *operators])}
+    profiles = [_profile(report, metric, frames) for metric in METRICS]
     whole = {
         "$schema": _SCHEMA,
         "name": run_name(report),
         "exporter": f"dispatchcount {report.meta.dispatchcount}",
         "activeProfileIndex": 0,
-        "shared": {"frames": [{"name": name} for name in frames]},
+        "shared": {"frames": [{"name": name} for name in (*modules.values(), *operators)]},
         "profiles": [
             profile for metric, profile in zip(METRICS, profiles, strict=True) if profile["endValue"] or metric == "flops"
         ],
@@ -45,15 +47,15 @@ def to_speedscope(report: Report, path: str | PathLike[str] | None = None) -> by
     return data
 
 
-def _profile(report: Report, name: str, calls: list[int], operators: dict[str, int]) -> dict[str, Any]:
-    """The profile of one metric; `calls` and `operators` have the frames of paths and of operators."""
+def _profile(report: Report, name: str, frames: dict[int | str, int]) -> dict[str, Any]:
+    """The profile of one metric; `frames` has those of modules, by index, and of operators, by name."""
     metric = METRICS[name]
     events = _Events()
     for path, entries, entering in walk(report):
         if entering:
-            events.enter(calls[path])
+            events.enter(frames[report.paths[path].module])
             for entry in entries:
-                events.spend(operators[entry.op], metric.of(report, entry))
+                events.spend(frames[entry.op], metric.of(report, entry))
         if entering == (path == 0):  # outside every module ends before the modules begin
             events.leave()
     return {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dispatchcount.render.plain import ROOT, tail
 from dispatchcount.report.rows import Entry
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def walk(report: Report) -> Iterator[tuple[int, list[Entry], bool]]:
 
 
 def title(report: Report, path: int) -> str:
-    """A path's module as a trace shows it: name and class."""
+    """A path's module as a trace shows it: name, or the end of a very long one, and class."""
     module = report.modules[report.paths[path].module]
-    return f"{module.name or '(root)'} {module.type}".rstrip()
+    return f"{tail(module.name) or ROOT} {module.type}".rstrip()
 
 
 def run_name(report: Report) -> str:

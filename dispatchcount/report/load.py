@@ -100,7 +100,7 @@ def _not_experts(report: Report, children: list[int]) -> str:
                 f"give the module that holds the experts alone"
             )
     if not report.modules[first.parent].container and len({_stem(module.name) for module in modules}) > 1:
-        return f"holds modules of different kinds of names, {first.name!r} to {last.name!r}: one may run whatever a router chooses"
+        return f"holds modules named in different ways, {first.name!r} to {last.name!r}: one may run whatever a router chooses"
     return ""
 
 

@@ -28,7 +28,6 @@ from dispatchcount.report.rows import (
 )
 from dispatchcount.rules.cost import COUNTS, Cost
 
-
 LATEST = 8_640_000_000_000
 """The last second that JavaScript, which shows it, has a date for."""
 
