@@ -32,7 +32,6 @@ ROWS = {row.model: row for row in table.published()}
         "RN50",  # attention pooling
         "ViT-B-16-SigLIP-256",  # no causal mask, pooling by attention
         "ViT-S-32-alt",
-        "convnext_tiny",
         "nllb-clip-base",  # a text tower of transformers that looks at values
     ],
 )
