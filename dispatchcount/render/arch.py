@@ -55,7 +55,7 @@ def _open(text: Text, row: Row, has_children: bool) -> str:
 def _figures(text: Text, row: Row) -> None:
     columns = ((what, MODULE_COLUMNS[name].text(row, False)) for name, what in _FIGURES.items())
     parts = [f"{figure} {what}".rstrip() for what, figure in columns if figure not in ("0", "0 B", "0 ns", ABSENT)]
-    parts += [] if row.ran else ["never called"]
+    parts += [] if row.ran else ["run by operators of a module around it" if row.module.fused else "never called"]
     parts += [] if row.stats.calls < 2 else [f"{row.stats.calls:,} calls"]
     parts += [f"also {clean(alias)}" for alias in row.module.aliases]
     if parts:

@@ -110,6 +110,9 @@ def _not_their_work(report: Report, index: int, children: list[int]) -> str:
     holder, modules = report.modules[index], [report.modules[i] for i in children]
     own = rows[holder.name].self_
     work = sum(rows[module.name].macs for module in modules)
+    fused = next((module for module in modules if module.fused), None)
+    if fused is not None:
+        return f"holds {fused.name!r}, whose parameters were used by operators of another module: its own load is not known"
     if holder.params and own is not None and own.macs > 0 and own.macs >= work:
         return (
             f"has parameters and did {own.macs:,} MACs itself, the modules in it {work:,}: its experts run as one operator, "

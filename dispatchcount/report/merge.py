@@ -64,7 +64,10 @@ class _Merger:
         if module.name not in self.modules:
             parent = self.modules[report.modules[module.parent].name][0] if module.parent >= 0 else -1
             self.modules[module.name] = (len(self.modules), replace(module, parent=parent))
-        return self.modules[module.name][0]
+        index, known = self.modules[module.name]
+        if module.fused and not known.fused:  # in one of the runs it was used, so in all of them together it was
+            self.modules[module.name] = (index, replace(known, fused=True))
+        return index
 
     def _path(self, path: Path) -> int:
         key = (path.parent, path.module, path.signature if path.parent >= 0 else "")  # outside, there is one path

@@ -208,7 +208,7 @@ class Report:
 
     @property
     def uncalled_modules(self) -> tuple[str, ...]:
-        """Names of modules that were never called, pure containers left out."""
+        """Names of modules that did nothing: never called, nor used by a fused operator. Pure containers are left out."""
         return views.uncalled(self)
 
     def module_index(self, name: str) -> int:

@@ -101,6 +101,7 @@ def _module(node: Node, index: int) -> Module:
         node["aliases"].texts(),
         tuple(_parameter(item) for item in node["parameters"].items()),
         node["container"].flag(),
+        "fused" in node.value and node["fused"].flag(),  # files of 0.1 lack it
     )
 
 

@@ -51,6 +51,7 @@ class Module(Brief):
         aliases: the other names the same module goes by.
         parameters: those it holds itself, in order.
         container: whether it only holds others (ModuleList, ModuleDict, Identity …), so that not being called is no news.
+        fused: True if it was not called, and operators of a module around it used its parameters, as a fused encoder layer's do.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Module(Brief):
     aliases: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     container: bool = False
+    fused: bool = False
 
     @property
     def params(self) -> int:

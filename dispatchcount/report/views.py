@@ -241,6 +241,9 @@ def by_call(report: Report, name: str) -> dict[str, Stats]:
 
 
 def uncalled(report: Report) -> tuple[str, ...]:
-    """Names of modules that were never called, pure containers left out."""
+    """Names of modules that did nothing: never called, and no operator of another module used their parameters.
+
+    Pure containers are left out.
+    """
     called = {path.module for path in report.paths if path.calls}
-    return tuple(m.name for i, m in enumerate(report.modules) if i and i not in called and not m.container)
+    return tuple(m.name for i, m in enumerate(report.modules) if i and i not in called and not (m.container or m.fused))

@@ -90,6 +90,7 @@ def _module(module: Module) -> dict[str, Any]:
         "extra": module.extra,
         "aliases": module.aliases,
         "container": module.container,
+        "fused": module.fused,
         "parameters": [asdict(p) | {"shape": numbers(list(p.shape)), "numel": number(p.numel)} for p in module.parameters],
     }
 
