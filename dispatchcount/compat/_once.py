@@ -12,6 +12,7 @@ from dispatchcount.compat._jit.state import untouched
 from dispatchcount.compat._modules import evaluating, named_parameters
 from dispatchcount.profiler import profile
 from dispatchcount.report.model import Report
+from dispatchcount.rules.cost import Shape
 
 
 def run_once(
@@ -66,7 +67,8 @@ def refuse(**options: Any) -> None:
         )
 
 
-def scaled(value: float, units: Mapping[str, float], precision: int, unit: str | None = None) -> str:
-    """`value` in the first of `units` that it reaches, or in `unit`: ``"1.83 GMac"``."""
-    name = unit or next((name for name, size in units.items() if value >= size), "")
-    return f"{round(value / units[name], precision)} {name}" if name else str(value)
+def hollow(value: Any) -> Any:
+    """A tensor without contents for a `Shape`, for formulas that ask tensors; anything else as it is."""
+    if not isinstance(value, Shape):
+        return value
+    return torch.empty(tuple(value), dtype=getattr(torch, value.dtype), device="meta")

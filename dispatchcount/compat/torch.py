@@ -17,11 +17,11 @@ from rich.cells import cell_len, set_cell_size
 from torch.utils import _pytree as pytree
 from torch.utils import flop_counter as theirs
 
-from dispatchcount.compat._once import not_counted
+from dispatchcount.compat._once import hollow, not_counted
 from dispatchcount.profiler import Profile, profile
 from dispatchcount.report.model import Report
 from dispatchcount.report.rows import Entry
-from dispatchcount.rules.cost import Cost, Shape
+from dispatchcount.rules.cost import Cost
 from dispatchcount.rules.user import target_name
 
 flop_registry: dict[Any, Callable[..., Any]] = dict(theirs.flop_registry)
@@ -199,14 +199,10 @@ def _rule(formula: Callable[..., Any]) -> Callable[..., Cost]:
     """A rule from a formula; its flops are kept as arithmetic, for they need not come in pairs."""
 
     def rule(*args: Any, out: Any, **kwargs: Any) -> Cost:
-        args, kwargs, out = pytree.tree_map(_hollow, (args, kwargs, out))
+        args, kwargs, out = pytree.tree_map(hollow, (args, kwargs, out))
         return Cost(arithmetic=int(formula(*args, **kwargs, out_val=out)))
 
     return rule
-
-
-def _hollow(value: Any) -> Any:
-    return torch.empty(tuple(value), dtype=getattr(torch, value.dtype), device="meta") if isinstance(value, Shape) else value
 
 
 def _names(report: Report) -> list[str]:

@@ -99,14 +99,17 @@ def test_only_what_ran_counts(flops: Any) -> None:
     assert flops(Branch(), 11 * X).total() == 500
 
 
-def test_none_leaves_an_operator_out(flops: Any) -> None:
-    model = nn.Sequential(nn.Linear(10, 4), nn.BatchNorm1d(4).eval())
-    analysis = flops(model, X)
-    assert analysis.by_operator() == Counter(linear=40, batch_norm=8)
-    analysis.set_op_handle("aten::batch_norm", None)
-    assert analysis.by_operator() == Counter(linear=40)
-    assert "aten::batch_norm" not in analysis.unsupported_ops()
-    assert analysis.set_op_handle("aten::batch_norm", lambda i, o: 7).by_operator() == Counter(linear=40, batch_norm=7)
+def test_none_keeps_out_what_has_no_handle(flops: Any) -> None:
+    """As in the libraries, where an operator that has one goes on counting; detectron2 relies on that for `batch_norm`."""
+    heads = torch.ones(1, 2, 3, 4)
+    attention = nn.functional.scaled_dot_product_attention
+    model = Call(lambda x, q: (nn.functional.batch_norm(x, torch.ones(4), torch.ones(4)), attention(q, q, q)))
+    analysis = flops(model, (torch.ones(1, 4), heads))
+    assert analysis.by_operator() == Counter(batch_norm=4, scaled_dot_product_attention=144)  # 2 products of 2 heads * 3*3 * 4
+    analysis.set_op_handle("aten::batch_norm", None, "aten::scaled_dot_product_attention", None)
+    assert analysis.by_operator() == Counter(batch_norm=4)
+    assert "aten::scaled_dot_product_attention" not in analysis.unsupported_ops()
+    assert analysis.set_op_handle("aten::batch_norm", lambda i, o: 7).by_operator() == Counter(batch_norm=7)
     with pytest.raises(TypeError, match="pairs of names and handles"):
         analysis.set_op_handle("aten::batch_norm")
 

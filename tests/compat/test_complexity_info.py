@@ -15,6 +15,7 @@ from torch import nn
 
 import dispatchcount as dc
 from dispatchcount.compat.mmengine import FlopAnalyzer, get_model_complexity_info, parameter_count_table, print_helper
+from dispatchcount.compat.mmengine.jit_analysis import JitModelAnalysis
 from tests.compat.layers import Call
 from tests.compat.nets import Chain, TestNet
 
@@ -236,3 +237,19 @@ def test_number_format(number: float, text: str) -> None:
     assert print_helper._format_size(number) == text
     assert print_helper._format_size(0, hide_zero=True) == ""
     assert print_helper._format_size(25_557_032, sig_figs=2) == "25.56M"
+
+
+def test_warnings_come_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(JitModelAnalysis, "_log", lambda self, message: said.append(message))
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.unused = nn.Linear(2, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * 2
+
+    get_model_complexity_info(Net(), (2,))
+    assert len(said) == len(set(said)) == 2  # the product, and the module

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import nn
@@ -105,7 +105,8 @@ class Analysis:
         """Set handles, as pairs of arguments or by keyword: ``set_op_handle("aten::matmul", None, "aten::gelu", mine)``.
 
         Args:
-            *args: names of operators, each followed by its handle; None leaves the operator out for good.
+            *args: names of operators, each followed by its handle; None keeps an operator out that has no handle, and does
+                nothing to one that has, as in the libraries.
             **kwargs: handles by name.
 
         Raises:
@@ -116,8 +117,9 @@ class Analysis:
             raise TypeError("set_op_handle should be called with pairs of names and handles!")
         for name, handle in (*zip(args[::2], args[1::2], strict=True), *kwargs.items()):
             if handle is None:
-                self._op_handles.pop(name, None)
-                self._dropped_ops.add(name)
+                self._ignored_ops.add(name)
+                if name not in self._op_handles:
+                    self._dropped_ops.add(name)
             else:
                 _check_reachable(name)
                 self._op_handles[name] = handle
@@ -217,7 +219,7 @@ class Analysis:
                 )
         return trace
 
-    def _use(self, trace: Trace) -> None:
+    def _use(self, trace: Trace, said: set[str] | None = None) -> None:
         settings = Settings(
             handles=self._op_handles,
             ignored=frozenset(self._ignored_ops),
@@ -227,15 +229,19 @@ class Analysis:
             owner=self._ancestor_mode == "owner",
         )
         self._stats = Count(trace, self._aliases, settings).statistics()
-        self._warn(self._stats)
+        said = set() if said is None else said
+        for message in self._warnings(self._stats):
+            if message not in said:
+                said.add(message)
+                self._log(message)
 
-    def _warn(self, stats: Statistics) -> None:
+    def _warnings(self, stats: Statistics) -> Iterator[str]:
         if self._enable_warn_unsupported_ops:
             for op, times in stats.unsupported_ops[""].items():
-                self._log(f"Unsupported operator {op} encountered {times} time(s)")
+                yield f"Unsupported operator {op} encountered {times} time(s)"
         uncalled = sorted(name for name in stats.uncalled_mods if self._is_meant_to_be_called(name))
         if self._enable_warn_uncalled_mods and uncalled:
-            self._log(
+            yield (
                 "The following submodules of the model were never called during the trace of the graph. They may be unused, or "
                 "they were accessed by direct calls to .forward() or via other python methods. In the latter case they will have "
                 "zeros for statistics, though their statistics will still contribute to their parent calling module.\n"
@@ -277,10 +283,10 @@ class Activations(Analysis):
 
 
 def analyze_together(*analyses: Analysis) -> None:
-    """Let several analyses of one model and input share one run."""
-    trace = analyses[0]._run()
+    """Let several analyses of one model and input share one run; what all would warn of is said once."""
+    trace, said = analyses[0]._run(), set[str]()
     for analysis in analyses:
-        analysis._use(trace)
+        analysis._use(trace, said)
 
 
 def scaled(analysis: Analysis, supported_ops: Mapping[str, Handle | None] | None, unit: float) -> tuple[Any, Counter[str]]:

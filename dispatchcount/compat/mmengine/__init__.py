@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from dispatchcount.compat.mmengine.complexity_analysis import (
     ActivationAnalyzer,
     FlopAnalyzer,
@@ -11,6 +13,9 @@ from dispatchcount.compat.mmengine.complexity_analysis import (
     parameter_count_table,
 )
 from dispatchcount.compat.mmengine.print_helper import get_model_complexity_info
+
+analysis = sys.modules[__name__]
+"""For ``import dispatchcount.compat.mmengine as mmengine`` and then ``mmengine.analysis.FlopAnalyzer``."""
 
 __all__ = [
     "ActivationAnalyzer",
