@@ -18,7 +18,10 @@ FORWARD, BACKWARD, DOUBLE_BACKWARD, RECOMPUTE, OPTIMIZER = range(5)
 MAX_RECORDS = 20_000
 """Distinct records held before they are costed and folded, so that a run whose shapes never repeat stays small."""
 
-MAX_NODES = 10_000
+MAX_DISTINCT = 5_000
+"""Distinct calls known before the same is done: each takes as much memory as twenty records of it."""
+
+MAX_NODES = 5_000
 """Calls told apart by module, input signature and caller; beyond that many, only the first signatures of each are."""
 
 MAX_SIGNATURES = 8
@@ -202,7 +205,7 @@ class Recording:
 
     def new(self, table: Table, signature: Signature) -> None:
         """Enter the first call of `signature` in `table`."""
-        if self.size >= MAX_RECORDS:
+        if self.size >= MAX_RECORDS or len(self.signatures) >= MAX_DISTINCT:
             self.fold()
         self.size += 1
         table[signature] = 1

@@ -24,8 +24,12 @@ Sums = dict["Info", Any]
 Counts = tuple[list[int], list["Table"], list["Table"]]
 """How often each node's call ended, and copies of the forward tables and of the others, each in the log's order."""
 
-Grown = tuple[tuple[int, ...], Any, Any]
-"""By how much counts grew: calls by node; operators by place of the table and signature, forward and others."""
+Grown = tuple[tuple[tuple[int, int], ...], Any, Any]
+"""By how much counts grew, where they did: calls by place of the node; operators by place of the table and signature, forward and
+others."""
+
+MAX_KNOWN = 1_000
+"""Ways in which counts grew that are remembered for samples that grow alike."""
 
 
 class Sampler:
@@ -64,8 +68,9 @@ class Sampler:
         """
         if self._label is not None:
             raise RuntimeError(f"sample {label!r} was opened inside sample {self._label!r}; end that one first")
-        self._restart()
+        self._recording.settle()  # what ran before, and a fold that this may bring, is none of the sample's
         self._label = label
+        self._restart()
         self._open = token = self._open + 1
         try:
             yield
@@ -82,12 +87,16 @@ class Sampler:
         if sums is None:
             sums = self._summed(key, self._folded)
             if not self._folded:
+                if len(self._known) >= MAX_KNOWN:
+                    self._known.clear()
                 self._known[key] = sums
         self.samples.append((self._label, sums))
-        self._label, self._folded = None, {}
+        self._label, self._folded, self._before = None, {}, ([], [], [])
 
     def _restart(self) -> None:
-        self._before = self._counts()
+        """What the open sample does from here on is told by the counts now."""
+        if self._label is not None:
+            self._before = self._counts()
 
     def _bank(self) -> None:
         """Records are about to be folded away: put what the open sample did so far aside."""
@@ -107,17 +116,14 @@ class Sampler:
         """What was counted since the sample began."""
         (calls, forward, others), (calls_before, forward_before, others_before) = self._counts(), self._before
         more = [*map(sub, calls, calls_before), *calls[len(calls_before) :]]
-        while more and not more[-1]:
-            more.pop()
-        return tuple(more), _more(forward, forward_before), _more(others, others_before)
+        return tuple([pair for pair in enumerate(more) if pair[1]]), _more(forward, forward_before), _more(others, others_before)
 
     def _summed(self, grown: Grown, start: Sums) -> Sums:
         calls, forward, others = grown
         log = self._recording.root.log
         sums = dict(start)
-        for node, more in zip(log.nodes, calls, strict=False):
-            if more:
-                self._sum(sums, node).calls += more
+        for place, more in calls:
+            self._sum(sums, log.nodes[place]).calls += more
         for places, nodes in ((forward, log.nodes), (others, [node for node, _ in log.tables])):
             for place, records in places:
                 tally = self._sum(sums, nodes[place])
