@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_LONGEST = 1000
+_LONGEST = 500
 
 
 class DispatchcountError(Exception):

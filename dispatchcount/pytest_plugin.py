@@ -10,6 +10,7 @@ only once a test measures something.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +35,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def complexity(request: pytest.FixtureRequest) -> Complexity:
     """Call it with a model and the model's inputs; then hold the result to a budget."""
-    return Complexity(request.path, request.node.name, bool(request.config.getoption(UPDATE)))
+    # The node id, put together anew: pytest-xdist adds a test's group to it, and a run without xdist would not find the baseline.
+    test = f"{request.node.parent.nodeid}::{request.node.name}"
+    return Complexity(request.path, test, bool(request.config.getoption(UPDATE)))
 
 
 class Complexity:
-    """Measures models in one test. `path` is the test's file, `test` its name; with `update` baselines are stored."""
+    """Measures models in one test. `path` is the test's file, `test` its node id; with `update` baselines are stored."""
 
     def __init__(self, path: Path, test: str, update: bool) -> None:
         self._path = path
@@ -55,12 +58,21 @@ class Complexity:
         return self.report(prof.report)
 
     def report(self, report: Report) -> Measured:
-        """Hold a report that the test made itself to a budget: of a training step, of `model.generate()`."""
-        from dispatchcount.report.model import Report
+        """Hold a report that the test made itself to a budget: of a training step, of `model.generate()`.
+
+        Raises:
+            dispatchcount.ReportError: the baseline cannot be read, or is another test's.
+        """
+        from dispatchcount.errors import ReportError
 
         self._measured += 1
         path = baseline_path(self._path, self._test, self._measured)
-        baseline = Report.from_json(path) if path.exists() else None
+        try:
+            baseline = _stored(path, self._test)
+        except ReportError as error:
+            if not self._update:
+                raise ReportError(f"{error}; replace this baseline with: pytest {UPDATE}") from error
+            baseline = None
         if self._update and (baseline is None or baseline.diff(report)):
             path.parent.mkdir(exist_ok=True)
             report.with_labels(test=self._test).to_json(path)
@@ -69,12 +81,51 @@ class Complexity:
 
 
 def baseline_path(path: Path, test: str, number: int) -> Path:
-    """Where the baseline of a test's `number`-th measurement is kept: a name that every file system can hold."""
-    name = f"{path.stem}.{test}" + (f".{number}" if number > 1 else "")
+    """Where the baseline of a test's `number`-th measurement is kept: a name that every file system can hold.
+
+    Args:
+        path: the test's file. The folder is beside it, so that the same test has the same baseline wherever pytest runs.
+        test: the test's node id, ``tests/test_a.py::TestNet::test_cost[cpu]``.
+        number: counts from 1.
+    """
+    parts = _within(test)
+    name = ".".join([path.stem, *parts]) + (f".{number}" if number > 1 else "")
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
     if safe != name or len(safe) > 120:
         safe = f"{safe[:120]}-{hashlib.sha256(name.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
     return path.parent / FOLDER / f"{safe}.json"
+
+
+def _within(test: str) -> list[str]:
+    """The part of a node id behind the file's name: classes and the test itself, which a bracketed ``::`` does not divide."""
+    inside, bracket, parameters = test.partition("::")[2].partition("[")
+    parts = inside.split("::")
+    return [*parts[:-1], parts[-1] + bracket + parameters]
+
+
+def _stored(path: Path, test: str) -> Report | None:
+    """The baseline of a test, None if it has none.
+
+    Raises:
+        dispatchcount.ReportError: there is a file, but it is no report, or it says that it is of another test.
+    """
+    from dispatchcount.errors import ReportError
+    from dispatchcount.report.model import Report
+
+    if not os.path.lexists(path):
+        return None
+    baseline = Report.from_json(path)
+    owner = dict(baseline.meta.labels).get("test", test)
+    # A baseline that was stored before there were node ids has the test's name alone, which says enough outside of a class.
+    if _from_file(owner) != _from_file(test) and [owner] != _within(test):
+        raise ReportError(f"{path}: it is the baseline of {owner}, not of {test}")
+    return baseline
+
+
+def _from_file(test: str) -> str:
+    """A node id without its folders: what they are depends on where pytest was started."""
+    file, colons, inside = test.partition("::")
+    return file.rpartition("/")[2] + colons + inside
 
 
 @dataclass(frozen=True)

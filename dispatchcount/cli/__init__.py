@@ -91,6 +91,12 @@ class _Parser(argparse.ArgumentParser):
 
         super().error(clean(message))
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        # Before Python 3.13, "--option=--" gives the option an empty list instead of a string.
+        if action.option_strings and "--" in arg_strings:
+            self.error(f"argument {'/'.join(action.option_strings)}: expected a value, got '--'")
+        return super()._get_values(action, arg_strings)  # type: ignore[misc]
+
     def _print_message(self, message: str, file: Any = None) -> None:
         # argparse's own hides that a stream cannot be written, and the command would exit 0 having shown nothing.
         if message and file is sys.stderr:

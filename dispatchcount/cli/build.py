@@ -36,7 +36,7 @@ def build(make: Make, device: str, target: str, did: str, hint: str = "") -> Any
     """
     kind = torch.device(device).type
     if kind == "cpu":
-        return _on_cpu(make, target, did, hint, "--device meta takes none")
+        return _on_cpu(make, target, did, hint, "with --device meta it takes none")
     try:
         with foreign(did, hint), torch.device(device):
             return make()
@@ -47,7 +47,7 @@ def build(make: Make, device: str, target: str, did: str, hint: str = "") -> Any
     why = f"it cannot be built on meta, where tensors hold no numbers ({described(reason)})"
     free, needed = memory.free(), _estimate(make)
     if free is not None and needed is not None and needed > free:
-        raise UsageError(_too_big(target, free, f"it needs about {_size(needed)}; {why}")) from reason
+        raise UsageError(_too_big(target, free, f"it takes about {_size(needed)}; {why}")) from reason
     model = _on_cpu(make, target, did, hint, why)
     complain(f"{target} was built on the CPU and then moved, for {why}")
     return model
@@ -76,8 +76,8 @@ def _on_cpu(make: Make, target: str, did: str, hint: str, otherwise: str) -> Any
 
 
 def _too_big(target: str, free: int | None, otherwise: str) -> str:
-    there_is = "there is" if free is None else f"{_size(free)} are free"
-    return f"{target} is too big to be built on the CPU: it takes more memory than {there_is}; {otherwise}"
+    there_is = "" if free is None else f", of which {_size(free)} are free"
+    return f"{target} is too big to be built on the CPU, for want of memory{there_is}; {otherwise}"
 
 
 def _size(nbytes: int) -> str:

@@ -39,7 +39,7 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth", type=depth, default=absent, metavar="N", help="levels of modules, or all")
     parser.add_argument(
         "--columns",
-        type=lambda text: [name.strip() for name in text.split(",") if name.strip()],
+        type=names,
         default=absent,
         metavar="A,B",
         help="columns of the table: type,params,flops,share,self_flops …",
@@ -119,6 +119,14 @@ def usage() -> Iterator[None]:
         raise
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def names(text: str) -> list[str]:
+    """Names with commas between them, one at least."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError(f"there is no name in {text!r}")
+    return found
 
 
 def depth(text: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from math import prod
 from typing import Any
@@ -46,10 +47,11 @@ def make_inputs(model: nn.Module, library: str, shapes: list[str], maker: str | 
             return _arranged(_moved(make(), device))
     if shapes:
         return tuple(tensor_of(text, device) for text in shapes), {}
+    how = "give its shape with --input 1,3,224,224, or make it with --inputs file.py:make"
     if library:
-        with foreign(f"no input could be made for {type(model).__name__}:", "; give its shape with --input"):
+        with foreign(f"no input can be made for {type(model).__name__}:", f"; {how}"):
             return _usual(model, library, device)
-    raise UsageError("the model needs an input; give its shape with --input 1,3,224,224, or make it with --inputs file.py:make")
+    raise UsageError(f"the model needs an input; {how}")
 
 
 def _usual(model: Any, library: str, device: str) -> Inputs:
@@ -92,7 +94,8 @@ def tensor_of(text: str, device: str) -> torch.Tensor:
         raise UsageError(
             f"--input {text}: this takes more memory than the {free:,} bytes that are free; --device meta takes none"
         )
-    with foreign(f"--input {text}: torch makes no such tensor on {device}:"):
+    with foreign(f"--input {text}: torch makes no such tensor on {device}:"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of dtypes on their way in or out: what counts is that the tensor can be had
         if dtype.is_floating_point or dtype.is_complex:
             return torch.rand(shape, device=device).to(dtype)
         return torch.zeros(shape, dtype=dtype, device=device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,9 +19,13 @@ def named(path: str, what: str = "file") -> str:
     """`path`, if it can be the name of anything.
 
     Raises:
-        dispatchcount.errors.UsageError: it is empty or has a null character in it, which no name can have.
+        dispatchcount.errors.UsageError: it is empty, or holds what no name on this system can hold.
     """
-    if not path or "\0" in path:
+    try:
+        possible = b"\0" not in os.fsencode(path) != b""
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
         raise UsageError(f"{path!r} is no name of a {what}")
     return path
 
@@ -28,11 +34,17 @@ def inputs(*paths: str) -> tuple[str, ...]:
     """`paths`, which a command is to read.
 
     Raises:
-        dispatchcount.errors.UsageError: one is no name, or two ask for standard input, which can be read but once.
+        dispatchcount.errors.UsageError: one is no name or names a device, which may have no end, or two ask for standard
+            input, which can be read but once.
     """
     if paths.count(STANDARD) > 1:
         raise UsageError("standard input can be read only once; give the name of a file for one of the reports")
-    return tuple(named(path) for path in paths)
+    for path in paths:
+        with suppress(OSError):  # whoever reads the file says what is wrong with it
+            mode = os.stat(named(path)).st_mode
+            if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+                raise UsageError(f"{path} is a device; give the name of a file, or - for standard input")
+    return paths
 
 
 def output(path: str | None, reads: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from dispatchcount.cli.common import TABLE_OPTIONS, add_convention, add_table_op
 from dispatchcount.cli.foreign import ForeignError, foreign
 from dispatchcount.cli.paths import code, output
 from dispatchcount.cli.streams import complain
-from dispatchcount.errors import UsageError, text_of
+from dispatchcount.errors import UsageError, described, text_of
 
 
 def add_parser(subparsers: Any) -> None:
@@ -103,8 +104,13 @@ def _ran(model: Any, inputs: Any, labels: dict[str, str], args: argparse.Namespa
                 _scalar(out).backward()
     except ForeignError as error:
         cause = error.__cause__
-    with foreign("no report can be made of the run:"):
-        report = prof.report
+    try:
+        with foreign("no report can be made of the run:"):
+            report = prof.report
+    except ForeignError:
+        if cause is None:
+            raise
+        raise UsageError(f"the model could not be run: {described(cause)}") from cause
     if cause is None:
         return report, None
     where = report.meta.stopped_in or "its root"
@@ -157,14 +163,13 @@ def _scalar(out: Any) -> Any:
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """A spinner on standard error that says what is being done; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
     from rich.console import Console
     from rich.text import Text
 
     from dispatchcount.render.plain import clean
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda text: None
-        return
-    with console.status("starting") as status:
+    with Console(stderr=True).status("starting") as status:
         yield lambda text: status.update(Text(clean(text)))  # a name may look like markup

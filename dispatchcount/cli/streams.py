@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 INPUT, OUTPUT = "standard input", "standard output"
 
+_BEGINNING = 4096
+
 
 class Missing(io.TextIOBase):
     """Stands for a standard stream that is closed: to read or write it is an OSError that names it."""
@@ -61,7 +63,10 @@ def put(data: str | bytes) -> None:
         OSError: it cannot be written; the error's `filename` is `OUTPUT`.
     """
     with _named(OUTPUT):
-        if isinstance(data, str):
+        below = getattr(sys.stdout, "buffer", None)
+        if isinstance(below, io.RawIOBase):
+            _put_all(below, data)
+        elif isinstance(data, str):
             sys.stdout.write(data)
         else:
             sys.stdout.flush()
@@ -79,13 +84,14 @@ def flush() -> None:
 
 
 def take() -> bytes:
-    """All of standard input.
+    """All of standard input, or its beginning if that cannot be the one of a JSON object: the rest may have no end.
 
     Raises:
         OSError: it cannot be read; the error's `filename` is `INPUT`.
     """
     with _named(INPUT):
-        return sys.stdin.buffer.read()
+        beginning = sys.stdin.buffer.read(_BEGINNING)
+        return beginning + sys.stdin.buffer.read() if beginning.lstrip().startswith(b"{") else beginning
 
 
 def complain(sentence: str) -> None:
@@ -104,6 +110,14 @@ def _named(name: str) -> Iterator[None]:
         raise OSError(error.errno, error.strerror or str(error), name) from error
     except ValueError as error:  # Python's word for a stream that was closed meanwhile
         raise OSError(errno.EBADF, str(error), name) from error
+
+
+def _put_all(stream: io.RawIOBase, data: str | bytes) -> None:
+    """Write to a stream without a buffer, as ``PYTHONUNBUFFERED`` makes it: it may take a part and say nothing of the rest."""
+    text = sys.stdout
+    rest = data if isinstance(data, bytes) else data.replace("\n", os.linesep).encode(text.encoding, text.errors or "strict")
+    while rest:
+        rest = rest[stream.write(rest) or 0 :]
 
 
 def _closed(stream: Any) -> bool:

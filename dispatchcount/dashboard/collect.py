@@ -24,7 +24,8 @@ class Run:
     Attributes:
         file: its path below the folder.
         page: the name of its page.
-        model, input, commit: its labels; `model` falls back to the class of what ran.
+        model, input, commit: its labels; `model` falls back to the class of what ran, and has a `mode` other than eval behind
+            it: a training step is no point on the line of an evaluation.
         labels: the other labels.
         created: seconds since 1970.
         values: its totals by `METRICS`.
@@ -84,12 +85,13 @@ def summarize(report: Report, file: str) -> Run:
     """The numbers of one report that the dashboard shows."""
     labels = dict(report.meta.labels)
     model = labels.pop("model", "") or report.meta.model or "(no model)"
+    mode = labels.pop("mode", "eval")
     total = report.total
     values = {metric: getattr(total, metric) for metric in METRICS if metric != "bytes"}
     return Run(
         file=file,
         page=page_name(file),
-        model=model,
+        model=model if mode == "eval" else f"{model} ({mode})",
         input=labels.pop("input", ""),
         commit=labels.pop("commit", ""),
         labels=tuple(labels.items()),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dispatchcount.dashboard.collect import METRICS, Bad, Run, collect
+from dispatchcount.dashboard.collect import METRICS, Bad, Run, collect, page_name, report_files
 from dispatchcount.errors import UsageError
-from dispatchcount.files import write
+from dispatchcount.files import identity, write
 from dispatchcount.render.html import asset, embedded, fill, page
 from dispatchcount.render.html_data import exact
 from dispatchcount.report.conventions import convention as find_convention
@@ -21,11 +21,13 @@ def build(folder: Path, site: Path, convention: str) -> tuple[list[Run], list[Ba
     """Write the pages of all reports below `folder` to the folder `site`, and return what went in and what could not.
 
     Raises:
-        dispatchcount.errors.UsageError: `folder` holds no readable report, or `site` is a file. Nothing was written then.
+        dispatchcount.errors.UsageError: `folder` holds no readable report, `site` is a file, or a page would be written over
+            a report. Nothing was written then.
         OSError: a page cannot be written.
     """
     if site.exists() and not site.is_dir():
         raise UsageError(f"{site} is a file; give a folder for the pages with -o")
+    _refuse_to_overwrite(folder, site)
     runs: list[Run] = []
     bad: list[Bad] = []
     for found in collect(folder, convention):
@@ -43,6 +45,17 @@ def build(folder: Path, site: Path, convention: str) -> tuple[list[Run], list[Ba
     runs.sort(key=lambda run: (run.model, run.input, run.created, run.file))
     write(site / "index.html", index(runs, bad, convention))
     return runs, bad
+
+
+def _refuse_to_overwrite(folder: Path, site: Path) -> None:
+    # A file of `site` can be one of `folder` by a link only, for their names end differently.
+    reports = report_files(folder)
+    read = {identity(path): path for path in reports}
+    pages = [site / "reports" / page_name(path.relative_to(folder).as_posix()) for path in reports]
+    for written in (site / "index.html", site / LIBRARY, *pages):
+        source = None if identity(written) is None else read.get(identity(written))
+        if source is not None:
+            raise UsageError(f"{written} would overwrite {source}, which is read; give another folder with -o")
 
 
 def index(runs: list[Run], bad: list[Bad], convention: str) -> str:

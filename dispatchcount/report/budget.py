@@ -23,6 +23,9 @@ _NUMBER = re.compile(
     r"(?P<digits>\d[\d_]*(\.\d+)?([eE]\+?\d{1,3})?) ?((?P<scale>[kmgtp]i?)?b?|(?P<percent>%))", re.ASCII | re.IGNORECASE
 )
 
+_MOST_DIGITS = 100
+"""Characters of an amount; a report's own figures have no more digits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -81,10 +84,15 @@ def _pair(part: str) -> tuple[str, str]:
 def _limit(metric: str, amount: str | int) -> Limit:
     if metric not in BUDGETED:
         raise UsageError(f"{metric!r} cannot be limited; it is one of {', '.join(BUDGETED)}")
-    text = f"{amount:,}" if isinstance(amount, int) else str(amount).strip()
-    match = _NUMBER.fullmatch(str(amount).strip())
-    if match is None or isinstance(amount, bool):
-        raise UsageError(f"{metric}={amount} is not an amount; write a number such as 4200000000, 4.2G or 1%")
+    try:
+        written = str(amount).strip()
+    except ValueError:  # Python writes no integer of more than some thousand digits
+        written = "an integer of thousands of digits"
+    match = _NUMBER.fullmatch(written)
+    if match is None or len(match["digits"]) > _MOST_DIGITS:
+        shown = written if len(written) <= _MOST_DIGITS else f"{written[:_MOST_DIGITS]}…"
+        raise UsageError(f"{metric}={shown} is not an amount; write a number such as 4200000000, 4.2G or 1%")
+    text = f"{amount:,}" if isinstance(amount, int) else written
     scale = _SCALES[(match["scale"] or "").lower()]
     return Limit(metric, Fraction(match["digits"].replace("_", "")) * scale, bool(match["percent"]), text)
 
