@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -42,41 +42,46 @@ _ACCUMULATE = (1 << 64) - 1
 
 
 class Intervals:
-    """Which node of the call tree was current when each autograd node was made."""
+    """Which node of the call tree was current when each autograd node was made.
+
+    Attributes:
+        latest: the sequence number from which on the latest mark holds.
+    """
 
     def __init__(self) -> None:
         self._starts = array("Q")
         self._nodes: list[Node | _InBackward] = []
-        self._latest = -1
+        self.latest = -1
 
     def mark(self, node: Node | _InBackward, sequence: int) -> None:
         """From that number on `node` makes the autograd nodes."""
-        if sequence == self._latest:
+        if sequence == self.latest:
             self._nodes[-1] = node
             return
-        self._latest = sequence
+        self.latest = sequence
         self._starts.append(sequence)
         self._nodes.append(node)
         if len(self._nodes) > LIMIT:
             del self._starts[: LIMIT // 2], self._nodes[: LIMIT // 2]
 
-    def mark_backward(self, node: Node, sequence: int) -> None:
-        """From that number on a backward that keeps its graph makes them, for `node`."""
-        self.mark(_InBackward((node,)), sequence)
+    def mark_backward(self, node: Node, task: int, sequence: int) -> None:
+        """From that number on a backward pass that keeps its graph makes them, for `node`."""
+        self.mark(_InBackward(node, task), sequence)
 
-    def find(self, sequence: int) -> tuple[Node | None, bool]:
-        """The call that made the autograd node of that number, and whether a backward made it; None if before the block."""
+    def find(self, sequence: int) -> tuple[Node | None, int | None]:
+        """The call that made the autograd node of that number, None if before the block; the backward pass that did, if one did."""
         index = bisect_right(self._starts, sequence) - 1
         if index < 0:
-            return None, False
+            return None, None
         found = self._nodes[index]
-        return (found[0], True) if isinstance(found, _InBackward) else (found, False)
+        return (found.node, found.task) if isinstance(found, _InBackward) else (found, None)
 
 
-class _InBackward(tuple["Node"]):
+class _InBackward(NamedTuple):
     """A node as the maker of autograd nodes in a backward pass."""
 
-    __slots__ = ()
+    node: Node
+    task: int
 
 
 def sequence_of(node: Any) -> int | None:

@@ -5,9 +5,8 @@ Per-module hooks would change what runs (fused encoder layers look for them) and
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from threading import get_ident
-from types import FrameType
 from typing import Any
 
 import torch
@@ -16,11 +15,14 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from dispatchcount.capture.autograd import at_end_of_backward, current_node, graph_task, next_sequence, sequence_of
+from dispatchcount.capture.frames import call_kwargs, in_checkpoint, module_calls
+from dispatchcount.capture.held import parameters
+from dispatchcount.capture.inputs import input_shapes
 from dispatchcount.capture.names import Info, Names
+from dispatchcount.capture.optimizer_steps import OptimizerSteps
 from dispatchcount.capture.record import (
     BACKWARD,
     DOUBLE_BACKWARD,
-    FORWARD,
     OPTIMIZER,
     RECOMPUTE,
     Node,
@@ -30,12 +32,17 @@ from dispatchcount.capture.record import (
     Table,
 )
 from dispatchcount.capture.tape import LIMIT, Tape
+from dispatchcount.capture.tracing import tracing_state
 
 _TENSOR = torch.Tensor
+_function_modes: Callable[[], int] = torch._C._len_torch_function_stack
 
 
 class Calls:
     """Follows one thread's module calls.
+
+    A signal handler or a finalizer may run modules and operators at any of our lines. While a line of ours changes the
+    stack or the tree, such calls are let by uncounted: the one in progress could not be told from them.
 
     Attributes:
         tape: what they and their operators are noted on in the forward phase.
@@ -50,17 +57,17 @@ class Calls:
         self._root = recording.tree
         self._recording = recording
         self._mode = mode
-        self._phase = FORWARD
-        self._table: Table = self._root.forward  # of the call that is running, in other phases and while recomputing
         self._stack: list[Info] = []
+        self._in_backward: list[tuple[int, int]] = []  # of the calls begun in a backward pass: depth, and the pass
+        self._steps = OptimizerSteps()
         self._thread = get_ident()
         self._intervals = self.tape.intervals
         self._handles: list[Any] = []
-        self._recomputing = 0
         self._backward: tuple[int, Table] | None = None  # by number: a node would keep its saved tensors alive
-        self._tasks: set[int] = set()
+        self._passes: dict[int, int] = {}  # backward passes that build a graph: autograd's counter at the latest operator
         self._owners: dict[int, Info] | None = None
-        self._outer = 0
+        self._outer = 0  # module calls that began before the block did
+        self._outer_pass = -1  # the backward pass in which the block began
         self._checkpoints = False  # whether functions, not modules alone, were seen to be run again
 
     @property
@@ -71,39 +78,54 @@ class Calls:
 
     def install(self) -> None:
         """Put the hooks on; `remove` takes them off."""
-        self._handles = [
-            register_module_forward_pre_hook(self._enter),
-            register_module_forward_hook(self._leave, always_call=True),
-            register_optimizer_step_pre_hook(self._enter_step),
-            register_optimizer_step_post_hook(self._leave_step),
-        ]
+        self._handles.append(register_module_forward_pre_hook(self._enter))
+        self._handles.append(register_module_forward_hook(self._leave, always_call=True))
+        self._handles.append(register_optimizer_step_pre_hook(self._enter_step))
+        self._handles.append(register_optimizer_step_post_hook(self._leave_step))
         self._intervals.mark(self._root, next_sequence())
-        self._outer = _calls_running()
+        self._outer, self._outer_pass = module_calls(), graph_task()
 
     def remove(self) -> None:
         """Take the hooks off."""
         for handle in self._handles:
             handle.remove()
-        self._handles.clear()
 
     def unfinished(self) -> list[Node]:
         """The calls that did not end yet, outermost first."""
         node = self.node
         return [*self.tape.callers[1:], node] if self.tape.callers else []
 
-    def count(self, signature: Signature) -> Place:
-        """Put an operator into the tree at once."""
-        self.tape.settle()
-        if graph_task() != -1:
-            table = self._backward_table()
-        else:
-            table = self._table if self._phase or self._recomputing else self.tape.node.forward
-        count = table.get(signature)
-        if count is None:
-            self._recording.new(table, signature)
-        else:
-            table[signature] = count + 1
-        return table, signature
+    def count(self, signature: Signature) -> Place | None:
+        """Put an operator into the tree at once; None if a line of ours was at work."""
+        if self.tape.worker == get_ident():
+            return None
+        with self.tape:
+            self.tape.settle()
+            table = self._table()
+            count = table.get(signature)
+            if count is None:
+                self._recording.new(table, signature)
+            else:
+                table[signature] = count + 1
+            return table, signature
+
+    def _table(self) -> Table:
+        """Where an operator that runs now is recorded."""
+        task = self._task()
+        if self._steps.at_work((len(self._stack), task)):
+            return self.tape.node.table(OPTIMIZER)
+        if task == -1:
+            return self.tape.node.forward
+        return self.tape.node.table(RECOMPUTE) if self._begun_in(task) else self._backward_table(task)
+
+    def _task(self) -> int:
+        """The backward pass that runs, -1 if none that began after the block did."""
+        task = graph_task()
+        return -1 if task == self._outer_pass else task
+
+    def _begun_in(self, task: int) -> bool:
+        """True if the innermost call began in that very backward pass; in one that it runs itself, it did not."""
+        return bool(self._in_backward) and self._in_backward[-1] == (len(self._stack), task)
 
     def _elsewhere(self) -> bool:
         """Whether this thread's operators do not reach the mode (hooks are the process's, modes the thread's).
@@ -116,17 +138,27 @@ class Calls:
         return self._mode not in stack
 
     def _enter(self, module: nn.Module, args: Any) -> None:
-        if get_ident() != self._thread and self._elsewhere():
+        thread = get_ident()
+        if thread != self._thread and self._elsewhere():
+            return
+        if self.tape.worker == thread:
             return
         info = self._infos.get(id(module))
-        try:
-            if info is None or info.many or len(args) != 1 or type(args[0]) is not _TENSOR:
-                signature: Any = _signature(args)
-            else:
+        if (
+            info is None
+            or info.many
+            or len(args) != 1
+            or type(args[0]) is not _TENSOR
+            or _function_modes()
+            or tracing_state() is not None
+        ):
+            signature: Any = input_shapes(args, call_kwargs())
+        else:
+            try:
                 signature = args[0].shape
-        except RuntimeError:  # nested tensors have none
-            signature = _signature(args)
-        if info is None or info.ref() is not module or self._phase or self._recomputing or graph_task() != -1:
+            except RuntimeError:  # nested tensors have none
+                signature = input_shapes(args, {})
+        if info is None or info.ref() is not module or self._in_backward or self._steps.running or graph_task() != -1:
             self._enter_directly(module, signature)
             return
         stack = self._stack
@@ -142,24 +174,34 @@ class Calls:
 
     def _enter_directly(self, module: nn.Module, signature: Any) -> None:
         """A call of a module not known or not known to be called from here, or one that is not part of the forward phase."""
-        tape = self.tape
-        tape.settle()
-        info = self.names.info(module)
-        if self._stack and (info is None or not (info.inside(self._stack[-1]) or tape.node.called(info))):
-            self._drop_stopped()
-        if info is None:
-            info = self.names.meet(module, tape.node.info)
-        if self._phase == OPTIMIZER and not self._stack:
-            self._check_step()
-        info.caller = self._stack[-1] if self._stack else None
-        self._stack.append(info)
-        tape.callers.append(tape.node)
-        tape.node = tape.begin(self._recompute(info) if graph_task() != -1 else tape.node, info, signature)
-        self._table = tape.node.table(RECOMPUTE) if self._recomputing else tape.node.forward
-        self._intervals.mark(tape.node, next_sequence())
+        with self.tape:
+            tape = self.tape
+            tape.settle()
+            info = self.names.info(module)
+            # The stack may be stale: calls that an exception ended altogether left it without a hook.
+            if self._stack and (info is None or not (info.inside(self._stack[-1]) or tape.node.called(info))):
+                self._drop_stopped()
+            if info is None:
+                info = self.names.meet(module, tape.node.info)
+            if self._steps.running and not self._stack:
+                self._steps.drop_stopped()
+                self._choose_way()
+            # Its caller is the innermost call, or the one that this backward pass goes back to.
+            task = self._task()
+            caller = tape.node if task == -1 else self._caller_in_backward(task, info)
+            info.caller = self._stack[-1] if self._stack else None
+            self._stack.append(info)
+            if task != -1:
+                self._in_backward.append((len(self._stack), task))
+            tape.callers.append(tape.node)
+            tape.node = tape.begin(caller, info, signature)
+            self._intervals.mark(tape.node, next_sequence())
 
     def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
-        if get_ident() != self._thread and self._elsewhere():
+        thread = get_ident()
+        if thread != self._thread and self._elsewhere():
+            return
+        if self.tape.worker == thread:
             return
         stack = self._stack
         if not stack or stack[-1].ref() is not module:
@@ -167,7 +209,7 @@ class Calls:
             if not stack or stack[-1].ref() is not module:
                 self._outer = max(0, self._outer - 1)  # it was entered before the block was
                 return
-        if self._phase or self._recomputing:
+        if self._in_backward or self._steps.running:
             self._pop()
         else:
             stack.pop()
@@ -180,87 +222,64 @@ class Calls:
                 self._pop()
 
     def _drop_stopped(self) -> None:
-        """The same for calls that an exception left altogether. Looked for where a module calls one that is not part of it."""
-        if graph_task() == -1:
-            for _ in range(len(self._stack) - (_calls_running() - 1 - self._outer)):
+        """Drop calls that an exception ended altogether: those that Python's stack no longer has.
+
+        It is looked for where a module calls one that is not part of it.
+        """
+        if self._task() == -1:
+            for _ in range(len(self._stack) - (module_calls() - 1 - self._outer)):
                 self._pop()
 
     def _pop(self) -> None:
-        tape = self.tape
-        tape.settle()
-        self._stack.pop()
-        tape.node = node = tape.callers.pop()
-        self._recomputing = max(0, self._recomputing - 1)
-        self._table = node.table(RECOMPUTE if self._recomputing else FORWARD if self._stack else self._phase)
-        self._choose_way()
-        self._intervals.mark(node, next_sequence())
+        with self.tape:
+            tape = self.tape
+            tape.settle()
+            if self._in_backward and self._in_backward[-1][0] == len(self._stack):
+                self._in_backward.pop()
+            self._stack.pop()
+            tape.node = tape.callers.pop()
+            self._intervals.mark(tape.node, next_sequence())
 
     def _choose_way(self) -> None:
-        self.direct = self._always_direct or bool(self._phase or self._recomputing)
+        self.direct = self._always_direct or self._steps.running
 
-    def _enter_step(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
-        if self._elsewhere():
-            return None
-        self._set_phase(OPTIMIZER)
-        place: Any = "closure" if "closure" in kwargs else 1
-        closure = kwargs.get("closure") if place == "closure" else args[1] if len(args) > 1 else None
-        if not callable(closure):
-            return None
-
-        def evaluate(*given: Any, **named: Any) -> Any:
-            """The closure is the user's forward and backward, no part of the optimizer."""
-            before = self._phase
-            self._set_phase(FORWARD)
-            try:
-                return closure(*given, **named)
-            finally:
-                self._set_phase(before)
-
-        return (args, {**kwargs, place: evaluate}) if place == "closure" else ((args[0], evaluate, *args[2:]), kwargs)
+    def _enter_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if not self._elsewhere():
+            self._steps.begin((len(self._stack), self._task()), args, kwargs)
+            self._choose_way()
 
     def _leave_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self._elsewhere():
-            self._set_phase(FORWARD)
+            self._steps.end()
+            self._choose_way()
 
-    def _set_phase(self, phase: int) -> None:
-        self._table = self.node.table(phase)
-        self._phase = phase
-        self._choose_way()
-
-    def _check_step(self) -> None:
-        """A step that raises ends without its hook."""
-        frame: FrameType | None = sys._getframe(2)
-        while frame is not None:
-            if frame.f_code.co_filename.endswith("optimizer.py") and frame.f_code.co_name == "wrapper":
-                return
-            frame = frame.f_back
-        self._set_phase(FORWARD)
-
-    def _backward_table(self) -> Table:
-        """Where an operator that runs inside a backward pass is recorded."""
-        if self._recomputing:
-            return self._table
+    def _backward_table(self, task: int) -> Table:
+        """Where an operator that runs inside a backward pass, and in no module that this pass runs, is recorded."""
         grad = torch.is_grad_enabled()
         known = self._backward
         autograd_node = current_node()
         sequence = None if autograd_node is None else sequence_of(autograd_node)
+        # Most autograd nodes run several operators, all in the same table.
         if known is not None and known[0] == sequence and not grad and not self._checkpoints:
             return known[1]
-        owner, made_in_backward = self._owner(autograd_node)
-        if (grad or self._checkpoints) and _in_checkpoint(autograd_node):
+        owner, maker = self._owner(autograd_node)
+        if (grad or self._checkpoints) and (_is_checkpoint(autograd_node) or in_checkpoint()):
             self._checkpoints = True
-            self._keep_graph(owner, in_backward=False)
+            self._keep_graph(owner, task, in_backward=False)
             return owner.table(RECOMPUTE)
-        table = owner.table(DOUBLE_BACKWARD if made_in_backward else BACKWARD)
+        # A node made by a backward pass that ended is run by a derivative of that; one made by a pass that is still
+        # running is run by a pass inside it.
+        table = owner.table(BACKWARD if maker is None or maker in self._passes else DOUBLE_BACKWARD)
         if grad:
-            self._keep_graph(owner, in_backward=True)
+            self._keep_graph(owner, task, in_backward=True)
         elif sequence is not None:
             self._backward = (sequence, table)
         return table
 
     def running(self) -> Node:
         """The call that an operator running now belongs to."""
-        if graph_task() == -1 or self._recomputing:
+        task = self._task()
+        if task == -1 or self._begun_in(task):
             return self.node
         return self._owner(current_node())[0]
 
@@ -269,14 +288,15 @@ class Calls:
         self.tape.settle()
         return self._intervals.find(sequence)[0] or self._root
 
-    def _owner(self, autograd_node: Any) -> tuple[Node, bool]:
+    def _owner(self, autograd_node: Any) -> tuple[Node, int | None]:
+        """The call that made an autograd node, and the backward pass that did if one did."""
         if autograd_node is None:
-            return self.node, False
+            return self.node, None
         sequence = sequence_of(autograd_node)
         if sequence is None:
-            return self._owner_of(autograd_node.variable), False
-        node, made_in_backward = self._intervals.find(sequence)
-        return node or self._root, made_in_backward
+            return self._owner_of(autograd_node.variable), None
+        node, maker = self._intervals.find(sequence)
+        return node or self._root, maker
 
     def _owner_of(self, parameter: Any) -> Node:
         """The latest call of the module that holds a parameter."""
@@ -284,33 +304,41 @@ class Calls:
             self._owners = {}
             for info in list(self.names.infos.values()):
                 module = info.module()
-                for held in () if module is None else module._parameters.values():
-                    if held is not None:
-                        self._owners.setdefault(id(held), info)
+                for _, held in () if module is None else parameters(module):
+                    self._owners.setdefault(id(held), info)
         owner = self._owners.get(id(parameter))
         if owner is None:
             return self._root
         return owner.last or self._root.child(owner, "")
 
-    def _keep_graph(self, owner: Node, *, in_backward: bool) -> None:
-        """A backward that builds a graph: what it makes belongs to the module whose node it runs."""
-        mark = self._intervals.mark_backward if in_backward else self._intervals.mark
-        mark(owner, next_sequence())
-        task = graph_task()
-        if task not in self._tasks:
-            self._tasks.add(task)
+    def _keep_graph(self, owner: Node, task: int, *, in_backward: bool) -> None:
+        """A backward that builds a graph: what it makes belongs to the module whose node it runs.
+
+        Autograd makes the node of an operator before a mode sees the operator, so the marks begin at the counter that was
+        seen at the operator before. At the first one of a pass, that is one back, if it lies beyond the node that runs.
+        """
+        now = next_sequence()
+        start = self._passes.get(task)
+        if start is None:
+            node = current_node()
+            running = None if node is None else sequence_of(node)
+            start = now - 1 if running is not None and running < now - 1 else now
             at_end_of_backward(lambda: self._end_backward(task))
+        start = max(start, self._intervals.latest)
+        if in_backward:
+            self._intervals.mark_backward(owner, task, start)
+        else:
+            self._intervals.mark(owner, start)
+        self._passes[task] = now
 
     def _end_backward(self, task: int) -> None:
-        self._tasks.discard(task)
+        self._passes.pop(task, None)
         self._backward = None
         self._intervals.mark(self.node, next_sequence())
 
-    def _recompute(self, info: Info) -> Node:
-        """A module called inside backward: checkpointing runs it again. Its caller is that of the first run."""
-        self._recomputing += 1
-        self._choose_way()
-        if self._recomputing > 1 or not torch.is_grad_enabled():
+    def _caller_in_backward(self, task: int, info: Info) -> Node:
+        """The caller of a module that is called inside a backward pass: checkpointing runs it again, from where it first was."""
+        if self._begun_in(task) or not torch.is_grad_enabled():
             return self.tape.node
         owner, _ = self._owner(current_node())
         above: Node | None = owner
@@ -319,52 +347,7 @@ class Calls:
         return above or owner
 
 
-def _calls_running() -> int:
-    """Module calls on this thread's Python stack."""
-    count = 0
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        count += frame.f_code is _CALL
-        frame = frame.f_back
-    return count
-
-
-_CALL = nn.Module._wrapped_call_impl.__code__
-
-
-def _in_checkpoint(autograd_node: Any) -> bool:
-    """Whether `torch.utils.checkpoint` is running a function again, above us on the stack."""
-    if type(autograd_node).__name__ == "CheckpointFunctionBackward":
-        return True
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None:
-        if frame.f_code.co_name == "recompute_fn" and frame.f_code.co_filename.endswith("checkpoint.py"):
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _signature(args: Any) -> Any:
-    """The input shapes of the call that a hook is told of, by position, then by name; hashable. Of a lone tensor, its shape."""
-    shapes = [_shapes(value) for value in args]
-    kwargs = sys._getframe(2).f_locals.get("kwargs")  # torch hands them to no global hook
-    for name, value in (kwargs or {}).items():
-        shape = _shapes(value)
-        if shape is not None:
-            shapes.append((name, shape))
-    return shapes[0] if len(shapes) == 1 == len(args) else tuple(shapes)
-
-
-def _shapes(value: Any) -> Any:
-    if value is None or type(value) in _NO_SHAPE:
-        return None
-    if isinstance(value, _TENSOR):
-        return value.shape if not value.is_nested else "nested"
-    if isinstance(value, list | tuple):
-        return tuple([_shapes(item) for item in value])
-    if isinstance(value, dict):
-        return tuple([(str(name), _shapes(item)) for name, item in value.items()])
-    return None
-
-
-_NO_SHAPE = {bool, int, float, str}
+def _is_checkpoint(autograd_node: Any) -> bool:
+    """Whether an autograd node is that of a reentrant checkpoint, which runs its function again when it is run."""
+    made_by = getattr(type(autograd_node), "_forward_cls", None)
+    return made_by is not None and made_by is torch.utils.checkpoint.CheckpointFunction

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -29,6 +29,7 @@ from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, SILENT, Plan, Pl
 from dispatchcount.capture.record import Place, Recording, Signature
 from dispatchcount.capture.subclass import Inside, takes_apart
 from dispatchcount.capture.tape import LIMIT
+from dispatchcount.capture.tracing import paused, resumed, tracing_state
 from dispatchcount.capture.unseen import Watch
 from dispatchcount.rules.registry import Entry, Kind, Registry
 
@@ -65,10 +66,11 @@ class CountingMode(TorchDispatchMode):
         self._last: Signature | None = None
         self._types: dict[Any, bool] = {}
         self._inside: Inside | None = None  # the call that a wrapper subclass is taking apart
+        self._tracer: Any = None  # TorchScript's, while it is paused for an operator to be counted
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         plan = self._short.get(id(func))
-        if plan is None or types or kwargs or self.watch.storages:
+        if plan is None or types or kwargs or self.watch.storages or tracing_state() is not None:
             return self._special(func, types, args, kwargs or {})
         out = func(*args)
         if plan.keyless:
@@ -82,12 +84,37 @@ class CountingMode(TorchDispatchMode):
                 signature = self._signatures[key]
             except (KeyError, TypeError, RuntimeError, AttributeError):  # a new one, or one without a short key
                 signature = self._signature(plan, args, kwargs, out)
-        self._bump(signature, out)
+        # The common case of `_bump`, written out.
+        events = self._events
+        if signature.seen is self._token and len(events) < LIMIT and not self.calls.direct and graph_task() == -1:
+            events.append(signature)
+            self._last = signature
+        else:
+            self._bump(signature, out)
         return out
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Let a call through."""
-        return func(*args, **kwargs)
+        return self._let(func, args, kwargs)
+
+    def _let(self, func: Any, args: Any, kwargs: Any) -> Any:
+        if self._tracer is None:
+            return func(*args, **kwargs)
+        with self._tracing():
+            return func(*args, **kwargs)
+
+    @contextmanager
+    def _tracing(self) -> Iterator[None]:
+        """Let the tracer go on, if one is paused for an operator to be counted, while that operator runs."""
+        state, self._tracer = self._tracer, None
+        if state is None:
+            yield
+            return
+        try:
+            with resumed(state):
+                yield
+        finally:
+            self._tracer = state
 
     def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place | None:
         """Bump the count of a call like this one."""
@@ -164,15 +191,17 @@ class CountingMode(TorchDispatchMode):
 
     def _special(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
         """Everything off the common path: a new operator, a subclass, a composite, a higher-order operator."""
+        if tracing_state() is not None:
+            return self._untraced(func, types, args, kwargs)
         plan = self._plans.of(func)
         if types and self._wraps(types):
             return self._unwrap(plan, args, kwargs)
         if self._inside is not None and not self._inside.is_work(args, kwargs):
-            return func(*args, **kwargs)
+            return self._let(func, args, kwargs)
         if plan.way == PARTS and (composite := plan.composite(args, kwargs)) is not None:
             return self._run_parts(plan, composite, args, kwargs)
         if plan.way == SILENT:
-            return func(*args, **kwargs)
+            return self._let(func, args, kwargs)
         if plan.way == HIGHER:
             return run_higher_order(self, plan, args, kwargs)
         out = self.run(func, args, kwargs)
@@ -183,6 +212,15 @@ class CountingMode(TorchDispatchMode):
         self.count(plan, args, kwargs, out)
         return out
 
+    def _untraced(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
+        """`_special` for an operator that TorchScript's tracer leaves to those inside it to note."""
+        before = self._tracer
+        with paused() as self._tracer:
+            try:
+                return self._special(func, types, args, kwargs)
+            finally:
+                self._tracer = before
+
     def _run_parts(self, plan: Plan, composite: Composite, args: Any, kwargs: Any) -> Any:
         """Run a composite by its kernel, as torch itself would, so that its parts come here.
 
@@ -191,7 +229,7 @@ class CountingMode(TorchDispatchMode):
         again for the parts, without what has been done by now. A composite may have no parts: ``to`` the dtype that is there.
         """
         self._last = self._last or plan.signature
-        with torch._C._RestorePythonTLSSnapshot(), torch._C._ExcludeDispatchKeyGuard(composite.done), self:
+        with self._tracing(), torch._C._RestorePythonTLSSnapshot(), torch._C._ExcludeDispatchKeyGuard(composite.done), self:
             return plan.func._op_dk(composite.kernel, *args, **kwargs)
 
     def ran(self, place: Place | None) -> None:
@@ -234,7 +272,7 @@ class CountingMode(TorchDispatchMode):
         self._inside = Inside((args, kwargs), outer)
         self._unwrapping = plan.func
         try:
-            with self:
+            with self, self._tracing():
                 out = plan.func(*args, **kwargs)
         finally:
             self._unwrapping, self._inside = None, outer

@@ -16,10 +16,14 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from dispatchcount.capture.dispatch import CountingMode
+from dispatchcount.capture.tracing import paused
 
 
 class Watcher(Protocol):
-    """Looks on as torch functions run. Must not keep a tensor alive or change anything."""
+    """Looks on as torch functions run. Must not keep a tensor alive or change anything.
+
+    TorchScript's tracer is paused meanwhile, for to read a size would put it into the graph.
+    """
 
     def attach(self, mode: CountingMode) -> None:
         """The block opens; `mode` knows the module calls, the record and the rules."""
@@ -61,7 +65,11 @@ class FunctionMode(TorchFunctionMode):
             return func(*args, **kwargs)  # `mode` itself, letting through an operator that no torch function announced
         name = function_name(func)
         before, running = mode.function, self._running
-        mode.function = name if watcher is None else watcher.label(name)
+        if watcher is None:
+            mode.function = name
+        else:
+            with paused():
+                mode.function = watcher.label(name)
         try:
             if isinstance(func, FunctionType) and func is not running and not _overridden(types):
                 self._running = func
@@ -69,7 +77,8 @@ class FunctionMode(TorchFunctionMode):
                     return _unasking(func)(*args, **kwargs)
             out = func(*args, **kwargs)
             if watcher is not None:
-                watcher.called(name, args, kwargs, out)
+                with paused():
+                    watcher.called(name, args, kwargs, out)
             return out
         finally:
             mode.function, self._running = before, running

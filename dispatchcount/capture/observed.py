@@ -48,7 +48,7 @@ class ObservedMode(CountingMode):
         plan = self._plans.of(func)
         for observer in self._observers:
             observer.before(self, plan, args, kwargs)
-        out = func(*args, **kwargs)
+        out = super().run(func, args, kwargs)
         for observer in self._inside_out:
             observer.after(self, plan, args, kwargs, out)
         return out

@@ -43,10 +43,11 @@ class Plan:
         kept: types of arguments, other than tensors, whose values can matter to a rule.
         settled: True if the sizes of its result follow from its arguments' sizes, ints, bools and strings.
         keyless: whether all its calls are alike to a rule, for none of them costs anything.
-        outs: names of `out=` arguments, which rules do not get.
+        outs: names of `out=` arguments that are returned too; rules do not get them by name.
         values: positions and names of integer operands whose contents matter.
         signature: that of all its calls, where their operands do not matter.
         writes: positions and names of operands that the operator writes.
+        unreturned: those of them that it does not return, by its schema. filled: positions of those that it does not read.
         short: whether a call is told by the operands' key alone, or by nothing.
     """
 
@@ -54,6 +55,7 @@ class Plan:
 
     __slots__ = (
         "_composites",
+        "filled",
         "func",
         "kept",
         "keyless",
@@ -64,6 +66,7 @@ class Plan:
         "settled",
         "short",
         "signature",
+        "unreturned",
         "values",
         "way",
         "writes",
@@ -74,6 +77,8 @@ class Plan:
         self.outs: frozenset[str] = frozenset()
         self.values: tuple[int | str, ...] = ()
         self.writes: frozenset[int | str] = frozenset()
+        self.unreturned: tuple[int | str, ...] = ()
+        self.filled: frozenset[int] = frozenset()
         self.settled = False
         self._composites: dict[Kinds, Composite | None] = {}
         self.kept = WORDS
@@ -99,18 +104,20 @@ class Plan:
         schema = func._schema
         self.packet, self.overload = schema.name, func._overloadname
         self.name = schema.name.replace("::", ".")
-        self.outs = frozenset(a.name for a in schema.arguments if a.kwarg_only and _written(a))
+        places = [(a.name if a.kwarg_only else i, a) for i, a in enumerate(schema.arguments)]
         undeclared = func.namespace in _UNDECLARED
-        self.writes = frozenset(
-            a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if undeclared or _written(a)
-        )
+        self.writes = frozenset(place for place, a in places if undeclared or _written(a))
+        returned = {name for result in schema.returns if _written(result) for name in result.alias_info.before_set}
+        self.unreturned = tuple(p for p, a in places if _written(a) and not returned & a.alias_info.before_set)
+        self.filled = frozenset(i for i, a in enumerate(schema.arguments) if _written(a) and a.name.startswith(_TARGETS))
+        self.outs = frozenset(a.name for place, a in places if a.kwarg_only and _written(a) and place not in self.unreturned)
         self.kept = WORDS if any(str(argument.type) in _RELEVANT for argument in schema.arguments) else frozenset()
         self.settled = _settled(func)
         entry = rules.get(self.packet, self.overload)
         if any(name in EXPONENTS for name in candidates(self.packet)):
             self.kept |= NUMBERS
         wanted = VALUES.get(self.packet, ())
-        self.values = tuple(a.name if a.kwarg_only else i for i, a in enumerate(schema.arguments) if a.name in wanted)
+        self.values = tuple(place for place, a in places if a.name in wanted)
         self.keyless = entry is not None and entry.kind is Kind.FREE
         self.way = self._way()
 
@@ -156,6 +163,9 @@ class Plans:
 class Pseudo:
     """Something that ran without being an operator call: a kernel that the user named, or one that nothing saw."""
 
+    unreturned: tuple[int | str, ...] = ()
+    filled: frozenset[int] = frozenset()
+
     __slots__ = ("_entry", "identity", "name", "unseen", "way")
 
     def __init__(self, name: str, entry: Entry, *, cost: Hashable = None, unseen: bool = False) -> None:
@@ -191,6 +201,9 @@ def _settled(func: OpOverload) -> bool:
 def _written(argument: Any) -> bool:
     return argument.alias_info is not None and argument.alias_info.is_write
 
+
+_TARGETS = ("out", "dst")
+"""How the names of operands begin that an operator is given by position to fill, as ``out=`` is by name."""
 
 _UNDECLARED = {"c10d", "fsdp"}
 """Libraries whose schemas do not say which operands an operator writes; any may be."""

@@ -6,6 +6,8 @@ what happened is one append; sorting it into the tree is done for thousands of e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.capture.autograd import Intervals
@@ -30,6 +32,8 @@ class Tape:
         node: the innermost call of those in the tree that did not end.
         callers: the node that each of these calls, `node` the last, was made from.
         intervals: which node was current when each autograd node was made.
+        worker: the thread that changes what is kept here, 0 if none does. ``with tape:`` says that this thread does; a signal
+            handler or a finalizer that runs a model meanwhile sees that it is not the time to note anything.
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -37,15 +41,35 @@ class Tape:
         self.node = recording.tree
         self.callers: list[Node] = []
         self.intervals = Intervals()
+        self.worker = 0
+        self._settling = False
+        self._workers: list[int] = []
         self._recording = recording
         recording.settle = self.settle
 
+    def __enter__(self) -> Tape:
+        self._workers.append(self.worker)
+        self.worker = get_ident()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.worker = self._workers.pop()
+
     def settle(self) -> None:
         """Put everything that waits into the tree."""
-        if not self.events:
+        if not self.events or self._settling:
             return
-        waiting = iter(self.events.copy())
-        self.events.clear()
+        self._settling = True
+        with self:
+            waiting = iter(self.events.copy())
+            self.events.clear()
+            try:
+                self._put(waiting)
+            finally:
+                self.events[:0] = waiting  # nothing, unless the user interrupted
+                self._settling = False
+
+    def _put(self, waiting: Iterator[Event]) -> None:
         mark, new, callers = self.intervals.mark, self._recording.new, self.callers
         node = self.node
         table = node.forward
@@ -71,15 +95,11 @@ class Tape:
                     mark(node, counter)
         finally:
             self.node = node
-            self.events[:0] = waiting  # nothing, unless the user interrupted
 
     @staticmethod
     def begin(caller: Node, info: Info, signature: Any) -> Node:
         """The node of a call that begins, counted."""
-        try:
-            node = caller.child(info, signature)
-        except TypeError:  # symbolic sizes are not hashable
-            node = caller.child(info, str(signature))
+        node = caller.child(info, signature)
         node.calls += 1
         info.last = node
         return node

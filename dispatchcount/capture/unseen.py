@@ -6,15 +6,13 @@ watched, so the check costs nothing on most operators.
 
 from __future__ import annotations
 
-import os
-import sys
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from dispatchcount.capture.frames import call_site, instruction
 from dispatchcount.capture.key import tensors_in
 from dispatchcount.capture.plan import Plan
 
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from dispatchcount.capture.dispatch import CountingMode
 
 _SWEEP = 256
-_OURS = tuple(os.path.join("capture", name) for name in ("dispatch.py", "observed.py", "unseen.py"))
-_LIBRARIES = ("/torch/", "/dispatchcount/capture/", "\\torch\\", "\\dispatchcount\\capture\\")
 
 
 class Watch:
@@ -93,25 +89,3 @@ def _address(tensor: torch.Tensor) -> int:
         return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError):  # sparse, nested and opaque tensors have no storage
         return 0
-
-
-def instruction() -> int:
-    """A number for what Python is executing: the instruction of every frame on the stack that is not ours."""
-    frame: FrameType | None = sys._getframe(1)
-    running = []
-    while frame is not None:
-        if not frame.f_code.co_filename.endswith(_OURS):
-            running.append((frame.f_code, frame.f_lasti))
-        frame = frame.f_back
-    return hash(tuple(running))
-
-
-def call_site() -> str:
-    """File and line of the innermost frame that is neither torch's nor ours."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not any(part in name for part in _LIBRARIES):
-            return f"{name}:{frame.f_lineno}"
-        frame = frame.f_back
-    return "an unknown place"

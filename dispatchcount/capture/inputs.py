@@ -1,0 +1,68 @@
+"""The shapes of a module call's inputs: what tells one call of a module from another.
+
+A hook looks, it does not touch. Inputs may be cyclic, lazy, hostile or huge, so only tensors and Python's own containers are
+looked at (a subclass may do anything when it is), to a fixed depth and number, and without asking whoever overrides what
+reading a tensor's shape does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+
+from dispatchcount.capture.key import hint
+from dispatchcount.capture.tracing import paused
+
+DEPTH = 4
+"""Containers within containers that are looked into."""
+
+ITEMS = 256
+"""Values that are looked at in all, for one call."""
+
+MORE = "…"
+"""Stands for what lies deeper or comes later."""
+
+_TENSOR = torch.Tensor
+_NAMES = {str, int}
+
+
+def input_shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The input shapes of a call, by position, then by name; hashable. Of a lone tensor, its shape."""
+    budget = iter(range(ITEMS))
+    with torch._C.DisableTorchFunction(), paused():
+        shapes = [_shapes(value, 0, budget) for value in args]
+        for name, value in kwargs.items():
+            shape = _shapes(value, 0, budget)
+            if shape is not None:
+                shapes.append((name, shape))
+    return shapes[0] if len(shapes) == 1 == len(args) else tuple(shapes)
+
+
+def _shapes(value: Any, depth: int, budget: Iterator[int]) -> Any:
+    kind = type(value)
+    if issubclass(kind, _TENSOR):
+        return _shape(value)
+    if kind is not list and kind is not tuple and kind is not dict:
+        return None
+    if depth == DEPTH:
+        return MORE
+    # An item more is asked for than may be looked at, to see if there is more.
+    left = sum(1 for _ in zip(range(len(value)), budget, strict=False))
+    items = value.items() if kind is dict else enumerate(value)
+    found = []
+    for name, item in islice(items, left):
+        shape = _shapes(item, depth + 1, budget)
+        found.append((name if type(name) in _NAMES else MORE, shape) if kind is dict else shape)
+    return tuple([*found, MORE] if left < len(value) else found)
+
+
+def _shape(tensor: torch.Tensor) -> Any:
+    try:
+        if tensor.is_nested:
+            return "nested"
+        return torch.Size(map(hint, tensor.shape))
+    except Exception:  # a subclass's own code may answer, and a shape is not worth the user's run
+        return MORE
