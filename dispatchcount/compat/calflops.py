@@ -114,7 +114,7 @@ def create_empty_model(model_name: str, trust_remote_code: bool = True, access_t
     options = {"trust_remote_code": trust_remote_code}
     config = AutoConfig.from_pretrained(model_name, token=access_token or None, **options)
     with torch.device("meta"):
-        return AutoModel.from_config(config, **options)  # type: ignore[no-any-return]
+        return AutoModel.from_config(config, **options)
 
 
 def number_to_string(num: float, units: str | None = None, precision: int = 2) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
 import dispatchcount as dc
+from dispatchcount.compat.fvcore import FlopCountAnalysis
 from tests.compat.layers import Call, SelfAttention
 
 IMAGE = torch.ones(2, 4, 6, 8)
@@ -119,3 +121,57 @@ def test_default_profile_notes_none() -> None:
     with dc.profile(model) as prof:
         model(torch.ones(1, 2))
     assert set(prof.report.by_function()) == {""}
+
+
+class Traced(nn.Module):
+    """Reads sizes, indexes, and has functions written in Python in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.fc = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(36, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = F.max_pool2d(F.relu(self.norm(self.conv(x))), 2)
+        return self.fc(y.reshape(x.shape[0], -1))[:, 1:]
+
+
+class Tracing(nn.Module):
+    """Traces a part of itself when it is called, and runs it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = Traced().eval()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.traced = [trace(self.part, x)]
+        return self.part(x)
+
+
+def trace(model: nn.Module, x: torch.Tensor) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated
+        return torch.jit.trace(model, x, check_trace=False)
+
+
+def operators(traced: Any) -> list[str]:
+    """What a traced model runs, names of values and places in the source apart."""
+    return [node.kind() for node in traced.inlined_graph.nodes()]
+
+
+def test_a_trace_inside_is_the_trace_outside() -> None:
+    model, x, other = Traced().eval(), torch.ones(1, 3, 8, 8), torch.rand(2, 3, 8, 8)
+    plain = trace(model, x)
+    with dc.profile(model, functions=True) as prof:
+        traced = trace(model, x)
+    assert operators(traced) == operators(plain)
+    assert torch.equal(traced(other), model(other))
+    # 6*6 * 4*27; 2 per element of 4*6*6; 36 * 5
+    assert {name: row.flops for name, row in prof.report.by_function().items() if row.flops} == {
+        "conv2d": 3888, "batch_norm": 288, "linear": 180,
+    }  # fmt: skip
+
+    tracing = Tracing()
+    analysis = FlopCountAnalysis(tracing, x).unsupported_ops_warnings(False)
+    assert analysis.by_operator() == {"conv": 2 * 3888, "batch_norm": 2 * 288, "linear": 2 * 180}
+    assert operators(tracing.traced[0]) == operators(trace(tracing.part, x))
+    assert torch.equal(tracing.traced[0](other), tracing.part(other))

@@ -92,7 +92,7 @@ def _model_stats_str(model: nn.Module, statistics: Texts) -> str:
         if statistics.get(name):
             extra.append(", ".join(f"{stat}: {text}" for stat, text in statistics[name].items()))
         head = f"{pad}{head}{module._get_name()}("
-        below = guarded(lambda module=module: list(module._modules.items()), [])
+        below = _places(module)
         if not below and len(extra) < 2:
             lines.append(f"{head}{''.join(extra)})")
             continue
@@ -103,6 +103,11 @@ def _model_stats_str(model: nn.Module, statistics: Texts) -> str:
             full = f"{name}.{key}" if name else key
             stack.append((depth + 1, f"({key}): " + ("None" if child is None else ""), full, child))
     return "\n".join(lines)
+
+
+def _places(module: nn.Module) -> list[tuple[str, nn.Module | None]]:
+    """What a module has for children, None for one that it could have but has not."""
+    return guarded(lambda: list(module._modules.items()), [])
 
 
 def boxed(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> str:
