@@ -125,7 +125,8 @@ class Accountant:
         known = signature.cost
         if known is None or known[0] != self.rules.version:
             plan = signature.plan
-            costed = cost_of(plan.entry(self.rules), signature.args, signature.kwargs, signature.out)
+            call = signature.args, signature.kwargs, signature.out
+            costed = cost_of(plan.entry(self.rules), *call, written=plan.unreturned, filled=plan.filled)
             if plan.unseen:
                 costed = replace(costed, status=UNSEEN)
             known = signature.cost = (self.rules.version, (costed, signature.dtype))

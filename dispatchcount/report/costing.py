@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,9 +23,31 @@ class Costed:
 _NOTHING = Cost(bytes_read=0, bytes_written=0)
 
 
-def cost_of(entry: Entry | None, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Costed:
-    """Cost a call given by its shapes, by the registry's entry for it. Never raises for what a rule does."""
-    moved = Cost(bytes_read=nbytes(args) + nbytes(kwargs), bytes_written=nbytes(out))
+def cost_of(
+    entry: Entry | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    out: Any,
+    *,
+    written: Sequence[int | str] = (),
+    filled: Collection[int] = (),
+) -> Costed:
+    """Cost a call given by its shapes, by the registry's entry for it. Never raises for what a rule does.
+
+    Args:
+        entry: what the registry has; None if nothing.
+        args, kwargs, out: the call's arguments and what it returned.
+        written: positions and names of the arguments that the operator writes and does not return. Where it returns no
+            tensor, a rule gets them as `out`; it never gets them by name, as it gets no ``out=``.
+        filled: positions of the arguments that the operator writes without reading them.
+    """
+    more = [args[place] for place in written if isinstance(place, int) and place < len(args)]
+    more += [kwargs[place] for place in written if place in kwargs]
+    kwargs = {name: value for name, value in kwargs.items() if name not in written}
+    read = [arg for place, arg in enumerate(args) if place not in filled]
+    moved = Cost(bytes_read=nbytes(read) + nbytes(kwargs), bytes_written=nbytes(out) + nbytes(more))
+    if more and not shapes(out):
+        out = more[0] if len(more) == 1 else tuple(more)
     if entry is None or entry.kind is Kind.COMPOSITE:
         return Costed(moved, UNKNOWN, "no rule; add one with @dispatchcount.register")
     if entry.kind is Kind.FREE:

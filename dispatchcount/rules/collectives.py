@@ -34,7 +34,7 @@ def passed_on(*_: Any, **__: Any) -> Cost:
     "_c10d_functional::all_reduce", "_c10d_functional::all_reduce_", "_c10d_functional::all_reduce_coalesced",
     "_c10d_functional::all_reduce_coalesced_", "_c10d_functional::reduce_scatter_tensor",
     "_c10d_functional::reduce_scatter_tensor_out", "_c10d_functional::reduce_scatter_tensor_coalesced",
-    "_c10d_functional_autograd::reduce_scatter_tensor", "c10d::allreduce_", "c10d::allreduce_coalesced_", "c10d::reduce_",
+    "_c10d_functional_autograd::reduce_scatter_tensor", "c10d::allreduce_",
     "symm_mem::_low_contention_reduce_scatter", "symm_mem::multimem_all_reduce_", "symm_mem::multimem_one_shot_all_reduce",
     "symm_mem::multimem_one_shot_all_reduce_out", "symm_mem::multimem_one_shot_reduce_out", "symm_mem::one_shot_all_reduce",
     "symm_mem::one_shot_all_reduce_out", "symm_mem::two_shot_all_reduce_", "symm_mem::two_shot_all_reduce_out",
@@ -44,6 +44,13 @@ def passed_on(*_: Any, **__: Any) -> Cost:
 def reduced(sent: Any, *_: Any, **__: Any) -> Cost:
     """One operation per element handed in."""
     return Cost(arithmetic=numel((sent,)))
+
+
+@RULES.rule("c10d::allreduce_coalesced_", "c10d::reduce_")
+def reduced_in_place(tensors: Any, *_: Any, **__: Any) -> Cost:
+    """One operation per element; the result takes the tensors' place. After `reduce_` that holds on the root, and elsewhere the
+    tensors may hold partial sums: taken as written on every rank, for the rule does not know which one this is."""
+    return Cost(arithmetic=numel(tensors), bytes_read=nbytes(tensors), bytes_written=nbytes(tensors))
 
 
 @RULES.rule("symm_mem::one_shot_all_reduce_copy", "symm_mem::one_shot_all_reduce_copy_out")

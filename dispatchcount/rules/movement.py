@@ -40,13 +40,18 @@ def rearrange(*_: Any, **__: Any) -> Cost:
     return Cost()
 
 
-def fill(*args: Any, out: Any = (), **_: Any) -> Cost:
-    """Writes the result; a tensor that is filled or imitated is not read. An in-place list operator returns nothing."""
-    return Cost(bytes_read=0, bytes_written=nbytes(out) or nbytes(args[:1]))
+def fill(*_: Any, out: Any = (), **__: Any) -> Cost:
+    """Writes the result; a tensor that is filled or imitated is not read."""
+    return Cost(bytes_read=0, bytes_written=nbytes(out))
 
 
 RULES.move(*(f"aten::{name}" for name in _REARRANGEMENTS))(rearrange)
 RULES.move(*(f"aten::{name}" for name in _FILLS))(fill)
+
+# Views into a given tensor: they copy.
+RULES.move("aten::_unsafe_view.out", "aten::lift.out", "aten::unsafe_split.Tensor_out", "aten::unsafe_split_with_sizes.out")(
+    rearrange
+)
 
 
 @RULES.move(*(f"aten::{name}" for name in _COPIES_INTO))
@@ -58,7 +63,7 @@ def copy_into(self: Shape, src: Shape, *_: Any, **__: Any) -> Cost:
 @RULES.move("aten::_foreach_copy")
 def foreach_copy(self: Any, src: Any, *_: Any, **__: Any) -> Cost:
     """Reads the sources, writes the destinations."""
-    return Cost(bytes_read=nbytes(src), bytes_written=nbytes(self))
+    return Cost(bytes_read=nbytes(src))
 
 
 @RULES.rule(

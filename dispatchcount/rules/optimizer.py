@@ -1,6 +1,7 @@
 """Fused optimizer steps and gradient scaling, per parameter element, as the kernels in ATen/native/FusedAdam write them.
 
-Weight decay is counted where the step has the argument, for the number itself may not have been kept.
+Weight decay is counted where the step has the argument, for the number itself may not have been kept. The bytes are those of the
+operands that the schema names: the gradients are among what is written, for a step that undoes their scaling writes them back.
 """
 
 from __future__ import annotations
