@@ -49,6 +49,8 @@ SPELLINGS: dict[str, Callable[[torch.Tensor], Any]] = {
     "x[:, 1:]": lambda x: x[:, 1:],
     "x[::2, ::2]": lambda x: x[::2, ::2],
     "x[:]": lambda x: x[:] + 1,
+    "x[:4, :9]": lambda x: x[:4, :9] + 1,
+    "x[..., :]": lambda x: x[..., :] + 1,
     "x[...]": lambda x: x[...] + 1,
     "x[..., 0]": lambda x: x[..., 0],
     "x[..., 1:, :]": lambda x: x[..., 1:, :],

@@ -13,7 +13,7 @@ from dispatchcount.compat._jit.kinds import TO
 from dispatchcount.compat._jit.operands import Operands
 from dispatchcount.compat._jit.values import Value
 
-_SLICE, _LIFT = "aten::slice", "aten::lift_fresh"
+_SLICE, _LIFT, _ALIAS = "aten::slice", "aten::lift_fresh", "aten::alias"
 _END = 2**63 - 1  # what TorchScript has for a slice without an end
 
 
@@ -45,7 +45,8 @@ def indexed(tensor: Any, index: Any, kernels: Iterable[Operands]) -> list[Operan
             traced.append(waiting.popleft())
             value = ran[2][0]
         dim += 0 if _selects(item) else _dims(item) + (item is None)
-    return [*traced, *waiting]
+    # An index that took everything hands out an alias, unless the slices of a trace did something.
+    return [*traced, *(ran for ran in waiting if ran[0] != _ALIAS or not traced)]
 
 
 def lifted(kernels: Iterable[Operands], assigned: Any = None) -> list[Operands]:
