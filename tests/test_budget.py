@@ -33,6 +33,10 @@ def test_amounts_are_exact(text: str, amount: int) -> None:
         ("flops=-1", "flops=-1 is not an amount"),
         ("flops=4K%", "flops=4K% is not an amount"),
         ("flops=nan", "flops=nan is not an amount"),
+        ("flops=inf", "flops=inf is not an amount"),
+        ("flops=1e9999", "flops=1e9999 is not an amount"),
+        ("flops=" + "9" * 5000, "9… is not an amount"),
+        ("flops=٤", "is not an amount"),
         (" , ", "no limit was given"),
         ("time_ns=1", "'time_ns' cannot be limited"),
     ],
@@ -41,6 +45,12 @@ def test_a_wrong_limit_is_named(text: str, said: str) -> None:
     with pytest.raises(UsageError) as error:
         parse_limits(text)
     assert said in str(error.value)
+
+
+def test_what_is_no_amount_is_refused() -> None:
+    for amount in (float("nan"), float("inf"), -1, True, None, 10**5000, 0.00001, "", b"1"):
+        with pytest.raises(UsageError, match="is not an amount"):
+            parse_limits({"flops": amount})  # type: ignore[dict-item]
 
 
 def test_a_budget_holds_up_to_its_last_flop() -> None:

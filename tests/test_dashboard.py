@@ -102,3 +102,25 @@ def test_the_model_is_the_label_or_the_class(tmp_path: Path) -> None:
     assert summarize(report, "a.json").model == "SmallNet"
     assert summarize(report.with_labels(model="mine"), "a.json").model == "mine"
     assert summarize(make.troubled(), "a.json").uncounted == ("mylib.[attn]", "mylib.broken", "aten.empty filled by nobody")
+
+
+def test_a_mode_of_its_own_is_a_series_of_its_own() -> None:
+    from dispatchcount.dashboard.collect import summarize
+
+    report: Report = make.cnn().with_labels(model="net", mode="eval")
+    assert summarize(report, "a.json").model == "net"
+    assert summarize(report.with_labels(mode="train and backward"), "a.json").model == "net (train and backward)"
+
+
+def test_names_of_folders_that_are_none(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["", "-o", str(tmp_path / "site")], [str(runs), "-o", ""], [str(runs), "-o", "\0"]):
+        assert main(["dashboard", *arguments]) == 2
+        assert "is no name of a folder" in capsys.readouterr().err
+
+
+def test_names_of_files_are_safe_on_a_terminal(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (runs / "\x1b[31m\n.json").write_text("[]")
+    assert main(["dashboard", str(runs), "-o", str(tmp_path / "\x1b[32m")]) == 0
+    shown = capsys.readouterr()
+    assert "\x1b" not in shown.out + shown.err
+    assert r"left out \x1b[31m" in shown.err
