@@ -49,7 +49,8 @@ def reduced(sent: Any, *_: Any, **__: Any) -> Cost:
 @RULES.rule("c10d::allreduce_coalesced_", "c10d::reduce_")
 def reduced_in_place(tensors: Any, *_: Any, **__: Any) -> Cost:
     """One operation per element; the result takes the tensors' place. After `reduce_` that holds on the root, and elsewhere the
-    tensors may hold partial sums: taken as written on every rank, for the rule does not know which one this is."""
+    tensors may hold partial sums: taken as written on every rank, for the rule does not know which one this is.
+    """
     return Cost(arithmetic=numel(tensors), bytes_read=nbytes(tensors), bytes_written=nbytes(tensors))
 
 

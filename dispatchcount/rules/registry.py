@@ -66,10 +66,15 @@ class Registry:
         Raises:
             ValueError: the name is taken; pass ``replace=True`` to mean it.
         """
-        if name in self._entries and not replace:
-            raise ValueError(f"{name} already has an entry ({self._entries[name].kind.value}); pass replace=True to replace it")
+        if not replace:
+            self.check_free(name)
         self._entries[name] = entry
         self._version += 1
+
+    def check_free(self, name: str) -> None:
+        """Raise ValueError if `name` is taken."""
+        if name in self._entries:
+            raise ValueError(f"{name} already has an entry ({self._entries[name].kind.value}); pass replace=True to replace it")
 
     def get(self, packet: str, overload: str = "") -> Entry | None:
         """The entry for an overload: its own, its packet's, or the functional twin's of an in-place packet."""
@@ -140,8 +145,11 @@ def candidates(packet: str, overload: str = "") -> Iterator[str]:
 
 
 def takes_out(function: Callable[..., Any]) -> bool:
-    """Whether a rule asks for the result's shapes, as `out`."""
-    parameters = inspect.signature(function).parameters
+    """True if a rule asks for the result's shapes, as `out`. A built-in function that does not tell its parameters does not."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:
+        return False
     return "out" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from dispatchcount.rules.existing import check_exists
 from dispatchcount.rules.registry import RULES, Entry, Kind, Registry, Rule, takes_out
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -14,10 +15,12 @@ def target_name(target: Any) -> str:
     """The registry's name of an operator: a packet, an overload, a higher-order operator, a triton kernel, or its name.
 
     Raises:
-        TypeError: `target` is none of these.
+        TypeError: `target` is none of these. ValueError: it is a name that torch does not know.
     """
     if isinstance(target, str):
-        return target.replace(".", "::", 1) if "::" not in target else target
+        name = target.replace(".", "::", 1) if "::" not in target else target
+        check_exists(name)
+        return name
     kind = {base.__name__ for base in type(target).__mro__}
     if "OpOverloadPacket" in kind:
         return str(target._qualified_op_name)
@@ -50,11 +53,14 @@ def register(*targets: Any, replace: bool = False) -> Callable[[F], F]:
             return 2 * b * h * s * k[2] * d
 
     Args:
-        targets: packets (``torch.ops.mylib.attn``), overloads, higher-order operators, triton kernels, or names.
-        replace: whether a rule that is there already may be replaced.
+        targets: packets (``torch.ops.mylib.attn``), overloads, higher-order operators, triton kernels, or names such as
+            ``"mylib::attn"``, ``"mylib::attn.out"``, ``"higher_order::cond"`` and ``"triton::my_kernel"``. An operator must
+            be there when it is named, so import the library that defines it first; a triton kernel need not be.
+        replace: True if a rule that is there already may be replaced.
 
     Raises:
-        ValueError: a target has a rule and `replace` is false. TypeError: a target is no operator, or there is none.
+        ValueError: a target has a rule and `replace` is false, or is a name that torch does not know.
+        TypeError: a target is no operator, or there is none.
     """
     if not targets:
         raise TypeError("register() needs the operator that the rule is for: @dc.register(torch.ops.mylib.attn)")
@@ -68,17 +74,30 @@ def register(*targets: Any, replace: bool = False) -> Callable[[F], F]:
 
 
 def local_rules(rules: Mapping[Any, Rule] | None) -> Registry:
-    """The registry of one block: the global one with `rules` before it."""
+    """The registry of one block: the global one with `rules` before it.
+
+    Raises:
+        TypeError: a target is no operator, or a rule no function.
+        ValueError: a target is a name that torch does not know, or two targets are one operator.
+    """
     if not rules:
         return RULES
     registry = Registry(parent=RULES)
+    own: dict[str, Any] = {}
     for target, rule in rules.items():
-        _enter(registry, [target_name(target)], rule, replace=False)
+        name = target_name(target)
+        if name in own:
+            raise ValueError(f"rules has {own[name]!r} and {target!r}, which are both {name}; give it one rule")
+        own[name] = target
+        _enter(registry, [name], rule, replace=False)
     return registry
 
 
 def _enter(registry: Registry, names: list[str], rule: Any, replace: bool) -> None:
     if not callable(rule):
         raise TypeError(f"the rule of {', '.join(names)} is {rule!r}; it must be a function of shapes")
+    entry = Entry(Kind.RULE, rule, family="user", takes_out=takes_out(rule))
+    for name in names if not replace else ():
+        registry.check_free(name)  # of all before any is entered
     for name in names:
-        registry.add(name, Entry(Kind.RULE, rule, family="user", takes_out=takes_out(rule)), replace=replace)
+        registry.add(name, entry, replace=replace)

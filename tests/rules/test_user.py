@@ -1,0 +1,112 @@
+"""Rules of the user's: what they may be given for, and that a name which is no operator's is said at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import dispatchcount as dc
+from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.user import local_rules, target_name
+
+
+def rule(*_: Any, **__: Any) -> int:
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("mylib::nope", "torch has no operator 'mylib::nope'"),
+        ("mylib.nope", "import that library before"),
+        ("aten::admm", "did you mean aten::addmm"),
+        ("relu", "did you mean aten::relu"),  # without its library
+        ("aten::add.Nope", "aten::add has no overload 'Nope'; there are Scalar, Scalar_out, Tensor, out"),
+        ("aten.addmm.", "has no overload ''"),
+        ("aten::add.default", "has no overload 'default'"),  # TorchScript's alone
+        ("higher_order::cnod", "did you mean higher_order::cond"),
+        ("triton::", "torch has no operator"),
+        ("ATEN::mm", "did you mean aten::mm"),
+        ("aten::mm\n", "did you mean aten::mm"),
+        ("", "torch has no operator ''"),
+        ("::", "torch has no operator"),
+    ],
+)
+def test_a_name_that_torch_lacks(name: str, says: str) -> None:
+    before = set(RULES.names())
+    with pytest.raises(ValueError, match="operator|overload") as error:
+        dc.register(name)
+    assert says in str(error.value)
+    with pytest.raises(ValueError, match="operator|overload"):
+        dc.profile(rules={name: rule})
+    assert set(RULES.names()) == before
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("aten::mm", "aten::mm"),
+        ("aten.add.Tensor", "aten::add.Tensor"),
+        ("aten::mm.default", "aten::mm.default"),
+        ("aten::_amp_update_scale_", "aten::_amp_update_scale_"),
+        ("prim::device", "prim::device"),
+        ("higher_order::cond", "higher_order::cond"),
+        ("triton::anything", "triton::anything"),  # known to torch when it is launched
+        (torch.ops.aten.add, "aten::add"),
+        (torch.ops.aten.add.Tensor, "aten::add.Tensor"),
+        (torch.ops.aten.mm.default, "aten::mm"),
+        (torch.ops.higher_order.cond, "higher_order::cond"),
+    ],
+)
+def test_names_that_torch_has(target: Any, name: str) -> None:
+    assert target_name(target) == name
+
+
+def test_an_operator_has_to_be_there_when_it_is_named() -> None:
+    with pytest.raises(ValueError, match="latelib::later"):
+        dc.register("latelib::later")
+    library = torch.library.Library("latelib", "DEF")
+    library.define("later(Tensor x) -> Tensor")
+    assert target_name("latelib::later") == "latelib::later"
+    library.define("twice_(Tensor(a!) x) -> Tensor(a!)")
+    assert target_name("latelib::twice") == "latelib::twice"  # the rule of both forms
+
+
+def test_every_entry_of_the_registry_that_torch_has_may_be_named() -> None:
+    names = {name.partition(".")[0] for name in torch._C._dispatch_get_all_op_names()}
+    assert all(target_name(name) == name for name in list(RULES.names())[::40] if name.partition(".")[0] in names)
+
+
+@pytest.mark.parametrize("target", [3, None, b"aten::mm", ["aten::mm"], torch.ops.aten, torch.matmul, torch.nn.Linear])
+def test_what_is_no_operator(target: Any) -> None:
+    with pytest.raises(TypeError, match="a rule's target is an operator"):
+        dc.register(target)
+
+
+@pytest.mark.parametrize("given", [5, None, "x", dc.Cost()])
+def test_what_is_no_rule(given: Any) -> None:
+    with pytest.raises(TypeError, match="must be a function of shapes"):
+        dc.profile(rules={"aten::mm": given})
+    with pytest.raises(TypeError, match="must be a function of shapes"):
+        dc.register("aten::mm")(given)
+
+
+def test_a_function_that_hides_its_parameters() -> None:
+    with dc.profile(rules={"aten::mm": max}) as prof:  # type: ignore[dict-item]
+        torch.ones(2, 2) @ torch.ones(2, 2)
+    assert set(prof.report.failed_ops) == {"aten.mm"}
+
+
+def test_all_targets_or_none() -> None:
+    library = torch.library.Library("alllib", "DEF")
+    library.define("one(Tensor x) -> Tensor")
+    with pytest.raises(ValueError, match="aten::mm already has an entry"):
+        dc.register("alllib::one", "aten::mm")(rule)
+    assert RULES.get("alllib::one") is None
+
+
+def test_one_operator_by_two_names() -> None:
+    with pytest.raises(ValueError, match="both aten::mm"):
+        local_rules({torch.ops.aten.mm: rule, "aten::mm": rule})
