@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import weakref
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils.checkpoint import checkpoint
 
 import dispatchcount as dc
-from tests.follow import READABLE, Stack, train
+from tests.follow import KB, READABLE, Stack, train
+from tests.work import python_calls
 
 
 def outcome(memory: bool, time: bool, how: bool | None) -> list[Tensor]:
@@ -86,6 +89,115 @@ def test_nothing_is_left(error: type[BaseException] | None) -> None:
     assert reference() is None
     assert memory is not None
     assert memory.parameters == (8 * 16 + 16 + 16 * 4 + 4) * 4
+
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad * 2
+
+
+def backward(loss: Tensor, **options: Any) -> Tensor:
+    loss.backward(**options)
+    return loss
+
+
+def gradient_of(y: Tensor, x: Tensor) -> Tensor:
+    return torch.autograd.grad(y.sum(), x, create_graph=True)[0]
+
+
+def changed_in_part(y: Tensor) -> Tensor:
+    y = y.clone()
+    y[:, 0].mul_(3)
+    return y
+
+
+KEPT: dict[str, Callable[[nn.Module, Tensor], Any]] = {
+    "a result": lambda m, x: m(x),
+    "a loss": lambda m, x: m(x).sum(),
+    "a loss that ran backward": lambda m, x: backward(m(x).sum()),
+    "one that kept its graph": lambda m, x: backward(m(x).sum(), retain_graph=True),
+    "a result whose loss ran": lambda m, x: [y := m(x), backward((y * 2).sum())][:1],
+    "a hidden one": lambda m, x: [h := m[0](x), m[1:](h).sum()][:1],
+    "a view": lambda m, x: m(x)[:, 0],
+    "a view of a view": lambda m, x: m(x)[:, 0].view(-1, 1).T,
+    "one of several": lambda m, x: m(x).split(2, 1)[1],
+    "many": lambda m, x: {"all": [m(x) for _ in range(5)]},
+    "what was changed in place": lambda m, x: m(x).exp().mul_(2).relu_(),
+    "what was changed in part": lambda m, x: changed_in_part(m(x)),
+    "a function's": lambda m, x: Doubled.apply(m(x)),
+    "a gradient's": lambda m, x: gradient_of(m(x), x).square().sum(),
+    "checkpointed": lambda m, x: [checkpoint(m, x, use_reentrant=how) for how in (True, False)],
+    "nothing": lambda m, x: m(x).sum().item(),
+}
+
+
+@pytest.mark.parametrize("what", KEPT)
+def test_graphs_that_live_on_are_clean_and_no_heap_was_searched_for_them(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many objects a process has: closing looks at the graph alone."""
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+    searches: list[Any] = []
+    monkeypatch.setattr(gc, "get_referrers", searches.append)
+    monkeypatch.setattr(gc, "get_objects", searches.append)
+    with dc.profile(model, memory=True):
+        kept = KEPT[what](model, torch.randn(5, 8, requires_grad=True))
+    assert searches == []
+    assert_clean(t.grad_fn for t in torch.utils._pytree.tree_leaves(kept) if isinstance(t, Tensor))
+
+
+def test_a_graph_that_no_tensor_leads_to_is_clean_too() -> None:
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+    with dc.profile(model, memory=True):
+        node = model(torch.randn(5, 8)).sum().grad_fn
+    assert_clean([node])
+
+
+def test_what_users_leave_in_nodes_stays() -> None:
+    with dc.profile(memory=True):
+        y = torch.ones(3, requires_grad=True).exp()
+        y.grad_fn.metadata["mine"] = 3  # type: ignore[union-attr]
+        loss = y.sum()
+        loss.backward()
+    assert y.grad_fn.metadata == {"mine": 3}  # type: ignore[union-attr]
+
+
+def assert_clean(nodes: Iterable[Any]) -> None:
+    waiting, seen = list(nodes), set()
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            assert node.metadata == {}
+            waiting += [below for below, _ in node.next_functions]
+
+
+@pytest.mark.parametrize("how", ["cyclic", "huge", "lazy"])
+def test_results_of_modules_are_not_walked_into_the_user(how: str) -> None:
+    class Lazy(dict[str, Any]):
+        def __iter__(self) -> Any:
+            raise AssertionError
+
+        items = values = keys = __len__ = __iter__
+
+    cyclic: list[Any] = []
+    cyclic.append({"again": cyclic})
+    result: Any = {"cyclic": cyclic, "huge": list(range(100_000)), "lazy": Lazy(a=1)}[how]
+
+    class Returns(nn.Module):
+        def forward(self, x: Tensor) -> Any:
+            return x.exp(), result
+
+    model, x = Returns(), torch.ones(256, requires_grad=True)
+    with dc.profile(model, memory=True) as prof:
+        calls = python_calls(lambda: model(x))
+    assert calls < 300
+    assert prof.report.memory is not None
+    assert prof.report.memory.saved == KB * READABLE  # what exp saves is its result
 
 
 def test_no_tensor_lives_longer_inside_the_block() -> None:

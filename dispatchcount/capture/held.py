@@ -49,17 +49,15 @@ def tensors_within(value: Any, most: int) -> Iterator[torch.Tensor]:
 
     Subclasses (named tuples, the outputs of transformers) are read as what they are built on, so that none of their code runs.
     """
-    stack, met = [value], set()
-    while stack and most:
-        most -= 1
-        item = stack.pop()
+    items, met = [value], set()
+    for item in items:  # which grows: what lies less deep comes first
         kind = type(item)
         if issubclass(kind, torch.Tensor):
             yield item
         elif issubclass(kind, list | tuple | dict) and id(item) not in met:
             met.add(id(item))
             inside: Iterable[Any] = dict.values(item) if issubclass(kind, dict) else _base(kind).__iter__(item)
-            stack += islice(inside, most)
+            items += islice(inside, most - len(items))
 
 
 def _base(kind: type) -> type[list[Any]] | type[tuple[Any, ...]]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 READABLE = hasattr(torch._C._autograd.SavedTensor, "data")
 """Whether this torch shows what a node saved without unpacking it (2.6 does not)."""
 
-_REMEMBERED = 1 << 17
+_REMEMBERED = 1 << 15
 
 _TOPS = 1 << 10
 """Weak references to tensors kept before those of tensors that are gone are looked for."""
