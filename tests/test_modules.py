@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -286,3 +287,166 @@ def test_a_direct_forward_belongs_to_the_caller() -> None:
     report = profiled(lambda: model(x()), model)
     assert macs(report) == {"": LAYER, "layer": 0}
     assert report.uncalled_modules == ("layer",)
+
+
+# Modules that have not every attribute of a module, or whose class makes something else of it.
+
+
+class Layered(nn.Module):
+    """Has one layer: 8 × 4 weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 4, bias=False)
+
+    def forward(self, y: Tensor) -> Tensor:
+        return self.layer(y)
+
+
+class Unequal(Layered):
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    def __bool__(self) -> bool:
+        raise RuntimeError
+
+    def __len__(self) -> int:
+        raise RuntimeError
+
+
+class Secretive(Layered):
+    """Raises for whatever is not in its dict, and has no mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.training
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "layer":
+            return self._modules["layer"]
+        raise KeyError(name)
+
+
+class Guarded(Layered):
+    """Nobody may read its tables once it is made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = True
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("_parameters", "_modules", "_buffers", "training") and "closed" in super().__getattribute__("__dict__"):
+            raise ValueError(name)
+        return super().__getattribute__(name)
+
+    def __call__(self, y: Tensor) -> Tensor:
+        return object.__getattribute__(self, "__dict__")["_modules"]["layer"](y)
+
+
+class Computed(Layered):
+    """Its mode and its tables' names are properties that raise."""
+
+    def _no(self) -> Any:
+        raise OSError
+
+    training = property(_no, lambda self, mode: None)
+    named_parameters = named_modules = named_children = named_buffers = property(_no)
+
+
+class Mute(Layered):
+    def extra_repr(self) -> str:
+        raise SystemExit
+
+    __repr__ = __str__ = extra_repr
+
+
+class Stuffed(Layered):
+    """Its tables hold what does not belong there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nothing = None
+        self.register_module("none", None)
+        self._modules[7] = nn.ReLU()  # type: ignore[index]
+        self._modules["text"] = "text"  # type: ignore[assignment]
+        self._parameters["text"] = "text"  # type: ignore[assignment]
+        self._buffers["three"] = 3  # type: ignore[assignment]
+
+
+class Nowhere(Layered):
+    __module__ = None  # type: ignore[assignment]
+
+
+class Meta(type):
+    def __getattr__(cls, name: str) -> Any:
+        raise ValueError(name)
+
+
+class Classy(Layered, metaclass=Meta):
+    pass
+
+
+class Empty(nn.Sequential):
+    def __len__(self) -> int:
+        return 0
+
+
+class Slotted(Layered):
+    __slots__ = ("more",)
+
+
+def frozen(model: nn.Module) -> nn.Module:
+    return torch.jit.freeze(torch.jit.script(model.eval()))
+
+
+def traced(model: nn.Module) -> nn.Module:
+    return torch.jit.trace(model, torch.ones(3, 8))
+
+
+ODD: dict[str, tuple[Callable[[], nn.Module], int]] = {
+    **{kind.__name__: (kind, 32) for kind in (Unequal, Secretive, Guarded, Computed, Mute, Stuffed, Nowhere, Classy, Slotted)},
+    "Empty": (lambda: Empty(nn.Linear(8, 4, bias=False)), 32),
+    "scripted": (lambda: torch.jit.script(Layered()), 32),
+    "traced": (lambda: traced(Layered()), 32),
+    "frozen": (lambda: frozen(Layered()), 0),  # its weights are constants in its code, and no parameters
+    "traced and frozen": (lambda: frozen(traced(Layered())), 0),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("memory", [False, True])
+@pytest.mark.parametrize("place", ["root", "inside", "found"])
+@pytest.mark.parametrize("kind", ODD)
+def test_modules_without_all_of_a_module_are_read_as_far_as_they_can_be(kind: str, place: str, memory: bool) -> None:
+    make, params = ODD[kind]
+    odd = make()
+    model = Net(lambda m, y: m.part(y), part=odd) if place == "inside" else odd
+    report = profiled(lambda: model(torch.ones(3, 8)), *(() if place == "found" else (model,)), memory=memory)
+    assert report.macs == 3 * 8 * 4
+    assert report.params == params
+    assert not memory or (report.memory is not None and report.memory.parameters == 4 * params)
+    if place != "found":
+        assert report.modules[1].name == ""
+    for text in (report.table(), report.arch(), report.to_json(), report.to_markdown()):
+        assert str(text)
+
+
+def test_a_module_that_was_never_set_up() -> None:
+    class Raw(nn.Module):
+        def __init__(self) -> None:
+            pass
+
+        def __call__(self, y: Tensor) -> Tensor:
+            return y @ torch.ones(8, 4)
+
+    report = profiled(lambda: model(torch.ones(3, 8)), model := Raw(), memory=True)
+    assert (report.macs, report.params, [module.type for module in report.modules]) == (96, 0, ["", "Raw"])
+    assert report.meta.training is None
+
+
+def test_the_mode_that_a_report_states() -> None:
+    assert profiled(lambda: None, Layered().eval()).meta.training is False
+    assert profiled(lambda: None, Layered()).meta.training is True
+    assert profiled(lambda: None, Secretive()).meta.training is None
