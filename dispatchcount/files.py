@@ -40,7 +40,7 @@ def check(path: str | PathLike[str]) -> None:
     """
     name = os.fspath(path)
     folder = os.path.dirname(os.path.realpath(name))
-    if os.path.isdir(name):
+    if os.path.isdir(name) or name.endswith(("/", os.sep)):
         raise _failure(name, errno.EISDIR, "it is a folder")
     if not os.path.isdir(folder):
         raise _failure(name, errno.ENOENT, f"there is no folder {folder}")

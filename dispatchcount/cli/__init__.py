@@ -95,7 +95,7 @@ class _Parser(argparse.ArgumentParser):
         # Before Python 3.13, "--option=--" gives the option an empty list instead of a string.
         if action.option_strings and "--" in arg_strings:
             self.error(f"argument {'/'.join(action.option_strings)}: expected a value, got '--'")
-        return super()._get_values(action, arg_strings)  # type: ignore[misc]
+        return super()._get_values(action, arg_strings)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         # argparse's own hides that a stream cannot be written, and the command would exit 0 having shown nothing.

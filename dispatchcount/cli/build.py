@@ -94,7 +94,8 @@ def _estimate(make: Make) -> int | None:
         with foreign("no estimate:"), torch.device("meta"), _InventedScalars(), _InventedArrays():
             model = make()
             tensors = [*model.parameters(), *model.buffers()]
-            return sum({t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors}.values())
+            held: dict[int, int] = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors}
+            return sum(held.values())
     except ForeignError:
         return None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from math import prod
 from typing import Any
 
@@ -102,20 +103,27 @@ def tensor_of(text: str, device: str) -> torch.Tensor:
 
 
 def written(inputs: Inputs) -> str:
-    """Inputs as the command line takes them: ``1,3,224,224``, with dtypes and names where they have some.
-
-    ``tokens=2,5:int64 scale=1``.
-    """
+    """Inputs as the command line takes them, ``1,3,224,224``, with names where they have some: ``tokens=2,5:int64 scale=1``."""
     positional, named = inputs
-    shown = [_written(value) for value in positional] + [f"{name}={_written(value)}" for name, value in named.items()]
-    return " ".join(shown[:_MOST_NAMED]) + (" …" if len(shown) > _MOST_NAMED else "")
+    return _listed([*((None, value) for value in positional), *named.items()])
 
 
-def _written(value: Any) -> str:
-    if not isinstance(value, torch.Tensor):
-        return type(value).__name__
-    dtype = str(value.dtype).removeprefix("torch.")
-    return ",".join(map(str, value.shape)) + ("" if dtype == "float32" else f":{dtype}")
+def _listed(items: Iterable[tuple[Any, Any]], depth: int = 2) -> str:
+    """The first items as names, where they are not None, and values; lists and dicts in them to a depth."""
+    first = list(islice(items, _MOST_NAMED + 1))
+    shown = [("" if name is None else f"{name}=") + _written(value, depth) for name, value in first[:_MOST_NAMED]]
+    return " ".join(shown) + (" …" if len(first) > _MOST_NAMED else "")
+
+
+def _written(value: Any, depth: int) -> str:
+    if isinstance(value, torch.Tensor):
+        dtype = str(value.dtype).removeprefix("torch.")
+        return ",".join(map(str, value.shape)) + ("" if dtype == "float32" else f":{dtype}")
+    if depth and type(value) in (list, tuple):
+        return f"({_listed(((None, item) for item in value), depth - 1)})"
+    if depth and type(value) is dict:
+        return f"({_listed(value.items(), depth - 1)})"
+    return str(value) if type(value) in (int, float, bool) else type(value).__name__
 
 
 def _moved(value: Any, device: str) -> Any:

@@ -22,10 +22,10 @@ def named(path: str, what: str = "file") -> str:
         dispatchcount.errors.UsageError: it is empty, or holds what no name on this system can hold.
     """
     try:
-        possible = b"\0" not in os.fsencode(path) != b""
+        encoded = os.fsencode(path)
     except UnicodeEncodeError:
-        possible = False
-    if not possible:
+        encoded = b""
+    if not encoded or b"\0" in encoded:
         raise UsageError(f"{path!r} is no name of a {what}")
     return path
 

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         inputs = make_inputs(model, library, args.input, args.inputs, device)
         output(saved, code(args.target, args.inputs))
         with foreign("the inputs cannot be described:"):
-            shapes = written(inputs)
+            shapes = written(inputs) if args.inputs is None else f"{args.inputs} {written(inputs)}"
         say(f"running {type(model).__name__} on {device}")
         mode = f"{'train' if args.train else 'eval'}{' and backward' if args.backward else ''}"
         labels = {"model": args.target, "input": shapes, "device": device, "mode": mode}

@@ -193,3 +193,8 @@ def test_inputs_are_named_in_the_report_with_what_they_are(tmp_path: Path) -> No
     assert written(((torch.ones(1, 3, 8, 8), torch.ones((), dtype=torch.int64), None), {})) == "1,3,8,8 :int64 NoneType"
     assert written(((), {"tokens": torch.zeros(2, 5, dtype=torch.int64)})) == "tokens=2,5:int64"
     assert written((tuple(torch.ones(1) for _ in range(20)), {})) == "1 1 1 1 1 1 1 1 …"
+    images = [torch.ones(3, 8, 8), torch.ones(3, 9, 9)]
+    assert written(((images, {"a": 3}, True, "x"), {})) == "(3,8,8 3,9,9) (a=3) True str"
+    cyclic: list[object] = []
+    cyclic.append(cyclic)
+    assert written(((cyclic,), {})) == "((list))"
