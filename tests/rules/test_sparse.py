@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+import dispatchcount as dc
 from dispatchcount.rules.cost import Cost
 from tests.rules.util import S, ask, only, total, whole
 
@@ -120,3 +121,61 @@ def test_semi_structured_kernel_agrees_with_torch_on_meta() -> None:
     meta = torch.empty(64, 4, dtype=torch.int16, device="meta")
     name = "aten::_sparse_semi_structured_mm"
     assert only(torch.ops.aten._sparse_semi_structured_mm, weight, meta, x, name=name).macs == 64 * 32 * 16
+
+
+PRODUCTS: dict[str, tuple[Any, int]] = {
+    "mm": (lambda a: torch.mm(a, R(8, 5)), 5),
+    "sparse.mm": (lambda a: torch.sparse.mm(a, R(8, 5)), 5),
+    "matmul": (lambda a: a @ R(8, 5), 5),
+    "mv": (lambda a: torch.mv(a, R(8)), 1),
+    "vector": (lambda a: a @ R(8), 1),
+    "addmm": (lambda a: torch.addmm(R(6, 5), a, R(8, 5)), 5),
+    "sparse.addmm": (lambda a: torch.sparse.addmm(R(6, 5), a, R(8, 5)), 5),
+    "dense first": (lambda a: R(4, 6) @ a, 4),
+    "linear": (lambda a: torch.nn.functional.linear(R(2, 3, 8), a), 6),
+    "transposed": (lambda a: a.t() @ R(6, 5), 5),
+    "sampled": (lambda a: torch.sparse.sampled_addmm(a, R(6, 7), R(7, 8)), 7),
+    "reduce": (lambda a: torch.sparse.mm(a, R(8, 5), "sum"), 5),
+}
+"""Products with a sparse matrix of (6, 8), and how often each stored element is multiplied in it."""
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+@pytest.mark.parametrize("layout", ["coo", "csr", "csc", "bsr", "bsc"])
+def test_every_product_in_every_regime(layout: str, name: str) -> None:
+    """Stored elements (of four blocks of 2 x 2 all), each as often as the other matrix has columns."""
+    a = LAYOUTS[layout] if layout in LAYOUTS else DENSE.to_sparse_bsc((2, 2))
+    call, times = PRODUCTS[name]
+    ran = 0
+    for regime in (torch.enable_grad, torch.no_grad, torch.inference_mode):
+        with regime(), dc.profile() as prof:
+            try:
+                call(a)
+            except (RuntimeError, NotImplementedError):  # torch has not every product of every layout
+                continue
+        ran += 1
+        assert not prof.report.unknown_ops
+        assert not prof.report.estimate
+        assert prof.report.macs == {"bsc": 16, **STORED}[layout] * times
+    if layout in ("coo", "csr") and (layout, name) not in {("coo", "sampled"), ("coo", "reduce")}:
+        assert ran >= 2  # no view of a sparse tensor can be made under inference mode
+
+
+@pytest.mark.parametrize("layout", ["coo", "csr", "csc"])
+def test_backward_of_every_layout(layout: str) -> None:
+    """The dense operand's gradient is a product with the transposed matrix; the matrix's own is formed dense, then masked."""
+    a, b = LAYOUTS[layout].detach().requires_grad_(), R(8, 5, requires_grad=True)
+    y = torch.mm(a, b)
+    with dc.profile() as prof:
+        y.backward(torch.ones(6, 5))
+    assert prof.report.macs == 4 * 5 + 6 * 5 * 8
+    assert not prof.report.unknown_ops
+
+
+def test_backward_that_samples() -> None:
+    """`sparse.mm` of CSR forms the matrix's gradient at the stored elements alone."""
+    a, b = LAYOUTS["csr"].detach().requires_grad_(), R(8, 5, requires_grad=True)
+    y = torch.sparse.mm(a, b)
+    with dc.profile() as prof:
+        y.backward(torch.ones(6, 5))
+    assert prof.report.macs == 2 * 4 * 5

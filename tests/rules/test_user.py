@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import dispatchcount as dc
-import dispatchcount.rules.library  # noqa: F401  (fills RULES)
+import dispatchcount.rules.library
 from dispatchcount.rules.registry import RULES
 from dispatchcount.rules.user import local_rules, target_name
 
