@@ -24,7 +24,7 @@ class Missing(io.TextIOBase):
     def _fail(self, *_: Any) -> NoReturn:
         raise OSError(errno.EBADF, "it is closed", self._name)
 
-    read = readline = write = _fail  # type: ignore[assignment]
+    read = readline = write = _fail
 
     @property
     def buffer(self) -> NoReturn:

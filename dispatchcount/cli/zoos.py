@@ -99,7 +99,7 @@ def _no_network() -> Iterator[None]:
         raise RuntimeError(f"the builder asks for {host!r}, but models are built with random weights and without a download")
 
     find_host = socket.getaddrinfo
-    socket.getaddrinfo = refuse  # type: ignore[assignment]
+    socket.getaddrinfo = refuse
     try:
         yield
     finally:
