@@ -23,6 +23,12 @@ def children(module: nn.Module) -> list[tuple[str, nn.Module]]:
     return _members(module, "_modules", nn.Module)
 
 
+def number_of_children(module: nn.Module) -> int:
+    """How many modules a module holds."""
+    table = object.__getattribute__(module, "__dict__").get("_modules")
+    return len(table) if type(table) is dict else len(children(module))
+
+
 def parameters(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
     """A module's own parameters, with their names."""
     return _members(module, "_parameters", torch.Tensor)

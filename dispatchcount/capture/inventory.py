@@ -15,8 +15,9 @@ from dispatchcount.capture.held import children, extra_repr, guarded, parameters
 from dispatchcount.capture.names import Info, Kind, Names, kind_of, walk
 from dispatchcount.report.rows import NO_MODULE, Module, Parameter
 
-Fact = tuple[str, int, Any, torch.dtype, bool]
-"""A parameter as it was when the block ended: its key, id, sizes (None of a lazy one) and dtype, whether it is trained."""
+Fact = tuple[str, int, Any, torch.dtype, bool, bool]
+"""A parameter as it was when the block ended: its key, id, sizes (None of a lazy one) and dtype, whether it is trained, and
+whether an operator was seen to use it."""
 
 
 class Seen:
@@ -36,7 +37,17 @@ class Seen:
         self.container = container
         self.aliases: list[str] = []
 
-    def row(self, tied: dict[int, str]) -> Module:
+    @property
+    def called(self) -> bool:
+        """True if it was called."""
+        return self.info is not None and self.info.last is not None
+
+    @property
+    def used(self) -> bool:
+        """True if an operator was seen to use one of its parameters."""
+        return any(fact[-1] for fact in self.facts)
+
+    def row(self, tied: dict[int, str], *, fused: bool) -> Module:
         """The row of it; `tied` has the name under which each parameter was met first."""
         module = None if self.info is None else self.info.module()
         return Module(
@@ -47,10 +58,11 @@ class Seen:
             tuple(self.aliases),
             tuple(self._parameter(tied, *fact) for fact in self.facts),
             self.container,
+            fused,
         )
 
     def _parameter(
-        self, tied: dict[int, str], key: str, tensor: int, sizes: Any, dtype: torch.dtype, trainable: bool
+        self, tied: dict[int, str], key: str, tensor: int, sizes: Any, dtype: torch.dtype, trainable: bool, _: bool
     ) -> Parameter:
         """A parameter of a module that no root holds is listed, and counts nothing: it is none of the roots'."""
         name = f"{self.name}.{key}" if self.name else key
@@ -86,14 +98,16 @@ class Inventory:
         return taken
 
     def _facts(self, module: nn.Module, kind: Kind) -> list[Fact]:
-        found = parameters(module)
-        if not kind.plain and (packed := _packed(module)):
-            found += packed.items()
-            self._unpacked += packed.values()
+        used = self._names.used or ()  # as nothing is used in most models, nothing is looked for
+        found = [(key, tensor, tensor in used) for key, tensor in parameters(module)]
+        if not kind.plain:
+            for value, packed in _packed(module):
+                found += [(key, tensor, value in used) for key, tensor in packed.items()]
+                self._unpacked += packed.values()
         facts: list[Fact] = []
-        for key, tensor in found:
+        for key, tensor, is_used in found:
             sizes = tensor.shape if type(tensor) is nn.Parameter else _sizes(tensor)
-            facts.append((key, id(tensor), sizes, tensor.dtype, tensor.requires_grad))
+            facts.append((key, id(tensor), sizes, tensor.dtype, tensor.requires_grad, is_used))
         return facts
 
     @property
@@ -102,7 +116,7 @@ class Inventory:
         seen = self._table()
         if len(self._rows) != len(seen):
             tied: dict[int, str] = {}
-            self._rows = tuple(one.row(tied) for one in seen)
+            self._rows = tuple(one.row(tied, fused=fused) for one, fused in zip(seen, _fused(seen), strict=True))
         return self._rows
 
     def name(self, info: Info) -> str:
@@ -179,6 +193,31 @@ Taken = tuple[str, Info, str, bool, list[Fact]]
 """What is read of a module at once: its name in its root, who it is, its class, whether that is a container, its parameters."""
 
 
+def _fused(seen: list[Seen]) -> list[bool]:
+    """For each module by index: True if it was not called, and operators of a module around it did its part.
+
+    They did if they used a parameter of it, or where it has none, one of a module in it. A module without any, a dropout say,
+    has no such trace: it is taken for a part of what ran as one, if that called nothing in it and left nothing in it unused.
+    """
+    used = [one.used and not one.called for one in seen]  # it, or a module in it that was not called
+    idle = [bool(one.facts) and not (one.used or one.called) for one in seen]
+    calls = [False] * len(seen)  # of modules in it
+    for index in range(len(seen) - 1, 0, -1):  # a parent's index is smaller than its children's
+        above = seen[index].parent
+        if above >= 0:
+            used[above] |= used[index]
+            idle[above] |= idle[index]
+            calls[above] |= calls[index] or seen[index].called
+    fused, as_one = [False] * len(seen), [False] * len(seen)
+    for index, one in enumerate(seen):
+        if one.called:
+            as_one[index] = used[index] and not (idle[index] or calls[index])
+            continue
+        as_one[index] = one.parent >= 0 and as_one[one.parent]
+        fused[index] = not one.container and (as_one[index] or (one.used if one.facts else used[index]))
+    return fused
+
+
 def _sizes(tensor: torch.Tensor) -> Any:
     """The sizes of a parameter; None where it has none yet, or none that are numbers (nested tensors)."""
     return None if is_lazy(tensor) else guarded(lambda: tuple(map(int, tensor.shape)), None)
@@ -197,14 +236,15 @@ def _outermost(roots: list[tuple[str | None, Info, nn.Module]]) -> list[tuple[st
     return list(kept.values())
 
 
-def _packed(module: nn.Module) -> dict[str, torch.Tensor]:
-    """Weights that a quantized module keeps packed in a torchbind object instead of as parameters."""
-    found: dict[str, torch.Tensor] = {}
+def _packed(module: nn.Module) -> list[tuple[torch.ScriptObject, dict[str, torch.Tensor]]]:
+    """Weights that a quantized module keeps packed in torchbind objects instead of as parameters, by the object."""
+    found = []
     for key, value in list(object.__getattribute__(module, "__dict__").items()):
         if type(value) is torch.ScriptObject:
             stem = "" if key == "_packed_params" else f"{key}."
             parts = guarded(lambda: _unpacked(value), {})  # noqa: B023  # called at once
-            found |= {f"{stem}{part}": tensor for part, tensor in parts.items() if isinstance(tensor, torch.Tensor)}
+            tensors = {f"{stem}{part}": tensor for part, tensor in parts.items() if isinstance(tensor, torch.Tensor)}
+            found.append((value, tensors))
     return found
 
 

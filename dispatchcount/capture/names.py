@@ -13,7 +13,8 @@ from typing import Any
 from torch import nn
 from torch.jit import ScriptModule
 
-from dispatchcount.capture.held import children, guarded
+from dispatchcount.capture.held import children, guarded, number_of_children
+from dispatchcount.capture.used import Used
 from dispatchcount.report.rows import NO_MODULE
 
 MAX_GONE = 32
@@ -30,19 +31,21 @@ class Info:
         ref: weak reference to the module; None for the outside.
         type: class name.
         many: True if its forward takes more than one argument, so that some may come by keyword.
+        parts: how many modules it holds itself.
         label: its name relative to `above`, for when no root holds it (any longer).
         like: what a module under `above` must share with this one to take its place: the name it is held by, or its class.
         above: the root it was found in, or the module it was first called from; None for a root and for the outside.
         last: the node of its latest call, for work that names a module but no call (gradient accumulation).
-        caller: the module that it was last seen to be called from rightly.
+        caller: the module that it was last seen to be called from rightly; None before its first call.
     """
 
-    __slots__ = ("above", "caller", "label", "last", "like", "many", "ref", "type")
+    __slots__ = ("above", "caller", "label", "last", "like", "many", "parts", "ref", "type")
 
     def __init__(self, label: str, like: str, above: Info | None) -> None:
         self.ref: Any = None
         self.type = ""
         self.many = False
+        self.parts = 0
         self.label = label
         self.like = like
         self.above = above
@@ -55,6 +58,7 @@ class Info:
         self.ref = ref
         self.type = kind.name_of(module)
         self.many = kind.many
+        self.parts = number_of_children(module)
 
     def inside(self, other: Info) -> bool:
         """Whether its name says that it is a part of `other`; a sibling with a longer name may be taken for one."""
@@ -83,12 +87,14 @@ class Names:
         outside: stands for no module.
         infos: of the modules alive, by id.
         roots: the name the user gave each, None where none.
+        used: parameters that operators were seen to use.
     """
 
     def __init__(self, roots: list[tuple[str | None, nn.Module]], *, closed: bool) -> None:
         """`roots` with the name the user gave each, None where none. `closed`: modules outside them do not become roots."""
         self.outside = Info(NO_MODULE, "", None)
         self.infos: dict[int, Info] = {}
+        self.used = Used()
         self.roots: list[tuple[str | None, Info]] = []
         self._closed = closed
         self._spare: dict[tuple[Info | None, str], list[Info]] = {}  # of modules that are gone, by `above` and `like`
