@@ -49,7 +49,7 @@ def kinds_of(*values: Any) -> Kinds:
 
 
 def is_composite(name: str) -> bool:
-    """Whether torch has a kernel that runs the operator as others, for some operands at least."""
+    """True if torch has a kernel that runs the operator as others, for some operands at least."""
     return _known(name) and (_has(name, _IMPLICIT) or _has(name, _NESTED))
 
 
@@ -67,7 +67,7 @@ def composite(name: str, kinds: Kinds) -> Composite | None:
 
 
 def runs_as_parts(name: str) -> bool:
-    """Whether torch runs the operator as others, on every device: ``silu_backward`` can, and has kernels on CPU and CUDA."""
+    """True if torch runs the operator as others, on every device: ``silu_backward`` can, and has kernels on CPU and CUDA."""
     return _known(name) and composite_kernel(name, frozenset()) is not None
 
 
@@ -103,19 +103,20 @@ def _keys(kind: Kind) -> tuple[str, str]:
 
 
 def _known(name: str) -> bool:
-    """Whether the dispatcher has the operator; it does not have TorchScript's ``prim::`` ones."""
-    return torch._C._dispatch_has_kernel(name)
+    """True if the dispatcher has the operator; it does not have TorchScript's ``prim::`` ones."""
+    return bool(torch._C._dispatch_has_kernel(name))
 
 
 def _has(name: str, key: str) -> bool:
-    """Whether a kernel is registered under the key itself; under one that torch does not have, none is (``MkldnnCUDA``)."""
-    return _parsed(key) is not None and torch._C._dispatch_has_kernel_for_dispatch_key(name, key)
+    """True if a kernel is registered under the key itself; under one that torch does not have, none is (``MkldnnCUDA``)."""
+    return _parsed(key) is not None and bool(torch._C._dispatch_has_kernel_for_dispatch_key(name, key))
 
 
 def _has_any(name: str, keys: Any) -> bool:
-    return torch._C._dispatch_has_kernel_for_any_dispatch_key(name, keys)
+    return bool(torch._C._dispatch_has_kernel_for_any_dispatch_key(name, keys))
 
 
 def _parsed(key: str) -> DispatchKey | None:
     """The key of that name; None where torch has none, for a backend without an autograd key of its own."""
-    return torch._C._parse_dispatch_key(key)
+    found: DispatchKey | None = torch._C._parse_dispatch_key(key)
+    return found
