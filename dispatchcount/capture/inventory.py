@@ -242,7 +242,8 @@ def _packed(module: nn.Module) -> list[tuple[torch.ScriptObject, dict[str, torch
     for key, value in list(object.__getattribute__(module, "__dict__").items()):
         if type(value) is torch.ScriptObject:
             stem = "" if key == "_packed_params" else f"{key}."
-            parts = guarded(lambda: _unpacked(value), {})  # noqa: B023  # called at once
+            nothing: dict[str, Any] = {}
+            parts = guarded(lambda: _unpacked(value), nothing)  # noqa: B023  # called at once
             tensors = {f"{stem}{part}": tensor for part, tensor in parts.items() if isinstance(tensor, torch.Tensor)}
             found.append((value, tensors))
     return found

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 from dispatchcount.render.numbers import ABSENT, AT_LEAST, ESTIMATE, count, duration, nbytes, percent
 from dispatchcount.render.numbers import exact as every_digit
-from dispatchcount.render.plain import clean
-from dispatchcount.render.select import ROOT, Row
+from dispatchcount.render.plain import ROOT, clean
+from dispatchcount.render.select import Row
 from dispatchcount.report.model import Report
 from dispatchcount.report.rows import MEMORY_KINDS, METRICS, NO_MODULE, Stats
 

@@ -29,7 +29,8 @@ def to_speedscope(report: Report, path: str | PathLike[str] | None = None) -> by
     for index, path_ in enumerate(report.paths):
         modules.setdefault(path_.module, title(report, index))
     operators = list(dict.fromkeys(entry.op for entry in report.entries))
-    frames: dict[int | str, int] = {key: frame for frame, key in enumerate([*modules, *operators])}
+    keys: list[int | str] = [*modules, *operators]
+    frames = {key: frame for frame, key in enumerate(keys)}
     profiles = [_profile(report, metric, frames) for metric in METRICS]
     whole = {
         "$schema": _SCHEMA,
