@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time as clock
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import get_ident
 from types import TracebackType
 from typing import Any, TypeVar
@@ -16,12 +16,15 @@ from torch import nn
 import dispatchcount
 from dispatchcount.capture.compiled import STANCE
 from dispatchcount.capture.dispatch import CountingMode
+from dispatchcount.capture.frames import innermost_module
 from dispatchcount.capture.functions import FunctionMode, Watcher
+from dispatchcount.capture.held import guarded, training
 from dispatchcount.capture.held import training
 from dispatchcount.capture.inventory import Inventory
 from dispatchcount.capture.kernel import kernel as kernel
 from dispatchcount.capture.key import forget_packed
 from dispatchcount.capture.memory import MemoryWatch
+from dispatchcount.capture.mode_stacks import leave_dispatch_mode, leave_function_mode
 from dispatchcount.capture.names import Names
 from dispatchcount.capture.observed import ObservedMode
 from dispatchcount.capture.older import register_with_higher_order_operators
@@ -42,6 +45,10 @@ from dispatchcount.rules.user import local_rules
 T = TypeVar("T")
 
 
+KEPT = 1 << 13
+"""Distinct calls that are remembered from block to block; with more, the next block starts anew."""
+
+
 class _Shared:
     plans: Plans
     signatures: dict[Any, Signature]
@@ -49,6 +56,19 @@ class _Shared:
 
 
 _SHARED = _Shared()
+
+
+class _Exit:
+    """`Profile.__exit__`: a ``with`` gets the standard library's own `ExitStack.__exit__`.
+
+    A Ctrl-C may arrive at any line, also at the first one of an `__exit__`. One written here would then be left before it has
+    undone anything.
+    """
+
+    def __get__(self, profile: Profile | None, owner: type[Profile]) -> Callable[..., bool | None]:
+        if profile is None:
+            return Profile._leave
+        return profile._leave if profile._depth else profile._undo.__exit__
 
 
 class Profile:
@@ -75,24 +95,39 @@ class Profile:
         self._functions = functions
         self._labels = tuple((str(key), str(value)) for key, value in labels.items())
         self._session: _Session | None = None
+        self._undo = ExitStack()
         self._depth = 0
 
     def __enter__(self) -> Profile:
         if self._depth:
             if self._session is None or self._session.thread != get_ident():
                 raise RuntimeError("this profile is open in another thread; make one profile() for each thread")
-        else:
-            self._session = _Session(self._roots, self._rules, self._memory, self._time, self._functions)
-            self._session.open()
-        self._depth += 1
-        return self
+            self._depth += 1
+            return self
+        try:
+            session = _Session(self._roots, self._rules, self._memory, self._time, self._functions)
+            self._undo.push(self._end)
+            self._undo.push(session.finish)
+            session.open(self._undo)
+            self._session, self._depth = session, 1
+            return self
+        except BaseException:  # a Ctrl-C too: nothing may be left half open
+            self._depth = 0
+            self._undo.pop_all().close()
+            raise
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._depth -= 1
-        if self._depth or self._session is None:
-            return
-        self._session.close(error)
-        if self._strict and error is None:
+    __exit__ = _Exit()
+
+    def _leave(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool | None:
+        """Leave the block once; it ends when it was left as often as it was entered."""
+        if self._depth > 1:
+            self._depth -= 1
+            return None
+        return self._undo.__exit__(kind, error, trace)
+
+    def _end(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        opened, self._depth = self._depth, 0
+        if self._strict and opened and error is None:
             _raise_uncounted(self.report)
 
     @property
@@ -161,51 +196,69 @@ class _Session:
         self._stopped: tuple[str | None, str | None] = (None, None)
         self._created = 0
 
-    def open(self) -> None:
-        STANCE.enter()
-        try:
-            register_with_higher_order_operators(type(self._mode))
-            self._mode.calls.install()
-            if self._memory is not None:
-                self._memory.open(self._mode)
-            self._mode.__enter__()
-            if self._functions is not None:
-                self._functions.__enter__()
-        except BaseException:
-            self._remove_hooks()
-            raise
+    def open(self, undo: ExitStack) -> None:
+        """Put everything on. What takes a part off goes to `undo` before the part is put on.
 
-    def close(self, error: BaseException | None) -> None:
-        try:
-            if self._functions is not None:
-                self._functions.leave()
-            _leave_mode(self._mode)
-        finally:
-            self._remove_hooks()
-            forget_packed()
+        It goes there twice: where the user interrupts one attempt, the other does it.
+        """
+        mode, memory, functions = self._mode, self._memory, self._functions
+        register_with_higher_order_operators(type(mode))
+        parts: list[tuple[Callable[[], Any], Callable[[], Any]]] = [
+            (lambda: STANCE.enter(self), lambda: STANCE.leave(self)),
+            (mode.calls.install, mode.calls.remove),
+            (mode.exports.install, mode.exports.remove),
+        ]
+        if memory is not None:
+            parts.append((lambda: memory.open(mode), memory.remove))
+        parts.append((mode.__enter__, lambda: leave_dispatch_mode(mode)))
+        if functions is not None:
+            parts.append((functions.__enter__, lambda: leave_function_mode(functions)))
+        for put_on, take_off in parts:
+            undo.callback(self._safely, take_off)
+            undo.callback(self._safely, take_off)
+            put_on()
+
+    def finish(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Everything is off: take the figures that need a walk over what the block held."""
         if self._timing is not None:
-            self._timing.settle()
-        self.sampler.end()
-        self._created = int(clock.time())
-        self._inventory = Inventory(self._names)
-        if error is not None:
-            module = _innermost_module(error)
-            info = None if module is None else self._names.info(module)
-            name = self._inventory.name(info) if info is not None else NO_MODULE
-            self._stopped = (name, f"{type(error).__name__}: {error}")
-
-    def _remove_hooks(self) -> None:
-        self._mode.calls.remove()
+            self._safely(self._timing.settle)
         if self._memory is not None:
-            self._memory.close()
-        STANCE.leave()
+            self._safely(self._memory.close)
+        self._safely(self.sampler.end)
+        self._safely(forget_packed)
+        self._created = int(clock.time())
+        self._safely(self._take_inventory)
+        if error is not None:
+            self._safely(lambda: self._stop(error))
+
+    def _safely(self, step: Callable[[], Any]) -> None:
+        """Take a step; an error of ours must not hide how the user's block ended."""
+        try:
+            step()
+        except Exception as error:
+            self._recording.notes[f"the end of the block met an error of dispatchcount's own: {type(error).__name__}"] = None
+
+    def _take_inventory(self) -> None:
+        self._inventory = self._count_modules()
+
+    def _count_modules(self) -> Inventory:
+        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            return Inventory(self._names)
+
+    def _stop(self, error: BaseException) -> None:
+        """Note where an exception ended the block."""
+        self._stopped = NO_MODULE, f"{type(error).__name__}: {guarded(lambda: str(error), '')}"
+        module = innermost_module(error)
+        info = None if module is None else self._names.info(module)
+        if info is not None and self._inventory is not None:
+            self._stopped = self._inventory.name(info), self._stopped[1]
 
     def report(self, convention: str, labels: tuple[tuple[str, str], ...]) -> Report:
         key = (convention, self._accountant.rules.version)
         if self._report is not None and self._report[0] == key:
             return self._report[1]
         self._recording.settle()
-        inventory = self._inventory or Inventory(self._names)
+        inventory = self._inventory or self._count_modules()
         if self._timing is not None:
             self._timing.settle()
         for name in inventory.scripted():
@@ -301,33 +354,9 @@ def _caches(rules: Registry) -> tuple[Plans, dict[Any, Signature]]:
     """What blocks learn of operators and of calls depends on the rules, so blocks without rules of their own share it."""
     if rules is not RULES:
         return Plans(rules), {}
-    if _SHARED.version != RULES.version:
+    if _SHARED.version != RULES.version or len(_SHARED.signatures) > KEPT or len(_SHARED.plans) > KEPT:
         _SHARED.plans, _SHARED.signatures, _SHARED.version = Plans(RULES), {}, RULES.version
     return _SHARED.plans, _SHARED.signatures
-
-
-def _leave_mode(mode: CountingMode) -> None:
-    """Take `mode` off this thread's stack, also when modes entered after it are still on (an abandoned generator's, say)."""
-    above = []
-    stack = torch.utils._python_dispatch._get_current_dispatch_mode_stack()
-    while stack and stack[-1] is not mode and mode in stack:
-        above.append(stack.pop())
-        above[-1].__exit__(None, None, None)
-    if mode in stack:
-        mode.__exit__(None, None, None)
-    for other in reversed(above):
-        other.__enter__()
-
-
-def _innermost_module(error: BaseException) -> nn.Module | None:
-    """The module whose call an exception came out of first."""
-    module = None
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_name in ("_call_impl", "_wrapped_call_impl"):
-            module = trace.tb_frame.f_locals.get("self", module)
-        trace = trace.tb_next
-    return module
 
 
 def _raise_uncounted(report: Report) -> None:

@@ -63,6 +63,7 @@ class Calls:
         self._thread = get_ident()
         self._intervals = self.tape.intervals
         self._handles: list[Any] = []
+        self._on_modules: list[Any] = []
         self._backward: tuple[int, Table] | None = None  # by number: a node would keep its saved tensors alive
         self._passes: dict[int, int] = {}  # backward passes that build a graph: autograd's counter at the latest operator
         self._owners: dict[int, Info] | None = None
@@ -78,8 +79,7 @@ class Calls:
 
     def install(self) -> None:
         """Put the hooks on; `remove` takes them off."""
-        self._handles.append(register_module_forward_pre_hook(self._enter))
-        self._handles.append(register_module_forward_hook(self._leave, always_call=True))
+        self.watch_modules()
         self._handles.append(register_optimizer_step_pre_hook(self._enter_step))
         self._handles.append(register_optimizer_step_post_hook(self._leave_step))
         self._intervals.mark(self._root, next_sequence())
@@ -87,7 +87,18 @@ class Calls:
 
     def remove(self) -> None:
         """Take the hooks off."""
+        self.leave_modules()
         for handle in self._handles:
+            handle.remove()
+
+    def watch_modules(self) -> None:
+        """Put the hooks on modules on, the first of those that `install` does."""
+        self._on_modules.append(register_module_forward_pre_hook(self._enter))
+        self._on_modules.append(register_module_forward_hook(self._leave, always_call=True))
+
+    def leave_modules(self) -> None:
+        """Take the hooks on modules off, for as long as there must be none."""
+        for handle in self._on_modules:
             handle.remove()
 
     def unfinished(self) -> list[Node]:

@@ -1,11 +1,19 @@
-"""Compiled callables run eagerly while a block is open, so that their operators are seen, and compile as usual afterwards.
+"""How blocks get along with torch's compiler, while any block is open.
 
-Without this, torch up to 2.13 marks a compiled callable that is first called under a mode as never to be compiled.
+Compiled callables run eagerly, so that their operators are seen, and compile as usual afterwards: without this, torch up to
+2.13 marks a compiled callable that is first called under a mode as never to be compiled. A compiled module warns of hooks on
+all modules, such as ours; without a profiler the run would not.
+
+All of this is the process's, so blocks in several threads share it. The lock guards the fields alone: it is never held while
+torch, an import or anything else that may wait for another thread runs.
 """
 
 from __future__ import annotations
 
+import re
 import sys
+import warnings
+from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import Lock
@@ -17,7 +25,7 @@ _COMPILER = "torch._dynamo"
 
 
 class EagerStance(MetaPathFinder):
-    """The process's compiler stance, set while any block is open. Stances are the process's, so blocks in threads share one.
+    """The process's compiler stance, set while any block is open.
 
     Loading the compiler takes as long as loading torch, so it is not done for the stance's sake: where a block is open before
     the compiler is loaded, this waits among the import finders until something inside the block loads it.
@@ -25,29 +33,44 @@ class EagerStance(MetaPathFinder):
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._open = 0
+        self._open: set[object] = set()
         self._stance: Any = None
+        self._setting = False
+        self._quiet = _quiet()
+        self._filters: list[Any] = []
 
-    def enter(self) -> None:
-        """A block opens."""
+    def enter(self, block: object) -> None:
+        """A block opens; one that is open already changes nothing."""
         with self._lock:
-            self._open += 1
-            if self._open == 1:
-                if _COMPILER in sys.modules:
-                    self._stance = torch.compiler.set_stance("force_eager")
-                else:
-                    sys.meta_path.insert(0, self)
+            self._open.add(block)
+        self._prepare()
 
-    def leave(self) -> None:
-        """A block closes; the last one puts the stance back."""
+    def leave(self, block: object) -> None:
+        """A block closes; the last one puts the stance back. One that is closed already changes nothing."""
         with self._lock:
-            self._open -= 1
-            if not self._open:
-                if self in sys.meta_path:
-                    sys.meta_path.remove(self)
-                if self._stance is not None:
-                    self._stance.__exit__(None, None, None)
-                    self._stance = None
+            self._open.discard(block)
+            last = not self._open
+        if last:
+            self._withdraw()
+            if self._open:  # another thread opened one meanwhile
+                self._prepare()
+
+    def step_aside(self) -> None:
+        """Let what is compiled now be compiled, until `come_back`."""
+        self._swap(lambda stance: (stance.stance, stance.prev))
+
+    def come_back(self) -> None:
+        """Have compiled callables run eagerly again."""
+        self._swap(lambda stance: (stance.prev, stance.stance))
+
+    def _swap(self, which: Callable[[Any], tuple[Any, Any]]) -> None:
+        """Put one stance in the place of another, unless the user has set a third."""
+        if self._stance is not None:
+            from torch._dynamo import eval_frame
+
+            before, after = which(self._stance)
+            if eval_frame._stance is before:
+                eval_frame._set_stance(after)
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
         """Asked for every module that is imported; sees to it that the stance is set once the compiler is loaded."""
@@ -61,12 +84,64 @@ class EagerStance(MetaPathFinder):
         def load(module: Any) -> None:
             del loader.exec_module  # back to the class's own
             loader.exec_module(module)
-            with self._lock:
-                if self._open and self._stance is None:
-                    self._stance = torch.compiler.set_stance("force_eager")
+            self._apply()
 
         loader.exec_module = load
         return spec
+
+    def _prepare(self) -> None:
+        if self not in sys.meta_path and _COMPILER not in sys.modules:
+            sys.meta_path.insert(0, self)
+        self._apply()
+
+    def _apply(self) -> None:
+        """Set the stance, if the compiler is there and no thread has set it or is about to."""
+        compiler = sys.modules.get(_COMPILER)
+        if compiler is None or getattr(compiler.__spec__, "_initializing", False):
+            return  # it is being loaded, and `load` comes here after that
+        with self._lock:
+            if self._setting or self._stance is not None or not self._open:
+                return
+            self._setting = True
+        stance = None
+        try:
+            stance = torch.compiler.set_stance("force_eager")
+            self._silence()
+        finally:
+            with self._lock:
+                self._stance, self._setting = stance, False
+                late = not self._open  # the last block closed meanwhile
+        if late:
+            self._withdraw()
+
+    def _silence(self) -> None:
+        """Keep a compiled module from warning of our hooks.
+
+        The filter is put in place without telling Python that filters changed: it would otherwise show warnings again that it
+        shows once for each place.
+        """
+        self._filters = warnings.filters
+        if self._quiet not in self._filters:
+            self._filters.insert(0, self._quiet)
+
+    def _withdraw(self) -> None:
+        """Put back the stance that was there, unless the user has set another inside the block: that one is the user's."""
+        while self in sys.meta_path:
+            sys.meta_path.remove(self)
+        for filters in (self._filters, warnings.filters):  # the user may have put those aside that ours is in
+            filters[:] = [known for known in filters if known is not self._quiet]
+        self.step_aside()
+        with self._lock:
+            stance, self._stance = self._stance, None
+        if stance is None:
+            return
+        # A stance that the user set inside the block, and takes back after it, would bring ours back.
+        vars(stance.stance).update(vars(stance.prev))
+
+
+def _quiet() -> tuple[Any, ...]:
+    """A filter on the very text of the warning that a compiled module gives of hooks on all modules."""
+    return "ignore", re.compile(r"Using `torch\.compile\(module\)` when there are global hooks on modules"), UserWarning, None, 0
 
 
 STANCE = EagerStance()

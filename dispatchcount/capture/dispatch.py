@@ -11,7 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dispatchcount.capture.autograd import graph_task
 from dispatchcount.capture.calls import Calls
+from dispatchcount.capture.compiled import STANCE
 from dispatchcount.capture.composite import Composite
+from dispatchcount.capture.exporting import NOTE, ExportWatch
 from dispatchcount.capture.higher_order import run_higher_order
 from dispatchcount.capture.key import (
     Named,
@@ -26,6 +28,7 @@ from dispatchcount.capture.key import (
 )
 from dispatchcount.capture.names import Names
 from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, SILENT, Plan, Plans, Pseudo
+from dispatchcount.capture.numbers import with_tensors
 from dispatchcount.capture.record import Place, Recording, Signature
 from dispatchcount.capture.subclass import Inside, takes_apart
 from dispatchcount.capture.tape import LIMIT
@@ -61,6 +64,8 @@ class CountingMode(TorchDispatchMode):
         self.function = ""
         self._plans = plans
         self._short = plans.short
+        self._aside = False
+        self.exports = ExportWatch(self.step_aside, self.come_back)
         self._signatures = recording.signatures
         self._unwrapping: Any = None
         self._last: Signature | None = None
@@ -72,7 +77,10 @@ class CountingMode(TorchDispatchMode):
         plan = self._short.get(id(func))
         if plan is None or types or kwargs or self.watch.storages or tracing_state() is not None:
             return self._special(func, types, args, kwargs or {})
-        out = func(*args)
+        try:
+            out = func(*args)
+        except RuntimeError as error:
+            return self._special(func, types, with_tensors(error, func, args), {})
         if plan.keyless:
             signature = plan.signature
         else:
@@ -92,6 +100,19 @@ class CountingMode(TorchDispatchMode):
         else:
             self._bump(signature, out)
         return out
+
+    def step_aside(self) -> None:
+        """Let everything by uncounted until `come_back`, and have no hooks on modules."""
+        self._aside, self._short = True, {}
+        self.calls.leave_modules()
+        STANCE.step_aside()
+        self.recording.notes[NOTE] = None
+
+    def come_back(self) -> None:
+        """Count again."""
+        STANCE.come_back()
+        self.calls.watch_modules()
+        self._aside, self._short = False, self._plans.short
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Let a call through."""
@@ -191,6 +212,8 @@ class CountingMode(TorchDispatchMode):
 
     def _special(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
         """Everything off the common path: a new operator, a subclass, a composite, a higher-order operator."""
+        if self._aside:
+            return func(*args, **kwargs)
         if tracing_state() is not None:
             return self._untraced(func, types, args, kwargs)
         plan = self._plans.of(func)
@@ -204,7 +227,11 @@ class CountingMode(TorchDispatchMode):
             return self._let(func, args, kwargs)
         if plan.way == HIGHER:
             return run_higher_order(self, plan, args, kwargs)
-        out = self.run(func, args, kwargs)
+        try:
+            out = self.run(func, args, kwargs)
+        except RuntimeError as error:
+            args = with_tensors(error, func, args)
+            out = self.run(func, args, kwargs)
         if self._inside is not None:
             if plan.way == ALLOCATE and not self._inside.made(out):
                 return out

@@ -57,6 +57,13 @@ def in_optimizer_step() -> bool:
     return any(frame.f_code is _STEP for frame in _frames(1))
 
 
+def in_compiler_export() -> bool:
+    """True inside the function that ``torch._dynamo.export`` returns."""
+    compiler = sys.modules.get("torch._dynamo.eval_frame")
+    inner = frozenset(_inner(getattr(compiler, "export", None), "inner"))
+    return any(frame.f_code in inner for frame in _frames(1))
+
+
 def runs_in_step(codes: Collection[CodeType]) -> bool:
     """True if one of these is running, called from the innermost optimizer step."""
     for frame in _frames(1):

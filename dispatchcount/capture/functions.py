@@ -46,18 +46,6 @@ class FunctionMode(TorchFunctionMode):
         if watcher is not None:
             watcher.attach(mode)
 
-    def leave(self) -> None:
-        """Take the mode off this thread's stack, also when modes entered after it are still on."""
-        above = []
-        stack = torch.overrides._get_current_function_mode_stack()
-        while self in stack and stack[-1] is not self:
-            above.append(stack.pop())
-            torch.overrides._pop_mode()
-        if stack:
-            self.__exit__(None, None, None)
-        for mode in reversed(above):
-            torch.overrides._push_mode(mode)
-
     def __torch_function__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         mode, watcher = self._mode, self._watcher

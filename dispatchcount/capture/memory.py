@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dispatchcount.capture.names import Info, Names
     from dispatchcount.capture.plan import Plan
     from dispatchcount.capture.record import Place
+    from dispatchcount.capture.tape import Tape
 
 Sizes = dict["Info", int]
 
@@ -66,11 +67,13 @@ class MemoryWatch:
         self._optimizer: Sizes = {}
         self._final: tuple[Sizes, Sizes] | None = None
         self._notes: dict[str, None] = {}
+        self._tape: Tape
 
     def open(self, mode: CountingMode) -> None:
         """The block begins; `mode` has its own hooks on already."""
         self._saved = Saved(self._live, mode.calls)
         self._notes = mode.recording.notes
+        self._tape = mode.calls.tape
         if not READABLE:
             self._notes["this torch does not show what autograd saved for backward; the column is empty"] = None
         self._handles.append(register_module_forward_pre_hook(self._enter))
@@ -167,34 +170,39 @@ class MemoryWatch:
                 if held.is_leaf and held.grad is not None:
                     self._live.touch(held.grad)
 
+    def _free(self) -> bool:
+        """True in the block's thread, unless a line of ours is at work there and a signal handler or a finalizer calls."""
+        thread = get_ident()
+        return thread == self._thread != self._tape.worker
+
     def _enter(self, module: nn.Module, args: Any) -> None:
         info = self._names.info(module)
-        if get_ident() == self._thread and info is not None and self._met.get(info) is not info.ref:
-            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        if self._free() and info is not None and self._met.get(info) is not info.ref:
+            with self._tape, torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
                 self._meet(info)
 
     def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
         """What a call returns may be made by a function written in Python, which no operator's result leads to."""
-        if get_ident() == self._thread and self._saved is not None:
-            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        if self._free() and self._saved is not None:
+            with self._tape, torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
                 for tensor in tensors_within(result, _RESULTS_LOOKED_AT):
                     self._saved.reach(tensor)
 
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Gradients are read when an optimizer is about to use them: many loops drop them before the block ends."""
-        if get_ident() == self._thread:
-            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        if self._free():
+            with self._tape, torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
                 self._gradients = self._held()[1]
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if get_ident() != self._thread:
+        if not self._free():
             return
         owners: dict[int, Info] = {}
         for info, held in self._owned():
             owners.setdefault(id(held), info)
         sizes: Sizes = {}
         seen: set[tuple[int, int]] = set()
-        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        with self._tape, torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
             for parameter, state in guarded(lambda: list(optimizer.state.items()), []):
                 info = owners.get(id(parameter), self._names.outside)
                 tensors = tensors_within(state, _STATE_LOOKED_AT)

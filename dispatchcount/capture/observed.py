@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import get_ident
 from typing import Any, Protocol
 
 from dispatchcount.capture.dispatch import CountingMode
@@ -44,13 +45,18 @@ class ObservedMode(CountingMode):
         return self._special(func, types, args, kwargs or {})
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Let a call through while the observers look on."""
+        """Let a call through while the observers look on; one that a signal handler makes while they do, without."""
+        tape = self.calls.tape
+        if tape.worker == get_ident():
+            return super().run(func, args, kwargs)
         plan = self._plans.of(func)
-        for observer in self._observers:
-            observer.before(self, plan, args, kwargs)
+        with tape:
+            for observer in self._observers:
+                observer.before(self, plan, args, kwargs)
         out = super().run(func, args, kwargs)
-        for observer in self._inside_out:
-            observer.after(self, plan, args, kwargs, out)
+        with tape:
+            for observer in self._inside_out:
+                observer.after(self, plan, args, kwargs, out)
         return out
 
     def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place | None:

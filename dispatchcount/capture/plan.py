@@ -150,6 +150,9 @@ class Plans:
         self._known: dict[int, Plan] = {}
         self._rules = rules
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def of(self, func: Any) -> Plan:
         """The plan of an operator."""
         plan = self._known.get(id(func))
