@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyperf
+import repeats
 import sizes
 import torch
 from page import PAGE, machine, table, write
@@ -52,9 +53,18 @@ CPU time on one thread and growth of the process's memory, the report included; 
 ![Time against operators, signatures and modules: straight lines of slope one](scale.svg)
 
 Memory follows distinct calls, not calls. Where every call is distinct (a shape of its own), records are costed and folded into
-sums each time there are {limit:,} of them. Once there are {nodes:,} distinct stacks of module calls, no more than {shapes} more
-input shapes of a module are told apart under one caller.
+sums each time there are {limit:,} of them, or {distinct:,} distinct calls. Once there are {nodes:,} distinct stacks of module
+calls, no more than {shapes} more input shapes of a module are told apart under one caller.
 """
+
+LEFT = """
+## What repeating leaves
+
+Growth over {repeats:,} steps of one block in which everything is made anew, after {first:,} steps; the process's memory, and
+Python's own as `tracemalloc` has it (its run is slower, and shorter by ten).
+"""
+
+REPEATS = 100_000
 
 Row = dict[str, float]
 
@@ -66,9 +76,14 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=3, help="processes for each figure")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--repeat", help=argparse.SUPPRESS)
+    parser.add_argument("--traced", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.repeat:
+        print(json.dumps(repeats.repeated(options.repeat, options.size, options.traced)))
+        return
     if options.worker:
-        torch.set_num_threads(1)
         print(json.dumps(getattr(sizes, options.worker)(options.size)))
         return
     rows: list[list[str]] = []
@@ -84,7 +99,8 @@ def main() -> None:
         rows.append(_row(text, found))
     header = ["", "operators", "module calls", "no counter, s", "block, s", "report, s", "modules, s", "memory, MB"]
     starts = table(["", "ms", "standard deviation"], _starts(max(3, 5 * options.processes)))
-    text = "\n\n".join([_introduction(options.processes), table(header, rows), "## How it starts", starts])
+    left = _left(QUICK if options.quick else REPEATS)
+    text = "\n\n".join([_introduction(options.processes), table(header, rows), *left, "## How it starts", starts])
     print(f"\n{text}")
     if options.write:
         _plot(lines, PAGE.with_name("scale.svg"))
@@ -93,10 +109,25 @@ def main() -> None:
 
 
 def _introduction(processes: int) -> str:
-    from dispatchcount.capture.record import MAX_NODES, MAX_RECORDS, MAX_SIGNATURES
+    from dispatchcount.capture.record import MAX_DISTINCT, MAX_NODES, MAX_RECORDS, MAX_SIGNATURES
 
     runs = "from one process" if processes == 1 else f"medians over {processes} processes"
-    return INTRODUCTION.format(processes=runs, limit=MAX_RECORDS, nodes=MAX_NODES, shapes=MAX_SIGNATURES).strip()
+    figures = {"limit": MAX_RECORDS, "distinct": MAX_DISTINCT, "nodes": MAX_NODES, "shapes": MAX_SIGNATURES}
+    return INTRODUCTION.format(processes=runs, **figures).strip()
+
+
+def _left(size: int) -> list[str]:
+    """What each kind of step leaves behind, as a section of the page."""
+    rows = []
+    for function in repeats.REPEATS:
+        command = [sys.executable, __file__, "--repeat", function.__name__, "--size"]
+        found = json.loads(_output([*command, str(size)]).splitlines()[-1])
+        traced = json.loads(_output([*command, str(size // 10), "--traced"]).splitlines()[-1])
+        megabytes = [f"{one['growth'] / 1e6:.1f}" for one in (found, traced)]
+        rows.append([str(function.__doc__), f"{int(found['operators']):,}", f"{int(found['paths']):,}", *megabytes])
+        print(f"{function.__name__}: {found} {traced}", flush=True)
+    header = ["each step", "operators", "rows of calls", "memory, MB", "Python's, MB"]
+    return [LEFT.format(repeats=size, first=repeats.FIRST).strip(), table(header, rows)]
 
 
 def _median(name: str, size: int, processes: int) -> Row:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import sys
 import threading
 import tracemalloc
@@ -17,7 +19,7 @@ from torch import Tensor, nn
 
 import dispatchcount as dc
 from dispatchcount.capture import calls as module_calls
-from dispatchcount.capture import dispatch, record
+from dispatchcount.capture import dispatch, names, record, saved
 from tests.nets import Net
 from tests.work import python_calls
 
@@ -85,6 +87,185 @@ def test_a_full_tree_takes_no_more_work_a_call(monkeypatch: pytest.MonkeyPatch) 
             return python_calls(lambda: [net(torch.ones(rows)) for rows in (1, 2)] and prof.report)
 
     assert work(2_000) < 2.2 * work(1_000)
+
+
+class Making(nn.Module):
+    """Makes what it calls, anew each time."""
+
+    def __init__(self, make: Callable[[int], nn.Module]) -> None:
+        super().__init__()
+        self.make = make
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return self.make(self.calls)(x)
+
+
+class Renaming(Making):
+    """Holds it while it is called, under a name that never comes again."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        name = f"part{self.calls}"
+        self.add_module(name, self.make(self.calls))
+        x = self.get_submodule(name)(x)
+        delattr(self, name)
+        return x
+
+
+class Replacing(Making):
+    """Holds it until the next call, under one name."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.part = self.make(self.calls)
+        return self.part(x)
+
+
+LINEAR = 2 * 4 * 4
+"""MACs of `stack` on two rows of four."""
+
+
+def stack(number: int) -> nn.Module:
+    """Three levels, with work at the lowest."""
+    return nn.Sequential(nn.ReLU(), nn.Sequential(nn.Sequential(nn.Linear(4, 4)), nn.Tanh()))
+
+
+def of_its_own_class(number: int) -> nn.Module:
+    return type(f"Made{number}", (nn.Sequential,), {})(*stack(number))
+
+
+def function_of_its_own(x: Tensor) -> Tensor:
+    class Twice(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Tensor:
+            return grad * 2
+
+    return Twice.apply(x.clone().requires_grad_())
+
+
+def one_step(model: nn.Module, x: Tensor) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    model(x).sum().backward()
+    optimizer.step()
+
+
+def hooked(model: nn.Module, x: Tensor) -> None:
+    handles = [model.register_forward_hook(lambda *_: None), model.register_forward_pre_hook(lambda *_: None)]
+    model(x)
+    for handle in handles:
+        handle.remove()
+
+
+Step = Callable[[nn.Module, Tensor], Any]
+ANEW: dict[str, tuple[Callable[[], nn.Module] | None, Step, int]] = {
+    "containers": (lambda: Making(stack), lambda m, x: m(x), LINEAR),
+    "containers, backward": (lambda: Making(stack), lambda m, x: m(x).sum().backward(), 2 * LINEAR),
+    "classes": (lambda: Making(of_its_own_class), lambda m, x: m(x), LINEAR),
+    "names": (lambda: Renaming(stack), lambda m, x: m(x), LINEAR),
+    "in one place": (lambda: Replacing(stack), lambda m, x: m(x), LINEAR),
+    "models": (None, lambda _, x: stack(0)(x), LINEAR),
+    "models in training": (None, lambda _, x: one_step(stack(0), x), 2 * LINEAR),
+    "models of all classes": (None, lambda m, x: of_its_own_class(id(x) + len(made))(x), LINEAR),
+    "copies": (lambda: stack(0), lambda m, x: copy.deepcopy(m)(x), LINEAR),
+    "functions": (None, lambda _, x: function_of_its_own(x).sum().backward(), 0),
+    "optimizers": (lambda: stack(0), one_step, 2 * LINEAR),
+    "hooks": (lambda: stack(0), hooked, LINEAR),
+}
+made: list[None] = []
+
+
+@pytest.mark.parametrize("options", [{}, {"memory": True, "time": True}])
+@pytest.mark.parametrize("what", ANEW)
+def test_what_is_made_anew_each_time_leaves_nothing_that_grows(
+    what: str, options: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved, "_REMEMBERED", 100)
+    make, step, macs = ANEW[what]
+    model, x = nn.Identity() if make is None else make(), torch.ones(2, 4)
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            made.append(None)
+            step(model, x)
+        made.clear()
+        prof._session._recording.settle()
+        gc.collect()
+
+    with dc.profile(*(() if make is None else (model,)), **options) as prof:
+        run(50)
+        infos = len(prof._session._names.infos)
+        tracemalloc.start()
+        run(20)  # what is let go for something new is traced from here on
+        more = -tracemalloc.get_traced_memory()[0]
+        run(80)
+        more += tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert len(prof._session._names.infos) == infos
+    report = prof.report
+    report.self_check()
+    assert more < 150_000  # a row of calls takes 1,100 bytes: with five more in each of 80 steps it would be 440,000
+    assert len(report.paths) < 10 * (names.MAX_GONE + 1)
+    assert report.macs == 150 * macs
+
+
+def test_rows_of_modules_that_came_and_went() -> None:
+    """A module in a place where others came and went has their row; beyond 32 classes or names in a place, all have one row."""
+    with dc.profile(model := Making(stack)) as prof:
+        for _ in range(40):
+            model(torch.ones(2, 4))
+    calls = {name: row.calls for name, row in prof.report.by_module().items() if row.calls}
+    made = ("(Sequential)", "(Sequential).0", "(Sequential).1", "(Sequential).1.0", "(Sequential).1.0.0", "(Sequential).1.1")
+    assert calls == dict.fromkeys(("", *made), 40)
+    with dc.profile(model := Making(lambda number: type(f"Made{number}", (nn.ReLU,), {})())) as prof:
+        for _ in range(100):
+            model(torch.ones(2, 4))
+    calls = {name: row.calls for name, row in prof.report.by_module().items() if name}
+    several = names.MAX_GONE + 1  # one is alive at a time
+    assert calls == {"(no module)": 0, "(other modules)": 100 - several} | {f"(Made{i})": 1 for i in range(1, several + 1)}
+
+
+def test_modules_alive_keep_rows_of_their_own() -> None:
+    layers = [type(f"Kind{number}", (nn.Identity,), {})() for number in range(100)]
+    with dc.profile(model := Making(lambda number: layers[number - 1])) as prof:
+        for _ in layers:
+            model(torch.ones(2, 4))
+    assert {row.calls for name, row in prof.report.by_module().items() if name.startswith("(Kind")} == {1}
+    assert len(prof.report.modules) == 2 + 100
+
+
+def test_calls_of_shapes_without_end_are_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "MAX_DISTINCT", 50)
+    with dc.profile() as prof:
+        for width in range(1, 300):
+            step(width)
+            assert len(prof._session._recording.signatures) < 50 + dispatch.LIMIT
+        prof._session._recording.settle()
+        assert len(prof._session._recording.signatures) <= 50
+    assert prof.report.macs == 2 * sum(range(1, 300))
+
+
+def test_samples_of_many_shapes_take_no_memory_for_each_call_before_them() -> None:
+    net = nn.Sequential(nn.Identity())
+
+    def run(start: int, stop: int) -> int:
+        def samples() -> None:
+            for rows in range(start, stop):
+                with prof.sample(str(rows)):
+                    net(torch.ones(rows))
+
+        return grown(samples)
+
+    with dc.profile(net) as prof:
+        run(1, 50)
+        early, late = run(50, 150), run(650, 750)
+        run(150, 650)
+    assert late < 1.5 * early  # with a number for each call before it, a sample would take five times as much
 
 
 Call = tuple[int, int, bool]
