@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from dispatchcount.render.numbers import ABSENT, AT_LEAST, ESTIMATE, exact, human, percent, plural
-from dispatchcount.render.plain import clean, some
+from dispatchcount.render.numbers import ABSENT, AT_LEAST, ESTIMATE, duration, exact, human, percent, plural
+from dispatchcount.render.plain import clean, some, tail
 from dispatchcount.report.rows import COUNTED, ZERO, Stats
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ MOST_ROWS = 24
 
 _LONGEST_NAME = 60
 _COLUMNS = ("flops", "macs", "params", "activations", "calls")
+_HEADS = {"time_ns": "time"}
 _HEADLINE = {"macs": "MACs", "params": "params", "activations": "activations"}
 _CELL = "padding:2px 10px;text-align:right;white-space:nowrap"
 _LEFT = "padding:2px 10px;text-align:left;white-space:nowrap"
@@ -29,8 +30,9 @@ def to_notebook(report: Report) -> str:
     types = {module.name: module.type for module in report.modules}
     biggest = sorted(rows, key=lambda name: (-rows[name].flops, -rows[name].params))[:MOST_ROWS]
     kept = [name for name in rows if name in set(biggest)]
-    lines = [_row(name, types[name], rows[name], report.flops) for name in kept]
-    heads = "".join(f'<th style="{_CELL}">{column}</th>' for column in ("share", *_COLUMNS))
+    columns = (*_COLUMNS, "time_ns") if report.total.time_ns else _COLUMNS
+    lines = [_row(name, types[name], rows[name], report.flops, columns) for name in kept]
+    heads = "".join(f'<th style="{_CELL}">{_HEADS.get(column, column)}</th>' for column in ("share", *columns))
     left_out = f"<p>The {len(kept)} biggest of {plural(len(rows), 'module')}.</p>" if len(kept) < len(rows) else ""
     return (
         f'<div style="font-size:13px">{_headline(report)}{_warnings(report)}'
@@ -60,17 +62,18 @@ def _warnings(report: Report) -> str:
     return "".join(f'<p style="{_WARNING}">{_text(line)}</p>' for line in lines)
 
 
-def _row(name: str, type_: str, row: Stats, whole: int) -> str:
+def _row(name: str, type_: str, row: Stats, whole: int, columns: tuple[str, ...]) -> str:
     full = clean(name) or "(root)"
-    shown = full if len(full) <= _LONGEST_NAME else f"…{full[1 - _LONGEST_NAME :]}"
+    end = tail(full, _LONGEST_NAME)
     estimate = ESTIMATE if row.estimate else ""
     share = percent(row.flops / whole) if whole else ABSENT
     figures = [share]
-    for column in _COLUMNS:
+    for column in columns:
         value: int = getattr(row, column)
-        figures.append(f'<span title="{exact(value)}">{estimate if column == "flops" else ""}{human(value)}</span>')
+        shown = duration(value) if column == "time_ns" else human(value)
+        figures.append(f'<span title="{exact(value)}">{estimate if column == "flops" else ""}{shown}</span>')
     cells = "".join(f'<td style="{_CELL}">{figure}</td>' for figure in figures)
-    module = f'<td style="{_LEFT}" title="{_text(full)}"><code>{_text(shown)}</code></td>'
+    module = f'<td style="{_LEFT}" title="{_text(full)}"><code>{_text(end)}</code></td>'
     return f'<tr>{module}<td style="{_LEFT}">{_text(type_)}</td>{cells}</tr>'
 
 
