@@ -83,6 +83,8 @@ def guarded(ask: Callable[[], T], otherwise: T) -> T:
 def _members(module: nn.Module, table: str, kind: type) -> list[tuple[str, Any]]:
     """The entries of one of a module's tables that are of some class, or say that they are (proxies)."""
     found = _attribute(module, table)
+    if type(found) is dict and not found:
+        return []
     entries = list(found.items()) if type(found) is dict else guarded(lambda: list(found.items()), [])
     return [pair for pair in entries if issubclass(type(pair[1]), kind) or _poses_as(kind, pair[1])]
 

@@ -185,7 +185,8 @@ class MemoryWatch:
         """What a call returns may be made by a function written in Python, which no operator's result leads to."""
         if self._free() and self._saved is not None:
             with self._tape, torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
-                for tensor in tensors_within(result, _RESULTS_LOOKED_AT):
+                tensors = (result,) if type(result) is torch.Tensor else tensors_within(result, _RESULTS_LOOKED_AT)
+                for tensor in tensors:
                     self._saved.reach(tensor)
 
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
@@ -203,7 +204,8 @@ class MemoryWatch:
         sizes: Sizes = {}
         seen: set[tuple[int, int]] = set()
         with self._tape, torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
-            for parameter, state in guarded(lambda: list(optimizer.state.items()), []):
+            kept: list[tuple[Any, Any]] = guarded(lambda: list(optimizer.state.items()), [])
+            for parameter, state in kept:
                 info = owners.get(id(parameter), self._names.outside)
                 tensors = tensors_within(state, _STATE_LOOKED_AT)
                 sizes[info] = sizes.get(info, 0) + sum(size_once(tensor, seen) for tensor in tensors)

@@ -85,11 +85,12 @@ class Live:
             known = self._known.get(storage._cdata)
             if known is None or known() is not storage:
                 known = self._known[storage._cdata] = Storage(storage, self._dead.append)
-            elif storage.nbytes() != known.nbytes:
+                known.nbytes = hint(storage.nbytes())
+                self.nbytes += known.nbytes
+            elif self._resize(known, storage):
                 fickle = True
             if fickle:
                 self._fickle[storage._cdata] = known
-            self._resize(known, storage)
             found.append(known)
         return found
 
@@ -100,10 +101,14 @@ class Live:
             if storage is not None:
                 self._resize(known, storage)
 
-    def _resize(self, known: Storage, storage: torch.UntypedStorage) -> None:
+    def _resize(self, known: Storage, storage: torch.UntypedStorage) -> bool:
+        """Correct the size; True if it had changed."""
         nbytes = hint(storage.nbytes())
+        if nbytes == known.nbytes:
+            return False
         self.nbytes += nbytes - known.nbytes
         known.nbytes = nbytes
+        return True
 
     def clear(self) -> None:
         """Forget all of them."""
