@@ -18,8 +18,7 @@ from dispatchcount.capture.compiled import STANCE
 from dispatchcount.capture.dispatch import CountingMode
 from dispatchcount.capture.frames import innermost_module
 from dispatchcount.capture.functions import FunctionMode, Watcher
-from dispatchcount.capture.held import guarded, training
-from dispatchcount.capture.held import training
+from dispatchcount.capture.held import guarded, is_module, training
 from dispatchcount.capture.inventory import Inventory
 from dispatchcount.capture.kernel import kernel as kernel
 from dispatchcount.capture.key import forget_packed
@@ -106,6 +105,8 @@ class Profile:
             return self
         try:
             session = _Session(self._roots, self._rules, self._memory, self._time, self._functions)
+            self._undo.callback(self._close)
+            self._undo.callback(self._close)
             self._undo.push(self._end)
             self._undo.push(session.finish)
             session.open(self._undo)
@@ -126,9 +127,11 @@ class Profile:
         return self._undo.__exit__(kind, error, trace)
 
     def _end(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        opened, self._depth = self._depth, 0
-        if self._strict and opened and error is None:
+        if self._strict and self._depth and error is None:
             _raise_uncounted(self.report)
+
+    def _close(self) -> None:
+        self._depth = 0
 
     @property
     def report(self) -> Report:
@@ -190,6 +193,7 @@ class _Session:
         watcher = None if isinstance(functions, bool) else functions
         self._functions = FunctionMode(self._mode, watcher) if functions else None
         self.sampler = Sampler(self._recording, self._mode.calls.unfinished, self._accountant.add, Tally)
+        self._on: list[Callable[[], Any]] = []
         self._inventory: Inventory | None = None
         self._report: tuple[tuple[str, int], Report] | None = None
         self._training = training(roots[0][1]) if roots else None
@@ -197,10 +201,13 @@ class _Session:
         self._created = 0
 
     def open(self, undo: ExitStack) -> None:
-        """Put everything on. What takes a part off goes to `undo` before the part is put on.
+        """Put everything on; `undo` takes it off again.
 
-        It goes there twice: where the user interrupts one attempt, the other does it.
+        What takes a part off is noted before the part is put on. `undo` does it twice: where the user interrupts one attempt,
+        the other goes on from there.
         """
+        undo.callback(self._take_off)
+        undo.callback(self._take_off)
         mode, memory, functions = self._mode, self._memory, self._functions
         register_with_higher_order_operators(type(mode))
         parts: list[tuple[Callable[[], Any], Callable[[], Any]]] = [
@@ -214,9 +221,14 @@ class _Session:
         if functions is not None:
             parts.append((functions.__enter__, lambda: leave_function_mode(functions)))
         for put_on, take_off in parts:
-            undo.callback(self._safely, take_off)
-            undo.callback(self._safely, take_off)
+            self._on.append(take_off)
             put_on()
+
+    def _take_off(self) -> None:
+        """Take off what is on, the last part first. A part that is off already is not harmed by it."""
+        while self._on:
+            self._safely(self._on[-1])
+            self._on.pop()
 
     def finish(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Everything is off: take the figures that need a walk over what the block held."""
@@ -337,11 +349,13 @@ def profile(
 def _roots(models: tuple[Any, ...]) -> list[tuple[str | None, nn.Module]]:
     roots: list[tuple[str | None, Any]] = []
     for model in models:
-        roots += [(str(name), part) for name, part in model.items()] if isinstance(model, Mapping) else [(None, model)]
+        # A module may be a mapping as well.
+        several = not is_module(model) and isinstance(model, Mapping)
+        roots += [(str(name), part) for name, part in model.items()] if several else [(None, model)]
     for name, model in roots:
         if name is not None and sum(name == other for other, _ in roots) > 1:
             raise ValueError(f"two models are named {name!r}; give each a name of its own")
-        if not isinstance(model, nn.Module):
+        if not is_module(model):
             what = f"models[{name!r}]" if name is not None else "the model"
             raise TypeError(
                 f"{what} is a {type(model).__name__}, not a torch.nn.Module; pass the module inside it, or leave it out to find "

@@ -35,7 +35,7 @@ keeps_graph: Callable[[], bool] = getattr(torch._C._autograd, "_get_current_grap
 next_sequence: Callable[[], int] = getattr(torch._C._autograd, "_get_sequence_nr", lambda: 0)
 """The sequence number that the next autograd node of this thread will get."""
 
-LIMIT = 1 << 21
+LIMIT = 1 << 19
 """Changes of module remembered; with more, the oldest half is forgotten and backward of those forwards has no module."""
 
 _ACCUMULATE = (1 << 64) - 1
@@ -69,7 +69,7 @@ class Intervals:
         self.mark(_InBackward(node, task), sequence)
 
     def find(self, sequence: int) -> tuple[Node | None, int | None]:
-        """The call that made the autograd node of that number, None if before the block; the backward pass that did, if one did."""
+        """Which call made the autograd node of that number, None if before the block, and which backward pass, None if none."""
         index = bisect_right(self._starts, sequence) - 1
         if index < 0:
             return None, None

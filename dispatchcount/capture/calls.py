@@ -16,8 +16,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from dispatchcount.capture.autograd import at_end_of_backward, current_node, graph_task, next_sequence, sequence_of
 from dispatchcount.capture.frames import call_kwargs, in_checkpoint, module_calls
-from dispatchcount.capture.held import parameters
-from dispatchcount.capture.inputs import input_shapes
+from dispatchcount.capture.held import entries_of, parameters
+from dispatchcount.capture.inputs import input_shapes, plain_shapes
 from dispatchcount.capture.names import Info, Names
 from dispatchcount.capture.optimizer_steps import OptimizerSteps
 from dispatchcount.capture.record import (
@@ -46,13 +46,11 @@ class Calls:
 
     Attributes:
         tape: what they and their operators are noted on in the forward phase.
-        direct: whether operators outside of backward go into the tree one by one.
     """
 
-    def __init__(self, names: Names, recording: Recording, mode: Any, *, direct: bool) -> None:
+    def __init__(self, names: Names, recording: Recording, mode: Any) -> None:
         self.names = names
         self.tape = Tape(recording)
-        self.direct = self._always_direct = direct
         self._infos = names.infos
         self._root = recording.tree
         self._recording = recording
@@ -60,13 +58,14 @@ class Calls:
         self._stack: list[Info] = []
         self._in_backward: list[tuple[int, int]] = []  # of the calls begun in a backward pass: depth, and the pass
         self._steps = OptimizerSteps()
+        self._steps_taken = self._steps.taken
         self._thread = get_ident()
         self._intervals = self.tape.intervals
         self._handles: list[Any] = []
         self._on_modules: list[Any] = []
         self._backward: tuple[int, Table] | None = None  # by number: a node would keep its saved tensors alive
         self._passes: dict[int, int] = {}  # backward passes that build a graph: autograd's counter at the latest operator
-        self._owners: dict[int, Info] | None = None
+        self._owners: dict[int, tuple[Info | None, str]] = {}  # of parameters, by id, with their names
         self._outer = 0  # module calls that began before the block did
         self._outer_pass = -1  # the backward pass in which the block began
         self._checkpoints = False  # whether functions, not modules alone, were seen to be run again
@@ -108,10 +107,14 @@ class Calls:
 
     def count(self, signature: Signature) -> Place | None:
         """Put an operator into the tree at once; None if a line of ours was at work."""
-        if self.tape.worker == get_ident():
+        tape, thread = self.tape, get_ident()
+        before = tape.worker
+        if before == thread:
             return None
-        with self.tape:
-            self.tape.settle()
+        tape.worker = thread
+        try:
+            if tape.events:
+                tape.settle()
             table = self._table()
             count = table.get(signature)
             if count is None:
@@ -119,15 +122,21 @@ class Calls:
             else:
                 table[signature] = count + 1
             return table, signature
+        finally:
+            tape.worker = before
 
     def _table(self) -> Table:
         """Where an operator that runs now is recorded."""
-        task = self._task()
-        if self._steps.at_work((len(self._stack), task)):
+        task = graph_task()
+        if task == self._outer_pass:
+            task = -1
+        if self._steps_taken and self._steps.at_work((len(self._stack), task)):
             return self.tape.node.table(OPTIMIZER)
         if task == -1:
             return self.tape.node.forward
-        return self.tape.node.table(RECOMPUTE) if self._begun_in(task) else self._backward_table(task)
+        if self._in_backward and self._begun_in(task):
+            return self.tape.node.table(RECOMPUTE)
+        return self._backward_table(task)
 
     def _task(self) -> int:
         """The backward pass that runs, -1 if none that began after the block did."""
@@ -163,17 +172,21 @@ class Calls:
             or _function_modes()
             or tracing_state() is not None
         ):
-            signature: Any = input_shapes(args, call_kwargs())
+            kwargs = call_kwargs()
+            plain = not _function_modes() and tracing_state() is None
+            signature: Any = plain_shapes(args, kwargs) if plain else input_shapes(args, kwargs)
         else:
             try:
                 signature = args[0].shape
             except RuntimeError:  # nested tensors have none
                 signature = input_shapes(args, {})
-        if info is None or info.ref() is not module or self._in_backward or self._steps.running or graph_task() != -1:
+        if info is None or info.ref() is not module or self._in_backward or self._steps_taken or graph_task() != -1:
             self._enter_directly(module, signature)
             return
         stack = self._stack
-        if stack and info.caller is not stack[-1]:
+        if not stack:
+            self._mode.used = self.names.used
+        elif info.caller is not stack[-1]:
             if not info.inside(stack[-1]):
                 self._enter_directly(module, signature)
                 return
@@ -185,8 +198,9 @@ class Calls:
 
     def _enter_directly(self, module: nn.Module, signature: Any) -> None:
         """A call of a module not known or not known to be called from here, or one that is not part of the forward phase."""
-        with self.tape:
-            tape = self.tape
+        tape = self.tape
+        before, tape.worker = tape.worker, get_ident()
+        try:
             tape.settle()
             info = self.names.info(module)
             # The stack may be stale: calls that an exception ended altogether left it without a hook.
@@ -194,19 +208,22 @@ class Calls:
                 self._drop_stopped()
             if info is None:
                 info = self.names.meet(module, tape.node.info)
-            if self._steps.running and not self._stack:
+            if self._steps_taken and not self._stack:
                 self._steps.drop_stopped()
                 self._choose_way()
             # Its caller is the innermost call, or the one that this backward pass goes back to.
             task = self._task()
             caller = tape.node if task == -1 else self._caller_in_backward(task, info)
             info.caller = self._stack[-1] if self._stack else None
+            self._mode.used = self.names.used
             self._stack.append(info)
             if task != -1:
                 self._in_backward.append((len(self._stack), task))
             tape.callers.append(tape.node)
             tape.node = tape.begin(caller, info, signature)
             self._intervals.mark(tape.node, next_sequence())
+        finally:
+            tape.worker = before
 
     def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
         thread = get_ident()
@@ -220,11 +237,13 @@ class Calls:
             if not stack or stack[-1].ref() is not module:
                 self._outer = max(0, self._outer - 1)  # it was entered before the block was
                 return
-        if self._in_backward or self._steps.running:
+        if self._in_backward or self._steps_taken:
             self._pop()
         else:
             stack.pop()
             self.tape.events.append(next_sequence())
+        if not stack:
+            self._mode.used = set()  # what runs outside of modules says nothing of which parameters are at work
 
     def _unwind(self, module: nn.Module) -> None:
         """Drop calls that ended without a hook (an exception that is no `Exception` skips them)."""
@@ -242,17 +261,20 @@ class Calls:
                 self._pop()
 
     def _pop(self) -> None:
-        with self.tape:
-            tape = self.tape
+        tape = self.tape
+        before, tape.worker = tape.worker, get_ident()
+        try:
             tape.settle()
             if self._in_backward and self._in_backward[-1][0] == len(self._stack):
                 self._in_backward.pop()
             self._stack.pop()
             tape.node = tape.callers.pop()
             self._intervals.mark(tape.node, next_sequence())
+        finally:
+            tape.worker = before
 
     def _choose_way(self) -> None:
-        self.direct = self._always_direct or self._steps.running
+        self._mode.direct = self._mode.always_direct or bool(self._steps_taken)
 
     def _enter_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self._elsewhere():
@@ -311,16 +333,19 @@ class Calls:
 
     def _owner_of(self, parameter: Any) -> Node:
         """The latest call of the module that holds a parameter."""
-        if self._owners is None:
+        info, name = self._owners.get(id(parameter), _NOBODY)
+        if info is None or not _holds(info, name, parameter):
+            # The block began, or a module was made: note who holds what. torch refuses to swap a tensor that something
+            # refers to weakly, so a parameter goes by its id, and its module is asked whether it holds it still.
             self._owners = {}
-            for info in list(self.names.infos.values()):
-                module = info.module()
-                for _, held in () if module is None else parameters(module):
-                    self._owners.setdefault(id(held), info)
-        owner = self._owners.get(id(parameter))
-        if owner is None:
+            for known in list(self.names.infos.values()):
+                module = known.module()
+                for name, held in () if module is None else parameters(module):
+                    self._owners.setdefault(id(held), (known, name))
+            info, _ = self._owners.setdefault(id(parameter), (self.names.outside, ""))
+        if info is None or info is self.names.outside:
             return self._root
-        return owner.last or self._root.child(owner, "")
+        return info.last or self._root.child(info, "")
 
     def _keep_graph(self, owner: Node, task: int, *, in_backward: bool) -> None:
         """A backward that builds a graph: what it makes belongs to the module whose node it runs.
@@ -356,6 +381,17 @@ class Calls:
         while above is not None and not above.called(info):
             above = above.parent
         return above or owner
+
+
+_NOBODY: tuple[Info | None, str] = (None, "")
+
+
+def _holds(info: Info, name: str, parameter: Any) -> bool:
+    """True if it is that module's; also if no module holds it, which is not to be looked for each time."""
+    module = info.module()
+    if module is None:
+        return not name
+    return any(known == name and held is parameter for known, held in entries_of(module, "_parameters"))
 
 
 def _is_checkpoint(autograd_node: Any) -> bool:

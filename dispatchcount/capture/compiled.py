@@ -4,8 +4,9 @@ Compiled callables run eagerly, so that their operators are seen, and compile as
 2.13 marks a compiled callable that is first called under a mode as never to be compiled. A compiled module warns of hooks on
 all modules, such as ours; without a profiler the run would not.
 
-All of this is the process's, so blocks in several threads share it. The lock guards the fields alone: it is never held while
-torch, an import or anything else that may wait for another thread runs.
+All of this is the process's, so blocks in several threads share it. There is no lock: one that is held while torch or an
+import runs could wait for a thread that waits for it, and one that a Ctrl-C keeps from being released stays held. What must
+be done by one thread alone is done by the one that takes the turn.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ import warnings
 from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -32,25 +32,21 @@ class EagerStance(MetaPathFinder):
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
         self._open: set[object] = set()
         self._stance: Any = None
-        self._setting = False
+        self._turn = [None]  # empty while a thread sets the stance
         self._quiet = _quiet()
         self._filters: list[Any] = []
 
     def enter(self, block: object) -> None:
         """A block opens; one that is open already changes nothing."""
-        with self._lock:
-            self._open.add(block)
+        self._open.add(block)
         self._prepare()
 
     def leave(self, block: object) -> None:
         """A block closes; the last one puts the stance back. One that is closed already changes nothing."""
-        with self._lock:
-            self._open.discard(block)
-            last = not self._open
-        if last:
+        self._open.discard(block)
+        if not self._open:
             self._withdraw()
             if self._open:  # another thread opened one meanwhile
                 self._prepare()
@@ -99,19 +95,18 @@ class EagerStance(MetaPathFinder):
         compiler = sys.modules.get(_COMPILER)
         if compiler is None or getattr(compiler.__spec__, "_initializing", False):
             return  # it is being loaded, and `load` comes here after that
-        with self._lock:
-            if self._setting or self._stance is not None or not self._open:
-                return
-            self._setting = True
-        stance = None
+        if self._stance is not None or not self._open:
+            return
+        turn: list[None] = []
         try:
-            stance = torch.compiler.set_stance("force_eager")
+            turn += [self._turn.pop()]
+            self._stance = torch.compiler.set_stance("force_eager")
             self._silence()
+        except IndexError:  # another thread has the turn
+            return
         finally:
-            with self._lock:
-                self._stance, self._setting = stance, False
-                late = not self._open  # the last block closed meanwhile
-        if late:
+            self._turn += turn
+        if not self._open:  # the last block closed meanwhile
             self._withdraw()
 
     def _silence(self) -> None:
@@ -120,7 +115,7 @@ class EagerStance(MetaPathFinder):
         The filter is put in place without telling Python that filters changed: it would otherwise show warnings again that it
         shows once for each place.
         """
-        self._filters = warnings.filters
+        self._filters = _filters()
         if self._quiet not in self._filters:
             self._filters.insert(0, self._quiet)
 
@@ -128,15 +123,19 @@ class EagerStance(MetaPathFinder):
         """Put back the stance that was there, unless the user has set another inside the block: that one is the user's."""
         while self in sys.meta_path:
             sys.meta_path.remove(self)
-        for filters in (self._filters, warnings.filters):  # the user may have put those aside that ours is in
+        for filters in (self._filters, _filters()):  # the user may have put those aside that ours is in
             filters[:] = [known for known in filters if known is not self._quiet]
         self.step_aside()
-        with self._lock:
-            stance, self._stance = self._stance, None
+        stance, self._stance = self._stance, None
         if stance is None:
             return
         # A stance that the user set inside the block, and takes back after it, would bring ours back.
         vars(stance.stance).update(vars(stance.prev))
+
+
+def _filters() -> list[Any]:
+    found: Any = warnings.filters  # a list, whatever else its type is said to be
+    return cast(list[Any], found)
 
 
 def _quiet() -> tuple[Any, ...]:

@@ -22,19 +22,25 @@ from dispatchcount.capture.key import (
     describe,
     is_dense,
     part_of,
-    short_parts,
+    short_key,
     shown,
     shown_flat,
 )
 from dispatchcount.capture.names import Names
-from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, SILENT, Plan, Plans, Pseudo
 from dispatchcount.capture.numbers import with_tensors
+from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, SILENT, Plan, Plans, Pseudo
 from dispatchcount.capture.record import Place, Recording, Signature
 from dispatchcount.capture.subclass import Inside, takes_apart
 from dispatchcount.capture.tape import LIMIT
 from dispatchcount.capture.tracing import paused, resumed, tracing_state
 from dispatchcount.capture.unseen import Watch
+from dispatchcount.capture.used import note_parameters
 from dispatchcount.rules.registry import Entry, Kind, Registry
+
+_PARAMETER = torch.nn.Parameter
+
+MAX_TYPES = 256
+"""Combinations of operands' classes that a block remembers; classes may be made anew in every call."""
 
 
 class CountingMode(TorchDispatchMode):
@@ -43,10 +49,12 @@ class CountingMode(TorchDispatchMode):
     Attributes:
         calls: the module calls. watch: memory that nothing has written yet.
         function: the Python-level torch function that is running, where someone notes it; `""` otherwise.
+        direct: True if operators outside of backward go into the tree one by one.
+        used: gets the ids of parameters that operators use; see `Used`.
     """
 
     supports_higher_order_operators = True
-    direct = False  # see `Calls`
+    always_direct = False
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -56,7 +64,7 @@ class CountingMode(TorchDispatchMode):
     def __init__(self, names: Names, recording: Recording, rules: Registry, plans: Plans) -> None:
         super().__init__()
         self.recording = recording
-        self.calls = Calls(names, recording, self, direct=self.direct)
+        self.calls = Calls(names, recording, self)
         self._events = self.calls.tape.events
         self._token = recording.token
         self.rules = rules
@@ -64,6 +72,8 @@ class CountingMode(TorchDispatchMode):
         self.function = ""
         self._plans = plans
         self._short = plans.short
+        self.used: set[int] = set()
+        self.direct = self.always_direct
         self._aside = False
         self.exports = ExportWatch(self.step_aside, self.come_back)
         self._signatures = recording.signatures
@@ -75,7 +85,7 @@ class CountingMode(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         plan = self._short.get(id(func))
-        if plan is None or types or kwargs or self.watch.storages or tracing_state() is not None:
+        if plan is None or types or kwargs or self.watch.storages or (not plan.traced and tracing_state() is not None):
             return self._special(func, types, args, kwargs or {})
         try:
             out = func(*args)
@@ -83,27 +93,29 @@ class CountingMode(TorchDispatchMode):
             return self._special(func, types, with_tensors(error, func, args), {})
         if plan.keyless:
             signature = plan.signature
+            if args and type(args[0]) is _PARAMETER:
+                self.used.add(id(args[0]))  # a view of a weight
         else:
             try:
                 if plan.settled:
-                    key = short_parts(args, plan.kept, [plan, out.dtype])
+                    key = short_key(plan, out.dtype, args, self.used)
                 else:
-                    key = short_parts((*args, out), plan.kept, [plan])
+                    key = short_key(plan, None, (*args, out), self.used)
                 signature = self._signatures[key]
             except (KeyError, TypeError, RuntimeError, AttributeError):  # a new one, or one without a short key
                 signature = self._signature(plan, args, kwargs, out)
         # The common case of `_bump`, written out.
         events = self._events
-        if signature.seen is self._token and len(events) < LIMIT and not self.calls.direct and graph_task() == -1:
+        if signature.seen is self._token and len(events) < LIMIT and not self.direct and graph_task() == -1:
             events.append(signature)
-            self._last = signature
         else:
             self._bump(signature, out)
         return out
 
     def step_aside(self) -> None:
         """Let everything by uncounted until `come_back`, and have no hooks on modules."""
-        self._aside, self._short = True, {}
+        self._aside = True
+        self._choose_way()
         self.calls.leave_modules()
         STANCE.step_aside()
         self.recording.notes[NOTE] = None
@@ -112,7 +124,13 @@ class CountingMode(TorchDispatchMode):
         """Count again."""
         STANCE.come_back()
         self.calls.watch_modules()
-        self._aside, self._short = False, self._plans.short
+        self._aside = False
+        self._choose_way()
+
+    def _choose_way(self) -> None:
+        """No operator goes the short way while something is to be asked of all of them."""
+        asked = self._aside or self._inside is not None
+        self._short = {} if asked else self._plans.short
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Let a call through."""
@@ -150,7 +168,7 @@ class CountingMode(TorchDispatchMode):
     def _bump(self, signature: Signature, out: Any = None) -> Place | None:
         """Count a call; where it was counted, if it is in the tree already."""
         place = None
-        if graph_task() != -1 or self.calls.direct:
+        if graph_task() != -1 or self.direct:
             place = self.calls.count(signature)
         else:
             self._events.append(signature)
@@ -190,12 +208,11 @@ class CountingMode(TorchDispatchMode):
         Raises:
             KeyError, TypeError, RuntimeError: the call has no short key.
         """
-        begin, operands = ([plan, out.dtype], args) if plan.settled else ([plan], (*args, out))
-        first = len(begin)
-        key = short_parts(operands, plan.kept, begin)
+        dtype, operands = (out.dtype, args) if plan.settled else (None, (*args, out))
+        key = short_key(plan, dtype, operands, self.used)
         signature = self._signatures.get(key)
         if signature is None:
-            seen = shown_flat(key[first:])
+            seen = shown_flat(key[2:])
             given, result = (seen, describe(out)) if plan.settled else (seen[:-1], seen[-1])
             signature = self._signatures[key] = Signature(plan, given, {}, result, "")
         return signature
@@ -217,6 +234,8 @@ class CountingMode(TorchDispatchMode):
         if tracing_state() is not None:
             return self._untraced(func, types, args, kwargs)
         plan = self._plans.of(func)
+        if plan.way != ALLOCATE:
+            note_parameters((*args, *kwargs.values()), self.used)
         if types and self._wraps(types):
             return self._unwrap(plan, args, kwargs)
         if self._inside is not None and not self._inside.is_work(args, kwargs):
@@ -283,6 +302,8 @@ class CountingMode(TorchDispatchMode):
         key = tuple(types)
         known = self._types.get(key)
         if known is None:
+            if len(self._types) >= MAX_TYPES:
+                self._types.clear()
             known = self._types[key] = any(takes_apart(kind) for kind in types)
         return known
 
@@ -297,12 +318,14 @@ class CountingMode(TorchDispatchMode):
         before, self._last = self._last, None
         outer = self._inside
         self._inside = Inside((args, kwargs), outer)
+        self._choose_way()
         self._unwrapping = plan.func
         try:
             with self, self._tracing():
                 out = plan.func(*args, **kwargs)
         finally:
             self._unwrapping, self._inside = None, outer
+            self._choose_way()
         same = not plan.writes and any(out is arg for arg in args)  # ``to`` the dtype that is there: nothing ran
         if self._last is None and not plan.keyless and not same:
             self.count(plan, args, kwargs, out)

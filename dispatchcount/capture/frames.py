@@ -30,10 +30,12 @@ def call_kwargs() -> dict[str, Any]:
     torch hands none to global hooks. They are the local ``kwargs`` of the function in ``nn.Module._call_impl`` that calls
     hooks, the first frame from here that has one.
     """
-    for frame in _frames(1):
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
         if frame.f_code.co_filename == _CALL.co_filename:
             kwargs = frame.f_locals.get("kwargs")
             return kwargs if type(kwargs) is dict else {}
+        frame = frame.f_back
     return {}
 
 

@@ -8,7 +8,7 @@ raises means that there is nothing to read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,26 +17,61 @@ from torch import nn
 
 T = TypeVar("T")
 
+_own = object.__getattribute__
 
-def children(module: nn.Module) -> list[tuple[str, nn.Module]]:
+
+def children(module: nn.Module) -> Sequence[tuple[str, nn.Module]]:
     """The modules that a module holds, with their names, in order."""
-    return _members(module, "_modules", nn.Module)
+    return [(name, part) for name, part in entries_of(module, "_modules") if is_module(part)]
 
 
-def number_of_children(module: nn.Module) -> int:
-    """How many modules a module holds."""
-    table = object.__getattribute__(module, "__dict__").get("_modules")
-    return len(table) if type(table) is dict else len(children(module))
+def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Every occurrence of a module under `root` with its name, callers first; what lies below a repeated one is not repeated.
+
+    Unlike `named_modules`, this neither recurses (models 1,000 levels deep) nor runs away on modules that hold themselves.
+    """
+    found: list[tuple[str, nn.Module]] = []
+    looked_into: set[int] = set()
+    stack = [("", root)]
+    while stack:
+        place = stack.pop()
+        found.append(place)
+        name, module = place
+        entries = entries_of(module, "_modules")
+        if entries and id(module) not in looked_into:
+            looked_into.add(id(module))
+            prefix = f"{name}." if name else ""
+            stack += [(f"{prefix}{key}", child) for key, child in entries if is_module(child)][::-1]
+    return found
 
 
-def parameters(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
+def entries_of(module: nn.Module, table: str) -> Collection[tuple[str, Any]]:
+    """The entries of one of a module's tables, whatever they are: None for a part that is left out, and anything else."""
+    found = _own(module, "__dict__").get(table)
+    if type(found) is dict:
+        return found.items()
+    return guarded(lambda: list(_attribute(module, table).items()), [])
+
+
+def is_module(value: Any) -> bool:
+    """True for a module, and for what says that it is one (proxies)."""
+    return issubclass(type(value), nn.Module) or _poses_as(nn.Module, value)
+
+
+def is_tensor(value: Any) -> bool:
+    """True for a tensor, and for what says that it is one; to ask of any class whether it is one of tensors takes long."""
+    kind = type(value)
+    return kind is nn.Parameter or kind is torch.Tensor or issubclass(kind, torch.Tensor) or _poses_as(torch.Tensor, value)
+
+
+def parameters(module: nn.Module) -> Sequence[tuple[str, torch.Tensor]]:
     """A module's own parameters, with their names."""
-    return _members(module, "_parameters", torch.Tensor)
+    return [(name, tensor) for name, tensor in entries_of(module, "_parameters") if is_tensor(tensor)]
 
 
-def buffers(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
+def buffers(module: nn.Module) -> Sequence[tuple[str, torch.Tensor]]:
     """A module's own buffers, with their names."""
-    return _members(module, "_buffers", torch.Tensor)
+    return [(name, tensor) for name, tensor in entries_of(module, "_buffers") if is_tensor(tensor)]
 
 
 def training(module: nn.Module) -> bool | None:
@@ -80,17 +115,8 @@ def guarded(ask: Callable[[], T], otherwise: T) -> T:
         return otherwise
 
 
-def _members(module: nn.Module, table: str, kind: type) -> list[tuple[str, Any]]:
-    """The entries of one of a module's tables that are of some class, or say that they are (proxies)."""
-    found = _attribute(module, table)
-    if type(found) is dict and not found:
-        return []
-    entries = list(found.items()) if type(found) is dict else guarded(lambda: list(found.items()), [])
-    return [pair for pair in entries if issubclass(type(pair[1]), kind) or _poses_as(kind, pair[1])]
-
-
 def _attribute(module: nn.Module, name: str) -> Any:
-    found = object.__getattribute__(module, "__dict__").get(name)
+    found = _own(module, "__dict__").get(name)
     return guarded(lambda: getattr(module, name), None) if found is None else found
 
 

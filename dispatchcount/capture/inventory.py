@@ -11,8 +11,8 @@ from torch.jit import ScriptModule
 from torch.nn.parameter import is_lazy
 from torch.utils import _pytree as pytree
 
-from dispatchcount.capture.held import children, extra_repr, guarded, parameters
-from dispatchcount.capture.names import Info, Kind, Names, kind_of, walk
+from dispatchcount.capture.held import children, entries_of, extra_repr, guarded, is_tensor, walk
+from dispatchcount.capture.names import Info, Kind, Names, kind_of
 from dispatchcount.report.rows import NO_MODULE, Module, Parameter
 
 Fact = tuple[str, int, Any, torch.dtype, bool, bool]
@@ -80,6 +80,7 @@ class Inventory:
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self._used = names.used
         self._unpacked: list[torch.Tensor] = []  # alive until all is read, so that an id stays one tensor's
         live = [(label, info, module) for label, info in names.roots if (module := info.module()) is not None]
         with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():  # a snapshot runs nothing of the block's
@@ -94,20 +95,22 @@ class Inventory:
         taken: list[Taken] = []
         for name, part in walk(module):
             kind = kind_of(type(part))  # which may be another by now
-            taken.append((name, self._names.held(root, part, name), kind.name_of(part), kind.container, self._facts(part, kind)))
+            called = kind.name_of(part) if kind.wraps else kind.name
+            taken.append((name, self._names.held(root, part, name), called, kind.container, self._facts(part, kind)))
         return taken
 
     def _facts(self, module: nn.Module, kind: Kind) -> list[Fact]:
-        used = self._names.used or ()  # as nothing is used in most models, nothing is looked for
-        found = [(key, tensor, tensor in used) for key, tensor in parameters(module)]
+        used = self._used
+        facts: list[Fact] = []
+        for key, t in entries_of(module, "_parameters"):
+            if type(t) is nn.Parameter:
+                facts.append((key, id(t), t.shape, t.dtype, t.requires_grad, id(t) in used))
+            elif t is not None and is_tensor(t):
+                facts.append((key, id(t), _sizes(t), t.dtype, t.requires_grad, id(t) in used))
         if not kind.plain:
             for value, packed in _packed(module):
-                found += [(key, tensor, value in used) for key, tensor in packed.items()]
+                facts += [(key, id(t), _sizes(t), t.dtype, t.requires_grad, used.has(value)) for key, t in packed.items()]
                 self._unpacked += packed.values()
-        facts: list[Fact] = []
-        for key, tensor, is_used in found:
-            sizes = tensor.shape if type(tensor) is nn.Parameter else _sizes(tensor)
-            facts.append((key, id(tensor), sizes, tensor.dtype, tensor.requires_grad, is_used))
         return facts
 
     @property
@@ -238,8 +241,11 @@ def _outermost(roots: list[tuple[str | None, Info, nn.Module]]) -> list[tuple[st
 
 def _packed(module: nn.Module) -> list[tuple[torch.ScriptObject, dict[str, torch.Tensor]]]:
     """Weights that a quantized module keeps packed in torchbind objects instead of as parameters, by the object."""
-    found = []
-    for key, value in list(object.__getattribute__(module, "__dict__").items()):
+    found: list[tuple[torch.ScriptObject, dict[str, torch.Tensor]]] = []
+    attributes = object.__getattribute__(module, "__dict__")
+    if torch.ScriptObject not in map(type, attributes.values()):
+        return found
+    for key, value in list(attributes.items()):
         if type(value) is torch.ScriptObject:
             stem = "" if key == "_packed_params" else f"{key}."
             nothing: dict[str, Any] = {}

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
 from dispatchcount.rules.cost import Shape
+
+if TYPE_CHECKING:
+    from dispatchcount.capture.plan import Plan
 
 _TENSOR = torch.Tensor
 _SIZE = torch.Size
@@ -52,29 +55,55 @@ class Named(tuple[tuple[str, Part], ...]):
     __slots__ = ()
 
 
-def short_parts(args: Any, kept: frozenset[type], parts: list[Part]) -> tuple[Part, ...]:
-    """The parts of a call's arguments, flat: a plain dense tensor takes two items, its sizes and its dtype.
+def short_key(plan: Plan, dtype: torch.dtype | None, args: Any, parameters: set[int]) -> tuple[Part, ...]:
+    """The key of a call of which a row of parts says all: `plan`, `dtype`, and the parts in a row.
 
-    This is `part_of` for the common cases alone, written to be fast: it runs for every operator.
+    Most calls of most operators have one or two plain tensors and nothing else, and this runs for every operator, so those are
+    written out.
 
     Args:
+        plan: of the operator.
+        dtype: of the result, where its sizes follow from the arguments; None where the result is the last of `args`.
         args: the arguments.
-        kept: the types of arguments whose values can matter; an operator that keeps none, and is called
-            with an ever-changing number, stays one record.
-        parts: what the result begins with; the list is used up.
+        parameters: gets the ids of module parameters among the arguments, which are met here anyway.
 
     Raises:
-        TypeError: something else is among them (a sparse tensor, a subclass, a packed weight), or a size is
-            symbolic, which shows when the result is hashed.
+        TypeError: something else is among them (a sparse tensor, a subclass, a packed weight), or a size is symbolic, which
+            shows when the key is hashed.
         RuntimeError: a tensor has no plain sizes (strided nested tensors).
     """
+    if len(args) == 2:
+        first, second = args
+        one, two = type(first), type(second)
+        if (
+            (one is _TENSOR or one is _PARAMETER)
+            and (two is _TENSOR or two is _PARAMETER)
+            and first.layout is _STRIDED
+            and second.layout is _STRIDED
+        ):
+            if one is _PARAMETER:
+                parameters.add(id(first))
+            if two is _PARAMETER:
+                parameters.add(id(second))
+            return plan, dtype, first.shape, first.dtype, second.shape, second.dtype
+    elif len(args) == 1:
+        (first,) = args
+        if type(first) is _TENSOR and first.layout is _STRIDED:
+            return plan, dtype, first.shape, first.dtype
+    return _row(args, plan.kept, parameters, [plan, dtype])
+
+
+def _row(args: Any, kept: frozenset[type], parameters: set[int], parts: list[Part]) -> tuple[Part, ...]:
+    """The parts of arguments in a row: a plain dense tensor takes two items, its sizes and its dtype. `parts` come first."""
     for arg in args:
         kind = type(arg)
         if (kind is _TENSOR or kind is _PARAMETER) and arg.layout is _STRIDED:
+            if kind is _PARAMETER:
+                parameters.add(id(arg))
             parts.append(arg.shape)
             parts.append(arg.dtype)
         elif kind is list or kind is tuple:
-            parts.append(tuple(arg) if arg and type(arg[0]) is int else short_parts(arg, kept, []))
+            parts.append(tuple(arg) if arg and type(arg[0]) is int else _row(arg, kept, parameters, []))
         elif kind in kept:
             parts.append(arg)
         elif kind in _SCALARS:
@@ -126,7 +155,7 @@ def shown(part: Part) -> Any:
 
 
 def shown_flat(parts: tuple[Part, ...]) -> tuple[Any, ...]:
-    """What a rule sees of arguments whose parts `short_parts` put in a row."""
+    """What a rule sees of arguments whose parts are in a row."""
     items = iter(parts)
     # The sizes of a plain dense tensor are followed by its dtype.
     return tuple([Shape(item, _dtype_name(next(items))) if type(item) is _SIZE else shown(item) for item in items])
@@ -149,11 +178,11 @@ def facts_of(tensor: torch.Tensor) -> Facts:
     if layout is _STRIDED:
         if tensor.is_nested:
             return _nested(tensor, dtype)
-        return Facts(tensor.shape if type(tensor) in _PLAIN else tuple(map(hint, tensor.shape)), dtype)
+        return Facts(tensor.shape if type(tensor) in _PLAIN else tuple(map(_size, tensor.shape)), dtype)
     if layout is torch.jagged:
         return _nested(tensor, dtype)
     name = str(layout).removeprefix("torch.")
-    return Facts(tuple(map(hint, tensor.shape)), dtype, name, _stored(tensor))
+    return Facts(tuple(map(_size, tensor.shape)), dtype, name, _stored(tensor))
 
 
 @cache
@@ -161,13 +190,17 @@ def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def hint(size: Any) -> int:
-    """A size as a plain int: a symbolic one's hint, without guarding on it; 0 where it has none (data-dependent sizes)."""
+def hint(size: Any, unknown: int = 0) -> int:
+    """A size as a plain int: a symbolic one's hint, without guarding on it; `unknown` where it depends on data."""
     if isinstance(size, int):
         return size
     node = getattr(size, "node", None)
     value = getattr(node, "hint", None)
-    return int(value) if isinstance(value, int) else 0
+    return int(value) if isinstance(value, int) else unknown
+
+
+def _size(size: Any) -> int:
+    return hint(size, unknown=-1)
 
 
 def _stored(tensor: torch.Tensor) -> int:
@@ -185,7 +218,7 @@ def _nested(tensor: torch.Tensor, dtype: torch.dtype) -> Facts:
     else:
         values, offsets, sizes = tensor.values(), tensor.offsets(), tensor.lengths()
         if isinstance(offsets, FakeTensor) or offsets.is_meta or tensor._ragged_idx != 1:
-            return Facts(tuple(map(hint, tensor.shape)), dtype, "nested", hint(values.numel()))
+            return Facts(tuple(map(_size, tensor.shape)), dtype, "nested", hint(values.numel()))
         # A jagged tensor with holes says how much of the room between its offsets each item takes.
         rows = [stop - start for start, stop in pairwise(offsets.tolist())] if sizes is None else sizes.tolist()
         lengths = tuple((row, *map(hint, values.shape[1:])) for row in rows)
@@ -196,17 +229,22 @@ def _nested(tensor: torch.Tensor, dtype: torch.dtype) -> Facts:
 def packed_part(value: torch.ScriptObject) -> Part:
     """The parts of the weights that a torchbind object holds packed; None for any other object.
 
-    Unpacking copies the weights, so the parts are remembered, by the object's address, until `forget_packed`.
-    The object is kept as long, or its address could become another's.
+    Unpacking copies the weights, so the parts of some objects are remembered, by address, until `forget_packed` at the
+    latest. The object is kept as long, or its address could become another's.
     """
     address = hash(value)
     if address not in _PACKED:
+        if len(_PACKED) >= MAX_PACKED:
+            _PACKED.clear()
         try:
             _PACKED[address] = value, part_of(value.unpack())
         except (RuntimeError, AttributeError):
             _PACKED[address] = value, None
     return _PACKED[address][1]
 
+
+MAX_PACKED = 256
+"""Packed objects remembered at once; layers may be made anew in every call."""
 
 _PACKED: dict[int, tuple[torch.ScriptObject, Part]] = {}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -175,16 +176,24 @@ class MemoryWatch:
         thread = get_ident()
         return thread == self._thread != self._tape.worker
 
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        before, self._tape.worker = self._tape.worker, get_ident()
+        try:
+            yield
+        finally:
+            self._tape.worker = before
+
     def _enter(self, module: nn.Module, args: Any) -> None:
         info = self._names.info(module)
         if self._free() and info is not None and self._met.get(info) is not info.ref:
-            with self._tape, torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            with self._at_work(), torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
                 self._meet(info)
 
     def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
         """What a call returns may be made by a function written in Python, which no operator's result leads to."""
         if self._free() and self._saved is not None:
-            with self._tape, torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            with self._at_work(), torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
                 tensors = (result,) if type(result) is torch.Tensor else tensors_within(result, _RESULTS_LOOKED_AT)
                 for tensor in tensors:
                     self._saved.reach(tensor)
@@ -192,7 +201,7 @@ class MemoryWatch:
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Gradients are read when an optimizer is about to use them: many loops drop them before the block ends."""
         if self._free():
-            with self._tape, torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            with self._at_work(), torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
                 self._gradients = self._held()[1]
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
@@ -203,7 +212,7 @@ class MemoryWatch:
             owners.setdefault(id(held), info)
         sizes: Sizes = {}
         seen: set[tuple[int, int]] = set()
-        with self._tape, torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        with self._at_work(), torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
             kept: list[tuple[Any, Any]] = guarded(lambda: list(optimizer.state.items()), [])
             for parameter, state in kept:
                 info = owners.get(id(parameter), self._names.outside)

@@ -6,14 +6,14 @@ Nothing here holds a module alive, and what is kept does not grow with modules t
 from __future__ import annotations
 
 import weakref
-from collections import Counter
+from collections import Counter, defaultdict
 from inspect import CO_VARARGS, CO_VARKEYWORDS, getattr_static
 from typing import Any
 
 from torch import nn
 from torch.jit import ScriptModule
 
-from dispatchcount.capture.held import children, guarded, number_of_children
+from dispatchcount.capture.held import children, guarded, walk
 from dispatchcount.capture.used import Used
 from dispatchcount.report.rows import NO_MODULE
 
@@ -31,7 +31,6 @@ class Info:
         ref: weak reference to the module; None for the outside.
         type: class name.
         many: True if its forward takes more than one argument, so that some may come by keyword.
-        parts: how many modules it holds itself.
         label: its name relative to `above`, for when no root holds it (any longer).
         like: what a module under `above` must share with this one to take its place: the name it is held by, or its class.
         above: the root it was found in, or the module it was first called from; None for a root and for the outside.
@@ -39,26 +38,17 @@ class Info:
         caller: the module that it was last seen to be called from rightly; None before its first call.
     """
 
-    __slots__ = ("above", "caller", "label", "last", "like", "many", "parts", "ref", "type")
+    __slots__ = ("above", "caller", "label", "last", "like", "many", "ref", "type")
 
     def __init__(self, label: str, like: str, above: Info | None) -> None:
         self.ref: Any = None
         self.type = ""
         self.many = False
-        self.parts = 0
         self.label = label
         self.like = like
         self.above = above
         self.last: Any = None
         self.caller: Info | None = None
-
-    def stand_for(self, module: nn.Module, ref: _Ref) -> None:
-        """Be that module's from here on, to which `ref` refers."""
-        kind = kind_of(type(module))
-        self.ref = ref
-        self.type = kind.name_of(module)
-        self.many = kind.many
-        self.parts = number_of_children(module)
 
     def inside(self, other: Info) -> bool:
         """Whether its name says that it is a part of `other`; a sibling with a longer name may be taken for one."""
@@ -99,7 +89,7 @@ class Names:
         self._closed = closed
         self._spare: dict[tuple[Info | None, str], list[Info]] = {}  # of modules that are gone, by `above` and `like`
         self._places: Counter[Info | None] = Counter()  # how many `like` there are in that, by `above`
-        self._alive: Counter[Info | None] = Counter()
+        self._alive: defaultdict[Info | None, int] = defaultdict(int)
         self._most: Counter[Info | None] = Counter()  # alive at once, by `above`
         self._foreigners: Counter[tuple[Info, str]] = Counter()
         for label, module in roots:
@@ -114,7 +104,10 @@ class Names:
 
     def held(self, above: Info, module: nn.Module, name: str) -> Info:
         """The info of a module that `above` holds under that name."""
-        return self.info(module) or self._stand(self._free(above, name) or Info(name, name, above), module)
+        info = self.infos.get(id(module))
+        if info is not None and info.ref() is module:
+            return info
+        return self._stand(self._free(above, name) or Info(name, name, above), module)
 
     def meet(self, module: nn.Module, caller: Info) -> Info:
         """The info of a module not known yet that is called from inside `caller`."""
@@ -149,19 +142,21 @@ class Names:
         return self._stand(info, module)
 
     def _hold_parts(self, root: Info, module: nn.Module) -> None:
-        for name, part in walk(module):
-            if part is not module:
-                self.held(root, part, name)
+        infos = self.infos
+        for name, part in walk(module)[1:]:
+            info = infos.get(id(part))
+            if info is None or info.ref() is not part:
+                self._stand(self._free(root, name) or Info(name, name, root), part)
 
     def _stand(self, info: Info, module: nn.Module) -> Info:
         """Let `info` stand for `module` until that is gone."""
-        ref = _Ref(module, self._leave)
-        ref.key = id(module)
-        info.stand_for(module, ref)
-        self.infos[ref.key] = info
-        self._alive[info.above] = alive = self._alive[info.above] + 1
-        if alive > self._most[info.above]:
-            self._most[info.above] = alive
+        info.ref = ref = _Ref(module, self._leave)
+        ref.key = key = id(module)
+        kind = kind_of(type(module))
+        info.type = kind.name_of(module) if kind.wraps else kind.name
+        info.many = kind.many
+        self.infos[key] = info
+        self._alive[info.above] += 1
         return info
 
     def _leave(self, ref: Any) -> None:
@@ -171,6 +166,7 @@ class Names:
             return
         above, like = info.above, info.like
         del self.infos[ref.key]
+        self._most[above] = max(self._most[above], self._alive[above])  # it was never more, or this was done then
         self._alive[above] -= 1
         if (above, like) not in self._spare:
             if self._places[above] >= self._most[above] + MAX_GONE:
@@ -180,6 +176,8 @@ class Names:
 
     def _free(self, above: Info | None, like: str) -> Info | None:
         """What was kept of a module that is gone, for one like it."""
+        if not self._spare:
+            return None
         waiting = self._spare.get((above, like))
         if waiting:
             return waiting.pop()
@@ -189,25 +187,6 @@ class Names:
         info = waiting.pop()
         info.label = info.like = OTHERS
         return info
-
-
-def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Every occurrence of a module under `root` with its name, callers first; what lies below a repeated one is not repeated.
-
-    Unlike `named_modules`, this neither recurses (models 1,000 levels deep) nor runs away on modules that hold themselves.
-    """
-    found: list[tuple[str, nn.Module]] = []
-    looked_into: set[int] = set()
-    stack = [("", root)]
-    while stack:
-        place = stack.pop()
-        found.append(place)
-        name, module = place
-        if id(module) not in looked_into:
-            looked_into.add(id(module))
-            prefix = f"{name}." if name else ""
-            stack += [(f"{prefix}{key}", child) for key, child in children(module)][::-1]
-    return found
 
 
 def type_name(module: nn.Module | None) -> str:
@@ -222,17 +201,19 @@ class Kind:
         name: the class's.
         scripted: True if TorchScript runs its modules.
         compiled: True if a module of it stands for the one that torch.compile was given.
+        wraps: True for either: what its modules are called is not the name of the class.
         container: True if it only holds other modules or does nothing, so that never being called is no news.
         many: True if its forward takes more than one argument, so that some may come by keyword.
         plain: True if it is one of torch's own layers, which keep all their weights as parameters.
     """
 
-    __slots__ = ("compiled", "container", "many", "name", "plain", "scripted")
+    __slots__ = ("compiled", "container", "many", "name", "plain", "scripted", "wraps")
 
     def __init__(self, kind: type[nn.Module]) -> None:
         self.name = kind.__name__
         self.scripted = issubclass(kind, ScriptModule)
         self.compiled = any(str(base.__module__).startswith("torch._dynamo") for base in kind.__mro__)
+        self.wraps = self.scripted or self.compiled
         forward = getattr_static(kind, "forward", None)
         self.container = forward is nn.Module.forward or issubclass(kind, nn.Identity)
         code = getattr(forward, "__code__", None)

@@ -29,7 +29,7 @@ class Observer(Protocol):
 class ObservedMode(CountingMode):
     """`CountingMode` with observers. The last of them is closest to the operator: what the others do is not in its time."""
 
-    direct = True
+    always_direct = True
 
     def __init__(self, names: Names, recording: Recording, rules: Registry, plans: Plans, observers: Sequence[Observer]) -> None:
         super().__init__(names, recording, rules, plans)
@@ -46,17 +46,22 @@ class ObservedMode(CountingMode):
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Let a call through while the observers look on; one that a signal handler makes while they do, without."""
-        tape = self.calls.tape
-        if tape.worker == get_ident():
+        tape, thread = self.calls.tape, get_ident()
+        before = tape.worker
+        if before == thread:
             return super().run(func, args, kwargs)
         plan = self._plans.of(func)
-        with tape:
+        try:
+            tape.worker = thread
             for observer in self._observers:
                 observer.before(self, plan, args, kwargs)
-        out = super().run(func, args, kwargs)
-        with tape:
+            tape.worker = before
+            out = super().run(func, args, kwargs)
+            tape.worker = thread
             for observer in self._inside_out:
                 observer.after(self, plan, args, kwargs, out)
+        finally:
+            tape.worker = before
         return out
 
     def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place | None:

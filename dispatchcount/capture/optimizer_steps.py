@@ -14,15 +14,13 @@ class OptimizerSteps:
 
     A closure is the user's forward and backward and is not part of the optimizer. It is told from the optimizer by the code
     that is running, so that the optimizer gets the very object that the user passed.
+
+    Attributes:
+        taken: for each, where it began and the code of its closure. `Calls` reads this very list; it is never another.
     """
 
     def __init__(self) -> None:
-        self._steps: list[tuple[tuple[int, int], frozenset[CodeType]]] = []  # where it began; its closure's code
-
-    @property
-    def running(self) -> bool:
-        """True while an optimizer takes a step."""
-        return bool(self._steps)
+        self.taken: list[tuple[tuple[int, int], frozenset[CodeType]]] = []
 
     def begin(self, place: tuple[int, int], args: Any, kwargs: Any) -> None:
         """A step begins. `place`: how many module calls run, and in which backward pass, -1 for none.
@@ -30,23 +28,23 @@ class OptimizerSteps:
         `args` begin with the optimizer.
         """
         closure = kwargs.get("closure") if "closure" in kwargs else args[1] if len(args) > 1 else None
-        self._steps.append((place, codes_of(closure)))
+        self.taken.append((place, codes_of(closure)))
 
     def end(self) -> None:
         """The innermost step ended."""
-        if self._steps:
-            self._steps.pop()
+        if self.taken:
+            self.taken.pop()
 
     def drop_stopped(self) -> None:
         """Forget steps that an exception ended, which torch tells no hook of."""
         if not in_optimizer_step():
-            self._steps.clear()
+            self.taken.clear()
 
     def at_work(self, place: tuple[int, int]) -> bool:
         """True if an operator that runs there, as for `begin`, is the optimizer's own."""
-        if not self._steps:
+        if not self.taken:
             return False
-        began, closure = self._steps[-1]
+        began, closure = self.taken[-1]
         return place == began and not (closure and runs_in_step(closure))
 
 

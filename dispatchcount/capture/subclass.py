@@ -1,10 +1,10 @@
 """Tells a wrapper subclass's own work from what it does to find out shapes.
 
-A subclass such as DTensor takes a call apart: it runs operators on the tensors that it holds. Before, it may run
-the call once more on fake tensors, to learn the shape of the result; it caches that, so counting it would make a
-count depend on what ran earlier in the process. Such fake tensors belong to a fake mode of the subclass's own or,
-where the user runs everything under a fake mode, to the user's. In that second case they are told from the tensors
-at work by where they come from: work starts from what the wrapper holds.
+A subclass such as DTensor takes a call apart: it runs operators on the tensors that it holds. Before, it may run the call once
+more on stand-ins, fake or meta tensors, to learn the shape of the result or to choose a way; it caches that, so counting it
+would make a count depend on what ran earlier in the process. Where the wrapper itself holds stand-ins, because the user runs
+everything under a fake mode or on meta, the two are told apart by where tensors come from: work starts from what the wrapper
+holds.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ class Inside:
     """One call that a wrapper subclass is taking apart.
 
     Attributes:
-        modes: the fake modes of the tensors that the call was given.
+        modes: the fake modes of the tensors that the call was given, directly or inside wrappers.
     """
 
     def __init__(self, operands: Any, outer: Inside | None) -> None:
         """`outer`: the call that this one is made in, if a wrapper holds wrappers."""
         held, opaque = _held(operands)
-        self.modes = {tensor.fake_mode for tensor in held}
+        self.modes = {tensor.fake_mode for tensor in held if isinstance(tensor, FakeTensor)}
+        self._meta = opaque or any(tensor.is_meta for tensor in held)
         ambient = torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE)
         if opaque and ambient is not None:
             self.modes.add(ambient)  # what such a wrapper holds can't be seen; it can be fake under a fake mode alone
@@ -40,23 +41,24 @@ class Inside:
 
     def is_work(self, args: Any, kwargs: Any) -> bool:
         """True if an operator with these arguments works on what the wrapper holds."""
-        fakes = [tensor for tensor in tensors_in((args, kwargs)) if isinstance(tensor, FakeTensor)]
-        if any(tensor.fake_mode not in self.modes for tensor in fakes):
+        found = _stand_ins((args, kwargs))
+        if not all(self._may_hold(tensor) for tensor in found):
             return False
-        return not (self._traced and fakes) or any(self._owns(tensor) for tensor in fakes)
+        return not (self._traced and found) or any(self._owns(tensor) for tensor in found)
 
     def made(self, out: Any) -> bool:
         """True if an operator without tensors among its arguments made a result that the work may use."""
-        return not self._traced and all(
-            tensor.fake_mode in self.modes for tensor in tensors_in(out) if isinstance(tensor, FakeTensor)
-        )
+        return not self._traced and all(self._may_hold(tensor) for tensor in _stand_ins(out))
 
     def worked(self, args: Any, kwargs: Any, out: Any) -> None:
         """An operator at work ran: what it was given (it may have written that) and what it made are at work from here on."""
         if self._traced:
-            self._take([tensor for tensor in tensors_in((args, kwargs, out)) if isinstance(tensor, FakeTensor)])
+            self._take(_stand_ins((args, kwargs, out)))
 
-    def _take(self, tensors: list[FakeTensor]) -> None:
+    def _may_hold(self, tensor: torch.Tensor) -> bool:
+        return tensor.fake_mode in self.modes if isinstance(tensor, FakeTensor) else self._meta
+
+    def _take(self, tensors: list[torch.Tensor]) -> None:
         for tensor in tensors:
             self._own[id(tensor)] = weakref.ref(tensor)
 
@@ -65,25 +67,30 @@ class Inside:
         return known is not None and known() is tensor
 
 
-def _held(operands: Any) -> tuple[list[FakeTensor], bool]:
-    """The fake tensors among the operands and inside wrappers; True if there is a wrapper that can't be looked into."""
-    held: list[FakeTensor] = []
+def _stand_ins(value: Any) -> list[torch.Tensor]:
+    """The fake and meta tensors in an argument list or result."""
+    return [tensor for tensor in tensors_in(value) if isinstance(tensor, FakeTensor) or tensor.is_meta]
+
+
+def _held(operands: Any) -> tuple[list[torch.Tensor], bool]:
+    """The stand-ins among the operands and inside wrappers; True if there is a wrapper that can't be looked into."""
+    held: list[torch.Tensor] = []
     opaque = False
     pending = list(tensors_in(operands))
     while pending:
         tensor = pending.pop()
-        if isinstance(tensor, FakeTensor):
-            held.append(tensor)
-        elif is_traceable_wrapper_subclass(tensor):
+        if is_traceable_wrapper_subclass(tensor):
             names, _ = tensor.__tensor_flatten__()
             values = [getattr(tensor, name) for name in names]
             pending += [value for value in values if isinstance(value, torch.Tensor)]
+        elif takes_apart(type(tensor)):
+            opaque = True
         else:
-            opaque = opaque or takes_apart(type(tensor))
+            held += _stand_ins(tensor)
     return held, opaque
 
 
-def takes_apart(kind: type) -> bool:
+def takes_apart(kind: Any) -> bool:
     """True if a tensor type has a dispatch of its own that calls other operators."""
     return not issubclass(kind, _TRANSPARENT) and kind.__torch_dispatch__ not in _NO_DISPATCH
 

@@ -32,8 +32,8 @@ class Tape:
         node: the innermost call of those in the tree that did not end.
         callers: the node that each of these calls, `node` the last, was made from.
         intervals: which node was current when each autograd node was made.
-        worker: the thread that changes what is kept here, 0 if none does. ``with tape:`` says that this thread does; a signal
-            handler or a finalizer that runs a model meanwhile sees that it is not the time to note anything.
+        worker: the thread that changes what is kept here, 0 if none does. A signal handler or a finalizer that runs a model
+            meanwhile sees by it that this is not the time to note anything.
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -43,31 +43,21 @@ class Tape:
         self.intervals = Intervals()
         self.worker = 0
         self._settling = False
-        self._workers: list[int] = []
         self._recording = recording
         recording.settle = self.settle
-
-    def __enter__(self) -> Tape:
-        self._workers.append(self.worker)
-        self.worker = get_ident()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.worker = self._workers.pop()
 
     def settle(self) -> None:
         """Put everything that waits into the tree."""
         if not self.events or self._settling:
             return
-        self._settling = True
-        with self:
-            waiting = iter(self.events.copy())
-            self.events.clear()
-            try:
-                self._put(waiting)
-            finally:
-                self.events[:0] = waiting  # nothing, unless the user interrupted
-                self._settling = False
+        self._settling, before, self.worker = True, self.worker, get_ident()
+        waiting = iter(self.events.copy())
+        self.events.clear()
+        try:
+            self._put(waiting)
+        finally:
+            self.events[:0] = waiting  # nothing, unless the user interrupted
+            self._settling, self.worker = False, before
 
     def _put(self, waiting: Iterator[Event]) -> None:
         mark, new, callers = self.intervals.mark, self._recording.new, self.callers

@@ -1,10 +1,13 @@
-"""The parameters that operators were seen to use; `operands.py` says when they are looked at."""
+"""Which parameters operators use in place of the modules that hold them: a fused encoder layer's, a weight handed to a function.
+
+A module that is never called may still do its part, if an operator of a module around it uses its parameters. So the parameters
+among the operands of operators that run inside modules are noted. Outside of modules a loop over all of them, such as a penalty
+or an initialisation, would say nothing of which are at work.
+"""
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,33 +17,28 @@ _NONE = {torch.Tensor, int, float, bool, type(None), torch.dtype, torch.device, 
 """Types of operands that are no parameters. Asking any other takes Python code, for a parameter may be of any class."""
 
 
-class Used:
-    """The parameters that were seen to be used; none is kept alive. Packed weights go by the address of what packs them."""
+class Used(set[int]):
+    """The parameters that were seen to be used, by id: torch refuses to swap a tensor that something refers to weakly.
 
-    def __init__(self) -> None:
-        self._tensors: dict[int, weakref.ref[torch.Tensor]] = {}
-        self._packed: set[int] = set()
+    A parameter that takes the address of one that is gone counts as used as well; its module is then not listed as unused.
+    Packed weights go by the address of what packs them.
+    """
 
-    def add(self, operands: Iterable[Any]) -> None:
-        """Note the parameters among an operator's operands."""
-        for operand in operands:
-            kind = type(operand)
-            if kind in _NONE:
-                continue
-            if kind is list or kind is tuple:
-                if operand and type(operand[0]) is not int:  # sizes
-                    self.add(operand)
-            elif kind is torch.ScriptObject:
-                self._packed.add(hash(operand))
-            elif id(operand) not in self._tensors and isinstance(operand, nn.Parameter):
-                forget = partial(self._tensors.pop, id(operand))
-                self._tensors[id(operand)] = weakref.ref(operand, forget)
+    def has(self, value: Any) -> bool:
+        """True if a parameter, or a packed weight, was seen to be used."""
+        return (hash(value) if type(value) is torch.ScriptObject else id(value)) in self
 
-    def __len__(self) -> int:
-        return len(self._tensors) + len(self._packed)
 
-    def __contains__(self, value: Any) -> bool:
-        if type(value) is torch.ScriptObject:
-            return hash(value) in self._packed
-        known = self._tensors.get(id(value))
-        return known is not None and known() is value
+def note_parameters(operands: Iterable[Any], used: set[int]) -> None:
+    """Note the parameters among an operator's operands."""
+    for operand in operands:
+        kind = type(operand)
+        if kind in _NONE:
+            continue
+        if kind is list or kind is tuple:
+            if operand and type(operand[0]) is not int:  # sizes
+                note_parameters(operand, used)
+        elif kind is torch.ScriptObject:
+            used.add(hash(operand))
+        elif isinstance(operand, nn.Parameter):
+            used.add(id(operand))

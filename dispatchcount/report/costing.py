@@ -36,7 +36,9 @@ def cost_of(
 
     Args:
         entry: what the registry has; None if nothing.
-        args, kwargs, out: the call's arguments and what it returned.
+        args: the call's arguments by position.
+        kwargs: those by name.
+        out: what it returned.
         written: positions and names of the arguments that the operator writes and does not return. Where it returns no
             tensor, a rule gets them as `out`; it never gets them by name, as it gets no ``out=``.
         filled: positions of the arguments that the operator writes without reading them.
@@ -52,6 +54,8 @@ def cost_of(
         return Costed(moved, UNKNOWN, "no rule; add one with @dispatchcount.register")
     if entry.kind is Kind.FREE:
         return Costed(_NOTHING, ZERO)
+    if any(size < 0 for shape in shapes((args, kwargs, out)) for size in shape):
+        return Costed(_NOTHING, UNKNOWN, "a size depends on data that fake tensors do not have")
     if entry.kind is Kind.UNKNOWN or entry.rule is None:
         return Costed(moved, UNKNOWN, entry.reason)
     try:

@@ -23,6 +23,8 @@ def itemsize(dtype: str) -> int:
 class Shape(tuple[int, ...]):
     """A tensor as a rule sees it: a tuple of ints with a dtype name, and for sparse and nested layouts what they store.
 
+    A call of which a size is not known (-1: it depends on data that fake tensors do not have) is not shown to a rule.
+
     Attributes:
         dtype: torch's name without the prefix, ``"float32"``.
         layout: ``"strided"``, ``"sparse_coo"``, ``"sparse_csr"``, ``"nested"`` …
@@ -72,7 +74,7 @@ class Shape(tuple[int, ...]):
         return self.dtype.startswith("complex")
 
     def __repr__(self) -> str:
-        return f"{self.dtype}[{', '.join(map(str, self))}]" + (
+        return f"{self.dtype}[{', '.join('?' if size < 0 else str(size) for size in self)}]" + (
             "" if self.layout == "strided" else f" {self.layout} nnz={self.nnz}"
         )
 
