@@ -41,8 +41,8 @@ _function_modes: Callable[[], int] = torch._C._len_torch_function_stack
 class Calls:
     """Follows one thread's module calls.
 
-    A signal handler or a finalizer may run modules and operators at any of our lines. While a line of ours changes the
-    stack or the tree, such calls are let by uncounted: the one in progress could not be told from them.
+    A signal handler or a finalizer may run modules and operators at any of our lines. What is only noted on the tape is noted
+    then, too. What would change the stack or the tree, while a line of ours is about to, is let by uncounted.
 
     Attributes:
         tape: what they and their operators are noted on in the forward phase.
@@ -68,6 +68,7 @@ class Calls:
         self._owners: dict[int, tuple[Info | None, str]] = {}  # of parameters, by id, with their names
         self._outer = 0  # module calls that began before the block did
         self._outer_pass = -1  # the backward pass in which the block began
+        self._let_by: list[int] = []  # ids of modules whose calls began while a line of ours was at work
         self._checkpoints = False  # whether functions, not modules alone, were seen to be run again
 
     @property
@@ -161,8 +162,6 @@ class Calls:
         thread = get_ident()
         if thread != self._thread and self._elsewhere():
             return
-        if self.tape.worker == thread:
-            return
         info = self._infos.get(id(module))
         if (
             info is None
@@ -198,8 +197,13 @@ class Calls:
 
     def _enter_directly(self, module: nn.Module, signature: Any) -> None:
         """A call of a module not known or not known to be called from here, or one that is not part of the forward phase."""
-        tape = self.tape
-        before, tape.worker = tape.worker, get_ident()
+        tape, thread = self.tape, get_ident()
+        before = tape.worker
+        if before == thread:
+            self._let_by.append(id(module))
+            self._mode.skip(True)
+            return
+        tape.worker = thread
         try:
             tape.settle()
             info = self.names.info(module)
@@ -229,7 +233,9 @@ class Calls:
         thread = get_ident()
         if thread != self._thread and self._elsewhere():
             return
-        if self.tape.worker == thread:
+        if self._let_by and self._let_by[-1] == id(module):
+            self._let_by.pop()
+            self._mode.skip(False)
             return
         stack = self._stack
         if not stack or stack[-1].ref() is not module:

@@ -102,11 +102,6 @@ def _keys(kind: Kind) -> tuple[str, str]:
     return autograd, f"{prefix}{backend}"
 
 
-def has_kernel(name: str, key: str) -> bool:
-    """True if torch has a kernel of the operator under the key itself."""
-    return _known(name) and _has(name, key)
-
-
 def _known(name: str) -> bool:
     """True if the dispatcher has the operator; it does not have TorchScript's ``prim::`` ones."""
     return bool(torch._C._dispatch_has_kernel(name))

@@ -74,7 +74,7 @@ class CountingMode(TorchDispatchMode):
         self._short = plans.short
         self.used: set[int] = set()
         self.direct = self.always_direct
-        self._aside = False
+        self._aside = 0  # reasons to let everything by
         self.exports = ExportWatch(self.step_aside, self.come_back)
         self._signatures = recording.signatures
         self._unwrapping: Any = None
@@ -85,7 +85,7 @@ class CountingMode(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         plan = self._short.get(id(func))
-        if plan is None or types or kwargs or self.watch.storages or (not plan.traced and tracing_state() is not None):
+        if plan is None or types or kwargs or self.watch.storages or tracing_state() is not None:
             return self._special(func, types, args, kwargs or {})
         try:
             out = func(*args)
@@ -114,8 +114,7 @@ class CountingMode(TorchDispatchMode):
 
     def step_aside(self) -> None:
         """Let everything by uncounted until `come_back`, and have no hooks on modules."""
-        self._aside = True
-        self._choose_way()
+        self.skip(True)
         self.calls.leave_modules()
         STANCE.step_aside()
         self.recording.notes[NOTE] = None
@@ -124,12 +123,16 @@ class CountingMode(TorchDispatchMode):
         """Count again."""
         STANCE.come_back()
         self.calls.watch_modules()
-        self._aside = False
+        self.skip(False)
+
+    def skip(self, skipping: bool) -> None:
+        """Let everything by uncounted from here on, until told otherwise as often."""
+        self._aside += 1 if skipping else -1
         self._choose_way()
 
     def _choose_way(self) -> None:
         """No operator goes the short way while something is to be asked of all of them."""
-        asked = self._aside or self._inside is not None
+        asked = self._aside > 0 or self._inside is not None
         self._short = {} if asked else self._plans.short
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch._ops import HigherOrderOperator, OpOverload
 
-from dispatchcount.capture.composite import Composite, Kinds, composite, has_kernel, is_composite, kinds_of
+from dispatchcount.capture.composite import Composite, Kinds, composite, is_composite, kinds_of
 from dispatchcount.capture.key import NUMBERS, WORDS
 from dispatchcount.capture.record import Signature
 from dispatchcount.rules.atomic import ATOMIC
@@ -41,7 +41,6 @@ class Plan:
         packet, overload: what the registry is asked for, ``"aten::addmm"`` and ``"default"``.
         way: one of the constants above.
         kept: types of arguments, other than tensors, whose values can matter to a rule.
-        traced: True if TorchScript's tracer notes the operator itself, and is paused while it runs.
         settled: True if the sizes of its result follow from its arguments' sizes, ints, bools and strings.
         keyless: whether all its calls are alike to a rule, for none of them costs anything.
         outs: names of `out=` arguments that are returned too; rules do not get them by name.
@@ -67,7 +66,6 @@ class Plan:
         "settled",
         "short",
         "signature",
-        "traced",
         "unreturned",
         "values",
         "way",
@@ -81,7 +79,7 @@ class Plan:
         self.writes: frozenset[int | str] = frozenset()
         self.unreturned: tuple[int | str, ...] = ()
         self.filled: frozenset[int] = frozenset()
-        self.settled = self.traced = False
+        self.settled = False
         self._composites: dict[Kinds, Composite | None] = {}
         self.kept = WORDS
         self.signature = Signature(self, (), {}, None, "")
@@ -121,7 +119,6 @@ class Plan:
         wanted = VALUES.get(self.packet, ())
         self.values = tuple(place for place, a in places if a.name in wanted)
         self.keyless = entry is not None and entry.kind is Kind.FREE
-        self.traced = has_kernel(func.name(), "Tracer")
         self.way = self._way()
 
     def composite(self, args: Any, kwargs: Any) -> Composite | None:

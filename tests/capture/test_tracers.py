@@ -1,0 +1,125 @@
+"""Whatever records a model inside a block records what it does outside, and the run is counted all the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.fx.experimental.proxy_tensor import make_fx
+
+import dispatchcount as dc
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Net(nn.Module):
+    """A convolution, which the tracer leaves to an operator inside; sizes that are computed with; a recurrent layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.linear = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 5)
+        self.cell = nn.GRU(5, 6, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.linear(torch.relu(self.norm(self.conv(x))).mean((2, 3)))
+        return self.cell(y[:, None].expand(-1, x.shape[2] // 2, -1))[0]
+
+
+X = torch.rand(2, 3, 8, 8)
+MACS = 2 * 6 * 6 * 4 * 3 * 9 + 2 * 4 * 5 + 2 * 4 * 3 * 6 * (5 + 6)
+"""Convolution, linear layer, and four steps of three gates."""
+
+
+def graph(recorded: Any) -> str:
+    """A graph without the places in the source, and without the numbers that names get as they are used again."""
+    text = str(recorded.graph if hasattr(recorded, "graph") else recorded)
+    text = "\n".join(line.partition("#")[0].rstrip() for line in text.splitlines())
+    text = re.sub(r"___torch_mangle_\d+\.", "", text)
+    names: dict[str, str] = {}
+    return re.sub(r"%[\w.]+", lambda found: names.setdefault(found.group(), f"%{len(names)}"), text)
+
+
+def inference(record: Callable[[nn.Module], Any]) -> Callable[[nn.Module], Any]:
+    def run(model: nn.Module) -> Any:
+        with torch.inference_mode():
+            return record(model)
+
+    return run
+
+
+RECORDERS: dict[str, tuple[Callable[[nn.Module], Any], int]] = {
+    "trace": (lambda m: torch.jit.trace(m, X, check_trace=False), 1),
+    "trace in inference mode": (inference(lambda m: torch.jit.trace(m, X, check_trace=False)), 1),
+    "trace, checked": (lambda m: torch.jit.trace(m, X), 5),  # itself, and four runs that compare
+    "trace_module": (lambda m: torch.jit.trace_module(m, {"forward": X}, check_trace=False), 1),
+    "trace of a function": (lambda m: torch.jit.trace(lambda x: m(x) + x.shape[0], X, check_trace=False), 1),
+    "graph": (lambda m: torch.jit._get_trace_graph(m, X)[0], 1),
+    "make_fx": (lambda m: make_fx(m)(X), 1),
+    "make_fx before dispatch": (lambda m: make_fx(m, pre_dispatch=True)(X), 1),
+    "export": (lambda m: torch.export.export(m, (X,), strict=False), 1),
+    "strict export": (lambda m: torch.export.export(m, (X,), strict=True), 1),
+    "dynamic export": (lambda m: torch.export.export(m, (X,), strict=True, dynamic_shapes={"x": {0: torch.export.Dim("b")}}), 1),
+}
+
+
+@pytest.mark.parametrize("recorder", RECORDERS)
+def test_what_is_recorded_is_what_is_recorded_outside(recorder: str) -> None:
+    record, runs = RECORDERS[recorder]
+    model = Net().eval().requires_grad_(False)
+    outside = graph(record(model))
+    with dc.profile(model) as prof:
+        recorded = record(model)
+    assert graph(recorded) == outside
+    report = prof.report
+    assert report.macs == runs * MACS
+    report.self_check()
+    assert dc.Report.from_json(report.to_json()).macs == report.macs
+    assert any("read a model's code" in note for note in report.meta.notes) == ("strict" in recorder or "dynamic" in recorder)
+    y = torch.rand_like(X)
+    if hasattr(recorded, "forward"):
+        assert torch.equal(recorded(y), model(y))
+
+
+@pytest.mark.parametrize("options", [{"memory": True}, {"time": True}, {"functions": True}])
+def test_observers_stay_out_of_a_trace(options: dict[str, Any]) -> None:
+    model = Net().eval().requires_grad_(False)
+    outside = graph(torch.jit.trace(model, X, check_trace=False))
+    with dc.profile(model, **options) as prof:
+        recorded = torch.jit.trace(model, X, check_trace=False)
+    assert graph(recorded) == outside
+    assert prof.report.macs == MACS
+
+
+def test_the_compiler_reads_a_model_as_outside() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+    outside = torch._dynamo.export(model)(X)[0].code
+    with dc.profile(model) as prof:
+        inside = torch._dynamo.export(model)(X)[0].code
+        model(X)
+    assert inside == outside
+    assert prof.report.macs == 2 * 6 * 6 * 4 * 3 * 9  # the call after it
+
+
+def test_a_script_may_compute_with_sizes() -> None:
+    class Sizes(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            half, share = x.shape[1] // 2, x.shape[0] * 0.5 + x.shape[1] / 3
+            return x[:, :half] * share, torch.full((half,), share)
+
+    x = torch.rand(2, 4)
+    script = torch.jit.trace(Sizes(), x, check_trace=False)
+    expected = script(x)
+    with dc.profile() as prof:
+        found = script(x)
+    assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(found, expected, strict=True))
+    assert not prof.report.failed_ops
+
+
+def test_an_error_of_an_operator_is_the_users() -> None:
+    with dc.profile() as prof, pytest.raises(RuntimeError, match="mat1 and mat2"):
+        torch.ones(2, 3) @ torch.ones(2, 3)
+    assert prof.report.macs == 0
