@@ -5,8 +5,8 @@ Compiled callables run eagerly, so that their operators are seen, and compile as
 all modules, such as ours; without a profiler the run would not.
 
 All of this is the process's, so blocks in several threads share it. There is no lock: one that is held while torch or an
-import runs could wait for a thread that waits for it, and one that a Ctrl-C keeps from being released stays held. What must
-be done by one thread alone is done by the one that takes the turn.
+import runs could wait for a thread that waits for it, and one that a Ctrl-C keeps from being released stays held. So two
+threads may both set the stance, one after the other, and all that were set are taken back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any, cast
@@ -33,8 +32,7 @@ class EagerStance(MetaPathFinder):
 
     def __init__(self) -> None:
         self._open: set[object] = set()
-        self._stance: Any = None
-        self._turn = [None]  # empty while a thread sets the stance
+        self._stances: list[Any] = []  # those that were set, in order
         self._quiet = _quiet()
         self._filters: list[Any] = []
 
@@ -52,21 +50,22 @@ class EagerStance(MetaPathFinder):
                 self._prepare()
 
     def step_aside(self) -> None:
-        """Let what is compiled now be compiled, until `come_back`."""
-        self._swap(lambda stance: (stance.stance, stance.prev))
+        """Let what is compiled now be compiled, until `come_back`. A stance that the user has set in place of ours stays."""
+        if self._stances:
+            from torch._dynamo import eval_frame
+
+            for ours in self._stances[::-1]:
+                if eval_frame._stance is ours.stance:
+                    eval_frame._set_stance(ours.prev)
 
     def come_back(self) -> None:
         """Have compiled callables run eagerly again."""
-        self._swap(lambda stance: (stance.prev, stance.stance))
-
-    def _swap(self, which: Callable[[Any], tuple[Any, Any]]) -> None:
-        """Put one stance in the place of another, unless the user has set a third."""
-        if self._stance is not None:
+        if self._stances:
             from torch._dynamo import eval_frame
 
-            before, after = which(self._stance)
-            if eval_frame._stance is before:
-                eval_frame._set_stance(after)
+            for ours in self._stances:
+                if eval_frame._stance is ours.prev:
+                    eval_frame._set_stance(ours.stance)
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
         """Asked for every module that is imported; sees to it that the stance is set once the compiler is loaded."""
@@ -91,21 +90,13 @@ class EagerStance(MetaPathFinder):
         self._apply()
 
     def _apply(self) -> None:
-        """Set the stance, if the compiler is there and no thread has set it or is about to."""
+        """Set the stance, if the compiler is there and it is not set."""
         compiler = sys.modules.get(_COMPILER)
         if compiler is None or getattr(compiler.__spec__, "_initializing", False):
             return  # it is being loaded, and `load` comes here after that
-        if self._stance is not None or not self._open:
-            return
-        turn: list[None] = []
-        try:
-            turn += [self._turn.pop()]
-            self._stance = torch.compiler.set_stance("force_eager")
+        if self._open and not self._stances:
+            self._stances.append(torch.compiler.set_stance("force_eager"))
             self._silence()
-        except IndexError:  # another thread has the turn
-            return
-        finally:
-            self._turn += turn
         if not self._open:  # the last block closed meanwhile
             self._withdraw()
 
@@ -126,11 +117,10 @@ class EagerStance(MetaPathFinder):
         for filters in (self._filters, _filters()):  # the user may have put those aside that ours is in
             filters[:] = [known for known in filters if known is not self._quiet]
         self.step_aside()
-        stance, self._stance = self._stance, None
-        if stance is None:
-            return
-        # A stance that the user set inside the block, and takes back after it, would bring ours back.
-        vars(stance.stance).update(vars(stance.prev))
+        for ours in self._stances:
+            # A stance that the user set inside the block, and takes back after it, would bring ours back.
+            vars(ours.stance).update(vars(ours.prev))
+        self._stances.clear()
 
 
 def _filters() -> list[Any]:
