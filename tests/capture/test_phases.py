@@ -116,7 +116,21 @@ def in_unpack_hook(model: Any, x: Tensor, action: Action) -> Tensor:
         return model.caller(x)
 
 
-HOSTS = [in_function, in_tensor_hook, in_node_hook, in_accumulate_hook, in_module_hook, in_unpack_hook]
+def in_multi_hook(model: Any, x: Tensor, action: Action) -> Tensor:
+    y = model.caller(x)
+    torch.autograd.graph.register_multi_grad_hook((y, x), lambda grads: action(grads[0]))
+    return y
+
+
+HOSTS = [
+    in_function,
+    in_tensor_hook,
+    in_node_hook,
+    in_accumulate_hook,
+    in_module_hook,
+    in_unpack_hook,
+    in_multi_hook,
+]
 
 
 def leaf(x: Tensor) -> Tensor:
@@ -172,6 +186,47 @@ def test_a_gradient_taken_in_a_backward_is_a_backward_of_what_it_is_of(host: Any
     report = profiled(lambda: model(rows()).sum().backward(create_graph=create_graph), model)
     inner = {"recompute": B, "backward": B}  # the layer runs, and has one gradient, of its input
     assert places(report) == {"caller": {"forward": B, "backward": 2 * B}, "net.0": inner, "net.2": inner}
+
+
+@pytest.mark.parametrize("inner", HOSTS)
+@pytest.mark.parametrize("outer", HOSTS)
+def test_a_backward_that_a_backward_runs_may_run_another(outer: Any, inner: Any) -> None:
+    net = linear()
+    middle = Net(lambda m, x: inner(m, x, partial(by_grad, net)), caller=linear())
+
+    def train(x: Tensor) -> None:
+        with torch.enable_grad():
+            middle(leaf(x)).sum().backward()
+
+    model = Net(lambda m, x: outer(m, x, train), caller=linear(), middle=middle, net=net)
+    assert places(profiled(step(model), model)) == {
+        "caller": {"forward": B, "backward": 2 * B},
+        "middle.caller": {"recompute": B, "backward": 2 * B},
+        "net": {"recompute": B, "backward": B},
+    }
+
+
+TRANSFORMS: dict[str, Callable[[nn.Module, Tensor], Any]] = {
+    "jacrev": lambda net, x: torch.func.jacrev(net)(x[0]),
+    "jvp": lambda net, x: torch.func.jvp(net, (x,), (x,)),
+    "vmap of grad": lambda net, x: torch.func.vmap(torch.func.grad(lambda z: net(z).sum()))(x),
+}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_transforms_in_a_backward_are_those_outside_run_again(transform: str) -> None:
+    net = nn.Sequential(linear(), nn.Tanh(), linear())
+    run = TRANSFORMS[transform]
+    outside = places(profiled(lambda: run(net, torch.rand(4, 8)), net))
+    assert outside["0"]["forward"] > 0
+    model = Net(lambda m, x: in_function(m, x, lambda x: run(net, x.detach())), caller=linear(), net=net)
+    inside = places(profiled(step(model), model))
+    assert inside.pop("caller") == {"forward": B, "backward": 2 * B}
+    renamed = {
+        f"net.{name}": {"recompute" if phase == "forward" else phase: macs for phase, macs in parts.items()}
+        for name, parts in outside.items()
+    }
+    assert inside == renamed
 
 
 @pytest.mark.parametrize("way", WAYS)
