@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import cache
 from inspect import unwrap
-from types import CodeType, FrameType, FunctionType
+from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any
 
 import torch
@@ -66,14 +66,28 @@ def in_compiler_export() -> bool:
     return any(frame.f_code in inner for frame in _frames(1))
 
 
-def runs_in_step(codes: Collection[CodeType]) -> bool:
-    """True if one of these is running, called from the innermost optimizer step."""
+def runs_in_step(function: FunctionType) -> bool:
+    """True if that function is running, called from the innermost optimizer step.
+
+    A decorator's functions share their code (``torch.no_grad`` on `step` itself and ``torch.enable_grad`` on a closure), so
+    what the code refers to must be the function's own as well.
+    """
+    code, cells = function.__code__, function.__closure__ or ()
     for frame in _frames(1):
-        if frame.f_code in codes:
-            return True
+        if frame.f_code is code:
+            values = frame.f_locals
+            if all(values.get(name) is _content(cell) for name, cell in zip(code.co_freevars, cells, strict=True)):
+                return True
         if frame.f_code is _STEP:
             return False
     return False
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # it is empty
+        return None
 
 
 def instruction() -> int:

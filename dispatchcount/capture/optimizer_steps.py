@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-from types import CodeType, FunctionType, MethodType
-from typing import Any
+import weakref
+from functools import lru_cache, partial, partialmethod
+from types import FunctionType, MethodType
+from typing import Any, cast
 
 from dispatchcount.capture.frames import in_optimizer_step, runs_in_step
 
@@ -12,15 +13,16 @@ from dispatchcount.capture.frames import in_optimizer_step, runs_in_step
 class OptimizerSteps:
     """The steps that are being taken, innermost last: an optimizer may wrap another.
 
-    A closure is the user's forward and backward and is not part of the optimizer. It is told from the optimizer by the code
+    A closure is the user's forward and backward and is not part of the optimizer. It is told from the optimizer by the function
     that is running, so that the optimizer gets the very object that the user passed.
 
     Attributes:
-        taken: for each, where it began and the code of its closure. `Calls` reads this very list; it is never another.
+        taken: for each, where it began, and weakly the function that its closure runs. `Calls` reads this very list; it is
+            never another.
     """
 
     def __init__(self) -> None:
-        self.taken: list[tuple[tuple[int, int], frozenset[CodeType]]] = []
+        self.taken: list[tuple[tuple[int, int], weakref.ref[FunctionType] | None]] = []
 
     def begin(self, place: tuple[int, int], args: Any, kwargs: Any) -> None:
         """A step begins. `place`: how many module calls run, and in which backward pass, -1 for none.
@@ -28,7 +30,8 @@ class OptimizerSteps:
         `args` begin with the optimizer.
         """
         closure = kwargs.get("closure") if "closure" in kwargs else args[1] if len(args) > 1 else None
-        self.taken.append((place, codes_of(closure)))
+        function = function_of(closure)
+        self.taken.append((place, None if function is None else weakref.ref(function)))
 
     def end(self) -> None:
         """The innermost step ended."""
@@ -44,20 +47,26 @@ class OptimizerSteps:
         """True if an operator that runs there, as for `begin`, is the optimizer's own."""
         if not self.taken:
             return False
-        began, closure = self.taken[-1]
-        return place == began and not (closure and runs_in_step(closure))
+        began, reference = self.taken[-1]
+        closure = None if reference is None else reference()
+        return place == began and not (closure is not None and runs_in_step(closure))
 
 
-def codes_of(function: Any) -> frozenset[CodeType]:
-    """The code that a call of `function` runs first; none of what is not written in Python."""
+def function_of(value: Any) -> FunctionType | None:
+    """The function that a call of `value` runs first; None if it is not written in Python."""
     for _ in range(8):  # of partials and callable objects that hold one another, no more are followed
-        kind = type(function)
-        if kind is partial:
-            function = function.func
-        elif kind is MethodType:
-            function = function.__func__
-        elif kind is FunctionType:
-            return frozenset((function.__code__,))
+        kind = type(value)
+        if kind is FunctionType:
+            return cast(FunctionType, value)
+        if kind is partial or kind is partialmethod:
+            value = value.func
+        elif kind is MethodType or kind is staticmethod or kind is classmethod:
+            value = value.__func__
+        elif kind is _CACHED:
+            value = value.__wrapped__
         else:
-            function = next((vars(base)["__call__"] for base in kind.__mro__ if "__call__" in vars(base)), None)
-    return frozenset()
+            value = next((vars(base)["__call__"] for base in kind.__mro__ if "__call__" in vars(base)), None)
+    return None
+
+
+_CACHED = type(lru_cache(lambda: None))

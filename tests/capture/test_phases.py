@@ -727,6 +727,8 @@ KINDS: dict[str, Callable[[Closures], Any]] = {
     "partial": lambda c: partial(c.loss, power=2),
     "partial of an object": lambda c: partial(partial(c), 2),
     "decorated": Closures.decorated,
+    "as the optimizer's own step is decorated": lambda c: torch.enable_grad()(c.function()),
+    "static method": lambda c: staticmethod(c.function()),
 }
 
 
