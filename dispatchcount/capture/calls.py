@@ -16,7 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from dispatchcount.capture.autograd import at_end_of_backward, current_node, graph_task, next_sequence, sequence_of
 from dispatchcount.capture.frames import call_kwargs, in_checkpoint, module_calls
-from dispatchcount.capture.held import entries_of, parameters
+from dispatchcount.capture.held import parameter_named, parameters
 from dispatchcount.capture.inputs import input_shapes, plain_shapes
 from dispatchcount.capture.names import Info, Names
 from dispatchcount.capture.optimizer_steps import OptimizerSteps
@@ -395,9 +395,7 @@ _NOBODY: tuple[Info | None, str] = (None, "")
 def _holds(info: Info, name: str, parameter: Any) -> bool:
     """True if it is that module's; also if no module holds it, which is not to be looked for each time."""
     module = info.module()
-    if module is None:
-        return not name
-    return any(known == name and held is parameter for known, held in entries_of(module, "_parameters"))
+    return not name if module is None else parameter_named(module, name) is parameter
 
 
 def _is_checkpoint(autograd_node: Any) -> bool:

@@ -69,6 +69,12 @@ def parameters(module: nn.Module) -> Sequence[tuple[str, torch.Tensor]]:
     return [(name, tensor) for name, tensor in entries_of(module, "_parameters") if is_tensor(tensor)]
 
 
+def parameter_named(module: nn.Module, name: str) -> Any:
+    """What a module holds as the parameter of that name, if it is one."""
+    table = _own(module, "__dict__").get("_parameters")
+    return table.get(name) if type(table) is dict else dict(parameters(module)).get(name)
+
+
 def buffers(module: nn.Module) -> Sequence[tuple[str, torch.Tensor]]:
     """A module's own buffers, with their names."""
     return [(name, tensor) for name, tensor in entries_of(module, "_buffers") if is_tensor(tensor)]
