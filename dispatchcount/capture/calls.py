@@ -91,6 +91,14 @@ class Calls:
         for handle in self._handles:
             handle.remove()
 
+    def is_free(self) -> bool:
+        """True if nothing is let by (any longer): who was let by may have been ended by an exception, without a hook."""
+        if self._let_by and self.tape.worker != get_ident():
+            for _ in range(len(self._let_by)):
+                self._let_by.pop()
+                self._mode.skip(False)
+        return not self._mode.aside
+
     def watch_modules(self) -> None:
         """Put the hooks on modules on, the first of those that `install` does."""
         self._on_modules.append(register_module_forward_pre_hook(self._enter))

@@ -130,9 +130,14 @@ class CountingMode(TorchDispatchMode):
         self._aside += 1 if skipping else -1
         self._choose_way()
 
+    @property
+    def aside(self) -> bool:
+        """True while everything is let by."""
+        return self._aside > 0
+
     def _choose_way(self) -> None:
         """No operator goes the short way while something is to be asked of all of them."""
-        asked = self._aside > 0 or self._inside is not None
+        asked = self.aside or self._inside is not None
         self._short = {} if asked else self._plans.short
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -232,7 +237,7 @@ class CountingMode(TorchDispatchMode):
 
     def _special(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
         """Everything off the common path: a new operator, a subclass, a composite, a higher-order operator."""
-        if self._aside:
+        if self._aside and not self.calls.is_free():
             return func(*args, **kwargs)
         if tracing_state() is not None:
             return self._untraced(func, types, args, kwargs)

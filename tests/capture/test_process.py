@@ -219,6 +219,24 @@ def test_signal_handlers_may_run_modules(alarms: list[int], options: dict[str, A
     assert sum(report.by_module()[f"{i}.0"].self_.macs for i in range(10)) == 60 * 10 * 3 * 2 * 4 * 4
 
 
+def test_a_handler_that_raises_leaves_nobody_let_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stops(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise KeyboardInterrupt
+
+    model, other, x = nn.Linear(4, 4), Stops(), torch.ones(2, 4)
+    with dc.profile(model) as prof:
+        model(x)
+        calls = prof._session._mode.calls  # type: ignore[union-attr]
+        calls.tape.worker = threading.get_ident()  # as in a line that changes the tree, where a signal arrives
+        with pytest.raises(KeyboardInterrupt):
+            other(x)
+        model(x)  # let by
+        calls.tape.worker = 0
+        model(x)
+    assert prof.report.by_module()[""].macs == 2 * 2 * 4 * 4
+
+
 def test_finalizers_may_run_modules() -> None:
     other, x = nn.Linear(4, 4), torch.ones(2, 4)
     ran = [0]
