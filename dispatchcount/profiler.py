@@ -105,8 +105,9 @@ class Profile:
             return self
         try:
             session = _Session(self._roots, self._rules, self._memory, self._time, self._functions)
-            self._undo.callback(self._close)
-            self._undo.callback(self._close)
+            state = torch._C._get_torch_function_state()
+            self._undo.callback(self._close, state)
+            self._undo.callback(self._close, state)
             self._undo.push(self._end)
             self._undo.push(session.finish)
             session.open(self._undo)
@@ -130,8 +131,10 @@ class Profile:
         if self._strict and self._depth and error is None:
             _raise_uncounted(self.report)
 
-    def _close(self) -> None:
+    def _close(self, torch_functions: Any) -> None:
+        """The block is closed. torch functions, off while modules are looked at, are as they were, also after a Ctrl-C then."""
         self._depth = 0
+        torch._C._set_torch_function_state(torch_functions)
 
     @property
     def report(self) -> Report:

@@ -121,3 +121,26 @@ def test_the_report_says_who_was_used() -> None:
         net.dead(X)
     assert (prof.report + report).uncalled_modules == ()
     assert prof.report.uncalled_modules == ("", "used")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_used_does_not_depend_on_what_ran_before() -> None:
+    stack, pad = nn.TransformerEncoder(layer(), 2).eval(), torch.tensor([[False] * 4 + [True]])
+    for _ in range(3):
+        with torch.no_grad(), dc.profile(stack) as prof:
+            stack(X, src_key_padding_mask=pad)  # by way of nested tensors
+        assert prof.report.uncalled_modules == ()
+    sparse = Net(lambda self, x: x.to_sparse_csr() @ self.used.weight, used=nn.Linear(4, 4), dead=nn.Linear(4, 4))
+    for _ in range(3):
+        assert uncalled(sparse, torch.eye(4)) == ("dead",)
+
+
+def test_modules_may_be_held_under_any_name() -> None:
+    net = Net(lambda self, x: self.a.b(self._modules[""](self._modules["a.b"](x))), a=nn.Module())
+    for parent, name in ((net.a, "b"), (net, ""), (net, "a.b")):
+        parent._modules[name] = nn.Linear(4, 4, bias=False)
+    with dc.profile(net) as prof:
+        net(torch.ones(1, 4))
+    names = [module.name for module in prof.report.modules]
+    assert len(names) == len(set(names))
+    assert dc.Report.from_json(prof.report.to_json()).by_module()[""].macs == 3 * 4 * 4

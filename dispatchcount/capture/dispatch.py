@@ -11,9 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dispatchcount.capture.autograd import graph_task
 from dispatchcount.capture.calls import Calls
-from dispatchcount.capture.compiled import STANCE
 from dispatchcount.capture.composite import Composite
-from dispatchcount.capture.exporting import NOTE, ExportWatch
+from dispatchcount.capture.exporting import ExportWatch
 from dispatchcount.capture.higher_order import run_higher_order
 from dispatchcount.capture.key import (
     Named,
@@ -75,7 +74,9 @@ class CountingMode(TorchDispatchMode):
         self.used: set[int] = set()
         self.direct = self.always_direct
         self._aside = 0  # reasons to let everything by
-        self.exports = ExportWatch(self.step_aside, self.come_back)
+        self._exporting = False
+        self.exports = ExportWatch(self._export, recording.notes)
+        self.exports.parties.append((self.calls.leave_modules, self.calls.watch_modules))
         self._signatures = recording.signatures
         self._unwrapping: Any = None
         self._last: Signature | None = None
@@ -103,6 +104,7 @@ class CountingMode(TorchDispatchMode):
                     key = short_key(plan, None, (*args, out), self.used)
                 signature = self._signatures[key]
             except (KeyError, TypeError, RuntimeError, AttributeError):  # a new one, or one without a short key
+                note_parameters(args, self.used)
                 signature = self._signature(plan, args, kwargs, out)
         # The common case of `_bump`, written out.
         events = self._events
@@ -112,22 +114,16 @@ class CountingMode(TorchDispatchMode):
             self._bump(signature, out)
         return out
 
-    def step_aside(self) -> None:
-        """Let everything by uncounted until `come_back`, and have no hooks on modules."""
-        self.skip(True)
-        self.calls.leave_modules()
-        STANCE.step_aside()
-        self.recording.notes[NOTE] = None
-
-    def come_back(self) -> None:
-        """Count again."""
-        STANCE.come_back()
-        self.calls.watch_modules()
-        self.skip(False)
-
     def skip(self, skipping: bool) -> None:
         """Let everything by uncounted from here on, until told otherwise as often."""
         self._aside += 1 if skipping else -1
+        self._choose_way()
+
+    def _export(self, skipping: bool) -> None:
+        """An export begins, in this thread if `skipping`; or one ended."""
+        if skipping != self._exporting:
+            self._exporting = skipping
+            self.skip(skipping)
         self._choose_way()
 
     @property
@@ -137,7 +133,7 @@ class CountingMode(TorchDispatchMode):
 
     def _choose_way(self) -> None:
         """No operator goes the short way while something is to be asked of all of them."""
-        asked = self.aside or self._inside is not None
+        asked = self.aside or self._inside is not None or bool(self.exports.reading)
         self._short = {} if asked else self._plans.short
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -237,6 +233,8 @@ class CountingMode(TorchDispatchMode):
 
     def _special(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
         """Everything off the common path: a new operator, a subclass, a composite, a higher-order operator."""
+        if self.exports.reading:
+            self.exports.check()
         if self._aside and not self.calls.is_free():
             return func(*args, **kwargs)
         if tracing_state() is not None:

@@ -59,11 +59,20 @@ def in_optimizer_step() -> bool:
     return any(frame.f_code is _STEP for frame in _frames(1))
 
 
-def in_compiler_export() -> bool:
-    """True inside the function that ``torch._dynamo.export`` returns."""
-    compiler = sys.modules.get("torch._dynamo.eval_frame")
-    inner = frozenset(_inner(getattr(compiler, "export", None), "inner"))
-    return any(frame.f_code in inner for frame in _frames(1))
+def in_compiler_export(thread: int) -> bool:
+    """True if that thread is inside the function that has torch's compiler read a model's code for an export.
+
+    It is called ``inner``, in ``torch._dynamo.export`` and in what ``torch.export`` uses since torch 2.9.
+    """
+    homes = {"torch._dynamo.eval_frame": "export", "torch._dynamo.functional_export": "_dynamo_graph_capture_for_export"}
+    found = [getattr(sys.modules.get(home), name, None) for home, name in homes.items()]
+    codes = frozenset(code for function in found for code in _inner(function, "inner"))
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if frame.f_code in codes:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def runs_in_step(function: FunctionType) -> bool:

@@ -26,21 +26,27 @@ MORE = "…"
 """Stands for what lies deeper or comes later."""
 
 _TENSOR = torch.Tensor
-_NAMES = {str, int}
-_WITHOUT: dict[type, None] = dict.fromkeys((type(None), bool, int, float, str))
-"""Types of inputs that have no shape."""
 
 
 def plain_shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`input_shapes` where nobody overrides what reading a shape does, quick if all inputs are plain tensors and scalars."""
     try:
-        shapes: list[Any] = [value.shape if type(value) is _TENSOR else _WITHOUT[type(value)] for value in args]
-        for name, value in kwargs.items():
-            if type(value) is _TENSOR:
-                shapes.append((name, value.shape))
+        shapes: list[Any] = []
+        for value in args:
+            kind = type(value)
+            if kind is _TENSOR:
+                shapes.append(value.shape)
+            elif value is None or kind is bool or kind is int or kind is float or kind is str:
+                shapes.append(None)
             else:
-                _WITHOUT[type(value)]
-    except (KeyError, RuntimeError):  # something else is among them, or a nested tensor, which has no sizes
+                return input_shapes(args, kwargs)
+        for name, value in kwargs.items():
+            kind = type(value)
+            if kind is _TENSOR:
+                shapes.append((name, value.shape))
+            elif not (value is None or kind is bool or kind is int or kind is float or kind is str):
+                return input_shapes(args, kwargs)
+    except RuntimeError:  # a nested tensor has no sizes
         return input_shapes(args, kwargs)
     return shapes[0] if len(shapes) == 1 == len(args) else tuple(shapes)
 
@@ -71,7 +77,8 @@ def _shapes(value: Any, depth: int, budget: Iterator[int]) -> Any:
     found = []
     for name, item in islice(items, left):
         shape = _shapes(item, depth + 1, budget)
-        found.append((name if type(name) in _NAMES else MORE, shape) if kind is dict else shape)
+        # A class of the user's is compared by identity alone: its metaclass may do anything when it is hashed.
+        found.append((name if type(name) is str or type(name) is int else MORE, shape) if kind is dict else shape)
     return tuple([*found, MORE] if left < len(value) else found)
 
 

@@ -161,9 +161,11 @@ class Inventory:
             if known is not None:
                 self._seen[known].aliases.append(name)
                 continue
-            above = parents[relative.rpartition(".")[0]] if relative else parent
-            seen = Seen(name, kind, above, info, facts, held=True, container=container)
-            self._by_info[info] = parents[relative] = self._add(seen)
+            # torch lets a module be held under any name, such as "" or "a.b" beside a module b in a.
+            above = parents.get(relative.rpartition(".")[0], parents[""]) if parents else parent
+            seen = Seen(self._free_name(name), kind, above, info, facts, held=True, container=container)
+            self._by_info[info] = index = self._add(seen)
+            parents.setdefault(relative, index)
 
     def _unheld(self, info: Info) -> int:
         """A row for a module that no root holds, or that is gone: under the module it was found in or called from."""

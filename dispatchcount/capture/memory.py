@@ -77,14 +77,19 @@ class MemoryWatch:
         self._tape = mode.calls.tape
         if not READABLE:
             self._notes["this torch does not show what autograd saved for backward; the column is empty"] = None
-        self._handles.append(register_module_forward_pre_hook(self._enter))
-        self._handles.append(register_module_forward_hook(self._leave))
-        self._handles.append(register_optimizer_step_pre_hook(self._before_step))
-        self._handles.append(register_optimizer_step_post_hook(self._after_step))
+        self.watch()
+        mode.exports.parties.append((self.remove, self.watch))
         with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
             for info in list(self._names.infos.values()):
                 self._meet(info)
         self._peak = self._live.nbytes
+
+    def watch(self) -> None:
+        """Put the hooks on."""
+        self._handles.append(register_module_forward_pre_hook(self._enter))
+        self._handles.append(register_module_forward_hook(self._leave))
+        self._handles.append(register_optimizer_step_pre_hook(self._before_step))
+        self._handles.append(register_optimizer_step_post_hook(self._after_step))
 
     def remove(self) -> None:
         """Take the hooks off."""

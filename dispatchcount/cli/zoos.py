@@ -37,7 +37,9 @@ def nearest(name: str, known: list[str]) -> str:
     from difflib import get_close_matches
 
     close = get_close_matches(name, known, 3)
-    return f"; did you mean {', '.join(close)}?" if close else f"; it has {len(known)}, for instance {', '.join(known[:3])}"
+    if close or not known:
+        return f"; did you mean {', '.join(close)}?" if close else "; it has no public names at all"
+    return f"; it has {len(known)}, for instance {', '.join(known[:3])}"
 
 
 def _torchvision(torchvision: Any, name: str) -> tuple[Make | None, list[str]]:

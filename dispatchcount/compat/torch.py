@@ -137,8 +137,8 @@ class FlopCounterMode:
         return self._counts[1]
 
     def get_total_flops(self) -> int:
-        """Flops of everything that ran."""
-        return sum(self._flops(entry) for entry in self.report.entries)
+        """Flops of everything that ran; 0 before anything did."""
+        return 0 if self._profile is None else sum(self._flops(entry) for entry in self.report.entries)
 
     def get_flop_counts(self) -> dict[str, dict[Any, int]]:
         """What `flop_counts` holds, as plain dicts."""

@@ -41,6 +41,8 @@ def left() -> dict[str, Any]:
             *optimizers._global_optimizer_pre_hooks.values(),
             *optimizers._global_optimizer_post_hooks.values(),
         ],
+        "torch functions": torch._C._get_torch_function_state(),
+        "dispatch": str(torch._C._dispatch_tls_local_exclude_set()),
         "stance": torch._dynamo.eval_frame._stance.stance,
         "finders": [type(finder) for finder in sys.meta_path],
         "filters": warnings.filters[:],

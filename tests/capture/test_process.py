@@ -123,6 +123,29 @@ class Hostile:
     __hash__ = None  # type: ignore[assignment]
 
 
+class Unhashable(type):
+    def __eq__(cls, other: object) -> bool:
+        raise AssertionError
+
+    def __hash__(cls) -> int:
+        raise AssertionError
+
+
+def test_the_class_of_an_input_is_not_asked_for_anything() -> None:
+    odd, x = Unhashable("Odd", (), {})(), torch.ones(2, 3)
+
+    class Takes(nn.Module):
+        def forward(self, x: Tensor, odd: Any) -> Tensor:
+            return x + 1
+
+    model = Takes()
+    with dc.profile(model) as prof:
+        model(x, odd)
+        model(x, odd=odd)
+        model(x, [odd, {"key": odd}])
+    assert prof.report.by_module()[""].calls == 3
+
+
 def test_inputs_are_looked_at_from_outside() -> None:
     x = torch.ones(2, 3)
     loop: dict[str, Any] = {"x": x}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -82,6 +83,51 @@ def test_what_is_recorded_is_what_is_recorded_outside(recorder: str) -> None:
     y = torch.rand_like(X)
     if hasattr(recorded, "forward"):
         assert torch.equal(recorded(y), model(y))
+
+
+class Refused(nn.Module):
+    """Its branch depends on data, which an export refuses."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if x.sum() > 0 else x + 1
+
+
+def test_an_export_that_fails_is_over() -> None:
+    kept, model, x = [], nn.Linear(4, 4), torch.ones(2, 4)
+    with dc.profile(model) as prof:
+        for _ in range(2):
+            with pytest.raises(torch._dynamo.exc.TorchDynamoException) as raised:
+                torch.export.export(Refused(), (x,), strict=True)
+            kept.append(raised.value)  # and with it what the compiler had in hand
+            model(x)
+            model(x)
+    assert prof.report.macs == 4 * 2 * 4 * 4
+    assert prof.report.by_module()[""].macs >= 2 * 2 * 4 * 4  # of the first call after one, the module is not known
+
+
+def test_an_export_in_another_thread_takes_no_operator_away() -> None:
+    model, x, calls = nn.Linear(4, 4), torch.ones(2, 4), 0
+    other = nn.Sequential(*[nn.Linear(4, 4) for _ in range(10)])
+    torch.export.export(other, (x,), strict=True)
+    thread = threading.Thread(target=lambda: torch.export.export(other, (x,), strict=True))
+    with dc.profile(model) as prof:
+        thread.start()
+        while thread.is_alive():
+            model(x)
+            calls += 1
+        model(x)
+    assert prof.report.macs == (calls + 1) * 2 * 4 * 4
+
+
+@pytest.mark.parametrize("options", [{"memory": True}, {"memory": True, "time": True, "functions": True}])
+def test_observers_are_out_of_the_way_of_an_export(options: dict[str, Any]) -> None:
+    model, x = nn.Linear(4, 4), torch.ones(2, 4)
+    outside = torch.export.export(model, (x,), strict=True).graph_module.code
+    with dc.profile(model, **options) as prof:
+        inside = torch.export.export(model, (x,), strict=True).graph_module.code
+        model(x)
+    assert inside == outside
+    assert prof.report.macs == 2 * 2 * 4 * 4
 
 
 @pytest.mark.parametrize("options", [{"memory": True}, {"time": True}, {"functions": True}])
