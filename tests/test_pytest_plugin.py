@@ -236,7 +236,6 @@ MANY = """
 
 @pytest.mark.parametrize("dist", ["load", "loadgroup"])  # the second adds the group to the node ids
 def test_workers_store_all_that_one_process_would(dist: str, pytester: pytest.Pytester) -> None:
-    pytest.importorskip("xdist")
     run(pytester, MANY, "-p", "xdist", "-n", "2", "--dist", dist, "--complexity-update").assert_outcomes(passed=24)
     stored = {path.name: Report.from_json(path).macs for path in (pytester.path / "complexity").iterdir()}
     # 2·8·w + 2·w·4 = 24·w

@@ -16,6 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from dispatchcount.capture.key import hint, tensors_in
+from dispatchcount.capture.subclass import flattened
 
 if TYPE_CHECKING:
     from dispatchcount.capture.names import Info
@@ -138,11 +139,10 @@ def _inside(tensor: torch.Tensor) -> list[torch.Tensor] | None:
     A wrapper's ``__tensor_flatten__`` may name more than tensors (DTensor names its mesh). One that has no such method, or one
     that raises, is searched for tensors instead: its own storage stands for no memory, whatever its size is.
     """
-    if is_traceable_wrapper_subclass(tensor):
-        with suppress(Exception):  # the class's own code, and the figures of one tensor are not worth the user's run
-            values = [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
-            return [value for value in values if isinstance(value, torch.Tensor)]
-    elif _has_memory(tensor):
+    inside = flattened(tensor)
+    if inside is not None:
+        return inside
+    if not is_traceable_wrapper_subclass(tensor) and _has_memory(tensor):
         return None
     return [value for value in tensors_in(list(vars(tensor).values())) if value is not tensor]
 

@@ -10,6 +10,7 @@ holds.
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -79,15 +80,26 @@ def _held(operands: Any) -> tuple[list[torch.Tensor], bool]:
     pending = list(tensors_in(operands))
     while pending:
         tensor = pending.pop()
-        if is_traceable_wrapper_subclass(tensor):
-            names, _ = tensor.__tensor_flatten__()
-            values = [getattr(tensor, name) for name in names]
-            pending += [value for value in values if isinstance(value, torch.Tensor)]
+        inside = flattened(tensor)
+        if inside is not None:
+            pending += inside
         elif takes_apart(type(tensor)):
             opaque = True
         else:
             held += _stand_ins(tensor)
     return held, opaque
+
+
+def flattened(tensor: torch.Tensor) -> list[torch.Tensor] | None:
+    """The tensors among what a wrapper's ``__tensor_flatten__`` names (DTensor names its mesh too).
+
+    None of a tensor that has no such method, or one that raises.
+    """
+    if is_traceable_wrapper_subclass(tensor):
+        with suppress(Exception):  # the class's own code, and what is found out is not worth the user's run
+            values = [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
+            return [value for value in values if isinstance(value, torch.Tensor)]
+    return None
 
 
 def takes_apart(kind: Any) -> bool:

@@ -8,20 +8,16 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from dispatchcount.capture.held import buffers, children, guarded, parameters, training
+from dispatchcount.capture.held import buffers, guarded, parameters, training, walk
 
 
 def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Every module once, under its first name, callers first."""
     seen: set[int] = set()
-    stack = [("", model)]
-    while stack:
-        name, module = stack.pop()
+    for name, module in walk(model):
         if id(module) not in seen:
             seen.add(id(module))
             yield name, module
-            prefix = f"{name}." if name else ""
-            stack += [(prefix + key, child) for key, child in children(module)][::-1]
 
 
 def named_parameters(model: nn.Module) -> dict[str, torch.Tensor]:

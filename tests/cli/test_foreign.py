@@ -187,9 +187,10 @@ def test_the_run_says_in_the_report_what_it_was(tmp_path: Path) -> None:
 
 
 def test_inputs_are_named_in_the_report_with_what_they_are(tmp_path: Path) -> None:
+    import torch
+
     from dispatchcount.cli.feed import written
 
-    torch = pytest.importorskip("torch")
     assert written(((torch.ones(1, 3, 8, 8), torch.ones((), dtype=torch.int64), None), {})) == "1,3,8,8 :int64 NoneType"
     assert written(((), {"tokens": torch.zeros(2, 5, dtype=torch.int64)})) == "tokens=2,5:int64"
     assert written((tuple(torch.ones(1) for _ in range(20)), {})) == "1 1 1 1 1 1 1 1 …"
