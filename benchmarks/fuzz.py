@@ -57,19 +57,62 @@ TEXTS = (
     "%%data%%",
     "🏳️‍🌈" * 20,
 )
-NUMBERS = (-1, 0, 1, 2, 7, 255, 2**31, 2**53, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**30, -(10**30), 10**400)
+NUMBERS = (
+    -1,
+    0,
+    1,
+    2,
+    7,
+    255,
+    2**31,
+    2**53,
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+    2**64,
+    10**30,
+    -(10**30),
+    10**400,
+)
 WRITTEN = ("0", "1", "007", "9" * 30, "9" * 100, "9" * 101, "-1", "1e3", "١٢", " 1")
-OTHERS = (None, True, False, 0.5, -0.0, 1e308, float("nan"), float("inf"), [], {}, [[]], {"a": 1}, [None], "x")
+OTHERS = (
+    None,
+    True,
+    False,
+    0.5,
+    -0.0,
+    1e308,
+    float("nan"),
+    float("inf"),
+    [],
+    {},
+    [[]],
+    {"a": 1},
+    [None],
+    "x",
+)
 
 
 def files() -> list[bytes]:
     """The files that mutations begin with, which together hold all that a report can."""
     tied = make.stack(2)
     weight = make.weights("encoder.layers.1.part0", (8, 8))[0]
-    other = replace(weight, name="encoder.layers.1.part1.weight", tied_to=weight.name, trainable=False, dtype="bfloat16")
-    modules = [replace(m, parameters=(other,)) if m.name == "encoder.layers.1.part1" else m for m in tied.modules]
+    other = replace(
+        weight,
+        name="encoder.layers.1.part1.weight",
+        tied_to=weight.name,
+        trainable=False,
+        dtype="bfloat16",
+    )
+    modules = [
+        replace(m, parameters=(other,)) if m.name == "encoder.layers.1.part1" else m
+        for m in tied.modules
+    ]
     tied = replace(tied, modules=tuple(modules), convention="full")
-    return [report.to_json() for report in (make.training(), make.routed(), make.troubled(), make.huge(), tied)]
+    return [
+        report.to_json()
+        for report in (make.training(), make.routed(), make.troubled(), make.huge(), tied)
+    ]
 
 
 def mutated(source: bytes, random: Random) -> bytes:
@@ -84,7 +127,17 @@ def mutated(source: bytes, random: Random) -> bytes:
     return json.dumps(value).encode("utf-8", "surrogatepass")
 
 
-DERIVED = {"total", "phases", "dtypes", "operators", "unknown_ops", "failed_ops", "uncalled_modules", "self", *FIGURES}
+DERIVED = {
+    "total",
+    "phases",
+    "dtypes",
+    "operators",
+    "unknown_ops",
+    "failed_ops",
+    "uncalled_modules",
+    "self",
+    *FIGURES,
+}
 """What a file has for its readers; a report is not made of it."""
 
 
@@ -214,7 +267,9 @@ class _Writer:
         float(value)
 
 
-def forms(report: dc.Report, other: dc.Report, random: Random) -> Iterator[tuple[str, Callable[[], object]]]:
+def forms(
+    report: dc.Report, other: dc.Report, random: Random
+) -> Iterator[tuple[str, Callable[[], object]]]:
     """Every form that a report has, by name; `other` is what it is compared and merged with."""
     widths = random.sample(range(20, 201), 2)
 
@@ -222,7 +277,9 @@ def forms(report: dc.Report, other: dc.Report, random: Random) -> Iterator[tuple
         def run() -> None:
             str(renderable())
             for width in widths:
-                Console(file=StringIO(), width=width, force_terminal=True, color_system="standard").print(renderable())
+                Console(
+                    file=StringIO(), width=width, force_terminal=True, color_system="standard"
+                ).print(renderable())
 
         return run
 
@@ -242,7 +299,12 @@ def forms(report: dc.Report, other: dc.Report, random: Random) -> Iterator[tuple
         yield "side_by_side", show(report.side_by_side)
         yield "histogram", show(report.histogram)
         yield "by_sample", report.by_sample
-    yield "repr", lambda: _short(report, report.total, *report.modules, *report.issues, report.meta, report.memory)
+    yield (
+        "repr",
+        lambda: _short(
+            report, report.total, *report.modules, *report.issues, report.meta, report.memory
+        ),
+    )
     yield "notebook", report._repr_html_
     yield "html", lambda: page(report, "echarts.js")
     yield "csv", report.to_csv
@@ -256,18 +318,31 @@ def forms(report: dc.Report, other: dc.Report, random: Random) -> Iterator[tuple
     yield "speedscope", report.to_speedscope
     for ancestors in ("owner", "caller"):
         yield f"by_module, {ancestors}", lambda ancestors=ancestors: report.by_module(ancestors)  # type: ignore[misc]
-        yield f"by_module_and_operator, {ancestors}", lambda a=ancestors: report.by_module_and_operator(a)  # type: ignore[misc]
+        yield (
+            f"by_module_and_operator, {ancestors}",
+            lambda a=ancestors: report.by_module_and_operator(a),
+        )  # type: ignore[misc]
     yield "by_call", lambda: [report.by_call(module.name) for module in report.modules]
     yield "by_phase of modules", lambda: [report.by_phase(module.name) for module in report.modules]
     yield "by_function", report.by_function
     yield "self_check", report.self_check
     for convention in ("fvcore", "macs", "torch", "full"):
         yield f"under {convention}", lambda c=convention: str(report.with_convention(c).table())  # type: ignore[misc]
-    for name, old, new in (("itself", report, report), ("another", report, other), ("as the new one", other, report)):
+    for name, old, new in (
+        ("itself", report, report),
+        ("another", report, other),
+        ("as the new one", other, report),
+    ):
         diff = old.diff(new)
         yield f"diff with {name}", show(diff.table)
-        yield f"diff with {name} in words", lambda diff=diff: (_short(diff, *diff.rows), diff.to_markdown(None))  # type: ignore[misc]
-        yield f"diff with {name} held to limits", lambda diff=diff: list(map(str, diff.over("flops=1%,params=0")))  # type: ignore[misc]
+        yield (
+            f"diff with {name} in words",
+            lambda diff=diff: (_short(diff, *diff.rows), diff.to_markdown(None)),
+        )  # type: ignore[misc]
+        yield (
+            f"diff with {name} held to limits",
+            lambda diff=diff: list(map(str, diff.over("flops=1%,params=0"))),
+        )  # type: ignore[misc]
     yield "merge", lambda: _merged(report, other)
     yield "budget", lambda: list(map(str, _budget(report)))
     yield "expert_load", lambda: _loads(report)
@@ -316,7 +391,9 @@ def try_one(source: bytes, other: dc.Report, random: Random) -> str:
         try:
             report = dc.Report.from_json(source)
         except dc.ReportError as error:
-            return "refused" if len(str(error)) < 2_000 else f"refused in {len(str(error))} characters"
+            return (
+                "refused" if len(str(error)) < 2_000 else f"refused in {len(str(error))} characters"
+            )
         for name, form in forms(report, other, random):
             where = name
             form()
@@ -342,7 +419,9 @@ def fuzz(mutations: int, seed: int, only: int | None = None) -> Counter[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--mutations", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="one mutation alone, by its number")
@@ -352,8 +431,12 @@ def main() -> int:
     outcomes = fuzz(options.mutations, options.seed, options.only)
     for outcome, number in outcomes.most_common():
         print(f"{number:6,}  {outcome}")
-    wrong = sum(number for outcome, number in outcomes.items() if outcome not in ("refused", "loaded"))
-    print(f"{sum(outcomes.values()):,} mutations with seed {options.seed} in {time.perf_counter() - start:.0f} s, {wrong} wrong")
+    wrong = sum(
+        number for outcome, number in outcomes.items() if outcome not in ("refused", "loaded")
+    )
+    print(
+        f"{sum(outcomes.values()):,} mutations with seed {options.seed} in {time.perf_counter() - start:.0f} s, {wrong} wrong"
+    )
     return wrong > 0
 
 

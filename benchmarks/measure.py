@@ -22,7 +22,11 @@ CLOCK = time.process_time
 SHORTEST = 0.05
 """Seconds that one timed value takes at least."""
 
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_MMAP_THRESHOLD_": "4000000000"}
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_TRIM_THRESHOLD_": "4000000000",
+    "MALLOC_MMAP_THRESHOLD_": "4000000000",
+}
 """One thread; and freed memory stays with the process, so that what a run waits for is not the kernel's page tables."""
 
 
@@ -41,12 +45,15 @@ def worker(key: str, names: Sequence[str], rounds: int, out: str) -> None:
             count = -(-loops // tool.runs)
             kept.append(timer.timeit(count) / count / tool.runs)
     benchmarks = [
-        _benchmark(key, tool, target, taken, once, loops) for tool, taken, once in zip(tools, values, first, strict=True)
+        _benchmark(key, tool, target, taken, once, loops)
+        for tool, taken, once in zip(tools, values, first, strict=True)
     ]
     pyperf.BenchmarkSuite(benchmarks).dump(out, replace=True)
 
 
-def _benchmark(key: str, tool: Tool, target: Scene, values: list[float], first: float, loops: int) -> pyperf.Benchmark:
+def _benchmark(
+    key: str, tool: Tool, target: Scene, values: list[float], first: float, loops: int
+) -> pyperf.Benchmark:
     macs = tool.macs(target)
     metadata = {"name": f"{key}/{tool.name}", "loops": loops, "macs": -1 if macs is None else macs}
     return pyperf.Benchmark([pyperf.Run(values, warmups=[(1, first)], metadata=metadata)])
@@ -56,7 +63,9 @@ class ToolError(Exception):
     """A tool could not count a scene; the message says what it raised."""
 
 
-def measure(key: str, names: Sequence[str], *, rounds: int, processes: int) -> dict[str, pyperf.Benchmark]:
+def measure(
+    key: str, names: Sequence[str], *, rounds: int, processes: int
+) -> dict[str, pyperf.Benchmark]:
     """Time tools on a scene in fresh processes, one after the other. By the tool's name.
 
     Raises:
@@ -68,7 +77,18 @@ def measure(key: str, names: Sequence[str], *, rounds: int, processes: int) -> d
             file = str(Path(folder) / f"{number}.json")
             script = str(Path(__file__).with_name("overhead.py"))
             run = subprocess.run(
-                [sys.executable, script, "--worker", key, "--rounds", str(rounds), "--out", file, "--tools", *names],
+                [
+                    sys.executable,
+                    script,
+                    "--worker",
+                    key,
+                    "--rounds",
+                    str(rounds),
+                    "--out",
+                    file,
+                    "--tools",
+                    *names,
+                ],
                 env=os.environ | ENVIRONMENT,
                 capture_output=True,
                 text=True,

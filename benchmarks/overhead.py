@@ -15,7 +15,18 @@ import pyperf
 from measure import ToolError, first_run, measure, worker
 from page import machine, table, write
 from scenes import SCENES, Scene, scene
-from tools import ALONE, BARE, BLOCK, BLOCK_OF_MANY, EAGER, MANY, REFERENCE, REFERENCE_OF_MANY, Tool, interleaved
+from tools import (
+    ALONE,
+    BARE,
+    BLOCK,
+    BLOCK_OF_MANY,
+    EAGER,
+    MANY,
+    REFERENCE,
+    REFERENCE_OF_MANY,
+    Tool,
+    interleaved,
+)
 
 import dispatchcount
 
@@ -43,12 +54,21 @@ then.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--rounds", type=int, default=15, help="values of a tool in a process")
-    parser.add_argument("--processes", type=int, default=3, help="processes for the tools that take turns")
     parser.add_argument(
-        "--scenes", nargs="+", default=list(SCENES), choices=list(SCENES), metavar="SCENE", help=", ".join(SCENES)
+        "--processes", type=int, default=3, help="processes for the tools that take turns"
+    )
+    parser.add_argument(
+        "--scenes",
+        nargs="+",
+        default=list(SCENES),
+        choices=list(SCENES),
+        metavar="SCENE",
+        help=", ".join(SCENES),
     )
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--tools", nargs="+", help=argparse.SUPPRESS)
@@ -62,15 +82,26 @@ def main() -> None:
     for key in options.scenes:
         target = scene(key)
         taking_turns = interleaved(target)
-        turns = measure(key, [tool.name for tool in taking_turns], rounds=options.rounds, processes=options.processes)
+        turns = measure(
+            key,
+            [tool.name for tool in taking_turns],
+            rounds=options.rounds,
+            processes=options.processes,
+        )
         own.append(_own_work(target, turns))
         header = ["counter", "one count, ms", "× no counter", "first, ms", "MACs", "error"]
         rows = [_row(tool, target, turns[tool.name], turns[EAGER.name]) for tool in taking_turns]
-        rows += [_alone(key, tool, target, max(3, options.rounds // 3)) for tool in ALONE if tool.version]
-        parts.append(f"### {target.name}\n\nThe right count is {target.macs:,} MACs.\n\n{table(header, rows)}")
+        rows += [
+            _alone(key, tool, target, max(3, options.rounds // 3)) for tool in ALONE if tool.version
+        ]
+        parts.append(
+            f"### {target.name}\n\nThe right count is {target.macs:,} MACs.\n\n{table(header, rows)}"
+        )
         print(f"{parts[-1]}\n", flush=True)
     text = (
-        INTRODUCTION.format(values=options.rounds * options.processes, processes=options.processes, many=MANY)
+        INTRODUCTION.format(
+            values=options.rounds * options.processes, processes=options.processes, many=MANY
+        )
         + "\n"
         + table(OWN, own)
     )
@@ -116,7 +147,11 @@ def _alone(key: str, tool: Tool, target: Scene, rounds: int) -> list[str]:
 
 def _row(tool: Tool, target: Scene, taken: pyperf.Benchmark, eager: pyperf.Benchmark) -> list[str]:
     macs = taken.get_metadata()["macs"]
-    counted = ["", ""] if macs < 0 else [f"{macs:,}", "0" if macs == target.macs else f"{macs / target.macs - 1:+.2%}"]
+    counted = (
+        ["", ""]
+        if macs < 0
+        else [f"{macs:,}", "0" if macs == target.macs else f"{macs / target.macs - 1:+.2%}"]
+    )
     times = [taken.median() * 1e3, taken.median() / eager.median(), first_run(taken) * 1e3]
     return [tool.name, f"{times[0]:.2f}", f"{times[1]:.2f}", f"{times[2]:.0f}", *counted]
 

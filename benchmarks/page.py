@@ -33,7 +33,10 @@ def _cpu() -> str:
 
 def write(section: str, text: str) -> None:
     """Put a section on the page, in place of the one of that name."""
-    start, end = f"<!-- {section}: written by benchmarks/{section}.py -->", f"<!-- end of {section} -->"
+    start, end = (
+        f"<!-- {section}: written by benchmarks/{section}.py -->",
+        f"<!-- end of {section} -->",
+    )
     page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Benchmarks\n"
     block = f"{start}\n{text.strip()}\n{end}"
     if start in page:

@@ -50,7 +50,9 @@ def containers() -> Repeated:
 
 def nested() -> Repeated:
     """containers in containers made in each call"""
-    return _made(lambda: nn.Sequential(nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Tanh())), nn.ReLU()))
+    return _made(
+        lambda: nn.Sequential(nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Tanh())), nn.ReLU())
+    )
 
 
 def classes() -> Repeated:
@@ -180,4 +182,8 @@ def repeated(name: str, size: int, traced: bool) -> dict[str, float]:
         growth = tracemalloc.get_traced_memory()[0] if traced else resident() - before
         tracemalloc.stop()
     report = prof.report
-    return {"growth": float(growth), "paths": float(len(report.paths)), "operators": float(report.total.calls)}
+    return {
+        "growth": float(growth),
+        "paths": float(len(report.paths)),
+        "operators": float(report.total.calls),
+    }

@@ -70,8 +70,12 @@ Row = dict[str, float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and docs/scale.svg")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="write docs/benchmarks.md and docs/scale.svg"
+    )
     parser.add_argument("--quick", action="store_true", help=f"nothing larger than {QUICK:,}")
     parser.add_argument("--processes", type=int, default=3, help="processes for each figure")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -97,22 +101,43 @@ def main() -> None:
     for name, (text, size) in POINTS.items():
         found = _median(name, min(size, QUICK) if options.quick else size, options.processes)
         rows.append(_row(text, found))
-    header = ["", "operators", "module calls", "no counter, s", "block, s", "report, s", "modules, s", "memory, MB"]
+    header = [
+        "",
+        "operators",
+        "module calls",
+        "no counter, s",
+        "block, s",
+        "report, s",
+        "modules, s",
+        "memory, MB",
+    ]
     starts = table(["", "ms", "standard deviation"], _starts(max(3, 5 * options.processes)))
     left = _left(QUICK if options.quick else REPEATS)
-    text = "\n\n".join([_introduction(options.processes), table(header, rows), *left, "## How it starts", starts])
+    text = "\n\n".join(
+        [_introduction(options.processes), table(header, rows), *left, "## How it starts", starts]
+    )
     print(f"\n{text}")
     if options.write:
         _plot(lines, PAGE.with_name("scale.svg"))
-        versions = {"torch": str(torch.__version__), "transformers": importlib.metadata.version("transformers")}
-        write("scale", f"{text}\n\n{machine({'dispatchcount': dispatchcount.__version__} | versions)}")
+        versions = {
+            "torch": str(torch.__version__),
+            "transformers": importlib.metadata.version("transformers"),
+        }
+        write(
+            "scale", f"{text}\n\n{machine({'dispatchcount': dispatchcount.__version__} | versions)}"
+        )
 
 
 def _introduction(processes: int) -> str:
     from dispatchcount.capture.record import MAX_DISTINCT, MAX_NODES, MAX_RECORDS, MAX_SIGNATURES
 
     runs = "from one process" if processes == 1 else f"medians over {processes} processes"
-    figures = {"limit": MAX_RECORDS, "distinct": MAX_DISTINCT, "nodes": MAX_NODES, "shapes": MAX_SIGNATURES}
+    figures = {
+        "limit": MAX_RECORDS,
+        "distinct": MAX_DISTINCT,
+        "nodes": MAX_NODES,
+        "shapes": MAX_SIGNATURES,
+    }
     return INTRODUCTION.format(processes=runs, **figures).strip()
 
 
@@ -124,7 +149,14 @@ def _left(size: int) -> list[str]:
         found = json.loads(_output([*command, str(size)]).splitlines()[-1])
         traced = json.loads(_output([*command, str(size // 10), "--traced"]).splitlines()[-1])
         megabytes = [f"{one['growth'] / 1e6:.1f}" for one in (found, traced)]
-        rows.append([str(function.__doc__), f"{int(found['operators']):,}", f"{int(found['paths']):,}", *megabytes])
+        rows.append(
+            [
+                str(function.__doc__),
+                f"{int(found['operators']):,}",
+                f"{int(found['paths']):,}",
+                *megabytes,
+            ]
+        )
         print(f"{function.__name__}: {found} {traced}", flush=True)
     header = ["each step", "operators", "rows of calls", "memory, MB", "Python's, MB"]
     return [LEFT.format(repeats=size, first=repeats.FIRST).strip(), table(header, rows)]
@@ -140,12 +172,20 @@ def _median(name: str, size: int, processes: int) -> Row:
 
 def _output(command: Sequence[str]) -> str:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
 
 
 def _row(text: str, found: Row) -> list[str]:
     times = [f"{found[key]:.3f}" for key in ("no counter", "block", "report", "modules")]
-    return [text, f"{int(found['operators']):,}", f"{int(found['calls']):,}", *times, f"{found['growth'] / 1e6:.1f}"]
+    return [
+        text,
+        f"{int(found['operators']):,}",
+        f"{int(found['calls']):,}",
+        *times,
+        f"{found['growth'] / 1e6:.1f}",
+    ]
 
 
 def _starts(processes: int) -> list[list[str]]:
@@ -156,7 +196,9 @@ def _starts(processes: int) -> list[list[str]]:
         ("`import dispatchcount` after `import torch`", "pass"),
         ("the same, and `dispatchcount.profile`", "dispatchcount.profile"),
     ):
-        values = [float(_output([sys.executable, "-c", first.format(use)])) for _ in range(processes)]
+        values = [
+            float(_output([sys.executable, "-c", first.format(use)])) for _ in range(processes)
+        ]
         rows.append((text, pyperf.Benchmark([_run("import", value) for value in values])))
     with TemporaryDirectory() as folder:
         saved = str(Path(folder) / "report.json")
@@ -169,12 +211,35 @@ def _starts(processes: int) -> list[list[str]]:
         ]
         for text, arguments in commands:
             out = str(Path(folder) / "command.json")
-            runs = ["--processes", str(processes), "--values", "1", "--warmups", "0", "--loops", "1"]
+            runs = [
+                "--processes",
+                str(processes),
+                "--values",
+                "1",
+                "--warmups",
+                "0",
+                "--loops",
+                "1",
+            ]
             environment = ["--inherit-environ", "PYTHONPATH", "--quiet", "-o", out]
-            _output([sys.executable, "-m", "pyperf", "command", *runs, *environment, "--", sys.executable, *arguments])
+            _output(
+                [
+                    sys.executable,
+                    "-m",
+                    "pyperf",
+                    "command",
+                    *runs,
+                    *environment,
+                    "--",
+                    sys.executable,
+                    *arguments,
+                ]
+            )
             rows.append((text, pyperf.Benchmark.load(out)))
             Path(out).unlink()
-    return [[text, f"{found.median() * 1e3:.0f}", f"{found.stdev() * 1e3:.1f}"] for text, found in rows]
+    return [
+        [text, f"{found.median() * 1e3:.0f}", f"{found.stdev() * 1e3:.1f}"] for text, found in rows
+    ]
 
 
 def _run(name: str, value: float) -> pyperf.Run:
@@ -192,8 +257,16 @@ def _plot(lines: dict[str, list[tuple[int, Row]]], path: Path) -> None:
         for name in names:
             points: Any = lines[name]
             at = [size for size, _ in points]
-            (line,) = axis.loglog(at, [row["block"] for _, row in points], marker="o", label=SWEEPS[name][0])
-            axis.loglog(at, [row["report"] for _, row in points], marker=".", linestyle=":", color=line.get_color())
+            (line,) = axis.loglog(
+                at, [row["block"] for _, row in points], marker="o", label=SWEEPS[name][0]
+            )
+            axis.loglog(
+                at,
+                [row["report"] for _, row in points],
+                marker=".",
+                linestyle=":",
+                color=line.get_color(),
+            )
         axis.set_xlabel(" or ".join(dict.fromkeys(name.rpartition("_")[2] for name in names)))
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)

@@ -76,29 +76,59 @@ def gpt2() -> Scene:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     T, W, V, layers = GPT2
-    config = GPT2Config(n_layer=layers, n_embd=W, n_head=4, vocab_size=V, n_positions=T, bos_token_id=0, eos_token_id=0)
+    config = GPT2Config(
+        n_layer=layers,
+        n_embd=W,
+        n_head=4,
+        vocab_size=V,
+        n_positions=T,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
     model = Logits(GPT2LMHeadModel(config).eval())
-    return Scene("GPT-2, 12 layers of width 64", model, (torch.randint(0, V, (1, T)),), layers * _layer(T, W) + T * W * V)
+    return Scene(
+        "GPT-2, 12 layers of width 64",
+        model,
+        (torch.randint(0, V, (1, T)),),
+        layers * _layer(T, W) + T * W * V,
+    )
 
 
 def gpt2_training() -> Scene:
     scene, (T, W, _, layers) = gpt2(), GPT2
-    attention = layers * 2 * T * T * W  # its backward has five products for the forward's two; all others have two for one
+    attention = (
+        layers * 2 * T * T * W
+    )  # its backward has five products for the forward's two; all others have two for one
     macs = 3 * (scene.macs - attention) + attention + layers * 5 * T * T * W
-    return Scene(f"{scene.name}, forward and backward", scene.model, scene.inputs, macs, training=True)
+    return Scene(
+        f"{scene.name}, forward and backward", scene.model, scene.inputs, macs, training=True
+    )
 
 
 def resnet18() -> Scene:
     from torchvision.models import resnet18 as make
 
-    return Scene("ResNet-18 at 32", make().eval(), (torch.rand(1, 3, 32, 32),), _resnet(32, (2, 2, 2, 2), bottleneck=False))
+    return Scene(
+        "ResNet-18 at 32",
+        make().eval(),
+        (torch.rand(1, 3, 32, 32),),
+        _resnet(32, (2, 2, 2, 2), bottleneck=False),
+    )
 
 
 def resnet18_training() -> Scene:
     scene, batch = resnet18(), 2  # batch norm needs two values a channel
-    first = 16 * 16 * 64 * 3 * 7 * 7  # the image needs no gradient; every other product is met three times
+    first = (
+        16 * 16 * 64 * 3 * 7 * 7
+    )  # the image needs no gradient; every other product is met three times
     macs = batch * (3 * scene.macs - first)
-    return Scene(f"{scene.name}, forward and backward", scene.model.train(), (torch.rand(batch, 3, 32, 32),), macs, training=True)
+    return Scene(
+        f"{scene.name}, forward and backward",
+        scene.model.train(),
+        (torch.rand(batch, 3, 32, 32),),
+        macs,
+        training=True,
+    )
 
 
 def resnet50() -> Scene:
@@ -134,7 +164,11 @@ def _resnet(side: int, blocks: tuple[int, ...], *, bottleneck: bool) -> int:
             before = side
             side = side // 2 if stage and not block else side
             if bottleneck:  # 1×1, then a 3×3 that strides, then 1×1
-                macs += before**2 * channels * width + side**2 * width * width * 9 + side**2 * width * out
+                macs += (
+                    before**2 * channels * width
+                    + side**2 * width * width * 9
+                    + side**2 * width * out
+                )
             else:
                 macs += side**2 * (channels + out) * out * 9
             if not block and (stage or bottleneck):

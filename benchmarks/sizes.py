@@ -142,10 +142,20 @@ def generation(size: int) -> Figures:
     """`size` tokens by a 12-layer GPT-2 of width 64, one at a time with a cache that grows."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    config = GPT2Config(n_layer=12, n_embd=64, n_head=4, vocab_size=512, n_positions=size + 1, bos_token_id=0, eos_token_id=None)
+    config = GPT2Config(
+        n_layer=12,
+        n_embd=64,
+        n_head=4,
+        vocab_size=512,
+        n_positions=size + 1,
+        bos_token_id=0,
+        eos_token_id=None,
+    )
     model = GPT2LMHeadModel(config).eval()
     prompt = torch.zeros(1, 1, dtype=torch.long)
-    return profiled(model, lambda: model.generate(prompt, max_new_tokens=size, do_sample=False, pad_token_id=0))[0]
+    return profiled(
+        model, lambda: model.generate(prompt, max_new_tokens=size, do_sample=False, pad_token_id=0)
+    )[0]
 
 
 def llama(size: int) -> Figures:

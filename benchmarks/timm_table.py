@@ -79,21 +79,29 @@ class Result(NamedTuple):
     def holds(self, column: int) -> bool:
         """Whether we agree within the rounding of the table or 0.2 %."""
         theirs = self.row.published[column]
-        return self.ours is not None and abs(self.ours[column] - theirs) <= max(0.0101, 0.002 * theirs)
+        return self.ours is not None and abs(self.ours[column] - theirs) <= max(
+            0.0101, 0.002 * theirs
+        )
 
     def agrees(self) -> bool:
         return not self.issues and all(self.holds(column) for column in range(len(COLUMNS)))
 
     def reason(self) -> str:
         """Why it differs; empty if that is not known."""
-        return next((text for start, text in REASONS.items() if self.row.model.startswith(start)), "")
+        return next(
+            (text for start, text in REASONS.items() if self.row.model.startswith(start)), ""
+        )
 
 
 def published() -> list[Row]:
     """The table."""
     with DATA.open(encoding="utf-8", newline="") as file:
         return [
-            Row(line["model"], int(line["img_size"]), Figures(*(float(line[name]) for name in ("gmacs", "macts", "params_m"))))
+            Row(
+                line["model"],
+                int(line["img_size"]),
+                Figures(*(float(line[name]) for name in ("gmacs", "macts", "params_m"))),
+            )
             for line in csv.DictReader(file)
         ]
 
@@ -132,7 +140,9 @@ def measure(row: Row) -> Result:
     report = prof.report
     report.self_check()
     issues = ", ".join([*report.unknown_ops, *report.failed_ops])
-    return Result(row, Figures(report.flops / 1e9, report.activations / 1e6, report.params / 1e6), issues, "")
+    return Result(
+        row, Figures(report.flops / 1e9, report.activations / 1e6, report.params / 1e6), issues, ""
+    )
 
 
 def quiet() -> None:
@@ -155,7 +165,11 @@ def share(results: list[Result], column: int) -> str:
 def worst(results: list[Result], column: int) -> str:
     """The largest difference among the rows that agree, beyond what rounding to 0.01 explains, as a share of the figure."""
     gaps = [
-        (max(0.0, abs(result.ours[column] - result.row.published[column]) - 0.005) / result.row.published[column], result)
+        (
+            max(0.0, abs(result.ours[column] - result.row.published[column]) - 0.005)
+            / result.row.published[column],
+            result,
+        )
         for result in results
         if result.ours is not None and result.agrees() and result.row.published[column]
     ]
@@ -166,10 +180,18 @@ def worst(results: list[Result], column: int) -> str:
 def summary(results: list[Result]) -> str:
     from page import table
 
-    rows = [[name, share(results, column), worst(results, column)] for column, name in enumerate(COLUMNS)]
+    rows = [
+        [name, share(results, column), worst(results, column)]
+        for column, name in enumerate(COLUMNS)
+    ]
     together = sum(result.agrees() for result in results)
-    rows.append(["all three", f"{together:,} of {len(results):,} ({together / len(results):.1%})", ""])
-    return table(["figure", "rows that agree", "largest difference among rows that agree, beyond rounding"], rows)
+    rows.append(
+        ["all three", f"{together:,} of {len(results):,} ({together / len(results):.1%})", ""]
+    )
+    return table(
+        ["figure", "rows that agree", "largest difference among rows that agree, beyond rounding"],
+        rows,
+    )
 
 
 def differing(results: list[Result]) -> str:
@@ -180,11 +202,19 @@ def differing(results: list[Result]) -> str:
         return f"{ours} / {result.row.published[column]:.2f}"
 
     rows = [
-        [result.row.model, *(pair(result, column) for column in range(3)), result.issues or result.reason() or result.error]
+        [
+            result.row.model,
+            *(pair(result, column) for column in range(3)),
+            result.issues or result.reason() or result.error,
+        ]
         for result in results
         if not result.agrees()
     ]
-    return table(["model", *(f"{name}, ours / theirs" for name in COLUMNS), "why"], rows) if rows else "None."
+    return (
+        table(["model", *(f"{name}, ours / theirs" for name in COLUMNS), "why"], rows)
+        if rows
+        else "None."
+    )
 
 
 def page(results: list[Result], seconds: float) -> str:
@@ -217,7 +247,11 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     parser.add_argument("--workers", type=int, default=2, help="processes at once")
     options = parser.parse_args()
-    rows = [row for row in published() if not options.names or row.model.startswith(tuple(options.names))]
+    rows = [
+        row
+        for row in published()
+        if not options.names or row.model.startswith(tuple(options.names))
+    ]
     if not rows:
         parser.error(f"no row of the table starts with {' or '.join(options.names)}")
     start = time.monotonic()
@@ -230,10 +264,14 @@ def main() -> int:
     print(text)
     if options.write:
         PAGE.write_text(text, encoding="utf-8")
-    unexplained = [result.row.model for result in results if not result.agrees() and not result.reason()]
+    unexplained = [
+        result.row.model for result in results if not result.agrees() and not result.reason()
+    ]
     if unexplained:
         print(f"no reason is known for {', '.join(unexplained)}", file=sys.stderr)
-    return int(bool(unexplained) or sum(result.agrees() for result in results) < SHARE * len(results))
+    return int(
+        bool(unexplained) or sum(result.agrees() for result in results) < SHARE * len(results)
+    )
 
 
 if __name__ == "__main__":

@@ -93,7 +93,9 @@ def _reference(scene: Scene, runs: int = 1) -> int:
 
 def _trace(scene: Scene) -> int:
     activities = [torch.profiler.ProfilerActivity.CPU]
-    with torch.profiler.profile(activities=activities, with_flops=True, record_shapes=True) as trace:
+    with torch.profiler.profile(
+        activities=activities, with_flops=True, record_shapes=True
+    ) as trace:
         scene.run()
     return sum(int(event.flops) for event in trace.key_averages()) // 2
 
@@ -101,7 +103,11 @@ def _trace(scene: Scene) -> int:
 def _fvcore(scene: Scene) -> int:
     from fvcore.nn import FlopCountAnalysis
 
-    counter = FlopCountAnalysis(scene.model, scene.inputs).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    counter = (
+        FlopCountAnalysis(scene.model, scene.inputs)
+        .unsupported_ops_warnings(False)
+        .uncalled_modules_warnings(False)
+    )
     counter.tracer_warnings("none")
     return sum(int(count) for op, count in counter.by_operator().items() if op in CONTRACTIONS)
 
@@ -109,13 +115,19 @@ def _fvcore(scene: Scene) -> int:
 def _mmengine(scene: Scene) -> Any:
     from mmengine.analysis import get_model_complexity_info
 
-    return get_model_complexity_info(scene.model, inputs=scene.inputs, show_table=False, show_arch=False)
+    return get_model_complexity_info(
+        scene.model, inputs=scene.inputs, show_table=False, show_arch=False
+    )
 
 
 def _mmengine_macs(scene: Scene) -> int:
     from mmengine.analysis import FlopAnalyzer
 
-    counter = FlopAnalyzer(scene.model, scene.inputs).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    counter = (
+        FlopAnalyzer(scene.model, scene.inputs)
+        .unsupported_ops_warnings(False)
+        .uncalled_modules_warnings(False)
+    )
     return sum(int(count) for op, count in counter.by_operator().items() if op in CONTRACTIONS)
 
 
@@ -145,7 +157,11 @@ def _calflops(scene: Scene) -> int:
     from calflops import calculate_flops
 
     _, macs, _ = calculate_flops(
-        model=scene.model, args=list(scene.inputs), print_results=False, print_detailed=False, output_as_string=False
+        model=scene.model,
+        args=list(scene.inputs),
+        print_results=False,
+        print_detailed=False,
+        output_as_string=False,
     )
     return int(macs)
 
@@ -162,10 +178,22 @@ MANY = 10
 EAGER = Tool("no counter", _eager, lambda _: None, training=True)
 BARE = Tool("a mode that only calls through", _bare, lambda _: None, training=True)
 BLOCK = Tool("dispatchcount, the block alone", _block, _report, "dispatchcount", training=True)
-BLOCK_OF_MANY = Tool(f"dispatchcount, one of {MANY} runs", lambda s: _block(s, MANY), _report, "dispatchcount", True, MANY)
+BLOCK_OF_MANY = Tool(
+    f"dispatchcount, one of {MANY} runs",
+    lambda s: _block(s, MANY),
+    _report,
+    "dispatchcount",
+    True,
+    MANY,
+)
 REFERENCE = Tool("torch FlopCounterMode", _reference, _reference, training=True)
 REFERENCE_OF_MANY = Tool(
-    f"torch FlopCounterMode, one of {MANY} runs", lambda s: _reference(s, MANY), _reference, "torch", True, MANY
+    f"torch FlopCounterMode, one of {MANY} runs",
+    lambda s: _reference(s, MANY),
+    _reference,
+    "torch",
+    True,
+    MANY,
 )
 
 

@@ -12,7 +12,15 @@ from torch import Tensor, nn
 TOKENS = 64
 """Of a text; fewer where the configuration allows fewer positions."""
 
-PARTS = ("text_config", "vision_config", "audio_config", "encoder", "decoder", "backbone_config", "encoder_config")
+PARTS = (
+    "text_config",
+    "vision_config",
+    "audio_config",
+    "encoder",
+    "decoder",
+    "backbone_config",
+    "encoder_config",
+)
 """Configurations within a configuration, in the order that they are asked."""
 
 TOGETHER = ("bbox", "decoder_input_ids", "actions", "rewards", "returns_to_go", "timesteps")
@@ -60,7 +68,9 @@ def rand(*size: int) -> Tensor:
 
 def images(config: Any) -> list[Tensor]:
     """An image and a clip, the likelier one first."""
-    channels = number(config, "num_channels", "in_channels", "in_chans", first="vision_config", default=3)
+    channels = number(
+        config, "num_channels", "in_channels", "in_chans", first="vision_config", default=3
+    )
     height, width = sides(config)
     frames = number(config, "num_frames", "frames_per_clip", first="vision_config", default=0)
     still = rand(1, channels, height, width)
@@ -71,14 +81,27 @@ def images(config: Any) -> list[Tensor]:
 def features(config: Any) -> list[Tensor]:
     """Spectrograms, bands first or last, in the lengths that audio models ask for."""
     bands = number(
-        config, "num_mel_bins", "input_feat_per_channel", "feature_size", "input_dim", "n_mels", first="audio_config", default=80
+        config,
+        "num_mel_bins",
+        "input_feat_per_channel",
+        "feature_size",
+        "input_dim",
+        "n_mels",
+        first="audio_config",
+        default=80,
     )
     positions = number(config, "max_source_positions", first="audio_config", default=512)
-    lengths = [number(config, "max_length", "spec_size", first="audio_config", default=0) or 1024, 2 * int(positions), 3000]
+    lengths = [
+        number(config, "max_length", "spec_size", first="audio_config", default=0) or 1024,
+        2 * int(positions),
+        3000,
+    ]
     found = [rand(1, bands, 2 * int(positions)), rand(1, bands, 3000)]
     found += [rand(1, length, bands) for length in lengths[:1]]
     found += [rand(1, 1, length, bands) for length in lengths[:1]]
-    found += [rand(1, 512, width) for width in (80, 128, 160, number(config, "hidden_size", default=512))]
+    found += [
+        rand(1, 512, width) for width in (80, 128, 160, number(config, "hidden_size", default=512))
+    ]
     return found
 
 
@@ -87,7 +110,13 @@ def waves(config: Any) -> list[Tensor]:
     bands = number(config, "num_mel_bins", default=128)
     length = number(config, "max_length", default=1024)
     channels = number(config, "audio_channels", "in_channels", default=1)
-    return [rand(1, 16000), rand(1, channels, 24000), rand(1, length, bands), rand(1, bands, length), rand(1, 512, 160)]
+    return [
+        rand(1, 16000),
+        rand(1, channels, 24000),
+        rand(1, length, bands),
+        rand(1, bands, length),
+        rand(1, 512, 160),
+    ]
 
 
 def series(config: Any) -> list[Tensor]:
@@ -101,7 +130,9 @@ def named(name: str, model: nn.Module, tokens: int) -> list[Any]:
     """Values for an argument of that name, the likeliest first; none where it is not known."""
     config = model.config
     width = number(config, "hidden_size", "d_model", "n_embd", default=768)
-    past = number(config, "context_length", default=24) + max([0, *(entry(config, "lags_sequence") or [])])
+    past = number(config, "context_length", default=24) + max(
+        [0, *(entry(config, "lags_sequence") or [])]
+    )
     known: dict[str, list[Any]] = {
         "input_ids": [ones(1, tokens)],
         "decoder_input_ids": [ones(1, tokens)],
@@ -114,7 +145,9 @@ def named(name: str, model: nn.Module, tokens: int) -> list[Any]:
         "future_values": [rand(1, number(config, "prediction_length", default=24) or 24)],
         "future_time_features": [rand(1, number(config, "prediction_length", default=24) or 24, 1)],
         "query_embeds": [rand(1, 32, width)],
-        "encoder_hidden_states": [rand(1, tokens, number(config, "encoder_hidden_size", default=width))],
+        "encoder_hidden_states": [
+            rand(1, tokens, number(config, "encoder_hidden_size", default=width))
+        ],
         "history_values": [rand(1, 512, number(config, "num_input_channels", default=1))],
         "states": [rand(1, 20, number(config, "state_dim", default=17))],
         "actions": [rand(1, 20, number(config, "act_dim", default=4))],
@@ -129,13 +162,23 @@ def named(name: str, model: nn.Module, tokens: int) -> list[Any]:
         "audio_codes": [ones(1, 32, number(config, "num_codebooks", "num_quantizers", default=8))],
     }
     known["past_values"] = [rand(1, past), *series(config)]
-    for each in ("pixel_values", "pixel_values_videos", "spatial_pixel_values", "query_pixel_values", "pixel_values1"):
+    for each in (
+        "pixel_values",
+        "pixel_values_videos",
+        "spatial_pixel_values",
+        "query_pixel_values",
+        "pixel_values1",
+    ):
         known[each] = images(config)
     for each in ("input_features", "audio_features", "audio_values", "spectrogram"):
         known[each] = features(config)
     for each in ("input_values", "audio", "waveform"):
         known[each] = waves(config)
-    known["inputs"] = [rand(1, tokens, number(config, "d_model", default=768)), *images(config), ones(1, tokens)]
+    known["inputs"] = [
+        rand(1, tokens, number(config, "d_model", default=768)),
+        *images(config),
+        ones(1, tokens),
+    ]
     return known.get(name, [])
 
 
@@ -145,8 +188,15 @@ def attempts(model: nn.Module) -> Iterator[Inputs]:
     limit = entry(model.config, "max_position_embeddings", "n_positions", default=TOKENS)
     tokens = min(TOKENS, limit if isinstance(limit, int) and limit > 8 else TOKENS)
     main = str(getattr(model, "main_input_name", "input_ids"))
-    needed = [p.name for p in parameters.values() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
-    first = list(dict.fromkeys([main, *needed] if main in parameters else needed)) or list(parameters)[:1]
+    needed = [
+        p.name
+        for p in parameters.values()
+        if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    first = (
+        list(dict.fromkeys([main, *needed] if main in parameters else needed))
+        or list(parameters)[:1]
+    )
     values = {name: named(name, model, tokens) for name in first}
     bare: Inputs = {name: found[0] for name, found in values.items() if found}
     bare |= {name: named(name, model, tokens)[0] for name in TOGETHER if name in parameters}

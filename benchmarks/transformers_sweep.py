@@ -88,7 +88,9 @@ def measure(kind: str) -> Row:
     for route, dtype in routes(model):
         said.clear()
         for given in attempts(model):
-            inputs = {name: value.to(dtype) if floats(value) else value for name, value in given.items()}
+            inputs = {
+                name: value.to(dtype) if floats(value) else value for name, value in given.items()
+            }
             try:
                 with torch.no_grad(), dispatchcount.profile(model) as prof:
                     model(**inputs)
@@ -100,11 +102,18 @@ def measure(kind: str) -> Row:
             return {
                 "kind": kind,
                 "model": type(model).__name__,
-                "inputs": {name: list(value.shape) for name, value in inputs.items() if hasattr(value, "shape")},
+                "inputs": {
+                    name: list(value.shape)
+                    for name, value in inputs.items()
+                    if hasattr(value, "shape")
+                },
                 "route": route,
                 "macs": report.macs,
                 "params": report.params,
-                "unknown": {name: f"{issue.calls} calls, {issue.message}" for name, issue in report.unknown_ops.items()},
+                "unknown": {
+                    name: f"{issue.calls} calls, {issue.message}"
+                    for name, issue in report.unknown_ops.items()
+                },
                 "failed": {name: issue.message for name, issue in report.failed_ops.items()},
             }
     return {"kind": kind, "stage": "run", "error": shortened(said[0])}
@@ -140,7 +149,10 @@ def supervised(kinds: list[str]) -> list[Row]:
     while len(rows) < len(kinds):
         left = kinds[len(rows) :]
         with subprocess.Popen(
-            [sys.executable, __file__, "--worker", *left], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [sys.executable, __file__, "--worker", *left],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         ) as process:
             assert process.stdout is not None
             why = follow(process, rows, len(kinds))
@@ -185,7 +197,10 @@ def page(rows: list[Row]) -> str:
     broken = [row for row in rows if row.get("stage") == "build"]
     uncounted = [row for row in ran if row["unknown"] or row["failed"]]
     versions = {name: importlib.metadata.version(name) for name in ("torch", "transformers")}
-    figures = [[f"{row['kind']} (`{row['model']}`)", given(row), f"{row['macs']:,}", f"{row['params']:,}"] for row in ran]
+    figures = [
+        [f"{row['kind']} (`{row['model']}`)", given(row), f"{row['macs']:,}", f"{row['params']:,}"]
+        for row in ran
+    ]
     issues = [[str(row["kind"]), issue(row)] for row in uncounted]
     return "\n".join(
         [
@@ -201,30 +216,46 @@ def page(rows: list[Row]) -> str:
             f"{len(built)} build, but do not run on the meta device with plain inputs; {len(broken)} do not build from their",
             "default configuration. Both are listed below with what they say.",
             "",
-            *(["## Not fully counted", "", table(["architecture", "operators"], issues), ""] if issues else []),
+            *(
+                ["## Not fully counted", "", table(["architecture", "operators"], issues), ""]
+                if issues
+                else []
+            ),
             "## Those that run",
             "",
             table(["architecture", "inputs", "MACs", "parameters"], figures),
             "",
             "## Those that do not run",
             "",
-            table(["architecture", "says"], [[str(row["kind"]), escaped(row["error"])] for row in built]),
+            table(
+                ["architecture", "says"],
+                [[str(row["kind"]), escaped(row["error"])] for row in built],
+            ),
             "",
             "## Those that do not build",
             "",
-            table(["architecture", "says"], [[str(row["kind"]), escaped(row["error"])] for row in broken]),
+            table(
+                ["architecture", "says"],
+                [[str(row["kind"]), escaped(row["error"])] for row in broken],
+            ),
             "",
         ]
     )
 
 
 def given(row: Row) -> str:
-    shapes = ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in row["inputs"].items())
+    shapes = ", ".join(
+        f"{name} {'×'.join(map(str, shape))}" for name, shape in row["inputs"].items()
+    )
     return f"{shapes}; {row['route']}" if row["route"] else shapes
 
 
 def issue(row: Row) -> str:
-    return escaped("; ".join(f"`{name}` ({reason})" for name, reason in (row["unknown"] | row["failed"]).items()))
+    return escaped(
+        "; ".join(
+            f"`{name}` ({reason})" for name, reason in (row["unknown"] | row["failed"]).items()
+        )
+    )
 
 
 def escaped(text: str) -> str:
@@ -236,7 +267,9 @@ def main() -> int:
     parser.add_argument("kinds", nargs="*", help="model types; all by default")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     parser.add_argument("--workers", type=int, default=2, help="processes at once")
-    parser.add_argument("--json", type=Path, help="keep the rows in this file, and do not run again what ran in it")
+    parser.add_argument(
+        "--json", type=Path, help="keep the rows in this file, and do not run again what ran in it"
+    )
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -245,9 +278,15 @@ def main() -> int:
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
     kinds = options.kinds or list(MODEL_MAPPING_NAMES)
-    kept = json.loads(options.json.read_text(encoding="utf-8")) if options.json and options.json.exists() else []
+    kept = (
+        json.loads(options.json.read_text(encoding="utf-8"))
+        if options.json and options.json.exists()
+        else []
+    )
     kept = [row for row in kept if "macs" in row and row["kind"] in kinds]
-    rows = sweep([kind for kind in kinds if kind not in {row["kind"] for row in kept}], options.workers)
+    rows = sweep(
+        [kind for kind in kinds if kind not in {row["kind"] for row in kept}], options.workers
+    )
     rows = sorted(kept + rows, key=lambda row: str(row["kind"]))
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")

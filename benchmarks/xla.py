@@ -118,16 +118,31 @@ class Row(NamedTuple):
     def unexplained(self) -> tuple[int, int]:
         """Flops and transcendentals that XLA counts more, beyond the reasons."""
         ours = self.report.flops - self.report.transcendentals
-        return self.flops - ours - sum(self.case.more.values()), self.transcendentals - self.report.transcendentals
+        return self.flops - ours - sum(
+            self.case.more.values()
+        ), self.transcendentals - self.report.transcendentals
 
     def cells(self) -> list[str]:
         """For a table."""
         report = self.report
-        counts = report.macs, report.arithmetic, report.transcendentals, report.flops, self.flops, self.transcendentals
+        counts = (
+            report.macs,
+            report.arithmetic,
+            report.transcendentals,
+            report.flops,
+            self.flops,
+            self.transcendentals,
+        )
         ratio = report.flops / (self.flops + self.transcendentals)
         reasons = ", ".join(f"{name} {count:+,}" for name, count in self.case.more.items() if count)
         shapes = ", ".join("×".join(map(str, shape)) for shape in self.case.shapes)
-        return [self.case.name, shapes, *(f"{count:,}" for count in counts), f"{ratio:.4f}", reasons.replace("-", "−")]
+        return [
+            self.case.name,
+            shapes,
+            *(f"{count:,}" for count in counts),
+            f"{ratio:.4f}",
+            reasons.replace("-", "−"),
+        ]
 
 
 HEADER = [
@@ -147,9 +162,13 @@ def measure(case: Case) -> Row:
     with torch.no_grad(), dispatchcount.profile(convention="full", strict=True) as prof:
         result = case.ours(*tensors)
     compiled = jax.jit(case.theirs).lower(*arrays).compile()
-    np.testing.assert_allclose(result.numpy(), compiled(*arrays), rtol=1e-3, atol=1e-3, err_msg=case.name)
+    np.testing.assert_allclose(
+        result.numpy(), compiled(*arrays), rtol=1e-3, atol=1e-3, err_msg=case.name
+    )
     counts = compiled.cost_analysis()
-    return Row(case, prof.report, int(counts.get("flops", 0)), int(counts.get("transcendentals", 0)))
+    return Row(
+        case, prof.report, int(counts.get("flops", 0)), int(counts.get("transcendentals", 0))
+    )
 
 
 def joins(*dims: int) -> int:
@@ -179,10 +198,19 @@ def products(s: Sizes) -> list[Case]:
 
 
 def convolutions(s: Sizes) -> list[Case]:
-    def conv(name: str, kernel: int = 3, stride: int = 1, pad: int = 0, dilation: int = 1, groups: int = 1) -> Case:
+    def conv(
+        name: str,
+        kernel: int = 3,
+        stride: int = 1,
+        pad: int = 0,
+        dilation: int = 1,
+        groups: int = 1,
+    ) -> Case:
         def theirs(x: Any, w: Any, c: Any) -> Any:
             numbers, pads = ("NCHW", "OIHW", "NCHW"), [(pad, pad)] * 2
-            y = lax.conv_general_dilated(x, w, (stride, stride), pads, None, (dilation, dilation), numbers, groups)
+            y = lax.conv_general_dilated(
+                x, w, (stride, stride), pads, None, (dilation, dilation), numbers, groups
+            )
             return y + c[:, None, None]
 
         out = s.channels if groups == s.channels else s.out
@@ -202,7 +230,9 @@ def convolutions(s: Sizes) -> list[Case]:
         def theirs(x: Any, w: Any) -> Any:
             pads = [(2 - pad, 2 - pad)] * 2
             numbers = ("NCHW", "IOHW", "NCHW")
-            return lax.conv_general_dilated(x, w[:, :, ::-1, ::-1], (1, 1), pads, (stride, stride), None, numbers)
+            return lax.conv_general_dilated(
+                x, w[:, :, ::-1, ::-1], (1, 1), pads, (stride, stride), None, numbers
+            )
 
         length = (s.side - 1) * stride - 2 * pad + 3
         kept = sum(0 <= i * stride - pad + t < length for i in range(s.side) for t in range(3))
@@ -236,13 +266,23 @@ def pointwise(s: Sizes) -> list[Case]:
         Case("add", (x, x), torch.add, jnp.add),
         Case("mul", (x, x), torch.mul, jnp.multiply),
         Case("div", (x, x), torch.div, jnp.divide),
-        Case("compare, select", (x, x), lambda a, b: torch.where(a > b, a, b), lambda a, b: jnp.where(a > b, a, b)),
+        Case(
+            "compare, select",
+            (x, x),
+            lambda a, b: torch.where(a > b, a, b),
+            lambda a, b: jnp.where(a > b, a, b),
+        ),
         Case("relu", (x,), F.relu, nn.relu),
         Case("x ** 3", (x,), lambda a: a**3, lambda a: a**3),
         Case("exp", (x,), torch.exp, jnp.exp),
         Case("tanh", (x,), torch.tanh, jnp.tanh),
         Case("erf", (x,), torch.erf, lax.erf),
-        Case("rsqrt of x² + 1", (x,), lambda a: torch.rsqrt(a * a + 1), lambda a: lax.rsqrt(a * a + 1)),
+        Case(
+            "rsqrt of x² + 1",
+            (x,),
+            lambda a: torch.rsqrt(a * a + 1),
+            lambda a: lax.rsqrt(a * a + 1),
+        ),
         Case("sigmoid", (x,), torch.sigmoid, nn.sigmoid, {"sign": n}),
         Case("silu", (x,), F.silu, nn.silu, {"sign": n}),
         Case("gelu", (x,), F.gelu, lambda a: nn.gelu(a, approximate=False), {"erfc": 60 * n}),
@@ -256,10 +296,24 @@ def reductions(s: Sizes) -> list[Case]:
     return [
         Case("sum", (x,), torch.sum, jnp.sum, folds(1, *x)),
         Case("sum of rows", (x,), lambda a: a.sum(-1), lambda a: a.sum(-1), folds(rows, s.width)),
-        Case("sum of longer rows", (long,), lambda a: a.sum(-1), lambda a: a.sum(-1), folds(rows, long[1])),
-        Case("mean of rows", (x,), lambda a: a.mean(-1), lambda a: a.mean(-1), folds(rows, s.width)),
+        Case(
+            "sum of longer rows",
+            (long,),
+            lambda a: a.sum(-1),
+            lambda a: a.sum(-1),
+            folds(rows, long[1]),
+        ),
+        Case(
+            "mean of rows", (x,), lambda a: a.mean(-1), lambda a: a.mean(-1), folds(rows, s.width)
+        ),
         Case("max of rows", (x,), lambda a: a.amax(-1), lambda a: a.max(-1), folds(rows, s.width)),
-        Case("var of rows", (x,), lambda a: a.var(-1), lambda a: a.var(-1, ddof=1), folds(rows, s.width, times=2)),
+        Case(
+            "var of rows",
+            (x,),
+            lambda a: a.var(-1),
+            lambda a: a.var(-1, ddof=1),
+            folds(rows, s.width, times=2),
+        ),
         Case(
             "argmax of rows",
             (x,),
@@ -318,7 +372,8 @@ def blocks(s: Sizes) -> list[Case]:
             ((s.batch, s.tokens, width), (width, 3 * width), (width, width)),
             attention_in_torch,
             attention,
-            folds(queries, s.tokens, times=2) | {"reciprocal": queries, "key scale": -queries * s.head},
+            folds(queries, s.tokens, times=2)
+            | {"reciprocal": queries, "key scale": -queries * s.head},
         ),
         Case(
             f"loop of {s.steps}: matmul, relu",
@@ -360,11 +415,20 @@ floats: beyond 2²⁴ its numbers are rounded. Every number here is below.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
     options = parser.parse_args()
     jax.config.update("jax_platforms", "cpu")
-    rows = [[measure(c) for part in (products, convolutions, pointwise, reductions, blocks) for c in part(s)] for s in SIZES]
+    rows = [
+        [
+            measure(c)
+            for part in (products, convolutions, pointwise, reductions, blocks)
+            for c in part(s)
+        ]
+        for s in SIZES
+    ]
     shown = Table(*HEADER[:2])
     for name in HEADER[2:-1]:
         shown.add_column(name, justify="right")
@@ -378,10 +442,17 @@ def main() -> None:
     for name in used:
         console.print(f"[bold]{name}[/bold]  {REASONS[name]}")
     if odd := [row for size in rows for row in size if row.unexplained != (0, 0)]:
-        lines = "\n".join(f"{' '.join(r.cells()[:2])}: {r.unexplained[0]:+,} flops, {r.unexplained[1]:+,} transc." for r in odd)
-        raise SystemExit(f"XLA counts these more, and no reason here says why; docs/{PAGE.name} is left as it was:\n{lines}")
+        lines = "\n".join(
+            f"{' '.join(r.cells()[:2])}: {r.unexplained[0]:+,} flops, {r.unexplained[1]:+,} transc."
+            for r in odd
+        )
+        raise SystemExit(
+            f"XLA counts these more, and no reason here says why; docs/{PAGE.name} is left as it was:\n{lines}"
+        )
     if options.write:
-        packages = {"torch": torch.__version__} | {name: importlib.metadata.version(name) for name in ("jax", "jaxlib")}
+        packages = {"torch": torch.__version__} | {
+            name: importlib.metadata.version(name) for name in ("jax", "jaxlib")
+        }
         text = TEXT.format(
             machine=machine({"dispatchcount": dispatchcount.__version__} | packages),
             table=table(HEADER, [row.cells() for row in rows[0]]),

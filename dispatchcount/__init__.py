@@ -67,7 +67,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module 'dispatchcount' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
+        raise AttributeError(
+            f"module 'dispatchcount' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}"
+        )
     value = getattr(import_module(f"dispatchcount.{_HOME[name]}"), name)
     globals()[name] = value
     return value

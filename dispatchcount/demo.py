@@ -33,10 +33,13 @@ class Experts(nn.Module):
         super().__init__()
         self.router = nn.Linear(width, experts, bias=False)
         self.experts = nn.ModuleList(
-            nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)) for _ in range(experts)
+            nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+            for _ in range(experts)
         )
         with torch.no_grad():
-            self.router.weight.copy_(torch.eye(experts, width))  # the token's biggest of its first features decides
+            self.router.weight.copy_(
+                torch.eye(experts, width)
+            )  # the token's biggest of its first features decides
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens ``(batch, tokens, width)`` through the expert each is routed to; an expert without tokens does not run."""

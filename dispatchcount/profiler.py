@@ -100,7 +100,9 @@ class Profile:
     def __enter__(self) -> Profile:
         if self._depth:
             if self._session is None or self._session.thread != get_ident():
-                raise RuntimeError("this profile is open in another thread; make one profile() for each thread")
+                raise RuntimeError(
+                    "this profile is open in another thread; make one profile() for each thread"
+                )
             self._depth += 1
             return self
         try:
@@ -120,14 +122,24 @@ class Profile:
 
     __exit__ = _Exit()
 
-    def _leave(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool | None:
+    def _leave(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
         """Leave the block once; it ends when it was left as often as it was entered."""
         if self._depth > 1:
             self._depth -= 1
             return None
         return self._undo.__exit__(kind, error, trace)
 
-    def _end(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def _end(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._strict and self._depth and error is None:
             _raise_uncounted(self.report)
 
@@ -144,7 +156,9 @@ class Profile:
             RuntimeError: the block was not entered yet.
         """
         if self._session is None:
-            raise RuntimeError("nothing was profiled yet; run the model inside `with dispatchcount.profile(model) as prof:`")
+            raise RuntimeError(
+                "nothing was profiled yet; run the model inside `with dispatchcount.profile(model) as prof:`"
+            )
         return self._session.report(self._convention, self._labels)
 
     @contextmanager
@@ -159,7 +173,9 @@ class Profile:
         with self._session.sampler.sample(str(label)):
             yield
 
-    def samples(self, inputs: Iterable[T], label: Callable[[int, T], str] | None = None) -> Iterator[T]:
+    def samples(
+        self, inputs: Iterable[T], label: Callable[[int, T], str] | None = None
+    ) -> Iterator[T]:
         """Iterate over `inputs`, each a sample of its own, which ends when the next is asked for.
 
         ``next(samples)`` in a forward pre-hook makes a sample of each call of a module, such as each step of a generation.
@@ -177,7 +193,12 @@ class _Session:
     """One run of a block."""
 
     def __init__(
-        self, roots: list[tuple[str | None, nn.Module]], rules: Registry, memory: bool, time: bool, functions: bool | Watcher
+        self,
+        roots: list[tuple[str | None, nn.Module]],
+        rules: Registry,
+        memory: bool,
+        time: bool,
+        functions: bool | Watcher,
     ) -> None:
         self.thread = get_ident()
         self._names = Names(roots, closed=bool(roots))
@@ -186,7 +207,9 @@ class _Session:
         self._timing = Timing() if time else None
         self._accountant = Accountant(rules, self._timing.times if self._timing else {})
         observers = [observer for observer in (self._memory, self._timing) if observer is not None]
-        fold = self._timing.settling(self._accountant.fold) if self._timing else self._accountant.fold
+        fold = (
+            self._timing.settling(self._accountant.fold) if self._timing else self._accountant.fold
+        )
         self._recording = Recording(self._names.outside, fold, signatures)
         self._mode = (
             ObservedMode(self._names, self._recording, rules, plans, observers)
@@ -195,7 +218,9 @@ class _Session:
         )
         watcher = None if isinstance(functions, bool) else functions
         self._functions = FunctionMode(self._mode, watcher) if functions else None
-        self.sampler = Sampler(self._recording, self._mode.calls.unfinished, self._accountant.add, Tally)
+        self.sampler = Sampler(
+            self._recording, self._mode.calls.unfinished, self._accountant.add, Tally
+        )
         self._on: list[Callable[[], Any]] = []
         self._inventory: Inventory | None = None
         self._report: tuple[tuple[str, int], Report] | None = None
@@ -233,7 +258,12 @@ class _Session:
             self._safely(self._on[-1])
             self._on.pop()
 
-    def finish(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def finish(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Everything is off: take the figures that need a walk over what the block held."""
         if self._timing is not None:
             self._safely(self._timing.settle)
@@ -251,7 +281,9 @@ class _Session:
         try:
             step()
         except Exception as error:
-            self._recording.notes[f"the end of the block met an error of dispatchcount's own: {type(error).__name__}"] = None
+            self._recording.notes[
+                f"the end of the block met an error of dispatchcount's own: {type(error).__name__}"
+            ] = None
 
     def _take_inventory(self) -> None:
         self._inventory = self._count_modules()
@@ -371,7 +403,11 @@ def _caches(rules: Registry) -> tuple[Plans, dict[Any, Signature]]:
     """What blocks learn of operators and of calls depends on the rules, so blocks without rules of their own share it."""
     if rules is not RULES:
         return Plans(rules), {}
-    if _SHARED.version != RULES.version or len(_SHARED.signatures) > KEPT or len(_SHARED.plans) > KEPT:
+    if (
+        _SHARED.version != RULES.version
+        or len(_SHARED.signatures) > KEPT
+        or len(_SHARED.plans) > KEPT
+    ):
         _SHARED.plans, _SHARED.signatures, _SHARED.version = Plans(RULES), {}, RULES.version
     return _SHARED.plans, _SHARED.signatures
 
@@ -380,6 +416,9 @@ def _raise_uncounted(report: Report) -> None:
     issues = [*report.unknown_ops.values(), *report.failed_ops.values()]
     if issues:
         listed = "; ".join(
-            f"{i.op} ({i.status}, {i.calls} calls, in {', '.join(m or 'the root' for m in i.modules)})" for i in issues
+            f"{i.op} ({i.status}, {i.calls} calls, in {', '.join(m or 'the root' for m in i.modules)})"
+            for i in issues
         )
-        raise UncountedError(f"{len(issues)} operators are not counted: {listed}. Give them rules with @dispatchcount.register.")
+        raise UncountedError(
+            f"{len(issues)} operators are not counted: {listed}. Give them rules with @dispatchcount.register."
+        )

@@ -29,7 +29,11 @@ UPDATE = "--complexity-update"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds ``--complexity-update``."""
     group = parser.getgroup("dispatchcount")
-    group.addoption(UPDATE, action="store_true", help=f"store what the fixture `complexity` measures as baselines in {FOLDER}/")
+    group.addoption(
+        UPDATE,
+        action="store_true",
+        help=f"store what the fixture `complexity` measures as baselines in {FOLDER}/",
+    )
 
 
 @pytest.fixture
@@ -71,7 +75,9 @@ class Complexity:
             baseline = _stored(path, self._test)
         except ReportError as error:
             if not self._update:
-                raise ReportError(f"{error}; replace this baseline with: pytest {UPDATE}") from error
+                raise ReportError(
+                    f"{error}; replace this baseline with: pytest {UPDATE}"
+                ) from error
             baseline = None
         if self._update and (baseline is None or baseline.diff(report)):
             path.parent.mkdir(exist_ok=True)
@@ -167,7 +173,9 @@ class Measured:
 
         if self.baseline is None:
             raise BudgetError(f"there is no baseline {self.path}; store one with: pytest {UPDATE}")
-        return self._judge(growth(self.baseline, self.report.with_convention(self.baseline.convention), limits))
+        return self._judge(
+            growth(self.baseline, self.report.with_convention(self.baseline.convention), limits)
+        )
 
     def _judge(self, breaches: tuple[Breach, ...]) -> Measured:
         __tracebackhide__ = True
@@ -184,12 +192,17 @@ class Measured:
         over = dict.fromkeys(breach.limit.metric for breach in breaches)
         parts += [_biggest(self.report, metric) for metric in over if metric in METRICS]
         if {"unknown_ops", "failed_ops"} & set(over):
-            issues = (f"  {issue.op} in {', '.join(issue.modules)}: {issue.message}" for issue in self.report.issues)
+            issues = (
+                f"  {issue.op} in {', '.join(issue.modules)}: {issue.message}"
+                for issue in self.report.issues
+            )
             parts.append("\n".join(["Not counted:", *issues]))
         if self.baseline is None:
             parts.append(f"There is no baseline to compare with; store one with: pytest {UPDATE}")
         else:
-            parts.append(f"Since the baseline {FOLDER}/{self.path.name}:\n{self.baseline.diff(self.report).table(10)}")
+            parts.append(
+                f"Since the baseline {FOLDER}/{self.path.name}:\n{self.baseline.diff(self.report).table(10)}"
+            )
         return "\n\n".join(parts)
 
 

@@ -104,7 +104,9 @@ def _table(definition: dict[str, Any]) -> str:
     for name, field in definition["properties"].items():
         lines.append(f"| `{name}` | {_type(field)} | {field.get('description', '')} |")
         for inner, inner_field in field.get("properties", {}).items():
-            lines.append(f"| `{name}.{inner}` | {_type(inner_field)} | {inner_field['description']} |")
+            lines.append(
+                f"| `{name}.{inner}` | {_type(inner_field)} | {inner_field['description']} |"
+            )
     return "\n".join(lines) + "\n"
 
 

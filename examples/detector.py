@@ -13,7 +13,12 @@ import dispatchcount as dc
 def small_detector() -> FasterRCNN:
     """Random weights. A bigger image gets more proposals that do not overlap by much."""
     return fasterrcnn_mobilenet_v3_large_320_fpn(
-        weights=None, weights_backbone=None, num_classes=5, min_size=64, max_size=256, rpn_nms_thresh=0.3
+        weights=None,
+        weights_backbone=None,
+        num_classes=5,
+        min_size=64,
+        max_size=256,
+        rpn_nms_thresh=0.3,
     ).eval()
 
 
@@ -25,7 +30,9 @@ def main() -> dc.Report:
     torch.manual_seed(0)
     model = small_detector()
     with dc.profile(model) as prof, torch.no_grad():
-        for image in prof.samples(images(), label=lambda i, image: f"{image.shape[1]}×{image.shape[2]}"):
+        for image in prof.samples(
+            images(), label=lambda i, image: f"{image.shape[1]}×{image.shape[2]}"
+        ):
             model([image])
 
     report = prof.report

@@ -21,7 +21,8 @@ class EarlyExit(nn.Module):
         super().__init__()
         widths = [3, 16, 32, 64]
         self.stages = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.ReLU()) for a, b in pairwise(widths)
+            nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.ReLU())
+            for a, b in pairwise(widths)
         )
         self.exits = nn.ModuleList(nn.Linear(width, 10) for width in widths[1:])
         self.sure = sure

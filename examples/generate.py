@@ -54,7 +54,8 @@ def main() -> dc.Report:
     table = Table("step", "MACs", "of them attention", "MLPs")
     for label, modules in report.by_sample():
         attention, mlps = (
-            sum(modules[f"model.layers.{layer}.{part}"].macs for layer in range(LAYERS)) for part in ("self_attn", "mlp")
+            sum(modules[f"model.layers.{layer}.{part}"].macs for layer in range(LAYERS))
+            for part in ("self_attn", "mlp")
         )
         table.add_row(label, f"{modules[''].macs:,}", f"{attention:,}", f"{mlps:,}")
     rich.print(table)

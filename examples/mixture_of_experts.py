@@ -20,7 +20,8 @@ class MixtureOfExperts(nn.Module):
         super().__init__()
         self.router = nn.Linear(WIDTH, EXPERTS, bias=False)
         self.experts = nn.ModuleList(
-            nn.Sequential(nn.Linear(WIDTH, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, WIDTH)) for _ in range(EXPERTS)
+            nn.Sequential(nn.Linear(WIDTH, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, WIDTH))
+            for _ in range(EXPERTS)
         )
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -38,13 +39,21 @@ def main() -> dc.Report:
     model = MixtureOfExperts()
     taste = torch.randn(WIDTH)  # sentences are alike, so the router favours some experts
     with dc.profile(model) as prof, torch.no_grad():
-        for length in prof.samples([5, 9, 3, 16, 7, 12, 4, 8], label=lambda i, n: f"sentence {i}, {n} tokens"):
+        for length in prof.samples(
+            [5, 9, 3, 16, 7, 12, 4, 8], label=lambda i, n: f"sentence {i}, {n} tokens"
+        ):
             model(torch.randn(length, WIDTH) + taste)
 
     report = prof.report
     rich.print(report.samples_table(top=4, depth=2))
     load = expert_load(report, "experts")
-    table = Table("expert", "tokens", "MACs", "share", title=f"imbalance {load.imbalance:.2f} (busiest over mean)")
+    table = Table(
+        "expert",
+        "tokens",
+        "MACs",
+        "share",
+        title=f"imbalance {load.imbalance:.2f} (busiest over mean)",
+    )
     for expert in load.experts:
         table.add_row(expert.name, str(expert.tokens), f"{expert.macs:,}", f"{expert.share:.1%}")
     rich.print(table)

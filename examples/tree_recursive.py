@@ -53,7 +53,9 @@ def main() -> dc.Report:
     report = prof.report
     rich.print(report.side_by_side())
     for phase, row in report.by_phase().items():
-        print(f"{phase}: {row.macs:,} MACs, of them in merge {report.by_phase('merge')[phase].macs:,}")
+        print(
+            f"{phase}: {row.macs:,} MACs, of them in merge {report.by_phase('merge')[phase].macs:,}"
+        )
     print(f"deepest recursion: {depth(report)} calls")
     return report
 

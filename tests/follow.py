@@ -47,7 +47,15 @@ class Count(TorchDispatchMode):
 def followed(model: nn.Module | None, run: Callable[[], Any]) -> Memory:
     """Memory in a block around `run`, after the peak was compared with the count by brute force."""
     models = () if model is None else (model,)
-    known = [t for m in models for t in (*m.parameters(), *m.buffers(), *(p.grad for p in m.parameters() if p.grad is not None))]
+    known = [
+        t
+        for m in models
+        for t in (
+            *m.parameters(),
+            *m.buffers(),
+            *(p.grad for p in m.parameters() if p.grad is not None),
+        )
+    ]
     count = Count(*known)
     del known
     with count, dc.profile(*models, memory=True) as prof:
@@ -64,7 +72,11 @@ def by_name(model: nn.Module, run: Callable[[], Any], column: str) -> dict[str, 
         run()
     report = prof.report
     assert report.memory is not None
-    return {report.modules[row.module].name: n for row in report.memory.modules if (n := getattr(row, column))}
+    return {
+        report.modules[row.module].name: n
+        for row in report.memory.modules
+        if (n := getattr(row, column))
+    }
 
 
 def saves(model: nn.Module, run: Callable[[], Any], expected: dict[str, int]) -> None:
@@ -95,7 +107,9 @@ class Stack(nn.Module):
         return x
 
 
-def train(model: nn.Module, x: Tensor, optimizer: torch.optim.Optimizer | None = None, steps: int = 1) -> None:
+def train(
+    model: nn.Module, x: Tensor, optimizer: torch.optim.Optimizer | None = None, steps: int = 1
+) -> None:
     for _ in range(steps):
         model(x).square().sum().backward()
         if optimizer is not None:

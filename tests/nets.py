@@ -45,7 +45,11 @@ def profiled(run: Callable[[], Any], *models: Any, **options: Any) -> dc.Report:
 
 def macs(report: dc.Report, ancestors: str = "owner") -> dict[str, int]:
     """Each module's MACs, with work outside of modules where there is any."""
-    return {name: row.macs for name, row in report.by_module(ancestors).items() if row.macs or name != "(no module)"}
+    return {
+        name: row.macs
+        for name, row in report.by_module(ancestors).items()
+        if row.macs or name != "(no module)"
+    }
 
 
 def own_macs(report: dc.Report, phase: str | None = None) -> dict[str, int]:
@@ -62,7 +66,9 @@ def phases(report: dc.Report) -> dict[str, int]:
     """MACs by phase, zeros left out; checks on the way that the phases of every module and of the whole add up."""
     report.self_check()
     for metric in set(METRICS) - {"params"}:
-        assert sum(getattr(row, metric) for row in report.by_phase().values()) == getattr(report.total, metric)
+        assert sum(getattr(row, metric) for row in report.by_phase().values()) == getattr(
+            report.total, metric
+        )
     for name, row in report.by_module().items():
         assert sum(part.macs for part in report.by_phase(name).values()) == row.macs
     assert not report.unknown_ops

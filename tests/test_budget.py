@@ -29,7 +29,10 @@ def test_amounts_are_exact(text: str, amount: int) -> None:
     [
         ("flops", "'flops' is not a limit; write it as metric=amount, such as flops=4.2G"),
         ("flop=1", "'flop' cannot be limited; it is one of flops, macs"),
-        ("flops=many", "flops=many is not an amount; write a number such as 4200000000, 4.2G or 1%"),
+        (
+            "flops=many",
+            "flops=many is not an amount; write a number such as 4200000000, 4.2G or 1%",
+        ),
         ("flops=-1", "flops=-1 is not an amount"),
         ("flops=4K%", "flops=4K% is not an amount"),
         ("flops=nan", "flops=nan is not an amount"),
@@ -61,7 +64,10 @@ def test_a_budget_holds_up_to_its_last_flop() -> None:
 
 
 def test_a_budget_covers_what_could_not_be_counted() -> None:
-    assert [breach.value for breach in check(make.troubled(), "unknown_ops=0,failed_ops=0")] == [2, 1]
+    assert [breach.value for breach in check(make.troubled(), "unknown_ops=0,failed_ops=0")] == [
+        2,
+        1,
+    ]
 
 
 def test_a_budget_is_no_percentage_and_asks_only_for_what_was_measured() -> None:
@@ -77,7 +83,9 @@ def test_growth_is_exact_in_percent_and_amount() -> None:
     assert growth(old, new, "flops=27808") == ()
     assert growth(old, new, "flops=186.3%,params=0") == ()
     (breach,) = growth(old, new, "flops=186.2%,params=0")
-    assert str(breach) == "flops grew from 14,928 to 42,736, by 27,808 (+186.28%); 186.2% is allowed"
+    assert (
+        str(breach) == "flops grew from 14,928 to 42,736, by 27,808 (+186.28%); 186.2% is allowed"
+    )
     assert growth(new, old, "flops=0%,bytes=0") == ()
 
 

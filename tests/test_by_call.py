@@ -32,7 +32,9 @@ def test_calls_by_the_shape_of_their_input() -> None:
 
 def test_calls_by_keyword() -> None:
     class Attend(nn.Module):
-        def forward(self, query: Tensor, *, key: Tensor | None = None, scale: float = 1.0) -> Tensor:
+        def forward(
+            self, query: Tensor, *, key: Tensor | None = None, scale: float = 1.0
+        ) -> Tensor:
             return query @ (query if key is None else key).transpose(-1, -2) * scale
 
     model = Attend()
@@ -88,7 +90,10 @@ def test_generation_with_a_growing_cache() -> None:
     report = prof.report
     assert [s.label for s in report.samples] == ["prefill", "step 1", "step 2", "step 3"]
     step = 8 * 24 + 8 * 8
-    assert report.sample_flops() == [5 * step + 2 * 5 * 5 * 8, *(step + 2 * t * 8 for t in (6, 7, 8))]
+    assert report.sample_flops() == [
+        5 * step + 2 * 5 * 5 * 8,
+        *(step + 2 * t * 8 for t in (6, 7, 8)),
+    ]
     assert {shape: row.flops for shape, row in report.by_call("").items()} == {
         "(5, 8), (2, 0, 8)": 5 * step + 2 * 25 * 8,
         "(1, 8), (2, 5, 8)": step + 2 * 6 * 8,
@@ -109,7 +114,9 @@ def test_shapes_without_end_share_a_row(monkeypatch: pytest.MonkeyPatch) -> None
             model(torch.ones(rows, 4))
     calls = prof.report.by_call("")
     assert sum(row.flops for row in calls.values()) == prof.report.flops == sum(range(1, 31)) * 16
-    assert len(calls) == 9 + 4 + 1  # beside the root's own node, until the tree was full; then four more, and one for all others
+    assert (
+        len(calls) == 9 + 4 + 1
+    )  # beside the root's own node, until the tree was full; then four more, and one for all others
     assert calls["…"].calls == 30 - (9 + 4)
 
 

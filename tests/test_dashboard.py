@@ -14,7 +14,9 @@ def runs(tmp_path: Path) -> Path:
     folder = tmp_path / "runs"
     (folder / "deeper").mkdir(parents=True)
     make.cnn().with_labels(model="net", commit="a1", input="8x8").to_json(folder / "one.json")
-    make.training().with_labels(model="net", commit="b2", input="8x8").to_json(folder / "deeper" / "one.json")
+    make.training().with_labels(model="net", commit="b2", input="8x8").to_json(
+        folder / "deeper" / "one.json"
+    )
     make.routed().to_json(folder / "routed.json")
     return folder
 
@@ -31,16 +33,21 @@ def test_a_site_has_an_index_a_page_for_each_report_and_the_library_once(
 ) -> None:
     site = tmp_path / "out" / "site"
     assert main(["dashboard", str(runs), "-o", str(site)]) == 0
-    assert capsys.readouterr().out == f"{site / 'index.html'}: 3 reports in 2 series, 0 files left out\n"
-    pages = [page_name(name) for name in ("one.json", "deeper/one.json", "routed.json")]
-    assert sorted(path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()) == sorted(
-        ["echarts.min.js", "index.html", *(f"reports/{page}" for page in pages)]
+    assert (
+        capsys.readouterr().out
+        == f"{site / 'index.html'}: 3 reports in 2 series, 0 files left out\n"
     )
+    pages = [page_name(name) for name in ("one.json", "deeper/one.json", "routed.json")]
+    assert sorted(
+        path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()
+    ) == sorted(["echarts.min.js", "index.html", *(f"reports/{page}" for page in pages)])
     assert all((site / "reports" / page).stat().st_size < 200_000 for page in pages)
 
 
 def test_runs_are_in_order_under_one_convention(runs: Path, tmp_path: Path) -> None:
-    make.cnn().with_convention("full").with_labels(model="net", commit="c3", input="8x8").to_json(runs / "three.json")
+    make.cnn().with_convention("full").with_labels(model="net", commit="c3", input="8x8").to_json(
+        runs / "three.json"
+    )
     assert main(["dashboard", str(runs), "-o", str(tmp_path / "site"), "--convention", "macs"]) == 0
     found = data(tmp_path / "site")
     assert isinstance(found["runs"], list)
@@ -52,7 +59,9 @@ def test_runs_are_in_order_under_one_convention(runs: Path, tmp_path: Path) -> N
     ]
 
 
-def test_bad_files_are_listed_and_do_not_stop_it(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_files_are_listed_and_do_not_stop_it(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (runs / "cut.json").write_bytes(make.cnn().to_json()[:100])
     (runs / "other.json").write_text("[]")
     assert main(["dashboard", str(runs), "-o", str(tmp_path / "site")]) == 0
@@ -66,7 +75,12 @@ def test_bad_files_are_listed_and_do_not_stop_it(runs: Path, tmp_path: Path, cap
 
 
 @pytest.mark.parametrize(
-    ("files", "said"), [({}, "there is no .json file in"), ({"a.json": "[]"}, "no file in"), (None, "there is no folder")]
+    ("files", "said"),
+    [
+        ({}, "there is no .json file in"),
+        ({"a.json": "[]"}, "no file in"),
+        (None, "there is no folder"),
+    ],
 )
 def test_nothing_to_show_writes_nothing(
     files: dict[str, str] | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -80,7 +94,9 @@ def test_nothing_to_show_writes_nothing(
     assert not (tmp_path / "site").exists()
 
 
-def test_a_file_is_no_place_for_a_site(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_is_no_place_for_a_site(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "site").write_text("mine")
     assert main(["dashboard", str(runs), "-o", str(tmp_path / "site")]) == 2
     assert "is a file; give a folder for the pages with -o" in capsys.readouterr().err
@@ -88,10 +104,22 @@ def test_a_file_is_no_place_for_a_site(runs: Path, tmp_path: Path, capsys: pytes
 
 
 def test_pages_have_names_that_are_safe_everywhere() -> None:
-    names = ["a.json", "b/a.json", "b_a.json", "../a.json", "</script>.json", "é.json", "x" * 300 + ".json", "a b.json"]
+    names = [
+        "a.json",
+        "b/a.json",
+        "b_a.json",
+        "../a.json",
+        "</script>.json",
+        "é.json",
+        "x" * 300 + ".json",
+        "a b.json",
+    ]
     pages = [page_name(name) for name in names]
     assert len(set(pages)) == len(names)
-    assert all(page.replace("-", "").replace(".", "").replace("_", "").isalnum() and len(page) < 120 for page in pages)
+    assert all(
+        page.replace("-", "").replace(".", "").replace("_", "").isalnum() and len(page) < 120
+        for page in pages
+    )
     assert all(page.isascii() and not page.startswith(".") for page in pages)
 
 
@@ -101,7 +129,11 @@ def test_the_model_is_the_label_or_the_class(tmp_path: Path) -> None:
     report: Report = make.cnn()
     assert summarize(report, "a.json").model == "SmallNet"
     assert summarize(report.with_labels(model="mine"), "a.json").model == "mine"
-    assert summarize(make.troubled(), "a.json").uncounted == ("mylib.[attn]", "mylib.broken", "aten.empty filled by nobody")
+    assert summarize(make.troubled(), "a.json").uncounted == (
+        "mylib.[attn]",
+        "mylib.broken",
+        "aten.empty filled by nobody",
+    )
 
 
 def test_a_mode_of_its_own_is_a_series_of_its_own() -> None:
@@ -109,16 +141,27 @@ def test_a_mode_of_its_own_is_a_series_of_its_own() -> None:
 
     report: Report = make.cnn().with_labels(model="net", mode="eval")
     assert summarize(report, "a.json").model == "net"
-    assert summarize(report.with_labels(mode="train and backward"), "a.json").model == "net (train and backward)"
+    assert (
+        summarize(report.with_labels(mode="train and backward"), "a.json").model
+        == "net (train and backward)"
+    )
 
 
-def test_names_of_folders_that_are_none(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["", "-o", str(tmp_path / "site")], [str(runs), "-o", ""], [str(runs), "-o", "\0"]):
+def test_names_of_folders_that_are_none(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (
+        ["", "-o", str(tmp_path / "site")],
+        [str(runs), "-o", ""],
+        [str(runs), "-o", "\0"],
+    ):
         assert main(["dashboard", *arguments]) == 2
         assert "is no name of a folder" in capsys.readouterr().err
 
 
-def test_names_of_files_are_safe_on_a_terminal(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_of_files_are_safe_on_a_terminal(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (runs / "\x1b[31m\n.json").write_text("[]")
     assert main(["dashboard", str(runs), "-o", str(tmp_path / "\x1b[32m")]) == 0
     shown = capsys.readouterr()

@@ -12,7 +12,10 @@ from tests.report import make
 def rename(report: Report, old: str, new: str) -> Report:
     """`report` with the modules at and below `old` called `new`."""
     modules = (
-        replace(m, name=new + m.name[len(old) :]) if m.name == old or m.name.startswith(f"{old}.") else m for m in report.modules
+        replace(m, name=new + m.name[len(old) :])
+        if m.name == old or m.name.startswith(f"{old}.")
+        else m
+        for m in report.modules
     )
     return replace(report, modules=tuple(modules))
 
@@ -30,12 +33,17 @@ def test_a_report_does_not_differ_from_itself() -> None:
 
 def test_time_is_no_change() -> None:
     report = make.cnn()
-    assert not report.diff(replace(report, entries=tuple(replace(e, time_ns=7) for e in report.entries)))
+    assert not report.diff(
+        replace(report, entries=tuple(replace(e, time_ns=7) for e in report.entries))
+    )
 
 
 def test_a_bigger_layer_changes_it_and_what_is_above_it() -> None:
     old = make.cnn()
-    entries = tuple(replace(e, cost=e.cost + Cost(macs=1000)) if e.op == "aten.convolution" else e for e in old.entries)
+    entries = tuple(
+        replace(e, cost=e.cost + Cost(macs=1000)) if e.op == "aten.convolution" else e
+        for e in old.entries
+    )
     diff = old.diff(replace(old, entries=entries))
     assert listed(diff.rows) == [
         ("changed", ""),
@@ -59,7 +67,10 @@ def test_added_and_removed_have_their_whole_figures() -> None:
     old = make.stack(2)
     diff = old.diff(make.stack(3))
     added = [row for row in diff.modules if row.change == "added"]
-    assert [row.name for row in added] == ["encoder.layers.2", *(f"encoder.layers.2.part{i}" for i in (2, 1, 0))]
+    assert [row.name for row in added] == [
+        "encoder.layers.2",
+        *(f"encoder.layers.2.part{i}" for i in (2, 1, 0)),
+    ]
     assert (added[0].delta("flops"), added[0].delta("params")) == (64 * (1 + 2 + 3), 3 * 64)
     assert added[0].percent("flops") is None
     back = [row for row in make.stack(3).diff(old).modules if row.change == "removed"]
@@ -82,15 +93,28 @@ def test_equal_modules_under_a_renamed_parent_keep_their_pairs() -> None:
 
 def test_only_the_same_type_is_a_rename() -> None:
     old = make.cnn()
-    modules = tuple(Module("mlp", "Gate", m.parent, m.extra, (), m.parameters) if m.name == "head" else m for m in old.modules)
-    assert sorted(listed(old.diff(replace(old, modules=modules)).rows)) == [("added", "mlp"), ("removed", "head")]
+    modules = tuple(
+        Module("mlp", "Gate", m.parent, m.extra, (), m.parameters) if m.name == "head" else m
+        for m in old.modules
+    )
+    assert sorted(listed(old.diff(replace(old, modules=modules)).rows)) == [
+        ("added", "mlp"),
+        ("removed", "head"),
+    ]
 
 
 def test_another_kernel_of_the_same_cost_is_a_renamed_operator() -> None:
     old = make.cnn()
-    entries = tuple(replace(e, op="aten.linear") if e.op == "aten.addmm" else e for e in old.entries)
+    entries = tuple(
+        replace(e, op="aten.linear") if e.op == "aten.addmm" else e for e in old.entries
+    )
     (row,) = old.diff(replace(old, entries=entries)).rows
-    assert (row.kind, row.change, row.name, row.old_name) == ("operator", "renamed", "aten.linear", "aten.addmm")
+    assert (row.kind, row.change, row.name, row.old_name) == (
+        "operator",
+        "renamed",
+        "aten.linear",
+        "aten.addmm",
+    )
 
 
 def test_a_type_that_changed_is_a_change() -> None:

@@ -49,7 +49,10 @@ def test_early_exit(capsys: pytest.CaptureFixture[str]) -> None:
     over = report.by_module_over_samples()
     for n in range(3):
         assert over[f"stages.{n}"].execution_rate == sum(left >= n for left in left_at) / 50
-    assert f"expected cost of an image: {report.distribution().mean:,.0f} flops" in capsys.readouterr().out
+    assert (
+        f"expected cost of an image: {report.distribution().mean:,.0f} flops"
+        in capsys.readouterr().out
+    )
 
 
 def test_mixture_of_experts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,7 +69,9 @@ def test_mixture_of_experts(capsys: pytest.CaptureFixture[str]) -> None:
 def test_tree_recursive(capsys: pytest.CaptureFixture[str]) -> None:
     report = run("tree_recursive")
     merge = 32 * 16
-    assert report.sample_flops() == [3 * merge * merges for merges in (0, 1, 7, 7)]  # forward, and backward for both factors
+    assert report.sample_flops() == [
+        3 * merge * merges for merges in (0, 1, 7, 7)
+    ]  # forward, and backward for both factors
     assert {name: row.macs for name, row in report.by_phase("merge").items()} == {
         "forward": 15 * merge,
         "backward": 2 * 15 * merge,
@@ -77,9 +82,14 @@ def test_tree_recursive(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_generate(capsys: pytest.CaptureFixture[str]) -> None:
     report = run("generate")
-    assert [sample.label for sample in report.samples] == ["prefill", *(f"decode {i}" for i in range(1, 6))]
+    assert [sample.label for sample in report.samples] == [
+        "prefill",
+        *(f"decode {i}" for i in range(1, 6)),
+    ]
     projections, mlp, head = 2 * 32 * 32 + 2 * 32 * 16, 3 * 32 * 64, 32 * 100
-    for (_, modules), new, seen in zip(report.by_sample(), [12, 1, 1, 1, 1, 1], range(12, 18), strict=True):
+    for (_, modules), new, seen in zip(
+        report.by_sample(), [12, 1, 1, 1, 1, 1], range(12, 18), strict=True
+    ):
         assert modules["model.layers.1.self_attn"].macs == new * projections + 2 * new * seen * 32
         assert modules["model.layers.1.mlp"].macs == new * mlp
         assert modules["lm_head"].macs == head  # of the last position alone

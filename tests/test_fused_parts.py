@@ -46,7 +46,11 @@ def test_every_fused_layer_of_a_stack_is_looked_at() -> None:
 @pytest.mark.parametrize("grad", [True, False])
 def test_a_dead_branch_like_one_that_ran_stays_listed(calls: int, grad: bool) -> None:
     net = Net(
-        lambda self, x: self.fused(self.linear(x)), linear=nn.Linear(16, 16), fused=layer(), dead=nn.Linear(16, 16), spare=layer()
+        lambda self, x: self.fused(self.linear(x)),
+        linear=nn.Linear(16, 16),
+        fused=layer(),
+        dead=nn.Linear(16, 16),
+        spare=layer(),
     )
     net.eval()
     with torch.set_grad_enabled(grad):
@@ -68,7 +72,14 @@ def test_weights_handed_to_functions_are_told_from_others_of_their_shape(grad: b
     def square() -> nn.Linear:
         return nn.Linear(16, 16)
 
-    net = Net(forward, first=square(), twice=square(), loop=nn.ModuleList([square(), square()]), product=square(), dead=square())
+    net = Net(
+        forward,
+        first=square(),
+        twice=square(),
+        loop=nn.ModuleList([square(), square()]),
+        product=square(),
+        dead=square(),
+    )
     with torch.set_grad_enabled(grad):
         assert uncalled(net, X) == ("dead",)
 
@@ -111,7 +122,11 @@ def test_a_call_that_an_exception_ends_leaves_nothing_watched() -> None:
 
 
 def test_the_report_says_who_was_used() -> None:
-    net = Net(lambda self, x: nn.functional.linear(x, self.used.weight), used=nn.Linear(16, 16), dead=nn.Linear(16, 16))
+    net = Net(
+        lambda self, x: nn.functional.linear(x, self.used.weight),
+        used=nn.Linear(16, 16),
+        dead=nn.Linear(16, 16),
+    )
     with dc.profile(net) as prof:
         net(X)
     report = prof.report
@@ -130,7 +145,11 @@ def test_what_is_used_does_not_depend_on_what_ran_before() -> None:
         with torch.no_grad(), dc.profile(stack) as prof:
             stack(X, src_key_padding_mask=pad)  # by way of nested tensors
         assert prof.report.uncalled_modules == ()
-    sparse = Net(lambda self, x: x.to_sparse_csr() @ self.used.weight, used=nn.Linear(4, 4), dead=nn.Linear(4, 4))
+    sparse = Net(
+        lambda self, x: x.to_sparse_csr() @ self.used.weight,
+        used=nn.Linear(4, 4),
+        dead=nn.Linear(4, 4),
+    )
     for _ in range(3):
         assert uncalled(sparse, torch.eye(4)) == ("dead",)
 

@@ -34,9 +34,15 @@ def test_llama_405b() -> None:
         "num_key_value_heads": KV,
     }
     report = language_model(LlamaConfig(**sizes, vocab_size=V), T)
-    layer = T * (2 * W * W + 2 * W * KV * D + 3 * W * F) + 2 * T * T * W  # q, out; k, v; MLP; scores and mixing
+    layer = (
+        T * (2 * W * W + 2 * W * KV * D + 3 * W * F) + 2 * T * T * W
+    )  # q, out; k, v; MLP; scores and mixing
     assert report.macs == L * layer + T * W * V
-    assert report.params == L * (2 * W * W + 2 * W * KV * D + 3 * W * F + 2 * W) + 2 * W * V + W == 405_853_388_800
+    assert (
+        report.params
+        == L * (2 * W * W + 2 * W * KV * D + 3 * W * F + 2 * W) + 2 * W * V + W
+        == 405_853_388_800
+    )
 
 
 def test_a_mixture_of_671b_parameters() -> None:
@@ -46,9 +52,18 @@ def test_a_mixture_of_671b_parameters() -> None:
     config = DeepseekV3Config()
     config._experts_implementation = "grouped_mm"  # the one whose routing asks for no values
     report = language_model(config, T)
-    queries = W * 1536 + 1536 * H * (128 + 64)  # down; up to each head's 128 and 64 for the position
-    keys = W * (512 + 64) + 512 * H * (128 + 128)  # down, with one position for all heads; up to keys and values
+    queries = W * 1536 + 1536 * H * (
+        128 + 64
+    )  # down; up to each head's 128 and 64 for the position
+    keys = W * (512 + 64) + 512 * H * (
+        128 + 128
+    )  # down, with one position for all heads; up to keys and values
     attention = T * (queries + keys + H * 128 * W) + T * T * H * (192 + 128)
-    experts = T * (W * 256 + (8 + 1) * 3 * W * 2048)  # the router; 8 of 256, and the one that all tokens take
-    assert report.macs == (dense + mixed) * attention + dense * T * 3 * W * 18432 + mixed * experts + T * W * V
+    experts = T * (
+        W * 256 + (8 + 1) * 3 * W * 2048
+    )  # the router; 8 of 256, and the one that all tokens take
+    assert (
+        report.macs
+        == (dense + mixed) * attention + dense * T * 3 * W * 18432 + mixed * experts + T * W * V
+    )
     assert report.params == 671_026_404_352

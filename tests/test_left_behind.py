@@ -59,7 +59,9 @@ def test_a_generator_left_inside_the_block_that_holds_a_mode_open() -> None:
         generator = steps()
         next(generator)
     assert prof.report.macs == 24
-    assert [type(mode) for mode in _get_current_dispatch_mode_stack()] == [Passing]  # the generator's, as without a block
+    assert [type(mode) for mode in _get_current_dispatch_mode_stack()] == [
+        Passing
+    ]  # the generator's, as without a block
     model(torch.ones(2, 4))
     generator.close()
     assert list(differences(before, process_state())) == []
@@ -188,10 +190,14 @@ def test_a_loader_inside_the_block(workers: int) -> None:
     before = process_state()
     model = nn.Linear(4, 3)
     with dc.profile(model) as prof:
-        for item in prof.samples(torch.utils.data.DataLoader(Numbers(), batch_size=2, num_workers=workers)):
+        for item in prof.samples(
+            torch.utils.data.DataLoader(Numbers(), batch_size=2, num_workers=workers)
+        ):
             model(item)
     assert prof.report.by_module()[""].macs == 6 * 12
-    assert prof.report.macs == 6 * 12 + (0 if workers else 6 * 16)  # workers are processes of their own
+    assert prof.report.macs == 6 * 12 + (
+        0 if workers else 6 * 16
+    )  # workers are processes of their own
     assert len(prof.report.samples) == 3
     assert not prof.report.unknown_ops
     assert list(differences(before, process_state())) == []
@@ -235,7 +241,9 @@ def test_modules_and_shapes_without_end_stay_bounded(monkeypatch: pytest.MonkeyP
 
     with dc.profile(model) as prof:
         run(1, 500)
-        assert blocks_grown(lambda: run(500, 1500)) < 5_000  # of 1,000 shapes, at some 10 records each
+        assert (
+            blocks_grown(lambda: run(500, 1500)) < 5_000
+        )  # of 1,000 shapes, at some 10 records each
     assert prof.report.macs == 2 * 16 * sum(range(1, 1500))
 
 
@@ -244,7 +252,11 @@ def test_no_tensor_outlives_its_use() -> None:
     alive: list[weakref.ref[Any]] = []
 
     def note(module: nn.Module, args: Any, out: Any) -> None:
-        alive.extend(weakref.ref(t) for t in (*args, *(out if isinstance(out, tuple) else (out,))) if type(t) is Tensor)
+        alive.extend(
+            weakref.ref(t)
+            for t in (*args, *(out if isinstance(out, tuple) else (out,)))
+            if type(t) is Tensor
+        )
 
     handles = [module.register_forward_hook(note) for module in model.modules()]
     with dc.profile(model) as prof:
@@ -272,7 +284,9 @@ def test_a_model_is_let_go_while_its_report_is_kept() -> None:
     with dc.profile(model) as prof:
         model(batch()).sum().backward()
     report = prof.report
-    gone = [weakref.ref(module) for module in model.modules()] + [weakref.ref(p) for p in model.parameters()]
+    gone = [weakref.ref(module) for module in model.modules()] + [
+        weakref.ref(p) for p in model.parameters()
+    ]
     del model, prof
     gc.collect()
     assert [ref() for ref in gone if ref() is not None] == []
@@ -310,7 +324,15 @@ def test_copies_and_files_made_inside_the_block() -> None:
         result = twin(batch())
         model(batch())
     assert list(differences(state_of(model), state_of(twin))) == []
-    assert list(differences(list(model.lstm.state_dict().values()), list(layer.state_dict().values()))) == []
-    assert list(differences(list(model.conv.state_dict().values()), list(loaded.state_dict().values()))) == []
+    assert (
+        list(differences(list(model.lstm.state_dict().values()), list(layer.state_dict().values())))
+        == []
+    )
+    assert (
+        list(
+            differences(list(model.conv.state_dict().values()), list(loaded.state_dict().values()))
+        )
+        == []
+    )
     assert torch.equal(result, model(batch()))
     assert prof.report.by_module()["conv"].calls == 1

@@ -48,8 +48,12 @@ def test_gradients_keep_what_they_need() -> None:
 
 
 def test_parameters_and_buffers_count_from_the_start() -> None:
-    model = nn.BatchNorm1d(256)  # weight, bias, running mean and variance, and an int64 count of batches
-    assert followed(model, lambda: None) == Memory((ModuleMemory(1, parameters=2 * KB),), 4 * KB + 8, "(no module)", "")
+    model = nn.BatchNorm1d(
+        256
+    )  # weight, bias, running mean and variance, and an int64 count of batches
+    assert followed(model, lambda: None) == Memory(
+        (ModuleMemory(1, parameters=2 * KB),), 4 * KB + 8, "(no module)", ""
+    )
     unused = nn.Linear(256, 1, bias=False)
     assert followed(nn.ModuleList([model, unused]), lambda: None).peak == 5 * KB + 8
 
@@ -66,7 +70,11 @@ def test_the_peak_says_where_it_stood() -> None:
     memory = prof.report.memory
     assert memory is not None
     # the input (a view of which goes in), ReLU's result, eight of it, and as many once more
-    assert (memory.peak, memory.peak_module, memory.peak_op) == ((1 + 1 + 8 + 8) * KB, "1.1", "aten.add")
+    assert (memory.peak, memory.peak_module, memory.peak_op) == (
+        (1 + 1 + 8 + 8) * KB,
+        "1.1",
+        "aten.add",
+    )
 
 
 def test_the_peak_may_stand_in_a_module_that_no_root_holds() -> None:
@@ -99,7 +107,10 @@ def test_sparse_tensors_are_what_they_store() -> None:
 def test_checkpointing_lowers_the_peak(reentrant: bool) -> None:
     x = torch.randn(64, 16, requires_grad=True)
     plain, checkpointed = (Stack(how) for how in (None, reentrant))
-    assert followed(checkpointed, lambda: train(checkpointed, x)).peak < followed(plain, lambda: train(plain, x)).peak
+    assert (
+        followed(checkpointed, lambda: train(checkpointed, x)).peak
+        < followed(plain, lambda: train(plain, x)).peak
+    )
 
 
 PROGRAMS: dict[str, Callable[[], tuple[nn.Module, Callable[[], Any]]]] = {}
@@ -145,8 +156,17 @@ def non_reentrant() -> Any:
 
 @program
 def convolutions() -> Any:
-    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(True), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(392, 10))
-    return model, lambda: train(model, torch.randn(2, 3, 16, 16), torch.optim.SGD(model.parameters(), 0.1))
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3),
+        nn.BatchNorm2d(8),
+        nn.ReLU(True),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(392, 10),
+    )
+    return model, lambda: train(
+        model, torch.randn(2, 3, 16, 16), torch.optim.SGD(model.parameters(), 0.1)
+    )
 
 
 @program
@@ -163,7 +183,9 @@ def encoder() -> Any:
 
 @program
 def inference() -> Any:
-    model = nn.Sequential(Stack(None), nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)).eval()
+    model = nn.Sequential(
+        Stack(None), nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    ).eval()
     return model, lambda: torch.inference_mode()(model)(torch.randn(2, 5, 16))
 
 
@@ -187,7 +209,9 @@ def functional() -> Any:
         def loss(parameters: Any, x: Tensor) -> Tensor:
             return torch.func.functional_call(model, parameters, (x,)).sum()
 
-        torch.func.vmap(torch.func.grad(loss), (None, 0))(dict(model.named_parameters()), torch.randn(3, 8, 16))
+        torch.func.vmap(torch.func.grad(loss), (None, 0))(
+            dict(model.named_parameters()), torch.randn(3, 8, 16)
+        )
 
     return model, run
 
@@ -199,7 +223,22 @@ def test_the_peak_of_real_programs_is_the_brute_force_count(name: str) -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["new", "add", "exp", "mul_", "view", "half", "drop", "swap", "cat", "detach", "backward", "grow"]),
+        st.sampled_from(
+            [
+                "new",
+                "add",
+                "exp",
+                "mul_",
+                "view",
+                "half",
+                "drop",
+                "swap",
+                "cat",
+                "detach",
+                "backward",
+                "grow",
+            ]
+        ),
         st.integers(0, 7),
         st.integers(0, 7),
     ),
@@ -209,7 +248,9 @@ STEPS = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(STEPS, st.booleans())
-def test_the_peak_of_any_program_is_the_brute_force_count(steps: list[tuple[str, int, int]], grad: bool) -> None:
+def test_the_peak_of_any_program_is_the_brute_force_count(
+    steps: list[tuple[str, int, int]], grad: bool
+) -> None:
     def run() -> None:
         live: list[Tensor] = [torch.ones(4, 8, requires_grad=grad)]
         for op, i, j in steps:
@@ -233,9 +274,13 @@ def test_the_peak_of_any_program_is_the_brute_force_count(steps: list[tuple[str,
             elif op == "cat" and x.numel() < 1000:
                 live.append(torch.cat([x, x]))
             elif op == "detach":
-                live.append(x.detach().clone())  # a plain detach would let mul_ change what exp saved, which torch refuses
+                live.append(
+                    x.detach().clone()
+                )  # a plain detach would let mul_ change what exp saved, which torch refuses
             elif op == "backward" and x.requires_grad:
-                x.sum().backward(retain_graph=j > 3, inputs=[x] if x.is_leaf else None) if j != 7 else None
+                x.sum().backward(
+                    retain_graph=j > 3, inputs=[x] if x.is_leaf else None
+                ) if j != 7 else None
             elif op == "grow" and not x.requires_grad and not x._is_view():
                 live.append(x.new_empty(0).resize_(16 * (j + 1)).zero_())
             x = y = live[0]

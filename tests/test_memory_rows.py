@@ -23,8 +23,12 @@ def test_parameters_gradients_and_optimizer_state() -> None:
     run = lambda: train(model, torch.randn(5, 8), optimizer, 2)  # noqa: E731
     first = (8 * 16 + 16) * 4
     assert by_name(model, run, "parameters") == {"0": first, "2": 16 * 4 * 4}
-    assert by_name(model, run, "gradients") == {"0": first}  # though the loop has dropped them by the end
-    assert by_name(model, run, "optimizer") == {"0": 2 * first + 2 * 4}  # two moments, and a step count for each parameter
+    assert by_name(model, run, "gradients") == {
+        "0": first
+    }  # though the loop has dropped them by the end
+    assert by_name(model, run, "optimizer") == {
+        "0": 2 * first + 2 * 4
+    }  # two moments, and a step count for each parameter
 
 
 def test_totals_are_the_sums_of_the_rows() -> None:
@@ -68,7 +72,10 @@ def test_modules_without_a_root_are_found_as_they_are_called() -> None:
 def test_saved_bytes_belong_to_the_module_that_ran() -> None:
     model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
     x = torch.randn(5, 8)
-    expected = {"0": 5 * 8 * 4, "1": 5 * 16 * 4}  # its input; its result, which the last layer saves too: once
+    expected = {
+        "0": 5 * 8 * 4,
+        "1": 5 * 16 * 4,
+    }  # its input; its result, which the last layer saves too: once
     saves(model, lambda: model(x), expected)
     saves(model, lambda: model(x).sum().backward(), expected)
     saves(model, lambda: torch.no_grad()(model)(x), {})
@@ -155,7 +162,9 @@ def test_recomputing_saves_again_and_one_block_at_a_time() -> None:
             return x
 
     model, x = Twice(), torch.ones(256, requires_grad=True)
-    saves(model, lambda: model(x).sum().backward(), {"": 2 * KB, "block.0": KB})  # both inputs, one result at a time
+    saves(
+        model, lambda: model(x).sum().backward(), {"": 2 * KB, "block.0": KB}
+    )  # both inputs, one result at a time
 
 
 def test_a_snapshot_inside_the_block() -> None:
@@ -179,7 +188,9 @@ def test_memory_is_in_the_report_only_if_asked_for() -> None:
 
 
 def test_the_table() -> None:
-    model = nn.Sequential(nn.Sequential(nn.Linear(64, 64), nn.ReLU()), nn.Linear(64, 64, bias=False))
+    model = nn.Sequential(
+        nn.Sequential(nn.Linear(64, 64), nn.ReLU()), nn.Linear(64, 64, bias=False)
+    )
     with dc.profile(model) as prof:
         pass
     first, relu, last = (prof.report.module_index(name) for name in ("0.0", "0.1", "1"))
@@ -201,7 +212,9 @@ def test_the_table() -> None:
         "",
     ]
     assert "4 modules below depth 0; depth=None shows all" in str(report.memory_table(depth=0))
-    assert "peak   121 KiB of tensors alive at once, in 0.1, at aten.relu" in str(report.memory_table())
+    assert "peak   121 KiB of tensors alive at once, in 0.1, at aten.relu" in str(
+        report.memory_table()
+    )
     assert "peak   123,456 bytes of tensors alive at once" in str(report.memory_table(exact=True))
     assert dc.Report.from_json(report.to_json()).memory == report.memory
     with pytest.raises(ValueError, match="negative"):
@@ -210,7 +223,14 @@ def test_the_table() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0 B"), (1023, "1,023 B"), (1024, "1.00 KiB"), (10235, "10.0 KiB"), (1024**2 - 1, "1.00 MiB"), (3 * 2**29, "1.50 GiB")],
+    [
+        (0, "0 B"),
+        (1023, "1,023 B"),
+        (1024, "1.00 KiB"),
+        (10235, "10.0 KiB"),
+        (1024**2 - 1, "1.00 MiB"),
+        (3 * 2**29, "1.50 GiB"),
+    ],
 )
 def test_bytes_are_shown_in_binary_units(value: int, text: str) -> None:
     assert nbytes(value) == text

@@ -22,7 +22,9 @@ from tests.work import python_calls
 
 def outcome(memory: bool, time: bool, how: bool | None) -> list[Tensor]:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(16, 16), nn.Dropout(0.5), Stack(how), nn.BatchNorm1d(16), nn.ReLU(inplace=True))
+    model = nn.Sequential(
+        nn.Linear(16, 16), nn.Dropout(0.5), Stack(how), nn.BatchNorm1d(16), nn.ReLU(inplace=True)
+    )
     optimizer = torch.optim.Adam(model.parameters())
     x = torch.randn(8, 16, requires_grad=True)
     results = []
@@ -30,7 +32,11 @@ def outcome(memory: bool, time: bool, how: bool | None) -> list[Tensor]:
         for _ in range(3):
             y = model(x)
             y.square().sum().backward()
-            results += [y.detach().clone(), *(p.grad.clone() for p in model.parameters()), x.grad.clone()]
+            results += [
+                y.detach().clone(),
+                *(p.grad.clone() for p in model.parameters()),
+                x.grad.clone(),
+            ]
             optimizer.step()
             optimizer.zero_grad()
     return [*results, *model.state_dict().values(), torch.get_rng_state()]
@@ -138,7 +144,9 @@ KEPT: dict[str, Callable[[nn.Module, Tensor], Any]] = {
 
 
 @pytest.mark.parametrize("what", KEPT)
-def test_graphs_that_live_on_are_clean_and_no_heap_was_searched_for_them(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_graphs_that_live_on_are_clean_and_no_heap_was_searched_for_them(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However many objects a process has: closing looks at the graph alone."""
     model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
     searches: list[Any] = []
@@ -250,7 +258,9 @@ def test_modes_and_subclasses_of_the_user_see_nothing_of_it() -> None:
             super().__init__()
             self.names: list[str] = []
 
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             self.names.append(getattr(func, "__name__", str(func)))
             return func(*args, **(kwargs or {}))
 

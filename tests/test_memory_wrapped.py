@@ -27,7 +27,9 @@ class Wrapper(torch.Tensor):
     @staticmethod
     def __new__(cls, **parts: Any) -> Wrapper:
         first = next(part for part in parts.values() if isinstance(part, Tensor))
-        return torch.Tensor._make_wrapper_subclass(cls, first.shape, dtype=first.dtype, requires_grad=first.requires_grad)
+        return torch.Tensor._make_wrapper_subclass(
+            cls, first.shape, dtype=first.dtype, requires_grad=first.requires_grad
+        )
 
     def __init__(self, **parts: Any) -> None:
         for name, part in parts.items():
@@ -40,7 +42,10 @@ class Wrapper(torch.Tensor):
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.ops.aten.detach.default:
             return cls(**vars(args[0]))
-        opened = tree_map(lambda value: value.first() if isinstance(value, Wrapper) else value, (args, kwargs or {}))
+        opened = tree_map(
+            lambda value: value.first() if isinstance(value, Wrapper) else value,
+            (args, kwargs or {}),
+        )
         return func(*opened[0], **opened[1])
 
 
@@ -62,14 +67,23 @@ def floats(count: int = 256) -> Tensor:
 
 WRAPPED: dict[str, tuple[Callable[[], Tensor], int]] = {
     "one tensor": (lambda: Named(local=floats()), KB),
-    "and things that are none": (lambda: Named(mesh=object(), local=floats(), scale=None, of="w"), KB),
-    "values and scales": (lambda: Named(values=torch.ones(256, dtype=torch.int8).float(), scales=floats(64)), KB + 256),
+    "and things that are none": (
+        lambda: Named(mesh=object(), local=floats(), scale=None, of="w"),
+        KB,
+    ),
+    "values and scales": (
+        lambda: Named(values=torch.ones(256, dtype=torch.int8).float(), scales=floats(64)),
+        KB + 256,
+    ),
     "one storage for two": (lambda: Named(**dict(zip("ab", floats().chunk(2), strict=True))), KB),
     "two levels": (lambda: Named(inner=Named(mesh=3, local=floats()), other=floats(64)), KB + 256),
     "no names": (lambda: Wrapper(local=floats(), mesh=object()), KB),
     "names that raise": (lambda: Unreadable(local=floats()), KB),
     "no names, two levels": (lambda: Wrapper(local=Wrapper(local=floats())), KB),
-    "nested": (lambda: torch.nested.nested_tensor([floats(200), floats(56)], layout=torch.jagged), KB + 3 * 8),
+    "nested": (
+        lambda: torch.nested.nested_tensor([floats(200), floats(56)], layout=torch.jagged),
+        KB + 3 * 8,
+    ),
 }
 
 
@@ -181,19 +195,37 @@ print(figures["Total"], memory.peak, memory.parameters, memory.gradients, memory
 
 @pytest.mark.parametrize(
     ("how", "ranks", "layer", "rest"),
-    [("plain", 1, 1, 1), ("sharded", 2, 2, 2), ("sharded", 4, 4, 4), ("parallel", 2, 2, 1), ("parallel", 4, 4, 1)],
+    [
+        ("plain", 1, 1, 1),
+        ("sharded", 2, 2, 2),
+        ("sharded", 4, 4, 4),
+        ("parallel", 2, 2, 1),
+        ("parallel", 4, 4, 1),
+    ],
 )
-def test_the_peak_of_a_training_step_is_that_of_torch_s_own_trackers(how: str, ranks: int, layer: int, rest: int) -> None:
+def test_the_peak_of_a_training_step_is_that_of_torch_s_own_trackers(
+    how: str, ranks: int, layer: int, rest: int
+) -> None:
     """Of a plain model, of one that FSDP shards (it frees what it gathered without an operator), and of a tensor-parallel one.
 
     In a process of its own: a process group is the process's.
     """
     pytest.importorskip("torch.distributed._tools.fsdp2_mem_tracker")
-    done = subprocess.run([sys.executable, "-c", TRACKED, how, str(ranks)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", TRACKED, how, str(ranks)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     tracked, peak, parameters, gradients, optimizer = map(int, done.stdout.split())
     assert peak == tracked
-    products, others = 3 * 3 * 32 * 96, 2 * 100 * 32 + 3 * 32  # three in each layer; embedding, head and norms
+    products, others = (
+        3 * 3 * 32 * 96,
+        2 * 100 * 32 + 3 * 32,
+    )  # three in each layer; embedding, head and norms
     local = products // layer + others // rest
     assert parameters == gradients == 4 * local
-    assert optimizer == 2 * 4 * local + 4 * (2 + 3 * 4)  # two moments, and a step count for each of 14 parameters
+    assert optimizer == 2 * 4 * local + 4 * (
+        2 + 3 * 4
+    )  # two moments, and a step count for each of 14 parameters

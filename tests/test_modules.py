@@ -49,7 +49,9 @@ def test_recursion_counts_every_call_once() -> None:
     report = profiled(lambda: model(x(), 3), model)
     assert macs(report) == macs(report, "caller") == {"": 3 * LAYER, "layer": 3 * LAYER}
     assert report.by_module()[""].calls == 3
-    assert max(len(stack(report, i)) for i in range(len(report.paths))) == 5  # outside, three calls, the layer
+    assert (
+        max(len(stack(report, i)) for i in range(len(report.paths))) == 5
+    )  # outside, three calls, the layer
 
 
 def stack(report: dc.Report, path: int) -> list[int]:
@@ -123,7 +125,13 @@ def test_calls_after_one_that_was_stopped_start_afresh(error: type[BaseException
         model(x())
 
     report = profiled(run, model)
-    assert macs(report, "caller") == {"": 5 * LAYER, "0": 2 * LAYER, "1": 3 * LAYER, "1.first": 2 * LAYER, "1.second": LAYER}
+    assert macs(report, "caller") == {
+        "": 5 * LAYER,
+        "0": 2 * LAYER,
+        "1": 3 * LAYER,
+        "1.first": 2 * LAYER,
+        "1.second": LAYER,
+    }
     assert [len(stack(report, i)) for i, path in enumerate(report.paths) if path.module == 1] == [2]
 
 
@@ -201,7 +209,13 @@ def test_adapters() -> None:
     model = nn.Sequential(square())
     model[0] = Adapted(model[0], 2)
     report = profiled(lambda: model(x()).sum().backward(), model)
-    assert macs(report) == {"": 32 + 16 + 16 + 16 + 32, "0": 112, "0.base": 32, "0.down": 16 + 16, "0.up": 16 + 2 * 16}
+    assert macs(report) == {
+        "": 32 + 16 + 16 + 16 + 32,
+        "0": 112,
+        "0.base": 32,
+        "0.down": 16 + 16,
+        "0.up": 16 + 2 * 16,
+    }
     assert [p.trainable for p in report.modules[3].parameters] == [False, False]
 
 
@@ -220,7 +234,9 @@ def test_script_modules_are_counted_as_one_and_said_so() -> None:
     report = profiled(lambda: model(x()), model)
     assert macs(report) == {"": 2 * LAYER, "0": LAYER, "1": LAYER, "1.layer": 0}
     assert [module.type for module in report.modules[3:]] == ["Scriptable", "Linear"]
-    assert report.uncalled_modules == ()  # no hook saw it called, but operators of the script used its weight
+    assert (
+        report.uncalled_modules == ()
+    )  # no hook saw it called, but operators of the script used its weight
     (note,) = report.meta.notes
     assert "'1'" in note
     assert "TorchScript" in note
@@ -277,7 +293,9 @@ prof.report.self_check()
 print({name: row.macs for name, row in prof.report.by_module().items() if row.macs}, prof.report.params)
 dist.destroy_process_group()
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
     expected = {"": 64 + 96, "module": 160, "module.0": 64, "module.2": 96}
     assert done.stdout.strip() == f"{expected} 40", done.stderr
 
@@ -286,7 +304,9 @@ def test_a_direct_forward_belongs_to_the_caller() -> None:
     model = Net(lambda m, y: m.layer.forward(y), layer=square())
     report = profiled(lambda: model(x()), model)
     assert macs(report) == {"": LAYER, "layer": 0}
-    assert report.uncalled_modules == ()  # it was not called, but operators of the caller used its weight
+    assert (
+        report.uncalled_modules == ()
+    )  # it was not called, but operators of the caller used its weight
 
 
 # Modules that have not every attribute of a module, or whose class makes something else of it.
@@ -337,7 +357,12 @@ class Guarded(Layered):
         self.closed = True
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("_parameters", "_modules", "_buffers", "training") and "closed" in super().__getattribute__("__dict__"):
+        if name in (
+            "_parameters",
+            "_modules",
+            "_buffers",
+            "training",
+        ) and "closed" in super().__getattribute__("__dict__"):
             raise ValueError(name)
         return super().__getattribute__(name)
 
@@ -406,11 +431,17 @@ def traced(model: nn.Module) -> nn.Module:
 
 
 ODD: dict[str, tuple[Callable[[], nn.Module], int]] = {
-    **{kind.__name__: (kind, 32) for kind in (Unequal, Secretive, Guarded, Computed, Mute, Stuffed, Nowhere, Classy, Slotted)},
+    **{
+        kind.__name__: (kind, 32)
+        for kind in (Unequal, Secretive, Guarded, Computed, Mute, Stuffed, Nowhere, Classy, Slotted)
+    },
     "Empty": (lambda: Empty(nn.Linear(8, 4, bias=False)), 32),
     "scripted": (lambda: torch.jit.script(Layered()), 32),
     "traced": (lambda: traced(Layered()), 32),
-    "frozen": (lambda: frozen(Layered()), 0),  # its weights are constants in its code, and no parameters
+    "frozen": (
+        lambda: frozen(Layered()),
+        0,
+    ),  # its weights are constants in its code, and no parameters
     "traced and frozen": (lambda: frozen(traced(Layered())), 0),
 }
 
@@ -419,11 +450,15 @@ ODD: dict[str, tuple[Callable[[], nn.Module], int]] = {
 @pytest.mark.parametrize("memory", [False, True])
 @pytest.mark.parametrize("place", ["root", "inside", "found"])
 @pytest.mark.parametrize("kind", ODD)
-def test_modules_without_all_of_a_module_are_read_as_far_as_they_can_be(kind: str, place: str, memory: bool) -> None:
+def test_modules_without_all_of_a_module_are_read_as_far_as_they_can_be(
+    kind: str, place: str, memory: bool
+) -> None:
     make, params = ODD[kind]
     odd = make()
     model = Net(lambda m, y: m.part(y), part=odd) if place == "inside" else odd
-    report = profiled(lambda: model(torch.ones(3, 8)), *(() if place == "found" else (model,)), memory=memory)
+    report = profiled(
+        lambda: model(torch.ones(3, 8)), *(() if place == "found" else (model,)), memory=memory
+    )
     assert report.macs == 3 * 8 * 4
     assert report.params == params
     assert not memory or (report.memory is not None and report.memory.parameters == 4 * params)
@@ -442,7 +477,11 @@ def test_a_module_that_was_never_set_up() -> None:
             return y @ torch.ones(8, 4)
 
     report = profiled(lambda: model(torch.ones(3, 8)), model := Raw(), memory=True)
-    assert (report.macs, report.params, [module.type for module in report.modules]) == (96, 0, ["", "Raw"])
+    assert (report.macs, report.params, [module.type for module in report.modules]) == (
+        96,
+        0,
+        ["", "Raw"],
+    )
     assert report.meta.training is None
 
 

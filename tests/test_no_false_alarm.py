@@ -37,17 +37,31 @@ def test_a_detector_raises_no_alarm() -> None:
 def test_recurrent_nets_raise_no_alarm() -> None:
     quiet(nn.LSTM(4, 8, num_layers=2, bidirectional=True, batch_first=True), torch.rand(2, 5, 4))
     quiet(nn.GRU(4, 8), torch.rand(5, 2, 4))
-    packed = nn.utils.rnn.pack_padded_sequence(torch.rand(2, 5, 4), torch.tensor([5, 3]), batch_first=True)
+    packed = nn.utils.rnn.pack_padded_sequence(
+        torch.rand(2, 5, 4), torch.tensor([5, 3]), batch_first=True
+    )
     quiet(nn.LSTM(4, 8, batch_first=True), packed)
 
 
 def test_generation_raises_no_alarm() -> None:
     config = transformers.GPT2Config(
-        vocab_size=50, n_positions=32, n_embd=16, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=1
+        vocab_size=50,
+        n_positions=32,
+        n_embd=16,
+        n_layer=2,
+        n_head=2,
+        bos_token_id=0,
+        eos_token_id=1,
     )
     model = transformers.GPT2LMHeadModel(config).eval()
     with dc.profile(model, strict=True) as prof:
-        model.generate(torch.tensor([[2, 3, 4]]), max_new_tokens=4, min_new_tokens=4, do_sample=False, pad_token_id=0)
+        model.generate(
+            torch.tensor([[2, 3, 4]]),
+            max_new_tokens=4,
+            min_new_tokens=4,
+            do_sample=False,
+            pad_token_id=0,
+        )
     assert prof.report.by_module()[""].calls == 4
 
 

@@ -29,7 +29,9 @@ def _this_plugin_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(pytester: pytest.Pytester, tests: str, *arguments: str) -> pytest.RunResult:
     pytester.makepyfile(test_cost=MODEL + tests)
-    return pytester.runpytest_inprocess("-p", "dispatchcount.pytest_plugin", "-p", "no:cacheprovider", *arguments)
+    return pytester.runpytest_inprocess(
+        "-p", "dispatchcount.pytest_plugin", "-p", "no:cacheprovider", *arguments
+    )
 
 
 BUDGET = """
@@ -60,8 +62,12 @@ def test_over_the_budget_shows_the_biggest_modules(pytester: pytest.Pytester) ->
 
 
 def test_the_failure_shows_what_grew_since_the_baseline(pytester: pytest.Pytester) -> None:
-    run(pytester, BUDGET.format(width=16, flops="384"), "--complexity-update").assert_outcomes(passed=1)
-    assert [path.name for path in (pytester.path / "complexity").iterdir()] == ["test_cost.test_net.json"]
+    run(pytester, BUDGET.format(width=16, flops="384"), "--complexity-update").assert_outcomes(
+        passed=1
+    )
+    assert [path.name for path in (pytester.path / "complexity").iterdir()] == [
+        "test_cost.test_net.json"
+    ]
     result = run(pytester, BUDGET.format(width=32, flops="384"))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
@@ -85,13 +91,22 @@ GROWTH = """
 def test_growth_is_held_against_the_baseline(pytester: pytest.Pytester) -> None:
     missing = run(pytester, GROWTH.format(width=16))
     missing.assert_outcomes(failed=1)
-    missing.stdout.fnmatch_lines(["E*there is no baseline *test_cost.test_net.json; store one with: pytest --complexity-update"])
+    missing.stdout.fnmatch_lines(
+        [
+            "E*there is no baseline *test_cost.test_net.json; store one with: pytest --complexity-update"
+        ]
+    )
     run(pytester, GROWTH.format(width=16), "--complexity-update").assert_outcomes(passed=1)
     run(pytester, GROWTH.format(width=16)).assert_outcomes(passed=1)
     grown = run(pytester, GROWTH.format(width=17))
     grown.assert_outcomes(failed=1)
     # 2·8·17 + 2·17·4 = 408
-    grown.stdout.fnmatch_lines(["E*flops grew from 384 to 408, by 24 (+6.25%); 1% is allowed", "E*params grew from 212 to 225*"])
+    grown.stdout.fnmatch_lines(
+        [
+            "E*flops grew from 384 to 408, by 24 (+6.25%); 1% is allowed",
+            "E*params grew from 212 to 225*",
+        ]
+    )
 
 
 def test_an_update_leaves_what_did_not_change(pytester: pytest.Pytester) -> None:
@@ -105,7 +120,9 @@ def test_an_update_leaves_what_did_not_change(pytester: pytest.Pytester) -> None
     assert stored.read_bytes() != before
 
 
-def test_one_test_measures_often_and_takes_reports_made_elsewhere(pytester: pytest.Pytester) -> None:
+def test_one_test_measures_often_and_takes_reports_made_elsewhere(
+    pytester: pytest.Pytester,
+) -> None:
     tests = """
     import dispatchcount
     import pytest
@@ -126,11 +143,15 @@ def test_one_test_measures_often_and_takes_reports_made_elsewhere(pytester: pyte
 
 def test_a_wrong_limit_and_a_bad_baseline_say_so(pytester: pytest.Pytester) -> None:
     result = run(pytester, BUDGET.format(width=16, flops="lots"))
-    result.stdout.fnmatch_lines(["E*UsageError: flops=lots is not an amount; write a number such as 4200000000, 4.2G or 1%"])
+    result.stdout.fnmatch_lines(
+        ["E*UsageError: flops=lots is not an amount; write a number such as 4200000000, 4.2G or 1%"]
+    )
     (pytester.path / "complexity").mkdir()
     (pytester.path / "complexity" / "test_cost.test_net.json").write_text("{")
     result = run(pytester, BUDGET.format(width=16, flops="1G"))
-    result.stdout.fnmatch_lines(["E*ReportError: *test_cost.test_net.json: it is not JSON, or was cut off*"])
+    result.stdout.fnmatch_lines(
+        ["E*ReportError: *test_cost.test_net.json: it is not JSON, or was cut off*"]
+    )
 
 
 def test_a_bad_baseline_is_replaced_by_an_update(pytester: pytest.Pytester) -> None:
@@ -140,7 +161,9 @@ def test_a_bad_baseline_is_replaced_by_an_update(pytester: pytest.Pytester) -> N
         stored.write_bytes(bad)
         refused = run(pytester, GROWTH.format(width=16))
         refused.assert_outcomes(failed=1)
-        refused.stdout.fnmatch_lines(["E*ReportError: *; replace this baseline with: pytest --complexity-update"])
+        refused.stdout.fnmatch_lines(
+            ["E*ReportError: *; replace this baseline with: pytest --complexity-update"]
+        )
         assert stored.read_bytes() == bad
         run(pytester, GROWTH.format(width=16), "--complexity-update").assert_outcomes(passed=1)
         assert Report.from_json(stored).macs == 384
@@ -153,7 +176,9 @@ def test_a_baseline_of_another_test_is_no_baseline_of_this_one(pytester: pytest.
     refused = run(pytester, GROWTH.format(width=16))
     refused.assert_outcomes(failed=1)
     refused.stdout.fnmatch_lines(
-        ["E*it is the baseline of test_other.py::test_net, not of test_cost.py::test_net; replace this baseline with*"]
+        [
+            "E*it is the baseline of test_other.py::test_net, not of test_cost.py::test_net; replace this baseline with*"
+        ]
     )
     run(pytester, GROWTH.format(width=16), "--complexity-update").assert_outcomes(passed=1)
     assert Report.from_json(stored).meta.labels == (("test", "test_cost.py::test_net"),)
@@ -192,12 +217,18 @@ def test_a_baseline_belongs_to_one_test(pytester: pytest.Pytester) -> None:
     stored = [Report.from_json(path) for path in (pytester.path / "complexity").iterdir()]
     assert len(stored) == len({dict(report.meta.labels)["test"] for report in stored}) == 10
     run(pytester, CLASSES.format(widths=widths)).assert_outcomes(passed=10)
-    for i, failed in enumerate((1, 2, 5, 1, 1)):  # each grown model fails its own tests and no other
+    for i, failed in enumerate(
+        (1, 2, 5, 1, 1)
+    ):  # each grown model fails its own tests and no other
         grown = [width + 1 if i == j else width for j, width in enumerate(widths)]
-        run(pytester, CLASSES.format(widths=grown)).assert_outcomes(passed=10 - failed, failed=failed)
+        run(pytester, CLASSES.format(widths=grown)).assert_outcomes(
+            passed=10 - failed, failed=failed
+        )
 
 
-def test_a_baseline_is_found_wherever_pytest_is_started(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_baseline_is_found_wherever_pytest_is_started(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = pytester.mkdir("deeper")
     (folder / "test_there.py").write_text(
         "import torch\nfrom torch import nn\n"
@@ -208,7 +239,10 @@ def test_a_baseline_is_found_wherever_pytest_is_started(pytester: pytest.Pyteste
     plugin = ("-p", "dispatchcount.pytest_plugin", "-p", "no:cacheprovider")
     assert pytester.runpytest_inprocess(*plugin, "--complexity-update", "--rootdir", ".").ret == 0
     (stored,) = (folder / "complexity").iterdir()
-    assert dict(Report.from_json(stored).meta.labels)["test"] == "deeper/test_there.py::TestNet::test_net"
+    assert (
+        dict(Report.from_json(stored).meta.labels)["test"]
+        == "deeper/test_there.py::TestNet::test_net"
+    )
     monkeypatch.chdir(folder)
     pytester.runpytest_inprocess(*plugin, "--rootdir", ".").assert_outcomes(passed=1)
     assert list((folder / "complexity").iterdir()) == [stored]
@@ -236,20 +270,46 @@ MANY = """
 
 @pytest.mark.parametrize("dist", ["load", "loadgroup"])  # the second adds the group to the node ids
 def test_workers_store_all_that_one_process_would(dist: str, pytester: pytest.Pytester) -> None:
-    run(pytester, MANY, "-p", "xdist", "-n", "2", "--dist", dist, "--complexity-update").assert_outcomes(passed=24)
-    stored = {path.name: Report.from_json(path).macs for path in (pytester.path / "complexity").iterdir()}
+    run(
+        pytester, MANY, "-p", "xdist", "-n", "2", "--dist", dist, "--complexity-update"
+    ).assert_outcomes(passed=24)
+    stored = {
+        path.name: Report.from_json(path).macs for path in (pytester.path / "complexity").iterdir()
+    }
     # 2·8·w + 2·w·4 = 24·w
-    assert sorted(stored.values()) == sorted(24 * (width + more) for width in range(1, 25) for more in (0, 100))
+    assert sorted(stored.values()) == sorted(
+        24 * (width + more) for width in range(1, 25) for more in (0, 100)
+    )
     run(pytester, MANY).assert_outcomes(passed=24)  # this process finds what the workers stored
 
 
 def test_names_of_baselines_are_safe_and_differ() -> None:
-    names = ["test_a", "test_a[x/y]", "test_a[x_y]", "test_a[../../x]", "test_a[" + "x" * 400 + "]", "test_a[\ud800]"]
-    names += ["TestA::test_a", "TestA::TestB::test_a", "test_a[TestA::x]", "test_a[::]", "test_a[.]", "TestA::test_a[]"]
-    paths = [baseline_path(Path("tests/test_m.py"), f"tests/test_m.py::{name}", number) for name in names for number in (1, 2)]
+    names = [
+        "test_a",
+        "test_a[x/y]",
+        "test_a[x_y]",
+        "test_a[../../x]",
+        "test_a[" + "x" * 400 + "]",
+        "test_a[\ud800]",
+    ]
+    names += [
+        "TestA::test_a",
+        "TestA::TestB::test_a",
+        "test_a[TestA::x]",
+        "test_a[::]",
+        "test_a[.]",
+        "TestA::test_a[]",
+    ]
+    paths = [
+        baseline_path(Path("tests/test_m.py"), f"tests/test_m.py::{name}", number)
+        for name in names
+        for number in (1, 2)
+    ]
     assert paths[0] == Path("tests/complexity/test_m.test_a.json")
     assert paths[1] == Path("tests/complexity/test_m.test_a.2.json")
-    assert paths[2 * names.index("TestA::test_a")] == Path("tests/complexity/test_m.TestA.test_a.json")
+    assert paths[2 * names.index("TestA::test_a")] == Path(
+        "tests/complexity/test_m.TestA.test_a.json"
+    )
     assert {path.parent for path in paths} == {Path("tests/complexity")}
     assert len(set(paths)) == len(paths)
     assert all(len(path.name) < 150 for path in paths)

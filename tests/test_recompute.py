@@ -59,12 +59,20 @@ def test_checkpointing_s_recompute_stands_apart(reentrant: bool) -> None:
     first, second, last = 2 * 4 * 8, 2 * 8 * 4, 2 * 4 * 2
     assert own_macs(report, phase="forward") == {"0.first": first, "0.second": second, "1": last}
     # the other flavour stops once it has what it needs: the second layer's input, not its output
-    assert own_macs(report, phase="recompute") == {"0.first": first} | ({"0.second": second} if reentrant else {})
-    assert own_macs(report, phase="backward") == {"0.first": 2 * first, "0.second": 2 * second, "1": 2 * last}
+    assert own_macs(report, phase="recompute") == {"0.first": first} | (
+        {"0.second": second} if reentrant else {}
+    )
+    assert own_macs(report, phase="backward") == {
+        "0.first": 2 * first,
+        "0.second": 2 * second,
+        "1": 2 * last,
+    }
     phases(report)
     caller = report.by_module("caller")
     assert caller["0"].macs == report.by_module()["0"].macs
-    assert caller["0.second"].macs == report.by_module()["0.second"].macs  # the recompute of the first is not below it
+    assert (
+        caller["0.second"].macs == report.by_module()["0.second"].macs
+    )  # the recompute of the first is not below it
 
 
 @pytest.mark.parametrize("reentrant", [False, True])
@@ -72,19 +80,29 @@ def test_a_checkpointed_module_is_one_row_with_its_recompute(reentrant: bool) ->
     model = Net(lambda m, x: checkpoint(m.block, x, use_reentrant=reentrant), block=Block(None))
     report = profiled(model, lambda: model(torch.randn(2, 4, requires_grad=True)).sum().backward())
     caller = report.by_module("caller")
-    assert caller["block"].macs == report.by_module()["block"].macs == report.macs == caller[""].macs
-    assert own_macs(report, phase="recompute") == {"block.first": 64} | ({"block.second": 64} if reentrant else {})
+    assert (
+        caller["block"].macs == report.by_module()["block"].macs == report.macs == caller[""].macs
+    )
+    assert own_macs(report, phase="recompute") == {"block.first": 64} | (
+        {"block.second": 64} if reentrant else {}
+    )
 
 
 @pytest.mark.parametrize("reentrant", [False, True])
 def test_checkpoints_in_checkpoints(reentrant: bool) -> None:
     def forward(m: Any, x: Tensor) -> Tensor:
-        return checkpoint(lambda y: m.b(checkpoint(m.a, y, use_reentrant=reentrant)), x, use_reentrant=reentrant)
+        return checkpoint(
+            lambda y: m.b(checkpoint(m.a, y, use_reentrant=reentrant)), x, use_reentrant=reentrant
+        )
 
     model = Net(forward, a=Block(None), b=Block(None))
     report = profiled(model, lambda: model(torch.randn(2, 4, requires_grad=True)).sum().backward())
-    assert own_macs(report, phase="forward") == dict.fromkeys(("a.first", "a.second", "b.first", "b.second"), 64)
-    assert own_macs(report, phase="backward") == dict.fromkeys(("a.first", "a.second", "b.first", "b.second"), 128)
+    assert own_macs(report, phase="forward") == dict.fromkeys(
+        ("a.first", "a.second", "b.first", "b.second"), 64
+    )
+    assert own_macs(report, phase="backward") == dict.fromkeys(
+        ("a.first", "a.second", "b.first", "b.second"), 128
+    )
     again = own_macs(report, phase="recompute")
     assert set(again) >= {"a.first", "b.first"}
     assert sum(again.values()) == phases(report)["recompute"]
@@ -92,7 +110,9 @@ def test_checkpoints_in_checkpoints(reentrant: bool) -> None:
 
 def test_functions_may_be_recomputed_too() -> None:
     weight = nn.Parameter(torch.randn(4, 8))
-    model = Net(lambda m, x: checkpoint(lambda y: (y @ weight).tanh() @ weight.t(), x, use_reentrant=False))
+    model = Net(
+        lambda m, x: checkpoint(lambda y: (y @ weight).tanh() @ weight.t(), x, use_reentrant=False)
+    )
     report = profiled(model, lambda: model(torch.randn(2, 4, requires_grad=True)).sum().backward())
     assert phases(report) == {"forward": 128, "recompute": 64, "backward": 256}
     assert set(own_macs(report)) == {""}
@@ -116,7 +136,10 @@ def test_autograd_grad() -> None:
         torch.autograd.grad(model(x).sum(), x)
 
     report = profiled(model, run)
-    assert own_macs(report, phase="backward") == {"0": 64, "1": 48}  # no weight gradient was asked for
+    assert own_macs(report, phase="backward") == {
+        "0": 64,
+        "1": 48,
+    }  # no weight gradient was asked for
     phases(report)
 
 
@@ -142,7 +165,10 @@ def test_the_gradient_of_a_gradient_is_labelled() -> None:
 def test_vjp_and_jacobian() -> None:
     model = nn.Linear(4, 3)
     report = profiled(model, lambda: torch.autograd.functional.jacobian(model, torch.randn(2, 4)))
-    assert phases(report) == {"forward": 24, "backward": 6 * 24}  # a backward for each of the 6 outputs
+    assert phases(report) == {
+        "forward": 24,
+        "backward": 6 * 24,
+    }  # a backward for each of the 6 outputs
 
 
 def test_func_grad() -> None:

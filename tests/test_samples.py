@@ -74,7 +74,9 @@ def test_the_expected_cost_of_an_early_exit_net() -> None:
     over = report.by_module_over_samples()
     assert [over[f"stages.{i}"].execution_rate for i in range(3)] == [1.0, 0.4, 0.1]
     assert over["stages.1"].calls_per_sample == 0.4
-    assert over["stages.1"].flops == Distribution(0.4 * STAGE, statistics.pstdev([0] * 6 + [STAGE] * 4), 0, 0, STAGE, STAGE)
+    assert over["stages.1"].flops == Distribution(
+        0.4 * STAGE, statistics.pstdev([0] * 6 + [STAGE] * 4), 0, 0, STAGE, STAGE
+    )
     assert over[""].flops == spread
     assert over["stages"].execution_rate == 0  # a ModuleList is never called
     assert over["stages"].flops.max == 3 * STAGE
@@ -84,7 +86,9 @@ def test_the_expected_cost_of_an_early_exit_net() -> None:
 def test_another_convention_is_another_view_of_the_same_samples() -> None:
     report = early([0, 2])
     assert report.with_convention("torch").sample_flops() == [48, 144]
-    assert report.with_convention("torch").by_module_over_samples()["stages.0"].flops.max == 2 * STAGE
+    assert (
+        report.with_convention("torch").by_module_over_samples()["stages.0"].flops.max == 2 * STAGE
+    )
 
 
 @given(st.lists(st.integers(0, 10**15), min_size=1, max_size=60))
@@ -93,7 +97,11 @@ def test_distributions_agree_with_the_standard_library(values: list[int]) -> Non
     ordered = sorted(values)
     assert spread.mean == pytest.approx(statistics.fmean(values), rel=1e-12)
     assert spread.std == pytest.approx(statistics.pstdev(values), rel=1e-9, abs=1e-6)
-    assert (spread.min, spread.median, spread.max) == (ordered[0], statistics.median(ordered), ordered[-1])
+    assert (spread.min, spread.median, spread.max) == (
+        ordered[0],
+        statistics.median(ordered),
+        ordered[-1],
+    )
     assert sum(v <= spread.p95 for v in values) >= 0.95 * len(values)
     assert sum(v < spread.p95 for v in values) < 0.95 * len(values)
 
@@ -133,7 +141,11 @@ def test_samples_of_a_loader() -> None:
     with dc.profile(model) as prof:
         for batch in prof.samples(loader, label=lambda i, item: f"{i}: {len(item)} rows"):
             model(batch)
-    assert [sample.label for sample in prof.report.samples] == ["0: 2 rows", "1: 2 rows", "2: 1 rows"]
+    assert [sample.label for sample in prof.report.samples] == [
+        "0: 2 rows",
+        "1: 2 rows",
+        "2: 1 rows",
+    ]
 
 
 def test_a_training_step_as_a_sample() -> None:
@@ -178,14 +190,19 @@ def test_samples_inside_a_module_call() -> None:
     model = Loop()
     with dc.profile(model) as prof:
         model(torch.ones(1, 4))
-    assert [(row[""].calls, row["body"].calls) for _, row in prof.report.by_sample()] == [(0, 1)] * 3
+    assert [(row[""].calls, row["body"].calls) for _, row in prof.report.by_sample()] == [
+        (0, 1)
+    ] * 3
 
 
 def test_a_sample_in_a_sample_is_refused() -> None:
     model = nn.Linear(4, 4)
     with dc.profile(model) as prof, prof.sample("outer"):
         with (
-            pytest.raises(RuntimeError, match="sample 'inner' was opened inside sample 'outer'; end that one first"),
+            pytest.raises(
+                RuntimeError,
+                match="sample 'inner' was opened inside sample 'outer'; end that one first",
+            ),
             prof.sample("inner"),
         ):
             pass
@@ -194,7 +211,10 @@ def test_a_sample_in_a_sample_is_refused() -> None:
     assert prof.report.sample_flops() == [16]
     with pytest.raises(RuntimeError, match="inside the profile's with-block"), prof.sample("late"):
         pass
-    with pytest.raises(RuntimeError, match="inside the profile's with-block"), dc.profile(model).sample("early"):
+    with (
+        pytest.raises(RuntimeError, match="inside the profile's with-block"),
+        dc.profile(model).sample("early"),
+    ):
         pass
 
 
@@ -236,7 +256,9 @@ def test_an_abandoned_sample_does_not_end_a_later_one() -> None:
         model(torch.ones(1, 4))
         abandoned.close()
         model(torch.ones(1, 4))
-    assert [(s.label, f) for s, f in zip(prof.report.samples, prof.report.sample_flops(), strict=True)] == [("now", 32)]
+    assert [
+        (s.label, f) for s, f in zip(prof.report.samples, prof.report.sample_flops(), strict=True)
+    ] == [("now", 32)]
 
 
 def test_samples_survive_records_being_folded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +275,11 @@ def test_samples_survive_records_being_folded(monkeypatch: pytest.MonkeyPatch) -
     whole = run()
     monkeypatch.setattr(record, "MAX_RECORDS", 3)
     folded = run()
-    assert folded.sample_flops() == whole.sample_flops() == [2 * rows * 16 for rows in (3, 1, 2, 3, 1, 4, 4)]
+    assert (
+        folded.sample_flops()
+        == whole.sample_flops()
+        == [2 * rows * 16 for rows in (3, 1, 2, 3, 1, 4, 4)]
+    )
     assert folded.by_sample() == whole.by_sample()
     assert folded.by_module() == whole.by_module()
 
@@ -281,7 +307,9 @@ def test_ten_thousand_samples_are_as_quick_to_sum_up_as_a_hundred() -> None:
     few, many = early([0, 1, 2] * 34), early([0, 1, 2] * 340)
     for view in ("by_module_over_samples", "by_sample", "sample_flops"):
         work = [python_calls(getattr(report, view)) for report in (few, many)]
-        assert work[1] <= work[0] + 1000 + 2 * 1020  # samples alike are weighed, not gone through module by module
+        assert (
+            work[1] <= work[0] + 1000 + 2 * 1020
+        )  # samples alike are weighed, not gone through module by module
 
 
 def test_a_sample_costs_no_walk_over_the_modules() -> None:

@@ -47,7 +47,9 @@ def test_a_loop_of_equal_calls_is_one_record() -> None:
     with dc.profile() as prof:
         torch.relu(x)
         more = grown(lambda: [torch.relu(x) for _ in range(20_000)] and None)
-    assert more < 100_000  # bytes, however many calls; what waits to be sorted in is a list of pointers
+    assert (
+        more < 100_000
+    )  # bytes, however many calls; what waits to be sorted in is a list of pointers
     assert [(entry.op, entry.calls) for entry in prof.report.entries] == [("aten.relu", 20_001)]
 
 
@@ -58,12 +60,16 @@ def test_memory_stays_bounded_when_no_call_is_like_another(monkeypatch: pytest.M
         for width in range(1, 500):
             step(width)
         more = grown(lambda: [step(width) for width in range(500, 2_000)] and None)
-    assert more < 500_000  # what is held between two folds; three records of each of 1,500 steps would be 5 MB
+    assert (
+        more < 500_000
+    )  # what is held between two folds; three records of each of 1,500 steps would be 5 MB
     assert prof.report.macs == 2 * sum(range(1, 2_000))
     assert prof.report.by_operator()["aten.mm"].calls == 1_999
 
 
-def test_stacks_of_calls_stay_bounded_when_no_input_is_like_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stacks_of_calls_stay_bounded_when_no_input_is_like_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(record, "MAX_NODES", 20)
     monkeypatch.setattr(record, "MAX_SIGNATURES", 8)
     net = nn.Sequential(nn.Sequential(nn.Linear(1, 1), nn.ReLU()))
@@ -156,7 +162,10 @@ def one_step(model: nn.Module, x: Tensor) -> None:
 
 
 def hooked(model: nn.Module, x: Tensor) -> None:
-    handles = [model.register_forward_hook(lambda *_: None), model.register_forward_pre_hook(lambda *_: None)]
+    handles = [
+        model.register_forward_hook(lambda *_: None),
+        model.register_forward_pre_hook(lambda *_: None),
+    ]
     model(x)
     for handle in handles:
         handle.remove()
@@ -209,7 +218,9 @@ def test_what_is_made_anew_each_time_leaves_nothing_that_grows(
         assert len(prof._session._names.infos) == infos
     report = prof.report
     report.self_check()
-    assert more < 150_000  # a row of calls takes 1,100 bytes: with five more in each of 80 steps it would be 440,000
+    assert (
+        more < 150_000
+    )  # a row of calls takes 1,100 bytes: with five more in each of 80 steps it would be 440,000
     assert len(report.paths) < 10 * (names.MAX_GONE + 1)
     assert report.macs == 150 * macs
 
@@ -220,14 +231,25 @@ def test_rows_of_modules_that_came_and_went() -> None:
         for _ in range(40):
             model(torch.ones(2, 4))
     calls = {name: row.calls for name, row in prof.report.by_module().items() if row.calls}
-    made = ("(Sequential)", "(Sequential).0", "(Sequential).1", "(Sequential).1.0", "(Sequential).1.0.0", "(Sequential).1.1")
+    made = (
+        "(Sequential)",
+        "(Sequential).0",
+        "(Sequential).1",
+        "(Sequential).1.0",
+        "(Sequential).1.0.0",
+        "(Sequential).1.1",
+    )
     assert calls == dict.fromkeys(("", *made), 40)
-    with dc.profile(model := Making(lambda number: type(f"Made{number}", (nn.ReLU,), {})())) as prof:
+    with dc.profile(
+        model := Making(lambda number: type(f"Made{number}", (nn.ReLU,), {})())
+    ) as prof:
         for _ in range(100):
             model(torch.ones(2, 4))
     calls = {name: row.calls for name, row in prof.report.by_module().items() if name}
     several = names.MAX_GONE + 1  # one is alive at a time
-    assert calls == {"(no module)": 0, "(other modules)": 100 - several} | {f"(Made{i})": 1 for i in range(1, several + 1)}
+    assert calls == {"(no module)": 0, "(other modules)": 100 - several} | {
+        f"(Made{i})": 1 for i in range(1, several + 1)
+    }
 
 
 def test_modules_alive_keep_rows_of_their_own() -> None:
@@ -235,7 +257,9 @@ def test_modules_alive_keep_rows_of_their_own() -> None:
     with dc.profile(model := Making(lambda number: layers[number - 1])) as prof:
         for _ in layers:
             model(torch.ones(2, 4))
-    assert {row.calls for name, row in prof.report.by_module().items() if name.startswith("(Kind")} == {1}
+    assert {
+        row.calls for name, row in prof.report.by_module().items() if name.startswith("(Kind")
+    } == {1}
     assert len(prof.report.modules) == 2 + 100
 
 
@@ -265,12 +289,16 @@ def test_samples_of_many_shapes_take_no_memory_for_each_call_before_them() -> No
         run(1, 50)
         early, late = run(50, 150), run(650, 750)
         run(150, 650)
-    assert late < 1.5 * early  # with a number for each call before it, a sample would take five times as much
+    assert (
+        late < 1.5 * early
+    )  # with a number for each call before it, a sample would take five times as much
 
 
 Call = tuple[int, int, bool]
 
-calls = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), st.booleans()), min_size=1, max_size=20)
+calls = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(1, 4), st.booleans()), min_size=1, max_size=20
+)
 
 
 def run_calls(todo: list[Call], limit: int) -> dc.Report:
@@ -278,7 +306,10 @@ def run_calls(todo: list[Call], limit: int) -> dc.Report:
     kept = record.MAX_RECORDS
     record.MAX_RECORDS = limit
     net = Net(
-        lambda self, part, x: getattr(self, f"part{part}")(x), part0=nn.Linear(3, 2), part1=nn.Tanh(), part2=nn.Bilinear(3, 3, 2)
+        lambda self, part, x: getattr(self, f"part{part}")(x),
+        part0=nn.Linear(3, 2),
+        part1=nn.Tanh(),
+        part2=nn.Bilinear(3, 3, 2),
     )
     net.part2.forward = lambda x: nn.functional.bilinear(x, x, net.part2.weight)
     try:
@@ -301,7 +332,11 @@ def test_how_many_events_wait_changes_nothing(todo: list[Call], limit: int) -> N
         for module in (dispatch, module_calls):
             patch.setattr(module, "LIMIT", limit)
         piecemeal = run_calls(todo, 10**9)
-    assert (piecemeal.entries, piecemeal.paths, piecemeal.by_sample()) == (whole.entries, whole.paths, whole.by_sample())
+    assert (piecemeal.entries, piecemeal.paths, piecemeal.by_sample()) == (
+        whole.entries,
+        whole.paths,
+        whole.by_sample(),
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -347,7 +382,9 @@ def test_a_model_a_thousand_levels_deep() -> None:
     report = prof.report  # from here on with Python's own limit
     name = ".".join(["0"] * 1_000)
     rows = report.by_module()
-    assert rows[name].macs == rows[""].macs == report.macs == 2  # one forward; backward for the weight alone
+    assert (
+        rows[name].macs == rows[""].macs == report.macs == 2
+    )  # one forward; backward for the weight alone
     assert (rows[name].calls, rows[""].calls, len(report.paths)) == (1, 1, 1_002)
     assert report.by_module("caller")[""].macs == 2
     assert dc.Report.from_json(report.to_json()) == report

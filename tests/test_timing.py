@@ -78,7 +78,11 @@ def test_phases_have_their_own_time() -> None:
     model = net()
     with dc.profile(model, time=True) as prof:
         checkpoint(model, torch.ones(3, requires_grad=True), use_reentrant=False).sum().backward()
-    assert {name: row.time_ns for name, row in prof.report.by_phase().items()} == {"forward": 42, "recompute": 42, "backward": 84}
+    assert {name: row.time_ns for name, row in prof.report.by_phase().items()} == {
+        "forward": 42,
+        "recompute": 42,
+        "backward": 84,
+    }
     assert prof.report.by_module()["0"].time_ns == 30 + 30 + 60
     prof.report.self_check()
 
@@ -127,14 +131,20 @@ def test_the_parts_of_a_composite_are_timed_once(monkeypatch: pytest.MonkeyPatch
 
 def test_every_operator_has_a_time_on_the_real_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10))
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10)
+    )
     optimizer = torch.optim.Adam(model[:1].parameters())
     with dc.profile(model, time=True) as prof:
         model(torch.randn(2, 3, 16, 16)).sum().backward()
         optimizer.step()
     report = prof.report
     assert [entry.op for entry in report.entries if entry.time_ns <= 0] == []
-    assert {phase for phase, row in report.by_phase().items() if row.time_ns} == {"forward", "backward", "optimizer"}
+    assert {phase for phase, row in report.by_phase().items() if row.time_ns} == {
+        "forward",
+        "backward",
+        "optimizer",
+    }
     assert sum(row.time_ns for row in report.by_operator().values()) == report.total.time_ns
     report.self_check()
 

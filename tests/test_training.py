@@ -74,7 +74,9 @@ def test_a_shared_layer_has_the_backward_of_both_calls() -> None:
     model.second = model.first
     report = profiled(model, lambda: model(torch.randn(2, 4)).sum().backward())
     assert own_macs(report, phase="forward") == {"first": 2 * 32}
-    assert own_macs(report, phase="backward") == {"first": 32 + 2 * 32}  # the first call's input needs no gradient
+    assert own_macs(report, phase="backward") == {
+        "first": 32 + 2 * 32
+    }  # the first call's input needs no gradient
     assert report.params == 4 * 4 + 4
 
 
@@ -88,8 +90,12 @@ def test_recursion() -> None:
 
 
 def test_inputs_by_keyword() -> None:
-    model = Net(lambda m, x: m.out(input=m.hidden(input=x)), hidden=nn.Linear(4, 8), out=nn.Linear(8, 2))
-    report = profiled(model, lambda: model(x=torch.randn(2, 4, requires_grad=True)).sum().backward())
+    model = Net(
+        lambda m, x: m.out(input=m.hidden(input=x)), hidden=nn.Linear(4, 8), out=nn.Linear(8, 2)
+    )
+    report = profiled(
+        model, lambda: model(x=torch.randn(2, 4, requires_grad=True)).sum().backward()
+    )
     assert own_macs(report, phase="backward") == {"hidden": 2 * 64, "out": 2 * 32}
 
 
@@ -123,7 +129,12 @@ def test_gradient_accumulation_is_the_layer_s_that_holds_the_parameter() -> None
 
 
 def test_two_losses() -> None:
-    model = Net(lambda m, x: (m.a(h := m.trunk(x)), m.b(h)), trunk=nn.Linear(4, 8), a=nn.Linear(8, 3), b=nn.Linear(8, 5))
+    model = Net(
+        lambda m, x: (m.a(h := m.trunk(x)), m.b(h)),
+        trunk=nn.Linear(4, 8),
+        a=nn.Linear(8, 3),
+        b=nn.Linear(8, 5),
+    )
 
     def run() -> None:
         a, b = model(torch.randn(2, 4))
@@ -143,7 +154,11 @@ def test_frozen_layers_have_no_weight_gradient() -> None:
     assert own_macs(report, phase="backward") == {"2": 2 * 8 * 3}  # nothing below needs a gradient
     model[0].requires_grad_(True)
     report = profiled(model, lambda: model(torch.randn(2, 4)).sum().backward())
-    assert own_macs(report, phase="backward") == {"0": 2 * 4 * 8, "1": 2 * 8 * 8, "2": 2 * (2 * 8 * 3)}
+    assert own_macs(report, phase="backward") == {
+        "0": 2 * 4 * 8,
+        "1": 2 * 8 * 8,
+        "2": 2 * (2 * 8 * 3),
+    }
 
 
 class Scaled(torch.autograd.Function):
@@ -185,7 +200,10 @@ def test_work_in_hooks_is_counted_where_the_graph_stands() -> None:
     report = profiled(model, run)
     backward = own_macs(report, phase="backward")
     assert sum(backward.values()) == 64 + 2 * 32 + 2 * 8 * 8
-    assert backward == {"0": 64 + 128, "1": 64}  # a hook on a tensor runs before the node that made it
+    assert backward == {
+        "0": 64 + 128,
+        "1": 64,
+    }  # a hook on a tensor runs before the node that made it
     phases(report)
 
 
@@ -193,7 +211,9 @@ def test_hooks_on_parameters_and_modules() -> None:
     model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2))
     seen = []
     model[0].weight.register_hook(lambda grad: grad @ torch.eye(4))
-    model[1].register_full_backward_hook(lambda module, given, got: seen.append(torch.eye(8) @ got[0].new_ones(8, 1)))
+    model[1].register_full_backward_hook(
+        lambda module, given, got: seen.append(torch.eye(8) @ got[0].new_ones(8, 1))
+    )
     report = profiled(model, lambda: model(torch.randn(2, 4)).sum().backward())
     assert len(seen) == 1
     backward = own_macs(report, phase="backward")

@@ -77,7 +77,10 @@ def test_the_reader_s_module_is_named() -> None:
         lambda t: t.normal_().sum(),
         lambda t: t.copy_(torch.ones(4, 4)) + 1,
         lambda t: (t.view(16).fill_(0), t + 1),
-        lambda t: (t[0].fill_(0), t + 1),  # who writes a part of it is taken to write the rest by and by
+        lambda t: (
+            t[0].fill_(0),
+            t + 1,
+        ),  # who writes a part of it is taken to write the rest by and by
         lambda t: (t.t().zero_(), t.sum()),
         lambda t: (torch.mm(torch.ones(4, 4), torch.ones(4, 4), out=t), t + 1),
         lambda t: (torch.add(t.new_ones(4, 4), 1, out=t), t.sum()),
@@ -85,7 +88,12 @@ def test_the_reader_s_module_is_named() -> None:
         lambda t: (t.__setitem__(0, 1.0), t + 1),
         lambda t: (t.set_(torch.ones(4, 4)), t + 1),
         lambda t: (t.shape, t.stride(), t.view(2, 8), t.data_ptr()),
-        lambda t: (torch.zeros_like(t), torch.ones_like(t), torch.rand_like(t), torch.empty_like(t)),
+        lambda t: (
+            torch.zeros_like(t),
+            torch.ones_like(t),
+            torch.rand_like(t),
+            torch.empty_like(t),
+        ),
         lambda t: nn.init.xavier_uniform_(t).sum(),
         lambda t: torch._foreach_zero_([t, torch.ones(2)]),
     ],
@@ -176,7 +184,10 @@ def test_kernels_that_raise_or_have_a_bad_cost() -> None:
     def run() -> None:
         with pytest.raises(ValueError, match="no"), dc.kernel("k", cost=5):
             raise ValueError("no")
-        with pytest.raises(TypeError, match="a rule needs the decorator form"), dc.kernel("k", cost=lambda: 5):
+        with (
+            pytest.raises(TypeError, match="a rule needs the decorator form"),
+            dc.kernel("k", cost=lambda: 5),
+        ):
             pass
         with dc.kernel("nonsense", cost=-5):
             pass
@@ -191,7 +202,10 @@ def test_strict_makes_an_error_of_what_is_not_counted() -> None:
     def run() -> None:
         _ = by_hand(torch.empty(3)) + 1
 
-    with pytest.raises(UncountedError, match=r"1 operators? (is|are) not counted: .*unseen.*@dispatchcount.register"):
+    with pytest.raises(
+        UncountedError,
+        match=r"1 operators? (is|are) not counted: .*unseen.*@dispatchcount.register",
+    ):
         counted(run, strict=True)
     counted(lambda: torch.ones(3) + 1, strict=True)
     prof = dc.profile(strict=True)
@@ -205,7 +219,14 @@ def test_strict_makes_an_error_of_what_is_not_counted() -> None:
 
 
 def test_training_raises_no_alarm() -> None:
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.LazyLinear(2))
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Dropout(),
+        nn.LazyLinear(2),
+    )
     with dc.profile(model, strict=True):
         optimizer = None
         for _ in range(2):
@@ -287,7 +308,9 @@ def test_a_rule_for_good(registry: None) -> None:
         dc.register(pair)(rule)
     dc.register(pair, replace=True)(lambda x, y, n: 9)
     assert counted(call_pair).macs == 9
-    assert counted(call_pair, rules={pair: lambda x, y, n: 11}).macs == 11  # the block's own rule goes before
+    assert (
+        counted(call_pair, rules={pair: lambda x, y, n: 11}).macs == 11
+    )  # the block's own rule goes before
 
 
 def test_a_rule_given_after_the_run_costs_it(registry: None) -> None:
@@ -302,7 +325,9 @@ def test_a_rule_given_after_the_run_costs_it(registry: None) -> None:
 
 
 def test_a_rule_of_the_user_s_replaces_a_built_in_one() -> None:
-    report = counted(lambda: torch.ones(2, 3) @ torch.ones(3, 4), rules={torch.ops.aten.mm: lambda a, b: 1})
+    report = counted(
+        lambda: torch.ones(2, 3) @ torch.ones(3, 4), rules={torch.ops.aten.mm: lambda a, b: 1}
+    )
     assert report.macs == 1
 
 
@@ -379,5 +404,8 @@ def test_an_autograd_function_is_counted_by_what_it_does() -> None:
             return grad @ grad
 
     report = counted(lambda: Twice.apply(torch.ones(4, 4, requires_grad=True)).sum().backward())
-    assert {name: row.macs for name, row in report.by_phase().items()} == {"forward": 64, "backward": 64}
+    assert {name: row.macs for name, row in report.by_phase().items()} == {
+        "forward": 64,
+        "backward": 64,
+    }
     assert len(report.unknown_ops) == 1

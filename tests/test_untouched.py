@@ -17,7 +17,9 @@ from tests.nets import Boom, batch, everything
 from tests.untouched import differences, state_of
 
 
-def outcome(model: nn.Module, run: Callable[[Any], Any], error: type[BaseException] | None, block: Any) -> dict[str, Any]:
+def outcome(
+    model: nn.Module, run: Callable[[Any], Any], error: type[BaseException] | None, block: Any
+) -> dict[str, Any]:
     """The end of a run: what it gave, the gradients, every generator's state, the model and the process."""
     torch.manual_seed(1)
     random.seed(1)
@@ -32,7 +34,10 @@ def outcome(model: nn.Module, run: Callable[[Any], Any], error: type[BaseExcepti
 
 
 def assert_untouched(
-    run: Callable[[Any], Any], error: type[BaseException] | None = None, training: bool = True, **options: Any
+    run: Callable[[Any], Any],
+    error: type[BaseException] | None = None,
+    training: bool = True,
+    **options: Any,
 ) -> dc.Report:
     plain = outcome(everything(training), run, error, nullcontext())
     model = everything(training)
@@ -77,7 +82,13 @@ def test_forward_in_every_regime(regime: str, training: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"functions": True}, {"memory": True, "time": True}, {"convention": "full", "strict": False}]
+    "options",
+    [
+        {},
+        {"functions": True},
+        {"memory": True, "time": True},
+        {"convention": "full", "strict": False},
+    ],
 )
 def test_a_training_step_under_every_option(options: dict[str, Any]) -> None:
     assert assert_untouched(step, **options).by_phase()["backward"].macs > 0
@@ -124,7 +135,9 @@ def fail_with(error: type[BaseException]) -> Callable[[Any], Any]:
     return run
 
 
-@pytest.mark.parametrize("error", [Boom, KeyboardInterrupt, SystemExit, GeneratorExit, RecursionError, MemoryError])
+@pytest.mark.parametrize(
+    "error", [Boom, KeyboardInterrupt, SystemExit, GeneratorExit, RecursionError, MemoryError]
+)
 def test_a_forward_that_raises_inside_the_block(error: type[BaseException]) -> None:
     report = assert_untouched(fail_with(error), error)
     assert report.by_module()["lstm"].macs > 0  # what was done stands
@@ -165,7 +178,14 @@ def test_a_rule_that_raises() -> None:
     def rule(*args: Any, **kwargs: Any) -> int:
         raise Boom
 
-    report = assert_untouched(step, rules={torch.ops.aten.mm: rule, torch.ops.aten.addmm: rule, torch.ops.aten.convolution: rule})
+    report = assert_untouched(
+        step,
+        rules={
+            torch.ops.aten.mm: rule,
+            torch.ops.aten.addmm: rule,
+            torch.ops.aten.convolution: rule,
+        },
+    )
     assert report.failed_ops
 
 
@@ -175,7 +195,11 @@ def test_a_module_hook_that_raises(when: str) -> None:
         def hook(*_: Any) -> None:
             raise Boom
 
-        handle = model.lstm.register_forward_pre_hook(hook) if when == "before" else model.lstm.register_forward_hook(hook)
+        handle = (
+            model.lstm.register_forward_pre_hook(hook)
+            if when == "before"
+            else model.lstm.register_forward_hook(hook)
+        )
         try:
             return model(batch())
         finally:
@@ -223,4 +247,7 @@ def test_after_a_backward_that_raised_the_next_is_counted_right() -> None:
         with prof.sample("next"):
             model(torch.ones(2, 4)).sum().backward()
     assert prof.report.sample_flops() == [48]
-    assert {name: row.macs for name, row in prof.report.by_phase().items()} == {"forward": 48, "backward": 24}
+    assert {name: row.macs for name, row in prof.report.by_phase().items()} == {
+        "forward": 48,
+        "backward": 24,
+    }

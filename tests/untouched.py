@@ -20,7 +20,10 @@ def state_of(model: nn.Module, *, values: bool = True) -> dict[str, Any]:
         "keys": list(model.state_dict()),
         "values": {k: v.clone() for k, v in model.state_dict().items()} if values else None,
         "training": [m.training for m in model.modules()],
-        "hooks": [{k: len(v) for k, v in vars(m).items() if k.endswith("_hooks") and v is not None} for m in model.modules()],
+        "hooks": [
+            {k: len(v) for k, v in vars(m).items() if k.endswith("_hooks") and v is not None}
+            for m in model.modules()
+        ],
         "attributes": [sorted(vars(m)) for m in model.modules()],
         "classes": [type(m).__qualname__ for m in model.modules()],
         **process_state(),
@@ -35,11 +38,25 @@ def process_state() -> dict[str, Any]:
             for k, v in vars(nn_module).items()
             if k.startswith("_global") and k.endswith("hooks") and hasattr(v, "__len__")
         },
-        "optimizer hooks": {k: len(v) for k, v in vars(optim).items() if k.startswith("_global") and hasattr(v, "__len__")},
+        "optimizer hooks": {
+            k: len(v)
+            for k, v in vars(optim).items()
+            if k.startswith("_global") and hasattr(v, "__len__")
+        },
         "functional": {k: id(v) for k, v in vars(F).items() if callable(v)},
-        "tensor methods": {k: id(getattr(Tensor, k)) for k in ("__matmul__", "matmul", "add", "backward", "__add__", "view")},
-        "module methods": {k: id(v) for k, v in vars(nn.Module).items() if getattr(v, "__module__", "").startswith("torch")},
-        "torch": {k: id(getattr(torch, k)) for k in ("matmul", "bmm", "einsum", "compile", "cond", "empty")},
+        "tensor methods": {
+            k: id(getattr(Tensor, k))
+            for k in ("__matmul__", "matmul", "add", "backward", "__add__", "view")
+        },
+        "module methods": {
+            k: id(v)
+            for k, v in vars(nn.Module).items()
+            if getattr(v, "__module__", "").startswith("torch")
+        },
+        "torch": {
+            k: id(getattr(torch, k))
+            for k in ("matmul", "bmm", "einsum", "compile", "cond", "empty")
+        },
         "importers": list(sys.meta_path),
         "dispatch modes": list(_get_current_dispatch_mode_stack()),
         "function modes": torch._C._len_torch_function_stack(),
@@ -68,7 +85,11 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
         for number, (old, new) in enumerate(zip(before, after, strict=False)):
             yield from differences(old, new, f"{path}/{number}")
     elif isinstance(before, Tensor) and isinstance(after, Tensor):
-        if before.dtype != after.dtype or before.shape != after.shape or not same_bits(before, after):
+        if (
+            before.dtype != after.dtype
+            or before.shape != after.shape
+            or not same_bits(before, after)
+        ):
             yield f"{path}: tensors differ"
     elif type(before) is not type(after) or before != after:
         yield f"{path}: {before!r} before, {after!r} after"
@@ -80,4 +101,10 @@ def same_bits(a: Tensor, b: Tensor) -> bool:
         return a.is_meta == b.is_meta
     if a.layout is not torch.strided:
         return torch.equal(a.to_dense(), b.to_dense())
-    return a.detach().contiguous().view(-1).view(torch.uint8).equal(b.detach().contiguous().view(-1).view(torch.uint8))
+    return (
+        a.detach()
+        .contiguous()
+        .view(-1)
+        .view(torch.uint8)
+        .equal(b.detach().contiguous().view(-1).view(torch.uint8))
+    )

@@ -29,7 +29,9 @@ graph_task: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lamb
 current_node: Callable[[], Any] = getattr(torch._C, "_current_autograd_node", _absent)
 """The autograd node being executed, None outside of backward."""
 
-keeps_graph: Callable[[], bool] = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
+keeps_graph: Callable[[], bool] = getattr(
+    torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True
+)
 """Whether the backward pass this thread is in leaves what nodes saved in place, to run again."""
 
 next_sequence: Callable[[], int] = getattr(torch._C._autograd, "_get_sequence_nr", lambda: 0)

@@ -12,9 +12,18 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
-from dispatchcount.capture.autograd import at_end_of_backward, current_node, graph_task, next_sequence, sequence_of
+from dispatchcount.capture.autograd import (
+    at_end_of_backward,
+    current_node,
+    graph_task,
+    next_sequence,
+    sequence_of,
+)
 from dispatchcount.capture.frames import call_kwargs, in_checkpoint, module_calls
 from dispatchcount.capture.held import parameter_named, parameters
 from dispatchcount.capture.inputs import input_shapes, plain_shapes
@@ -56,19 +65,29 @@ class Calls:
         self._recording = recording
         self._mode = mode
         self._stack: list[Info] = []
-        self._in_backward: list[tuple[int, int]] = []  # of the calls begun in a backward pass: depth, and the pass
+        self._in_backward: list[
+            tuple[int, int]
+        ] = []  # of the calls begun in a backward pass: depth, and the pass
         self._steps = OptimizerSteps()
         self._steps_taken = self._steps.taken
         self._thread = get_ident()
         self._intervals = self.tape.intervals
         self._handles: list[Any] = []
         self._on_modules: list[Any] = []
-        self._backward: tuple[int, Table] | None = None  # by number: a node would keep its saved tensors alive
-        self._passes: dict[int, int] = {}  # backward passes that build a graph: autograd's counter at the latest operator
-        self._owners: dict[int, tuple[Info | None, str]] = {}  # of parameters, by id, with their names
+        self._backward: tuple[int, Table] | None = (
+            None  # by number: a node would keep its saved tensors alive
+        )
+        self._passes: dict[
+            int, int
+        ] = {}  # backward passes that build a graph: autograd's counter at the latest operator
+        self._owners: dict[
+            int, tuple[Info | None, str]
+        ] = {}  # of parameters, by id, with their names
         self._outer = 0  # module calls that began before the block did
         self._outer_pass = -1  # the backward pass in which the block began
-        self._let_by: list[int] = []  # ids of modules whose calls began while a line of ours was at work
+        self._let_by: list[
+            int
+        ] = []  # ids of modules whose calls began while a line of ours was at work
         self._checkpoints = False  # whether functions, not modules alone, were seen to be run again
 
     @property
@@ -187,7 +206,13 @@ class Calls:
                 signature = args[0].shape
             except RuntimeError:  # nested tensors have none
                 signature = input_shapes(args, {})
-        if info is None or info.ref() is not module or self._in_backward or self._steps_taken or graph_task() != -1:
+        if (
+            info is None
+            or info.ref() is not module
+            or self._in_backward
+            or self._steps_taken
+            or graph_task() != -1
+        ):
             self._enter_directly(module, signature)
             return
         stack = self._stack
@@ -216,7 +241,9 @@ class Calls:
             tape.settle()
             info = self.names.info(module)
             # The stack may be stale: calls that an exception ended altogether left it without a hook.
-            if self._stack and (info is None or not (info.inside(self._stack[-1]) or tape.node.called(info))):
+            if self._stack and (
+                info is None or not (info.inside(self._stack[-1]) or tape.node.called(info))
+            ):
                 self._drop_stopped()
             if info is None:
                 info = self.names.meet(module, tape.node.info)
@@ -257,7 +284,9 @@ class Calls:
             stack.pop()
             self.tape.events.append(next_sequence())
         if not stack:
-            self._mode.used = set()  # what runs outside of modules says nothing of which parameters are at work
+            self._mode.used = (
+                set()
+            )  # what runs outside of modules says nothing of which parameters are at work
 
     def _unwind(self, module: nn.Module) -> None:
         """Drop calls that ended without a hook (an exception that is no `Exception` skips them)."""

@@ -114,7 +114,10 @@ class EagerStance(MetaPathFinder):
         """Put back the stance that was there, unless the user has set another inside the block: that one is the user's."""
         while self in sys.meta_path:
             sys.meta_path.remove(self)
-        for filters in (self._filters, _filters()):  # the user may have put those aside that ours is in
+        for filters in (
+            self._filters,
+            _filters(),
+        ):  # the user may have put those aside that ours is in
             filters[:] = [known for known in filters if known is not self._quiet]
         self.step_aside()
         for ours in self._stances:
@@ -130,7 +133,13 @@ def _filters() -> list[Any]:
 
 def _quiet() -> tuple[Any, ...]:
     """A filter on the very text of the warning that a compiled module gives of hooks on all modules."""
-    return "ignore", re.compile(r"Using `torch\.compile\(module\)` when there are global hooks on modules"), UserWarning, None, 0
+    return (
+        "ignore",
+        re.compile(r"Using `torch\.compile\(module\)` when there are global hooks on modules"),
+        UserWarning,
+        None,
+        0,
+    )
 
 
 STANCE = EagerStance()

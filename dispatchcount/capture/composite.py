@@ -25,7 +25,9 @@ _BACKENDS = ("CPU", "CUDA", "MPS", "XPU")
 
 _PREFIXES = {
     torch.sparse_coo: "Sparse",
-    **dict.fromkeys((torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc), "SparseCsr"),
+    **dict.fromkeys(
+        (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc), "SparseCsr"
+    ),
     torch._mkldnn: "Mkldnn",
 }
 
@@ -45,7 +47,9 @@ class Composite(NamedTuple):
 
 def kinds_of(*values: Any) -> Kinds:
     """The kinds of the tensors among the arguments of a call."""
-    return frozenset((t.device.type, t.layout, t.is_quantized, t.is_nested) for t in tensors_in(values))
+    return frozenset(
+        (t.device.type, t.layout, t.is_quantized, t.is_nested) for t in tensors_in(values)
+    )
 
 
 def is_composite(name: str) -> bool:
@@ -58,7 +62,10 @@ def composite(name: str, kinds: Kinds) -> Composite | None:
     kernel = composite_kernel(name, kinds)
     if kernel is None:
         return None
-    before = {"ADInplaceOrView", *(f"Autocast{torch._C._dispatch_key_for_device(device)}" for device, *_ in kinds)}
+    before = {
+        "ADInplaceOrView",
+        *(f"Autocast{torch._C._dispatch_key_for_device(device)}" for device, *_ in kinds),
+    }
     done = DispatchKeySet(DispatchKey.Undefined)
     for key in before:
         if _has(name, key):
@@ -83,8 +90,13 @@ def composite_kernel(name: str, kinds: Kinds) -> DispatchKey | None:
         return None
     if any(kind[3] for kind in kinds) and _has(name, _NESTED):
         return DispatchKey.CompositeImplicitAutogradNestedTensor
-    served = (torch._C._dispatch_get_backend_keyset_from_autograd(_parsed(autograd)) for autograd, _ in keys)
-    if any(_has(name, key) for key in _EXPLICIT) or any(_has_any(name, backends) for backends in served):
+    served = (
+        torch._C._dispatch_get_backend_keyset_from_autograd(_parsed(autograd))
+        for autograd, _ in keys
+    )
+    if any(_has(name, key) for key in _EXPLICIT) or any(
+        _has_any(name, backends) for backends in served
+    ):
         return None
     return DispatchKey.CompositeImplicitAutograd if _has(name, _IMPLICIT) else None
 
@@ -109,7 +121,9 @@ def _known(name: str) -> bool:
 
 def _has(name: str, key: str) -> bool:
     """True if a kernel is registered under the key itself; under one that torch does not have, none is (``MkldnnCUDA``)."""
-    return _parsed(key) is not None and bool(torch._C._dispatch_has_kernel_for_dispatch_key(name, key))
+    return _parsed(key) is not None and bool(
+        torch._C._dispatch_has_kernel_for_dispatch_key(name, key)
+    )
 
 
 def _has_any(name: str, keys: Any) -> bool:

@@ -84,7 +84,9 @@ class CountingMode(TorchDispatchMode):
         self._inside: Inside | None = None  # the call that a wrapper subclass is taking apart
         self._tracer: Any = None  # TorchScript's, while it is paused for an operator to be counted
 
-    def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None
+    ) -> Any:
         plan = self._short.get(id(func))
         if plan is None or types or kwargs or self.watch.storages or tracing_state() is not None:
             return self._special(func, types, args, kwargs or {})
@@ -103,12 +105,22 @@ class CountingMode(TorchDispatchMode):
                 else:
                     key = short_key(plan, None, (*args, out), self.used)
                 signature = self._signatures[key]
-            except (KeyError, TypeError, RuntimeError, AttributeError):  # a new one, or one without a short key
+            except (
+                KeyError,
+                TypeError,
+                RuntimeError,
+                AttributeError,
+            ):  # a new one, or one without a short key
                 note_parameters(args, self.used)
                 signature = self._signature(plan, args, kwargs, out)
         # The common case of `_bump`, written out.
         events = self._events
-        if signature.seen is self._token and len(events) < LIMIT and not self.direct and graph_task() == -1:
+        if (
+            signature.seen is self._token
+            and len(events) < LIMIT
+            and not self.direct
+            and graph_task() == -1
+        ):
             events.append(signature)
         else:
             self._bump(signature, out)
@@ -161,7 +173,11 @@ class CountingMode(TorchDispatchMode):
 
     def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place | None:
         """Bump the count of a call like this one."""
-        signature = plan.signature if plan.keyless and not self.function else self._signature(plan, args, kwargs, out)
+        signature = (
+            plan.signature
+            if plan.keyless and not self.function
+            else self._signature(plan, args, kwargs, out)
+        )
         place = self._bump(signature, out)
         if plan.way == ALLOCATE:
             self.watch.allocated(out)
@@ -194,7 +210,9 @@ class CountingMode(TorchDispatchMode):
         """The signature shared by all calls like this one."""
         if plan.keyless:
             args, kwargs, out = (), None, None
-        elif plan.short and not kwargs and not self.function and (is_dense(out) or not plan.settled):
+        elif (
+            plan.short and not kwargs and not self.function and (is_dense(out) or not plan.settled)
+        ):
             with suppress(KeyError, TypeError, RuntimeError):  # a call without a short key
                 return self._short_signature(plan, args, out)
         key = (plan, self.function, *self._parts(plan, args, kwargs or {}), part_of(out))
@@ -229,7 +247,9 @@ class CountingMode(TorchDispatchMode):
             return contents(value) if place in plan.values else part_of(value, plan.kept)
 
         given = tuple([part(i, arg) for i, arg in enumerate(args)])
-        return given, Named([(name, part(name, arg)) for name, arg in kwargs.items() if name not in plan.outs])
+        return given, Named(
+            [(name, part(name, arg)) for name, arg in kwargs.items() if name not in plan.outs]
+        )
 
     def _special(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
         """Everything off the common path: a new operator, a subclass, a composite, a higher-order operator."""
@@ -281,7 +301,12 @@ class CountingMode(TorchDispatchMode):
         again for the parts, without what has been done by now. A composite may have no parts: ``to`` the dtype that is there.
         """
         self._last = self._last or plan.signature
-        with self._tracing(), torch._C._RestorePythonTLSSnapshot(), torch._C._ExcludeDispatchKeyGuard(composite.done), self:
+        with (
+            self._tracing(),
+            torch._C._RestorePythonTLSSnapshot(),
+            torch._C._ExcludeDispatchKeyGuard(composite.done),
+            self,
+        ):
             return plan.func._op_dk(composite.kernel, *args, **kwargs)
 
     def ran(self, place: Place | None) -> None:
@@ -293,15 +318,17 @@ class CountingMode(TorchDispatchMode):
         signature = self.recording.pseudos.get(key)
         if signature is None:
             given, named, result = map(shown, (args, kwargs, out))
-            signature = self.recording.pseudos[key] = Signature(plan, given, named, result, self.function)
+            signature = self.recording.pseudos[key] = Signature(
+                plan, given, named, result, self.function
+            )
         return self._bump(signature)
 
     def unseen(self, tensor: torch.Tensor, reader: str, place: str) -> None:
         """A tensor was filled by nothing seen before `reader` read it at `place`."""
-        reason = (
-            f"memory that no operator had written was read by {reader} at {place}; dispatchcount.kernel gives a kernel's cost"
+        reason = f"memory that no operator had written was read by {reader} at {place}; dispatchcount.kernel gives a kernel's cost"
+        plan = Pseudo(
+            f"(unseen kernel before {place})", Entry(Kind.UNKNOWN, reason=reason), unseen=True
         )
-        plan = Pseudo(f"(unseen kernel before {place})", Entry(Kind.UNKNOWN, reason=reason), unseen=True)
         self.pseudo(plan, (part_of(tensor),), Named(), None)
 
     def _wraps(self, types: Sequence[type]) -> bool:
@@ -332,7 +359,9 @@ class CountingMode(TorchDispatchMode):
         finally:
             self._unwrapping, self._inside = None, outer
             self._choose_way()
-        same = not plan.writes and any(out is arg for arg in args)  # ``to`` the dtype that is there: nothing ran
+        same = not plan.writes and any(
+            out is arg for arg in args
+        )  # ``to`` the dtype that is there: nothing ran
         if self._last is None and not plan.keyless and not same:
             self.count(plan, args, kwargs, out)
         self._last = self._last or before

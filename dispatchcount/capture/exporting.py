@@ -96,7 +96,9 @@ def _is_to_be_read(module: nn.Module) -> bool:
     kind = type(module)
     if kind is _class("torch._dynamo.functional_export", "ModuleToTrace"):
         return True
-    return kind is _class("torch._dynamo.eval_frame", "OptimizedModule") and in_compiler_export(get_ident())
+    return kind is _class("torch._dynamo.eval_frame", "OptimizedModule") and in_compiler_export(
+        get_ident()
+    )
 
 
 def _class(home: str, name: str) -> Any:

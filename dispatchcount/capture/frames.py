@@ -64,7 +64,10 @@ def in_compiler_export(thread: int) -> bool:
 
     It is called ``inner``, in ``torch._dynamo.export`` and in what ``torch.export`` uses since torch 2.9.
     """
-    homes = {"torch._dynamo.eval_frame": "export", "torch._dynamo.functional_export": "_dynamo_graph_capture_for_export"}
+    homes = {
+        "torch._dynamo.eval_frame": "export",
+        "torch._dynamo.functional_export": "_dynamo_graph_capture_for_export",
+    }
     found = [getattr(sys.modules.get(home), name, None) for home, name in homes.items()]
     codes = frozenset(code for function in found for code in _inner(function, "inner"))
     frame = sys._current_frames().get(thread)
@@ -85,7 +88,10 @@ def runs_in_step(function: FunctionType) -> bool:
     for frame in _frames(1):
         if frame.f_code is code:
             values = frame.f_locals
-            if all(values.get(name) is _content(cell) for name, cell in zip(code.co_freevars, cells, strict=True)):
+            if all(
+                values.get(name) is _content(cell)
+                for name, cell in zip(code.co_freevars, cells, strict=True)
+            ):
                 return True
         if frame.f_code is _STEP:
             return False
@@ -101,7 +107,15 @@ def _content(cell: CellType) -> Any:
 
 def instruction() -> int:
     """A number for what Python is executing: the instruction of every frame on the stack that is not ours."""
-    return hash(tuple([(f.f_code, f.f_lasti) for f in _frames(1) if not f.f_code.co_filename.startswith(_OURS)]))
+    return hash(
+        tuple(
+            [
+                (f.f_code, f.f_lasti)
+                for f in _frames(1)
+                if not f.f_code.co_filename.startswith(_OURS)
+            ]
+        )
+    )
 
 
 def call_site() -> str:
@@ -134,7 +148,9 @@ def _frames(above: int) -> Iterator[FrameType]:
 def _inner(function: Any, name: str) -> Iterator[CodeType]:
     """The code of the functions called `name` that `function` defines."""
     code = getattr(unwrap(function), "__code__", None)
-    return (c for c in (code.co_consts if code else ()) if isinstance(c, CodeType) and c.co_name == name)
+    return (
+        c for c in (code.co_consts if code else ()) if isinstance(c, CodeType) and c.co_name == name
+    )
 
 
 @cache

@@ -46,11 +46,15 @@ class FunctionMode(TorchFunctionMode):
         if watcher is not None:
             watcher.attach(mode)
 
-    def __torch_function__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None
+    ) -> Any:
         kwargs = kwargs or {}
         mode, watcher = self._mode, self._watcher
         if isinstance(func, OpOverload) and mode not in _get_current_dispatch_mode_stack():
-            return func(*args, **kwargs)  # `mode` itself, letting through an operator that no torch function announced
+            return func(
+                *args, **kwargs
+            )  # `mode` itself, letting through an operator that no torch function announced
         name = function_name(func)
         before, running = mode.function, self._running
         if watcher is None:
@@ -78,7 +82,11 @@ def function_name(func: Any) -> str:
         packet = func.overloadpacket if isinstance(func, OpOverload) else func
         return str(packet._qualified_op_name).removeprefix("aten::").replace("::", ".")
     name = str(getattr(func, "__name__", func))
-    return str(getattr(getattr(func, "__self__", None), "__name__", name)) if name in ("__get__", "__set__") else name
+    return (
+        str(getattr(getattr(func, "__self__", None), "__name__", name))
+        if name in ("__get__", "__set__")
+        else name
+    )
 
 
 def _unasking(func: FunctionType) -> Callable[..., Any]:
@@ -87,7 +95,13 @@ def _unasking(func: FunctionType) -> Callable[..., Any]:
     A torch function written in Python first asks whether anyone overrides it; with a mode on it would hand itself back to
     the mode for ever, and with the mode off what it calls would not be seen.
     """
-    twin = FunctionType(func.__code__, func.__globals__ | _NOBODY, func.__name__, func.__defaults__, func.__closure__)
+    twin = FunctionType(
+        func.__code__,
+        func.__globals__ | _NOBODY,
+        func.__name__,
+        func.__defaults__,
+        func.__closure__,
+    )
     twin.__kwdefaults__ = func.__kwdefaults__
     return twin
 
@@ -96,10 +110,14 @@ def _nobody(*_: Any) -> bool:
     return False
 
 
-_NOBODY = dict.fromkeys(("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"), _nobody)
+_NOBODY = dict.fromkeys(
+    ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"), _nobody
+)
 
 
 def _overridden(types: Sequence[Any]) -> bool:
     """Whether a tensor subclass has its own say in torch functions; its check must then stay."""
     default = torch._C._disabled_torch_function_impl
-    return any(kind is not torch.Tensor and kind.__torch_function__ is not default for kind in types)
+    return any(
+        kind is not torch.Tensor and kind.__torch_function__ is not default for kind in types
+    )

@@ -61,12 +61,19 @@ def is_module(value: Any) -> bool:
 def is_tensor(value: Any) -> bool:
     """True for a tensor, and for what says that it is one; to ask of any class whether it is one of tensors takes long."""
     kind = type(value)
-    return kind is nn.Parameter or kind is torch.Tensor or issubclass(kind, torch.Tensor) or _poses_as(torch.Tensor, value)
+    return (
+        kind is nn.Parameter
+        or kind is torch.Tensor
+        or issubclass(kind, torch.Tensor)
+        or _poses_as(torch.Tensor, value)
+    )
 
 
 def parameters(module: nn.Module) -> Sequence[tuple[str, torch.Tensor]]:
     """A module's own parameters, with their names."""
-    return [(name, tensor) for name, tensor in entries_of(module, "_parameters") if is_tensor(tensor)]
+    return [
+        (name, tensor) for name, tensor in entries_of(module, "_parameters") if is_tensor(tensor)
+    ]
 
 
 def parameter_named(module: nn.Module, name: str) -> Any:
@@ -103,7 +110,9 @@ def tensors_within(value: Any, most: int) -> Iterator[torch.Tensor]:
             yield item
         elif issubclass(kind, list | tuple | dict) and id(item) not in met:
             met.add(id(item))
-            inside: Iterable[Any] = dict.values(item) if issubclass(kind, dict) else _base(kind).__iter__(item)
+            inside: Iterable[Any] = (
+                dict.values(item) if issubclass(kind, dict) else _base(kind).__iter__(item)
+            )
             items += islice(inside, most - len(items))
 
 

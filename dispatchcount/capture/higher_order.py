@@ -32,7 +32,9 @@ def run_higher_order(mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> 
         mode.ran(mode.pseudo(plan, *_operands(plan, args, kwargs), part_of(out)))
         return out
     watched = _Watched(mode)
-    out = mode.run(plan.func, pytree.tree_map(watched.wrap, args), pytree.tree_map(watched.wrap, kwargs))
+    out = mode.run(
+        plan.func, pytree.tree_map(watched.wrap, args), pytree.tree_map(watched.wrap, kwargs)
+    )
     if not watched.called:
         mode.ran(mode.pseudo(plan, part_of(args), part_of(kwargs), part_of(out)))
     return out
@@ -74,7 +76,14 @@ def flex_elements(args: Any) -> int | None:
     None where the mask's contents cannot be had (meta and fake tensors). Blocks at the border count as far as they reach.
     """
     query, key = args[0], args[1]
-    mask = next((a for a in args if isinstance(a, tuple) and sum(isinstance(t, torch.Tensor) for t in a) >= 2), None)
+    mask = next(
+        (
+            a
+            for a in args
+            if isinstance(a, tuple) and sum(isinstance(t, torch.Tensor) for t in a) >= 2
+        ),
+        None,
+    )
     if mask is None:
         return None
     tensors = [item for item in mask if isinstance(item, torch.Tensor)][:4]
@@ -85,13 +94,24 @@ def flex_elements(args: Any) -> int | None:
     total = 0
     for number, indices in zip(tensors[::2], tensors[1::2], strict=False):
         total += (
-            _elements(number, indices, rows, columns, block_q, block_kv) * (batch // number.shape[0]) * (heads // number.shape[1])
+            _elements(number, indices, rows, columns, block_q, block_kv)
+            * (batch // number.shape[0])
+            * (heads // number.shape[1])
         )
     return total
 
 
-def _elements(number: torch.Tensor, indices: torch.Tensor, rows: int, columns: int, block_q: int, block_kv: int) -> int:
-    height = (rows - torch.arange(number.shape[-1], device=number.device) * block_q).clamp(0, block_q)
+def _elements(
+    number: torch.Tensor,
+    indices: torch.Tensor,
+    rows: int,
+    columns: int,
+    block_q: int,
+    block_kv: int,
+) -> int:
+    height = (rows - torch.arange(number.shape[-1], device=number.device) * block_q).clamp(
+        0, block_q
+    )
     width = (columns - indices.long() * block_kv).clamp(0, block_kv)
     listed = torch.arange(indices.shape[-1], device=number.device) < number[..., None]
     return int(((width * listed).sum(-1) * height).sum())
@@ -106,6 +126,9 @@ def _record_triton(mode: CountingMode, plan: Plan, kwargs: Any) -> None:
         kernel = kernel.fn
     packet = f"triton::{kernel.__name__}"
     entry = mode.rules.get(packet) or Entry(
-        Kind.UNKNOWN, reason="a triton kernel without a rule; give it one with @dispatchcount.register"
+        Kind.UNKNOWN,
+        reason="a triton kernel without a rule; give it one with @dispatchcount.register",
     )
-    mode.ran(mode.pseudo(Pseudo(packet.replace("::", "."), entry), (), part_of(kwargs["kwargs"]), None))
+    mode.ran(
+        mode.pseudo(Pseudo(packet.replace("::", "."), entry), (), part_of(kwargs["kwargs"]), None)
+    )

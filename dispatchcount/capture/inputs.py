@@ -78,7 +78,11 @@ def _shapes(value: Any, depth: int, budget: Iterator[int]) -> Any:
     for name, item in islice(items, left):
         shape = _shapes(item, depth + 1, budget)
         # A class of the user's is compared by identity alone: its metaclass may do anything when it is hashed.
-        found.append((name if type(name) is str or type(name) is int else MORE, shape) if kind is dict else shape)
+        found.append(
+            (name if type(name) is str or type(name) is int else MORE, shape)
+            if kind is dict
+            else shape
+        )
     return tuple([*found, MORE] if left < len(value) else found)
 
 

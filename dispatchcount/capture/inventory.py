@@ -26,7 +26,15 @@ class Seen:
     __slots__ = ("aliases", "container", "facts", "held", "info", "name", "parent", "type")
 
     def __init__(
-        self, name: str, kind: str, parent: int, info: Info | None, facts: list[Fact], *, held: bool, container: bool
+        self,
+        name: str,
+        kind: str,
+        parent: int,
+        info: Info | None,
+        facts: list[Fact],
+        *,
+        held: bool,
+        container: bool,
     ) -> None:
         self.name = name
         self.type = kind
@@ -62,14 +70,28 @@ class Seen:
         )
 
     def _parameter(
-        self, tied: dict[int, str], key: str, tensor: int, sizes: Any, dtype: torch.dtype, trainable: bool, _: bool
+        self,
+        tied: dict[int, str],
+        key: str,
+        tensor: int,
+        sizes: Any,
+        dtype: torch.dtype,
+        trainable: bool,
+        _: bool,
     ) -> Parameter:
         """A parameter of a module that no root holds is listed, and counts nothing: it is none of the roots'."""
         name = f"{self.name}.{key}" if self.name else key
         first = tied.setdefault(tensor, name)
         shape = tuple(map(int, sizes or ()))
         numel = prod(shape) if self.held and sizes is not None else 0
-        return Parameter(name, shape, numel, str(dtype).removeprefix("torch."), trainable, None if first is name else first)
+        return Parameter(
+            name,
+            shape,
+            numel,
+            str(dtype).removeprefix("torch."),
+            trainable,
+            None if first is name else first,
+        )
 
 
 class Inventory:
@@ -81,10 +103,21 @@ class Inventory:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._used = names.used
-        self._unpacked: list[torch.Tensor] = []  # alive until all is read, so that an id stays one tensor's
-        live = [(label, info, module) for label, info in names.roots if (module := info.module()) is not None]
-        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():  # a snapshot runs nothing of the block's
-            self._taken = [(label, self._take(info, module)) for label, info, module in _outermost(live)]
+        self._unpacked: list[
+            torch.Tensor
+        ] = []  # alive until all is read, so that an id stays one tensor's
+        live = [
+            (label, info, module)
+            for label, info in names.roots
+            if (module := info.module()) is not None
+        ]
+        with (
+            torch._C._DisableTorchDispatch(),
+            torch._C.DisableTorchFunction(),
+        ):  # a snapshot runs nothing of the block's
+            self._taken = [
+                (label, self._take(info, module)) for label, info, module in _outermost(live)
+            ]
         self._unpacked.clear()
         self._seen: list[Seen] = []
         self._rows: tuple[Module, ...] = ()
@@ -96,7 +129,15 @@ class Inventory:
         for name, part in walk(module):
             kind = kind_of(type(part))  # which may be another by now
             called = kind.name_of(part) if kind.wraps else kind.name
-            taken.append((name, self._names.held(root, part, name), called, kind.container, self._facts(part, kind)))
+            taken.append(
+                (
+                    name,
+                    self._names.held(root, part, name),
+                    called,
+                    kind.container,
+                    self._facts(part, kind),
+                )
+            )
         return taken
 
     def _facts(self, module: nn.Module, kind: Kind) -> list[Fact]:
@@ -109,7 +150,10 @@ class Inventory:
                 facts.append((key, id(t), _sizes(t), t.dtype, t.requires_grad, id(t) in used))
         if not kind.plain:
             for value, packed in _packed(module):
-                facts += [(key, id(t), _sizes(t), t.dtype, t.requires_grad, used.has(value)) for key, t in packed.items()]
+                facts += [
+                    (key, id(t), _sizes(t), t.dtype, t.requires_grad, used.has(value))
+                    for key, t in packed.items()
+                ]
                 self._unpacked += packed.values()
         return facts
 
@@ -119,7 +163,9 @@ class Inventory:
         seen = self._table()
         if len(self._rows) != len(seen):
             tied: dict[int, str] = {}
-            self._rows = tuple(one.row(tied, fused=fused) for one, fused in zip(seen, _fused(seen), strict=True))
+            self._rows = tuple(
+                one.row(tied, fused=fused) for one, fused in zip(seen, _fused(seen), strict=True)
+            )
         return self._rows
 
     def name(self, info: Info) -> str:
@@ -128,8 +174,16 @@ class Inventory:
 
     def scripted(self) -> list[str]:
         """Names of the modules that TorchScript ran with others inside them: those are called where no hook sees it."""
-        called = [(info, module) for info in self._names.infos.values() if info.last and (module := info.module()) is not None]
-        return [self.name(info) for info, module in called if issubclass(type(module), ScriptModule) and children(module)]
+        called = [
+            (info, module)
+            for info in self._names.infos.values()
+            if info.last and (module := info.module()) is not None
+        ]
+        return [
+            self.name(info)
+            for info, module in called
+            if issubclass(type(module), ScriptModule) and children(module)
+        ]
 
     def locate(self, info: Info) -> int:
         """The row of a module that was called."""
@@ -163,7 +217,9 @@ class Inventory:
                 continue
             # torch lets a module be held under any name, such as "" or "a.b" beside a module b in a.
             above = parents.get(relative.rpartition(".")[0], parents[""]) if parents else parent
-            seen = Seen(self._free_name(name), kind, above, info, facts, held=True, container=container)
+            seen = Seen(
+                self._free_name(name), kind, above, info, facts, held=True, container=container
+            )
             self._by_info[info] = index = self._add(seen)
             parents.setdefault(relative, index)
 
@@ -178,7 +234,9 @@ class Inventory:
             kind = None if module is None else kind_of(type(module))
             facts = [] if module is None or kind is None else self._facts(module, kind)
             container = kind is None or kind.container
-            index = self._add(Seen(name, info.type, above or -1, info, facts, held=False, container=container))
+            index = self._add(
+                Seen(name, info.type, above or -1, info, facts, held=False, container=container)
+            )
         return index
 
     def _add(self, seen: Seen) -> int:
@@ -204,7 +262,9 @@ def _fused(seen: list[Seen]) -> list[bool]:
     They did if they used a parameter of it, or where it has none, one of a module in it. A module without any, a dropout say,
     has no such trace: it is taken for a part of what ran as one, if that called nothing in it and left nothing in it unused.
     """
-    used = [one.used and not one.called for one in seen]  # it, or a module in it that was not called
+    used = [
+        one.used and not one.called for one in seen
+    ]  # it, or a module in it that was not called
     idle = [bool(one.facts) and not (one.used or one.called) for one in seen]
     calls = [False] * len(seen)  # of modules in it
     for index in range(len(seen) - 1, 0, -1):  # a parent's index is smaller than its children's
@@ -219,7 +279,9 @@ def _fused(seen: list[Seen]) -> list[bool]:
             as_one[index] = used[index] and not (idle[index] or calls[index])
             continue
         as_one[index] = one.parent >= 0 and as_one[one.parent]
-        fused[index] = not one.container and (as_one[index] or (one.used if one.facts else used[index]))
+        fused[index] = not one.container and (
+            as_one[index] or (one.used if one.facts else used[index])
+        )
     return fused
 
 
@@ -228,7 +290,9 @@ def _sizes(tensor: torch.Tensor) -> Any:
     return None if is_lazy(tensor) else guarded(lambda: tuple(map(int, tensor.shape)), None)
 
 
-def _outermost(roots: list[tuple[str | None, Info, nn.Module]]) -> list[tuple[str | None, Info, nn.Module]]:
+def _outermost(
+    roots: list[tuple[str | None, Info, nn.Module]],
+) -> list[tuple[str | None, Info, nn.Module]]:
     """Roots that lie in no other root; one given twice counts once."""
     kept: dict[int, tuple[str | None, Info, nn.Module]] = {}
     for root in roots:
@@ -252,7 +316,11 @@ def _packed(module: nn.Module) -> list[tuple[torch.ScriptObject, dict[str, torch
             stem = "" if key == "_packed_params" else f"{key}."
             nothing: dict[str, Any] = {}
             parts = guarded(lambda: _unpacked(value), nothing)  # noqa: B023  # called at once
-            tensors = {f"{stem}{part}": tensor for part, tensor in parts.items() if isinstance(tensor, torch.Tensor)}
+            tensors = {
+                f"{stem}{part}": tensor
+                for part, tensor in parts.items()
+                if isinstance(tensor, torch.Tensor)
+            }
             found.append((value, tensors))
     return found
 

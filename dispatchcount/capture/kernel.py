@@ -55,7 +55,12 @@ class kernel:  # noqa: N801  used like a function
             )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if kind is None:
             self._record((), {}, None)
 
@@ -80,6 +85,10 @@ class kernel:  # noqa: N801  used like a function
 
         for mode in _get_current_dispatch_mode_stack():
             if isinstance(mode, CountingMode):
-                plan = Pseudo(self._name, self._entry(), cost=id(self._cost) if callable(self._cost) else self._cost)
+                plan = Pseudo(
+                    self._name,
+                    self._entry(),
+                    cost=id(self._cost) if callable(self._cost) else self._cost,
+                )
                 mode.pseudo(plan, part_of(args), part_of(kwargs), part_of(out))
                 mode.watch.filled()

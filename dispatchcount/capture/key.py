@@ -55,7 +55,9 @@ class Named(tuple[tuple[str, Part], ...]):
     __slots__ = ()
 
 
-def short_key(plan: Plan, dtype: torch.dtype | None, args: Any, parameters: set[int]) -> tuple[Part, ...]:
+def short_key(
+    plan: Plan, dtype: torch.dtype | None, args: Any, parameters: set[int]
+) -> tuple[Part, ...]:
     """The key of a call of which a row of parts says all: `plan`, `dtype`, and the parts in a row.
 
     Most calls of most operators have one or two plain tensors and nothing else, and this runs for every operator, so those are
@@ -93,7 +95,9 @@ def short_key(plan: Plan, dtype: torch.dtype | None, args: Any, parameters: set[
     return _row(args, plan.kept, parameters, [plan, dtype])
 
 
-def _row(args: Any, kept: frozenset[type], parameters: set[int], parts: list[Part]) -> tuple[Part, ...]:
+def _row(
+    args: Any, kept: frozenset[type], parameters: set[int], parts: list[Part]
+) -> tuple[Part, ...]:
     """The parts of arguments in a row: a plain dense tensor takes two items, its sizes and its dtype. `parts` come first."""
     for arg in args:
         kind = type(arg)
@@ -103,7 +107,9 @@ def _row(args: Any, kept: frozenset[type], parameters: set[int], parts: list[Par
             parts.append(arg.shape)
             parts.append(arg.dtype)
         elif kind is list or kind is tuple:
-            parts.append(tuple(arg) if arg and type(arg[0]) is int else _row(arg, kept, parameters, []))
+            parts.append(
+                tuple(arg) if arg and type(arg[0]) is int else _row(arg, kept, parameters, [])
+            )
         elif kind in kept:
             parts.append(arg)
         elif kind in _SCALARS:
@@ -158,7 +164,12 @@ def shown_flat(parts: tuple[Part, ...]) -> tuple[Any, ...]:
     """What a rule sees of arguments whose parts are in a row."""
     items = iter(parts)
     # The sizes of a plain dense tensor are followed by its dtype.
-    return tuple([Shape(item, _dtype_name(next(items))) if type(item) is _SIZE else shown(item) for item in items])
+    return tuple(
+        [
+            Shape(item, _dtype_name(next(items))) if type(item) is _SIZE else shown(item)
+            for item in items
+        ]
+    )
 
 
 def describe(value: Any) -> Any:
@@ -178,7 +189,9 @@ def facts_of(tensor: torch.Tensor) -> Facts:
     if layout is _STRIDED:
         if tensor.is_nested:
             return _nested(tensor, dtype)
-        return Facts(tensor.shape if type(tensor) in _PLAIN else tuple(map(_size, tensor.shape)), dtype)
+        return Facts(
+            tensor.shape if type(tensor) in _PLAIN else tuple(map(_size, tensor.shape)), dtype
+        )
     if layout is torch.jagged:
         return _nested(tensor, dtype)
     name = str(layout).removeprefix("torch.")
@@ -220,7 +233,11 @@ def _nested(tensor: torch.Tensor, dtype: torch.dtype) -> Facts:
         if isinstance(offsets, FakeTensor) or offsets.is_meta or tensor._ragged_idx != 1:
             return Facts(tuple(map(_size, tensor.shape)), dtype, "nested", hint(values.numel()))
         # A jagged tensor with holes says how much of the room between its offsets each item takes.
-        rows = [stop - start for start, stop in pairwise(offsets.tolist())] if sizes is None else sizes.tolist()
+        rows = (
+            [stop - start for start, stop in pairwise(offsets.tolist())]
+            if sizes is None
+            else sizes.tolist()
+        )
         lengths = tuple((row, *map(hint, values.shape[1:])) for row in rows)
     widest = [max(sizes) for sizes in zip(*lengths, strict=True)] if lengths else []
     return Facts((len(lengths), *widest), dtype, "nested", None, lengths)
@@ -259,7 +276,12 @@ def contents(value: Any) -> Part:
 
     Reading them waits for an accelerator; only operators over packed sequences ask for it.
     """
-    if not isinstance(value, _TENSOR) or value.is_meta or isinstance(value, FakeTensor) or value.dtype not in _INTEGERS:
+    if (
+        not isinstance(value, _TENSOR)
+        or value.is_meta
+        or isinstance(value, FakeTensor)
+        or value.dtype not in _INTEGERS
+    ):
         return part_of(value)
     return tuple(value.flatten().tolist())
 

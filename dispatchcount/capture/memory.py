@@ -15,7 +15,10 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.nn.parameter import is_lazy
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
 from dispatchcount.capture.held import buffers, guarded, parameters, tensors_within
 from dispatchcount.capture.key import tensors_in
@@ -60,7 +63,9 @@ class MemoryWatch:
         self._saved: Saved | None = None
         self._thread = get_ident()
         self._handles: list[Any] = []
-        self._met: dict[Info, Any] = {}  # with the reference it had: modules made anew take the place of others
+        self._met: dict[
+            Info, Any
+        ] = {}  # with the reference it had: modules made anew take the place of others
         self._peak = 0
         self._place = (names.outside, "")
         self._gradients: Sizes = {}
@@ -76,7 +81,9 @@ class MemoryWatch:
         self._notes = mode.recording.notes
         self._tape = mode.calls.tape
         if not READABLE:
-            self._notes["this torch does not show what autograd saved for backward; the column is empty"] = None
+            self._notes[
+                "this torch does not show what autograd saved for backward; the column is empty"
+            ] = None
         self.watch()
         mode.exports.parties.append((self.remove, self.watch))
         with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
@@ -94,7 +101,9 @@ class MemoryWatch:
     def remove(self) -> None:
         """Take the hooks off."""
         while self._handles:
-            self._handles[-1].remove()  # and only then forget it: who is interrupted between the two may call this again
+            self._handles[
+                -1
+            ].remove()  # and only then forget it: who is interrupted between the two may call this again
             self._handles.pop()
 
     def close(self) -> None:
@@ -109,7 +118,9 @@ class MemoryWatch:
                 self._final = self._held()
         except Exception as error:  # the figures are lost; how the block ended, and all else in its report, must not be
             self._final = {}, self._gradients
-            self._notes[f"what the modules hold at the end could not be read ({type(error).__name__})"] = None
+            self._notes[
+                f"what the modules hold at the end could not be read ({type(error).__name__})"
+            ] = None
         finally:
             saved.close()
             self._live.clear()
@@ -199,7 +210,11 @@ class MemoryWatch:
         """What a call returns may be made by a function written in Python, which no operator's result leads to."""
         if self._free() and self._saved is not None:
             with self._at_work(), torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
-                tensors = (result,) if type(result) is torch.Tensor else tensors_within(result, _RESULTS_LOOKED_AT)
+                tensors = (
+                    (result,)
+                    if type(result) is torch.Tensor
+                    else tensors_within(result, _RESULTS_LOOKED_AT)
+                )
                 for tensor in tensors:
                     self._saved.reach(tensor)
 
@@ -222,8 +237,12 @@ class MemoryWatch:
             for parameter, state in kept:
                 info = owners.get(id(parameter), self._names.outside)
                 tensors = tensors_within(state, _STATE_LOOKED_AT)
-                sizes[info] = sizes.get(info, 0) + sum(size_once(tensor, seen) for tensor in tensors)
-        self._optimizers = {key: pair for key, pair in self._optimizers.items() if pair[0]() is not None}
+                sizes[info] = sizes.get(info, 0) + sum(
+                    size_once(tensor, seen) for tensor in tensors
+                )
+        self._optimizers = {
+            key: pair for key, pair in self._optimizers.items() if pair[0]() is not None
+        }
         self._optimizers[id(optimizer)] = weakref.ref(optimizer), sizes
         total: Sizes = {}
         for _, known in self._optimizers.values():

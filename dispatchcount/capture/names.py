@@ -52,7 +52,9 @@ class Info:
 
     def inside(self, other: Info) -> bool:
         """Whether its name says that it is a part of `other`; a sibling with a longer name may be taken for one."""
-        return other is self.above or (other.above is self.above and self.label.startswith(other.label))
+        return other is self.above or (
+            other.above is self.above and self.label.startswith(other.label)
+        )
 
     def module(self) -> nn.Module | None:
         """The module, if it is still alive."""
@@ -87,8 +89,12 @@ class Names:
         self.used = Used()
         self.roots: list[tuple[str | None, Info]] = []
         self._closed = closed
-        self._spare: dict[tuple[Info | None, str], list[Info]] = {}  # of modules that are gone, by `above` and `like`
-        self._places: Counter[Info | None] = Counter()  # how many `like` there are in that, by `above`
+        self._spare: dict[
+            tuple[Info | None, str], list[Info]
+        ] = {}  # of modules that are gone, by `above` and `like`
+        self._places: Counter[Info | None] = (
+            Counter()
+        )  # how many `like` there are in that, by `above`
         self._alive: defaultdict[Info | None, int] = defaultdict(int)
         self._most: Counter[Info | None] = Counter()  # alive at once, by `above`
         self._foreigners: Counter[tuple[Info, str]] = Counter()
@@ -166,7 +172,9 @@ class Names:
             return
         above, like = info.above, info.like
         del self.infos[ref.key]
-        self._most[above] = max(self._most[above], self._alive[above])  # it was never more, or this was done then
+        self._most[above] = max(
+            self._most[above], self._alive[above]
+        )  # it was never more, or this was done then
         self._alive[above] -= 1
         if (above, like) not in self._spare:
             if self._places[above] >= self._most[above] + MAX_GONE:
@@ -212,12 +220,18 @@ class Kind:
     def __init__(self, kind: type[nn.Module]) -> None:
         self.name = kind.__name__
         self.scripted = issubclass(kind, ScriptModule)
-        self.compiled = any(str(base.__module__).startswith("torch._dynamo") for base in kind.__mro__)
+        self.compiled = any(
+            str(base.__module__).startswith("torch._dynamo") for base in kind.__mro__
+        )
         self.wraps = self.scripted or self.compiled
         forward = getattr_static(kind, "forward", None)
         self.container = forward is nn.Module.forward or issubclass(kind, nn.Identity)
         code = getattr(forward, "__code__", None)
-        self.many = code is None or code.co_argcount + code.co_kwonlyargcount > 2 or bool(code.co_flags & _VARIADIC)
+        self.many = (
+            code is None
+            or code.co_argcount + code.co_kwonlyargcount > 2
+            or bool(code.co_flags & _VARIADIC)
+        )
         self.plain = str(kind.__module__).startswith("torch.nn.modules.")
 
     def name_of(self, module: nn.Module) -> str:
@@ -229,7 +243,9 @@ class Kind:
 
 
 _VARIADIC = CO_VARARGS | CO_VARKEYWORDS
-_KINDS: dict[int, tuple[Any, Kind]] = {}  # by the class's id, until it is gone: parametrized modules have a class each
+_KINDS: dict[
+    int, tuple[Any, Kind]
+] = {}  # by the class's id, until it is gone: parametrized modules have a class each
 
 
 def kind_of(kind: type[nn.Module]) -> Kind:

@@ -19,10 +19,19 @@ def with_tensors(error: RuntimeError, func: Any, args: Any) -> Any:
     Raises:
         RuntimeError: `error`, which the call raised, if it was not refused for that.
     """
-    if type(error) is not RuntimeError or _REFUSED not in str(error) or not isinstance(func, torch._ops.OpOverload):
+    if (
+        type(error) is not RuntimeError
+        or _REFUSED not in str(error)
+        or not isinstance(func, torch._ops.OpOverload)
+    ):
         raise error
     kinds = [str(argument.type) for argument in func._schema.arguments]
-    pairs = [(arg, kind == "Tensor" and type(arg) in (bool, int, float)) for arg, kind in zip(args, kinds, strict=False)]
+    pairs = [
+        (arg, kind == "Tensor" and type(arg) in (bool, int, float))
+        for arg, kind in zip(args, kinds, strict=False)
+    ]
     if not any(number for _, number in pairs):
         raise error
-    return tuple([torch.ops.prim.NumToTensor.Scalar(arg) if number else arg for arg, number in pairs])
+    return tuple(
+        [torch.ops.prim.NumToTensor.Scalar(arg) if number else arg for arg, number in pairs]
+    )

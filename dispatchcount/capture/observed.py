@@ -31,7 +31,14 @@ class ObservedMode(CountingMode):
 
     always_direct = True
 
-    def __init__(self, names: Names, recording: Recording, rules: Registry, plans: Plans, observers: Sequence[Observer]) -> None:
+    def __init__(
+        self,
+        names: Names,
+        recording: Recording,
+        rules: Registry,
+        plans: Plans,
+        observers: Sequence[Observer],
+    ) -> None:
         super().__init__(names, recording, rules, plans)
         self._observers = tuple(observers)
         self._inside_out = self._observers[::-1]
@@ -41,7 +48,9 @@ class ObservedMode(CountingMode):
         self._observers = (*self._observers, observer)
         self._inside_out = self._observers[::-1]
 
-    def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None
+    ) -> Any:
         return self._special(func, types, args, kwargs or {})
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:

@@ -29,7 +29,9 @@ class OptimizerSteps:
 
         `args` begin with the optimizer.
         """
-        closure = kwargs.get("closure") if "closure" in kwargs else args[1] if len(args) > 1 else None
+        closure = (
+            kwargs.get("closure") if "closure" in kwargs else args[1] if len(args) > 1 else None
+        )
         function = function_of(closure)
         self.taken.append((place, None if function is None else weakref.ref(function)))
 
@@ -54,7 +56,9 @@ class OptimizerSteps:
 
 def function_of(value: Any) -> FunctionType | None:
     """The function that a call of `value` runs first; None if it is not written in Python."""
-    for _ in range(8):  # of partials and callable objects that hold one another, no more are followed
+    for _ in range(
+        8
+    ):  # of partials and callable objects that hold one another, no more are followed
         kind = type(value)
         if kind is FunctionType:
             return cast(FunctionType, value)
@@ -65,7 +69,9 @@ def function_of(value: Any) -> FunctionType | None:
         elif kind is _CACHED:
             value = value.__wrapped__
         else:
-            value = next((vars(base)["__call__"] for base in kind.__mro__ if "__call__" in vars(base)), None)
+            value = next(
+                (vars(base)["__call__"] for base in kind.__mro__ if "__call__" in vars(base)), None
+            )
     return None
 
 

@@ -86,8 +86,16 @@ class Plan:
         if isinstance(func, OpOverload):
             self._overload(func, rules)
         else:
-            name = func.name() if isinstance(func, HigherOrderOperator) else getattr(func, "__name__", str(func))
-            self.packet, self.overload, self.name = f"higher_order::{name}", "", f"higher_order.{name}"
+            name = (
+                func.name()
+                if isinstance(func, HigherOrderOperator)
+                else getattr(func, "__name__", str(func))
+            )
+            self.packet, self.overload, self.name = (
+                f"higher_order::{name}",
+                "",
+                f"higher_order.{name}",
+            )
             self.keyless, self.way = False, HIGHER
         self.short = self.way == FREE or (self.way == COUNT and not self.values)
 
@@ -107,11 +115,28 @@ class Plan:
         places = [(a.name if a.kwarg_only else i, a) for i, a in enumerate(schema.arguments)]
         undeclared = func.namespace in _UNDECLARED
         self.writes = frozenset(place for place, a in places if undeclared or _written(a))
-        returned = {name for result in schema.returns if _written(result) for name in result.alias_info.before_set}
-        self.unreturned = tuple(p for p, a in places if _written(a) and not returned & a.alias_info.before_set)
-        self.filled = frozenset(i for i, a in enumerate(schema.arguments) if _written(a) and a.name.startswith(_TARGETS))
-        self.outs = frozenset(a.name for place, a in places if a.kwarg_only and _written(a) and place not in self.unreturned)
-        self.kept = WORDS if any(str(argument.type) in _RELEVANT for argument in schema.arguments) else frozenset()
+        returned = {
+            name
+            for result in schema.returns
+            if _written(result)
+            for name in result.alias_info.before_set
+        }
+        self.unreturned = tuple(
+            p for p, a in places if _written(a) and not returned & a.alias_info.before_set
+        )
+        self.filled = frozenset(
+            i for i, a in enumerate(schema.arguments) if _written(a) and a.name.startswith(_TARGETS)
+        )
+        self.outs = frozenset(
+            a.name
+            for place, a in places
+            if a.kwarg_only and _written(a) and place not in self.unreturned
+        )
+        self.kept = (
+            WORDS
+            if any(str(argument.type) in _RELEVANT for argument in schema.arguments)
+            else frozenset()
+        )
         self.settled = _settled(func)
         entry = rules.get(self.packet, self.overload)
         if any(name in EXPONENTS for name in candidates(self.packet)):
@@ -171,7 +196,9 @@ class Pseudo:
 
     __slots__ = ("_entry", "identity", "name", "unseen", "way")
 
-    def __init__(self, name: str, entry: Entry, *, cost: Hashable = None, unseen: bool = False) -> None:
+    def __init__(
+        self, name: str, entry: Entry, *, cost: Hashable = None, unseen: bool = False
+    ) -> None:
         """`cost` tells apart what goes by one name; of one name and cost, calls differ by their operands alone."""
         self.identity = name, cost
         self.name = name
@@ -216,5 +243,13 @@ _SILENT = {"aten::detach_", "prim::device", "prim::layout"}
 it outside inference mode; and how often a fake tensor is asked for its device is up to who is in between."""
 
 _ALLOCATORS = {
-    f"aten::{name}" for name in ("empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided")
+    f"aten::{name}"
+    for name in (
+        "empty",
+        "empty_like",
+        "empty_strided",
+        "empty_permuted",
+        "new_empty",
+        "new_empty_strided",
+    )
 }

@@ -39,7 +39,14 @@ class Signature:
 
     __slots__ = ("args", "cost", "function", "kwargs", "out", "plan", "seen")
 
-    def __init__(self, plan: Plan | Pseudo, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, function: str) -> None:
+    def __init__(
+        self,
+        plan: Plan | Pseudo,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        out: Any,
+        function: str,
+    ) -> None:
         self.plan = plan
         self.args = args
         self.kwargs = kwargs
@@ -57,7 +64,9 @@ class Signature:
     @property
     def text(self) -> str:
         """The operands' shapes, for people."""
-        parts = [_text(arg) for arg in self.args] + [f"{name}={_text(arg)}" for name, arg in self.kwargs.items()]
+        parts = [_text(arg) for arg in self.args] + [
+            f"{name}={_text(arg)}" for name, arg in self.kwargs.items()
+        ]
         return ", ".join(parts)
 
 
@@ -103,7 +112,17 @@ class Node:
         log: what the tree has, for all its nodes.
     """
 
-    __slots__ = ("_others", "calls", "children", "folded", "forward", "info", "log", "parent", "signature")
+    __slots__ = (
+        "_others",
+        "calls",
+        "children",
+        "folded",
+        "forward",
+        "info",
+        "log",
+        "parent",
+        "signature",
+    )
 
     def __init__(self, parent: Node | None, info: Info, signature: Any) -> None:
         self.parent = parent
@@ -183,7 +202,9 @@ class Recording:
         before_fold, after_fold: called around a fold.
     """
 
-    def __init__(self, root: Info, fold: Callable[[Node], None], signatures: dict[Key, Signature]) -> None:
+    def __init__(
+        self, root: Info, fold: Callable[[Node], None], signatures: dict[Key, Signature]
+    ) -> None:
         """`signatures`: those known from earlier blocks under the same rules, which this one shares."""
         self.tree = Node(None, root, "")
         self.settle: Callable[[], None] = lambda: None

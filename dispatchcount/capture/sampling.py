@@ -67,7 +67,9 @@ class Sampler:
             RuntimeError: another one is open.
         """
         if self._label is not None:
-            raise RuntimeError(f"sample {label!r} was opened inside sample {self._label!r}; end that one first")
+            raise RuntimeError(
+                f"sample {label!r} was opened inside sample {self._label!r}; end that one first"
+            )
         self._recording.settle()  # what ran before, and a fold that this may bring, is none of the sample's
         self._label = label
         self._restart()
@@ -110,13 +112,24 @@ class Sampler:
         calls = [node.calls for node in log.nodes]
         for node in self._unfinished():
             calls[log.nodes.index(node)] -= 1
-        return calls, [node.forward.copy() for node in log.nodes], [table.copy() for _, table in log.tables]
+        return (
+            calls,
+            [node.forward.copy() for node in log.nodes],
+            [table.copy() for _, table in log.tables],
+        )
 
     def _grown(self) -> Grown:
         """What was counted since the sample began."""
-        (calls, forward, others), (calls_before, forward_before, others_before) = self._counts(), self._before
+        (calls, forward, others), (calls_before, forward_before, others_before) = (
+            self._counts(),
+            self._before,
+        )
         more = [*map(sub, calls, calls_before), *calls[len(calls_before) :]]
-        return tuple([pair for pair in enumerate(more) if pair[1]]), _more(forward, forward_before), _more(others, others_before)
+        return (
+            tuple([pair for pair in enumerate(more) if pair[1]]),
+            _more(forward, forward_before),
+            _more(others, others_before),
+        )
 
     def _summed(self, grown: Grown, start: Sums) -> Sums:
         calls, forward, others = grown

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.autograd.function import BackwardCFunction
 
-from dispatchcount.capture.autograd import current_node, graph_task, keeps_graph, next_sequence, sequence_of
+from dispatchcount.capture.autograd import (
+    current_node,
+    graph_task,
+    keeps_graph,
+    next_sequence,
+    sequence_of,
+)
 from dispatchcount.capture.key import tensors_in
 from dispatchcount.capture.storages import Live, Storage
 
@@ -82,7 +88,9 @@ class Saved:
         self._holds: dict[int, _Hold] = {}
         self._gone: list[_Hold] = []  # nodes may die in any thread
         self._running: dict[int, int | None] = {}
-        self._anchor = object()  # the key of all tokens: whatever refers to it is some node's metadata
+        self._anchor = (
+            object()
+        )  # the key of all tokens: whatever refers to it is some node's metadata
         self._unanchored = sys.getrefcount(self._anchor)
 
     def ran(self, args: Any, out: Any) -> None:
@@ -164,7 +172,12 @@ class Saved:
             self._seen = {sequence for sequence in self._seen if sequence >= self._first}
 
     def _hold(self, node: Any, sequence: int) -> None:
-        saved = {storage: None for tensor in _saved(node) for storage in self._live.touch(tensor) if not storage.given}
+        saved = {
+            storage: None
+            for tensor in _saved(node)
+            for storage in self._live.touch(tensor)
+            if not storage.given
+        }
         if not saved:
             return
         hold = self._holds.get(sequence)
@@ -193,7 +206,9 @@ class Saved:
     def close(self) -> None:
         """Leave nothing in the nodes that are still alive, and forget all but the sums."""
         self._take_out()
-        if sys.getrefcount(self._anchor) > self._unanchored:  # nodes that no tensor seen leads to any more
+        if (
+            sys.getrefcount(self._anchor) > self._unanchored
+        ):  # nodes that no tensor seen leads to any more
             for place in gc.get_referrers(self._anchor):
                 if type(place) is dict:
                     place.pop(self._anchor, None)

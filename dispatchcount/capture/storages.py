@@ -66,7 +66,9 @@ class Live:
         self.nbytes = 0
         self._known: dict[int, Storage] = {}
         self._fickle: dict[int, Storage] = {}
-        self._dead: list[Storage] = []  # a storage may die in any thread; appending to a list is safe in all
+        self._dead: list[
+            Storage
+        ] = []  # a storage may die in any thread; appending to a list is safe in all
 
     def buried(self) -> Iterator[Storage]:
         """Takes those that died since the last time off the sum, and gives them."""
@@ -153,7 +155,10 @@ def _has_memory(tensor: torch.Tensor) -> bool:
         return True
     try:
         tensor.untyped_storage().data_ptr()
-    except (RuntimeError, NotImplementedError):  # a wrapper's storage has a size, and no data to point to
+    except (
+        RuntimeError,
+        NotImplementedError,
+    ):  # a wrapper's storage has a size, and no data to point to
         return False
     return True
 

@@ -35,7 +35,9 @@ class Inside:
         self._meta = opaque or any(tensor.is_meta for tensor in held)
         ambient = torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE)
         if opaque and ambient is not None:
-            self.modes.add(ambient)  # what such a wrapper holds can't be seen; it can be fake under a fake mode alone
+            self.modes.add(
+                ambient
+            )  # what such a wrapper holds can't be seen; it can be fake under a fake mode alone
         self._traced = bool(held) and not opaque
         self._own: dict[int, weakref.ref[torch.Tensor]] = {} if outer is None else outer._own
         self._take(held)
@@ -70,7 +72,9 @@ class Inside:
 
 def _stand_ins(value: Any) -> list[torch.Tensor]:
     """The fake and meta tensors in an argument list or result."""
-    return [tensor for tensor in tensors_in(value) if isinstance(tensor, FakeTensor) or tensor.is_meta]
+    return [
+        tensor for tensor in tensors_in(value) if isinstance(tensor, FakeTensor) or tensor.is_meta
+    ]
 
 
 def _held(operands: Any) -> tuple[list[torch.Tensor], bool]:
@@ -96,7 +100,9 @@ def flattened(tensor: torch.Tensor) -> list[torch.Tensor] | None:
     None of a tensor that has no such method, or one that raises.
     """
     if is_traceable_wrapper_subclass(tensor):
-        with suppress(Exception):  # the class's own code, and what is found out is not worth the user's run
+        with suppress(
+            Exception
+        ):  # the class's own code, and what is found out is not worth the user's run
             values = [getattr(tensor, name) for name in tensor.__tensor_flatten__()[0]]
             return [value for value in values if isinstance(value, torch.Tensor)]
     return None

@@ -51,7 +51,9 @@ class Timing:
     """
 
     def __init__(
-        self, accelerated: bool | None = None, mark: Callable[[torch.device, Event | None], Event] = record_event
+        self,
+        accelerated: bool | None = None,
+        mark: Callable[[torch.device, Event | None], Event] = record_event,
     ) -> None:
         """`accelerated`: whether to look for operators that an accelerator runs; by default if there is one."""
         self.times: dict[tuple[int, Signature], int] = {}

@@ -52,5 +52,8 @@ def _set(state: Any) -> None:
 
 def _tracer_key() -> Any:
     """Dispatch keys as they are, but for the tracer's, which is not excluded."""
-    included, excluded = torch._C._dispatch_tls_local_include_set(), torch._C._dispatch_tls_local_exclude_set()
+    included, excluded = (
+        torch._C._dispatch_tls_local_include_set(),
+        torch._C._dispatch_tls_local_exclude_set(),
+    )
     return torch._C._ForceDispatchKeyGuard(included, excluded.remove(_TRACER))

@@ -35,10 +35,17 @@ class Watch:
     def allocated(self, out: Any) -> None:
         """Watch a fresh allocation. Tensors without memory (meta, fake, empty) cannot be filled by anyone."""
         for tensor in tensors_in(out):
-            if type(tensor) is FakeTensor or tensor.is_meta or tensor.layout is not torch.strided or not tensor.numel():
+            if (
+                type(tensor) is FakeTensor
+                or tensor.is_meta
+                or tensor.layout is not torch.strided
+                or not tensor.numel()
+            ):
                 continue
             if len(self.storages) >= _SWEEP:
-                self.storages = {key: known for key, known in self.storages.items() if not known[0].expired()}
+                self.storages = {
+                    key: known for key, known in self.storages.items() if not known[0].expired()
+                }
             reference = StorageWeakRef(tensor.untyped_storage())
             self.storages[reference.cdata] = reference, instruction()
 

@@ -48,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             if error.filename == streams.OUTPUT:  # the reader has enough: nothing is left to say
                 return BROKEN_PIPE
             return _failed(error, arguments)
-        except BaseException as error:  # SystemExit too: only the parser may end a command, and `_run` sees to that
+        except (
+            BaseException
+        ) as error:  # SystemExit too: only the parser may end a command, and `_run` sees to that
             return _failed(error, arguments)
     return code
 
@@ -115,14 +117,23 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"dispatchcount {__version__}")
-    parser.add_argument("--traceback", action="store_true", help="show where an error was raised, not only what it says")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
+    parser.add_argument(
+        "--traceback",
+        action="store_true",
+        help="show where an error was raised, not only what it says",
+    )
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, dest="command"
+    )
     called = next((argument for argument in arguments if argument in COMMANDS), None)
     for name, help_ in COMMANDS.items():
         if name == called:
             import_module(f"dispatchcount.cli.{name}").add_parser(commands)
             commands.choices[name].add_argument(
-                "--traceback", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+                "--traceback",
+                action="store_true",
+                default=argparse.SUPPRESS,
+                help=argparse.SUPPRESS,
             )
         else:
             commands.add_parser(name, help=help_)

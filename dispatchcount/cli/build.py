@@ -47,7 +47,9 @@ def build(make: Make, device: str, target: str, did: str, hint: str = "") -> Any
     why = f"it cannot be built on meta, where tensors hold no numbers ({described(reason)})"
     free, needed = memory.free(), _estimate(make)
     if free is not None and needed is not None and needed > free:
-        raise UsageError(_too_big(target, free, f"it takes about {_size(needed)}; {why}")) from reason
+        raise UsageError(
+            _too_big(target, free, f"it takes about {_size(needed)}; {why}")
+        ) from reason
     model = _on_cpu(make, target, did, hint, why)
     complain(f"{target} was built on the CPU and then moved, for {why}")
     return model
@@ -94,7 +96,9 @@ def _estimate(make: Make) -> int | None:
         with foreign("no estimate:"), torch.device("meta"), _InventedScalars(), _InventedArrays():
             model = make()
             tensors = [*model.parameters(), *model.buffers()]
-            held: dict[int, int] = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors}
+            held: dict[int, int] = {
+                t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors
+            }
             return sum(held.values())
     except ForeignError:
         return None

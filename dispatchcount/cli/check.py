@@ -20,9 +20,15 @@ def add_parser(subparsers: Any) -> None:
         description="Exits 1 if a figure is over its budget, or grew more than allowed against a baseline. Needs no torch.",
     )
     parser.add_argument("file", metavar="FILE", help="a report as JSON; - reads standard input")
-    parser.add_argument("--max", metavar="LIMITS", help="what it may cost: flops=4.2G,params=26M,unknown_ops=0")
+    parser.add_argument(
+        "--max", metavar="LIMITS", help="what it may cost: flops=4.2G,params=26M,unknown_ops=0"
+    )
     parser.add_argument("--baseline", metavar="OLD", help="a report that it must not outgrow")
-    parser.add_argument("--fail-over", metavar="LIMITS", help="how much more than the baseline it may be: flops=1%%,params=0")
+    parser.add_argument(
+        "--fail-over",
+        metavar="LIMITS",
+        help="how much more than the baseline it may be: flops=1%%,params=0",
+    )
     add_convention(parser)
     parser.set_defaults(run=run)
 
@@ -34,7 +40,9 @@ def run(args: argparse.Namespace) -> int:
             "there is nothing to check; give a budget with --max flops=4.2G, or --baseline old.json --fail-over flops=1%"
         )
     if (args.baseline is None) != (args.fail_over is None):
-        raise UsageError("--baseline and --fail-over go together: --baseline old.json --fail-over flops=1%")
+        raise UsageError(
+            "--baseline and --fail-over go together: --baseline old.json --fail-over flops=1%"
+        )
     budget = () if args.max is None else parse_limits(args.max)
     allowed = () if args.fail_over is None else parse_limits(args.fail_over)
     reads = inputs(args.file) if args.baseline is None else inputs(args.file, args.baseline)

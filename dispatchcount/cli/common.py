@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 def add_convention(parser: argparse.ArgumentParser) -> None:
     """The option ``--convention``."""
     parser.add_argument(
-        "--convention", choices=sorted(CONVENTIONS), help="count flops by this convention instead of the report's own"
+        "--convention",
+        choices=sorted(CONVENTIONS),
+        help="count flops by this convention instead of the report's own",
     )
 
 
@@ -36,7 +38,9 @@ TABLE_OPTIONS = ("depth", "columns", "sort", "min_share", "exact")
 def add_table_options(parser: argparse.ArgumentParser) -> None:
     """The options of the module table."""
     absent = argparse.SUPPRESS
-    parser.add_argument("--depth", type=depth, default=absent, metavar="N", help="levels of modules, or all")
+    parser.add_argument(
+        "--depth", type=depth, default=absent, metavar="N", help="levels of modules, or all"
+    )
     parser.add_argument(
         "--columns",
         type=names,
@@ -44,9 +48,15 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="columns of the table: type,params,flops,share,self_flops …",
     )
-    parser.add_argument("--sort", default=absent, metavar="COLUMN", help="biggest first by this column")
     parser.add_argument(
-        "--min-share", type=share, default=absent, metavar="SHARE", help="hide modules below this share of all flops: 1%%"
+        "--sort", default=absent, metavar="COLUMN", help="biggest first by this column"
+    )
+    parser.add_argument(
+        "--min-share",
+        type=share,
+        default=absent,
+        metavar="SHARE",
+        help="hide modules below this share of all flops: 1%%",
     )
     parser.add_argument("--exact", action="store_true", default=absent, help="every digit")
 
@@ -138,7 +148,9 @@ def depth(text: str) -> int | None:
     except ValueError:
         number = -1
     if number < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no depth; give a whole number such as 3, or all")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no depth; give a whole number such as 3, or all"
+        )
     return number
 
 

@@ -19,9 +19,15 @@ def add_parser(subparsers: Any) -> None:
         description="Makes static pages of all reports in a folder, by their labels model, input and commit: a table of models,"
         " trend lines, a page for each report. Needs no torch and no server.",
     )
-    parser.add_argument("folder", metavar="DIR", help="a folder with reports as JSON, also in folders below it")
     parser.add_argument(
-        "-o", "--output", metavar="SITE", required=True, help="the folder for the pages; it is made if it is not there"
+        "folder", metavar="DIR", help="a folder with reports as JSON, also in folders below it"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="SITE",
+        required=True,
+        help="the folder for the pages; it is made if it is not there",
     )
     add_convention(parser)
     parser.set_defaults(run=run)
@@ -39,5 +45,8 @@ def run(args: argparse.Namespace) -> int:
         complain(f"left out {one.file}: {one.error}")
     series = len({(run.model, run.input) for run in runs})
     index = clean(str(site / "index.html"))
-    emit(f"{index}: {plural(len(runs), 'report')} in {series} series, {plural(len(bad), 'file')} left out", None)
+    emit(
+        f"{index}: {plural(len(runs), 'report')} in {series} series, {plural(len(bad), 'file')} left out",
+        None,
+    )
     return 0

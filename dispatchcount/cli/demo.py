@@ -16,7 +16,9 @@ def add_parser(subparsers: Any) -> None:
         help="count a small model and show all there is to see",
         description="Counts a small model with a loop, an early exit and routed experts on two inputs. Needs no download.",
     )
-    parser.add_argument("--json", metavar="FILE", help="also save the report there; - prints it instead")
+    parser.add_argument(
+        "--json", metavar="FILE", help="also save the report there; - prints it instead"
+    )
     parser.add_argument("--exact", action="store_true", help="every digit")
     add_convention(parser)
     parser.set_defaults(run=run)
@@ -37,7 +39,9 @@ def run(args: argparse.Namespace) -> int:
     report = prof.report
     if args.json is not None:
         emit(report.to_json(), written)
-        if written is None:  # standard output holds the report, and nothing that a reader of it would trip over
+        if (
+            written is None
+        ):  # standard output holds the report, and nothing that a reader of it would trip over
             return 0
     show(report.side_by_side(depth=3, exact=args.exact))
     emit("", None)

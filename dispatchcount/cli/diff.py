@@ -21,13 +21,23 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("old", metavar="OLD", help="the report to compare with, as JSON")
     parser.add_argument("new", metavar="NEW", help="the other; - reads standard input")
-    parser.add_argument("--fail-over", metavar="LIMITS", help="exit 1 if a total grew by more: flops=1%%,params=0")
-    parser.add_argument("--markdown", action="store_true", help="as Markdown, for a comment on a pull request")
     parser.add_argument(
-        "--top", type=depth, default=30, metavar="N", help="how many modules and operators, or all; 30 by default"
+        "--fail-over", metavar="LIMITS", help="exit 1 if a total grew by more: flops=1%%,params=0"
+    )
+    parser.add_argument(
+        "--markdown", action="store_true", help="as Markdown, for a comment on a pull request"
+    )
+    parser.add_argument(
+        "--top",
+        type=depth,
+        default=30,
+        metavar="N",
+        help="how many modules and operators, or all; 30 by default",
     )
     parser.add_argument("--exact", action="store_true", help="every digit")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of to standard output")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write there instead of to standard output"
+    )
     add_convention(parser)
     parser.set_defaults(run=run)
 

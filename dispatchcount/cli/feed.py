@@ -25,7 +25,9 @@ CLIP = (1, 3, 16, 224, 224)
 _MOST_NAMED = 8
 
 
-def make_inputs(model: nn.Module, library: str, shapes: list[str], maker: str | None, device: str) -> Inputs:
+def make_inputs(
+    model: nn.Module, library: str, shapes: list[str], maker: str | None, device: str
+) -> Inputs:
     """Positional and named inputs for `model`.
 
     Args:
@@ -40,11 +42,17 @@ def make_inputs(model: nn.Module, library: str, shapes: list[str], maker: str | 
     """
     if maker is not None:
         if shapes:
-            raise UsageError("--input and --inputs were both given; give shapes or a function that makes the inputs")
+            raise UsageError(
+                "--input and --inputs were both given; give shapes or a function that makes the inputs"
+            )
         make = attribute(maker)
         if not callable(make):
-            raise UsageError(f"{maker} is a {type(make).__name__}; --inputs needs a function that returns the inputs")
-        with foreign(f"{maker}() raised", "; it is called without arguments and returns the inputs"):
+            raise UsageError(
+                f"{maker} is a {type(make).__name__}; --inputs needs a function that returns the inputs"
+            )
+        with foreign(
+            f"{maker}() raised", "; it is called without arguments and returns the inputs"
+        ):
             return _arranged(_moved(make(), device))
     if shapes:
         return tuple(tensor_of(text, device) for text in shapes), {}
@@ -61,7 +69,11 @@ def _usual(model: Any, library: str, device: str) -> Inputs:
         main = getattr(model, "main_input_name", "input_ids")
         size = getattr(model.config, "image_size", None)
         if main == "pixel_values" and isinstance(size, int):
-            return (), {main: torch.rand((1, getattr(model.config, "num_channels", 3), size, size), device=device)}
+            return (), {
+                main: torch.rand(
+                    (1, getattr(model.config, "num_channels", 3), size, size), device=device
+                )
+            }
         if main != "input_ids":
             raise ValueError(f"it takes {main}, whose shape is not known")
         return (), {"input_ids": torch.zeros(TOKENS, dtype=torch.int64, device=device)}
@@ -83,20 +95,33 @@ def tensor_of(text: str, device: str) -> torch.Tensor:
     sizes, _, name = text.partition(":")
     dtype = getattr(torch, name or "float32", None)
     if not isinstance(dtype, torch.dtype):
-        raise UsageError(f"--input {text}: torch has no dtype {name!r}; one such as float32, float16, bfloat16, int64 or bool")
+        raise UsageError(
+            f"--input {text}: torch has no dtype {name!r}; one such as float32, float16, bfloat16, int64 or bool"
+        )
     try:
         shape = [int(size) for size in sizes.removesuffix(",").split(",")] if sizes.strip() else []
     except ValueError:
         shape = [-1]
     if any(size < 0 for size in shape):
-        raise UsageError(f"--input {text}: {sizes!r} is no shape; give sizes with commas, 1,3,224,224, and a dtype after a colon")
+        raise UsageError(
+            f"--input {text}: {sizes!r} is no shape; give sizes with commas, 1,3,224,224, and a dtype after a colon"
+        )
     free = memory.free()
-    if torch.device(device).type == "cpu" and free is not None and prod(shape) * dtype.itemsize > free:
+    if (
+        torch.device(device).type == "cpu"
+        and free is not None
+        and prod(shape) * dtype.itemsize > free
+    ):
         raise UsageError(
             f"--input {text}: this takes more memory than the {free:,} bytes that are free; --device meta takes none"
         )
-    with foreign(f"--input {text}: torch makes no such tensor on {device}:"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of dtypes on their way in or out: what counts is that the tensor can be had
+    with (
+        foreign(f"--input {text}: torch makes no such tensor on {device}:"),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter(
+            "ignore"
+        )  # of dtypes on their way in or out: what counts is that the tensor can be had
         if dtype.is_floating_point or dtype.is_complex:
             return torch.rand(shape, device=device).to(dtype)
         return torch.zeros(shape, dtype=dtype, device=device)
@@ -111,7 +136,10 @@ def written(inputs: Inputs) -> str:
 def _listed(items: Iterable[tuple[Any, Any]], depth: int = 2) -> str:
     """The first items as names, where they are not None, and values; lists and dicts in them to a depth."""
     first = list(islice(items, _MOST_NAMED + 1))
-    shown = [("" if name is None else f"{name}=") + _written(value, depth) for name, value in first[:_MOST_NAMED]]
+    shown = [
+        ("" if name is None else f"{name}=") + _written(value, depth)
+        for name, value in first[:_MOST_NAMED]
+    ]
     return " ".join(shown) + (" …" if len(first) > _MOST_NAMED else "")
 
 

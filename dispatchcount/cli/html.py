@@ -19,7 +19,12 @@ def add_parser(subparsers: Any) -> None:
         description="Makes one self-contained page of a report, which works offline. Needs no torch.",
     )
     parser.add_argument("file", metavar="FILE", help="a report as JSON; - reads standard input")
-    parser.add_argument("-o", "--output", metavar="FILE", help="where to write; by default FILE with the ending .html")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="where to write; by default FILE with the ending .html",
+    )
     add_convention(parser)
     parser.set_defaults(run=run)
 
@@ -30,7 +35,9 @@ def run(args: argparse.Namespace) -> int:
 
     (file,) = inputs(args.file)
     if args.output is None and file == STANDARD:
-        raise UsageError("a report from standard input has no name; say where to write the page with -o page.html")
+        raise UsageError(
+            "a report from standard input has no name; say where to write the page with -o page.html"
+        )
     beside = f"{os.path.splitext(file)[0]}.html"
     written = output(beside if args.output is None else args.output, [file])
     emit(load(file, args.convention).to_html(), written)

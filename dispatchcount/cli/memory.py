@@ -23,7 +23,9 @@ def free() -> int | None:
         ("/sys/fs/cgroup", "memory.max", "memory.current"),
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
-        with suppress(OSError, ValueError):  # there is no such group, or its limit is the word "max"
+        with suppress(
+            OSError, ValueError
+        ):  # there is no such group, or its limit is the word "max"
             most, used = (int(Path(folder, name).read_text()) for name in (limit, usage))
             amounts.append(most - used + _reclaimable(folder))
     least = max(0, min(amounts))
@@ -57,7 +59,8 @@ def was_too_much(error: BaseException | None) -> bool:
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory")
+        words in str(error)
+        for words in ("can't allocate memory", "not enough memory", "out of memory")
     )
 
 

@@ -70,7 +70,10 @@ def registered() -> list[tuple[str, str, bool]]:
     from dispatchcount.capture.composite import runs_as_parts
 
     for module in _REGISTER:
-        with suppress(ForeignError), foreign(f"{module} cannot be imported:"):  # what cannot be loaded registers nothing
+        with (
+            suppress(ForeignError),
+            foreign(f"{module} cannot be imported:"),
+        ):  # what cannot be loaded registers nothing
             import_module(module)
     rows = []
     for name in sorted(torch._C._dispatch_get_all_op_names()):
@@ -113,24 +116,41 @@ def packets(rows: list[Row]) -> dict[str, list[Row]]:
 
 def table(rows: list[Row]) -> Table:
     """One line a packet."""
-    out = Table("operator", "overloads", "class", "family or reason", caption=summary(rows), caption_justify="left")
+    out = Table(
+        "operator",
+        "overloads",
+        "class",
+        "family or reason",
+        caption=summary(rows),
+        caption_justify="left",
+    )
     for packet, overloads in packets(rows).items():
         for found in dict.fromkeys(row.found for row in overloads):
             same = [row for row in overloads if row.found == found]
-            out.add_row(escape(packet), str(len(same)), same[0].kind, escape(found.family or found.reason))
+            out.add_row(
+                escape(packet), str(len(same)), same[0].kind, escape(found.family or found.reason)
+            )
     return out
 
 
 def summary(rows: list[Row]) -> str:
     """``"3683 overloads: 2016 rule, 546 movement, …"``."""
-    return f"{len(rows)} overloads: " + ", ".join(f"{n} {kind}" for kind, n in counts(rows).items() if n)
+    return f"{len(rows)} overloads: " + ", ".join(
+        f"{n} {kind}" for kind, n in counts(rows).items() if n
+    )
 
 
 def as_json(rows: list[Row]) -> str:
     """A list of objects, one an overload."""
     return json.dumps(
         [
-            {"operator": r.packet, "overload": r.overload, "class": r.kind, "family": r.found.family, "reason": r.found.reason}
+            {
+                "operator": r.packet,
+                "overload": r.overload,
+                "class": r.kind,
+                "family": r.found.family,
+                "reason": r.found.reason,
+            }
             for r in rows
         ],
         indent=1,
@@ -139,33 +159,66 @@ def as_json(rows: list[Row]) -> str:
 
 def as_markdown(rows: list[Row], version: str) -> str:
     """A page: the classes with their counts, then every packet under its namespace, class and family."""
-    lines = ["# Operators", "", f"What `dispatchcount ops --markdown` says of torch {version}: {len(rows)} overloads.", ""]
+    lines = [
+        "# Operators",
+        "",
+        f"What `dispatchcount ops --markdown` says of torch {version}: {len(rows)} overloads.",
+        "",
+    ]
     lines += ["| class | overloads | meaning |", "|---|---:|---|"]
     lines += [f"| {kind} | {n} | {MEANING[kind]} |" for kind, n in counts(rows).items()]
     for namespace in sorted({row.namespace for row in rows}):
-        lines += ["", f"## {namespace}", "", "| class | family or reason | operators |", "|---|---|---|"]
+        lines += [
+            "",
+            f"## {namespace}",
+            "",
+            "| class | family or reason | operators |",
+            "|---|---|---|",
+        ]
         groups: dict[tuple[str, str], dict[str, None]] = {}
         for row in rows:
             if row.namespace == namespace:
                 why = row.found.family or row.found.reason
                 groups.setdefault((row.kind, why), {})[row.packet.partition("::")[2]] = None
-        for (kind, why), names in sorted(groups.items(), key=lambda item: (KINDS.index(item[0][0]), item[0][1])):
+        for (kind, why), names in sorted(
+            groups.items(), key=lambda item: (KINDS.index(item[0][0]), item[0][1])
+        ):
             lines.append(f"| {kind} | {why} | {' '.join(f'`{name}`' for name in names)} |")
     return "\n".join(lines) + "\n"
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the ``ops`` subcommand."""
-    parser = subparsers.add_parser("ops", help="list every operator of the installed torch and how it is counted")
-    parser.add_argument("search", nargs="?", default="", metavar="SEARCH", help="show the operators whose name contains this")
-    parser.add_argument(
-        "--class", dest="kinds", action="append", default=[], choices=KINDS, help="only this class; may be given more than once"
+    parser = subparsers.add_parser(
+        "ops", help="list every operator of the installed torch and how it is counted"
     )
     parser.add_argument(
-        "--namespace", dest="namespaces", action="append", default=[], metavar="NAME", help="only this namespace, such as aten"
+        "search",
+        nargs="?",
+        default="",
+        metavar="SEARCH",
+        help="show the operators whose name contains this",
+    )
+    parser.add_argument(
+        "--class",
+        dest="kinds",
+        action="append",
+        default=[],
+        choices=KINDS,
+        help="only this class; may be given more than once",
+    )
+    parser.add_argument(
+        "--namespace",
+        dest="namespaces",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this namespace, such as aten",
     )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print a JSON list, one object an overload")
+    form.add_argument(
+        "--json", action="store_true", help="print a JSON list, one object an overload"
+    )
     form.add_argument("--markdown", action="store_true", help="print the page docs/operators.md")
     parser.set_defaults(run=run)
 

@@ -38,12 +38,16 @@ def inputs(*paths: str) -> tuple[str, ...]:
             input, which can be read but once.
     """
     if paths.count(STANDARD) > 1:
-        raise UsageError("standard input can be read only once; give the name of a file for one of the reports")
+        raise UsageError(
+            "standard input can be read only once; give the name of a file for one of the reports"
+        )
     for path in paths:
         with suppress(OSError):  # whoever reads the file says what is wrong with it
             mode = os.stat(named(path)).st_mode
             if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-                raise UsageError(f"{path} is a device; give the name of a file, or - for standard input")
+                raise UsageError(
+                    f"{path} is a device; give the name of a file, or - for standard input"
+                )
     return paths
 
 
@@ -65,7 +69,9 @@ def output(path: str | None, reads: Sequence[str]) -> str | None:
         if target is not None and source == target:
             where = "standard output" if written is None else written
             what = "standard input" if read == STANDARD else read
-            raise UsageError(f"{where} would overwrite {what}, which is read; give another name with -o")
+            raise UsageError(
+                f"{where} would overwrite {what}, which is read; give another name with -o"
+            )
     if written is not None:
         files.check(written)
     return written
@@ -74,7 +80,10 @@ def output(path: str | None, reads: Sequence[str]) -> str | None:
 def code(*targets: str | None) -> list[str]:
     """The files that targets such as ``file.py:build`` are read from; of ``package.module:build`` once it is imported."""
     places = [target.rpartition(":")[0] for target in targets if target is not None]
-    files_ = [place if place.endswith(".py") else getattr(sys.modules.get(place), "__file__", None) for place in places]
+    files_ = [
+        place if place.endswith(".py") else getattr(sys.modules.get(place), "__file__", None)
+        for place in places
+    ]
     return [file for file in files_ if isinstance(file, str)]
 
 

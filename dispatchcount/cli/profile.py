@@ -9,7 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dispatchcount.cli.common import TABLE_OPTIONS, add_convention, add_table_options, emit, given, load_torch, show, usage
+from dispatchcount.cli.common import (
+    TABLE_OPTIONS,
+    add_convention,
+    add_table_options,
+    emit,
+    given,
+    load_torch,
+    show,
+    usage,
+)
 from dispatchcount.cli.foreign import ForeignError, foreign
 from dispatchcount.cli.paths import code, output
 from dispatchcount.cli.streams import complain
@@ -36,15 +45,32 @@ def add_parser(subparsers: Any) -> None:
         metavar="SHAPE",
         help="shape of a positional input: 1,3,224,224 or with a dtype 1,128:int64; repeat for more",
     )
-    parser.add_argument("--inputs", metavar="FILE.py:MAKE", help="a function that returns a tensor, a tuple or a dict of inputs")
     parser.add_argument(
-        "--device", default="cpu", metavar="DEVICE", help="cpu, meta (no memory, no computing) or cuda; cpu by default"
+        "--inputs",
+        metavar="FILE.py:MAKE",
+        help="a function that returns a tensor, a tuple or a dict of inputs",
+    )
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        metavar="DEVICE",
+        help="cpu, meta (no memory, no computing) or cuda; cpu by default",
     )
     parser.add_argument("--train", action="store_true", help="in train mode; eval otherwise")
-    parser.add_argument("--backward", action="store_true", help="also run backward from the sum of the floating outputs")
-    parser.add_argument("--time", action="store_true", help="also measure time by operator and module")
-    parser.add_argument("--memory", action="store_true", help="also measure bytes held and the peak of live tensors")
-    parser.add_argument("--strict", action="store_true", help="exit 1 if an operator could not be counted")
+    parser.add_argument(
+        "--backward",
+        action="store_true",
+        help="also run backward from the sum of the floating outputs",
+    )
+    parser.add_argument(
+        "--time", action="store_true", help="also measure time by operator and module"
+    )
+    parser.add_argument(
+        "--memory", action="store_true", help="also measure bytes held and the peak of live tensors"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit 1 if an operator could not be counted"
+    )
     add_table_options(parser)
     parser.add_argument("--operators", action="store_true", help="show the operators as well")
     parser.add_argument("--json", metavar="FILE", help="save the report there")
@@ -87,7 +113,9 @@ def run(args: argparse.Namespace) -> int:
     return 1 if args.strict and _uncounted(report) else 0
 
 
-def _ran(model: Any, inputs: Any, labels: dict[str, str], args: argparse.Namespace) -> tuple[Any, UsageError | None]:
+def _ran(
+    model: Any, inputs: Any, labels: dict[str, str], args: argparse.Namespace
+) -> tuple[Any, UsageError | None]:
     """The report of one run of `model`, and what went wrong in it."""
     import torch
 
@@ -95,7 +123,13 @@ def _ran(model: Any, inputs: Any, labels: dict[str, str], args: argparse.Namespa
 
     positional, named = inputs
     with foreign(f"{type(model).__name__} cannot be profiled:"):
-        prof = profile(model, convention=args.convention or "fvcore", time=args.time, memory=args.memory, labels=labels)
+        prof = profile(
+            model,
+            convention=args.convention or "fvcore",
+            time=args.time,
+            memory=args.memory,
+            labels=labels,
+        )
     cause = None
     try:
         with foreign("the model raised"), torch.set_grad_enabled(args.backward), prof:
@@ -142,7 +176,9 @@ def _uncounted(report: Any) -> int:
 def _device(text: str) -> str:
     import torch
 
-    with foreign(f"--device {text}: torch has no such device here (", "); cpu and meta are always there"):
+    with foreign(
+        f"--device {text}: torch has no such device here (", "); cpu and meta are always there"
+    ):
         device = torch.device(text)
         if device.type != "meta":
             torch.empty(0, device=device)
@@ -154,9 +190,13 @@ def _scalar(out: Any) -> Any:
     import torch
     from torch.utils import _pytree as pytree
 
-    tensors = [t for t in pytree.tree_leaves(out) if isinstance(t, torch.Tensor) and t.requires_grad]
+    tensors = [
+        t for t in pytree.tree_leaves(out) if isinstance(t, torch.Tensor) and t.requires_grad
+    ]
     if not tensors:
-        raise ValueError("no tensor in the output has a gradient, so there is nothing to run backward from")
+        raise ValueError(
+            "no tensor in the output has a gradient, so there is nothing to run backward from"
+        )
     return sum((t.sum() for t in tensors[1:]), tensors[0].sum())
 
 

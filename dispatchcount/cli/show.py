@@ -6,7 +6,17 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.cli.common import TABLE_OPTIONS, add_convention, add_table_options, depth, emit, given, load, show, usage
+from dispatchcount.cli.common import (
+    TABLE_OPTIONS,
+    add_convention,
+    add_table_options,
+    depth,
+    emit,
+    given,
+    load,
+    show,
+    usage,
+)
 from dispatchcount.cli.paths import inputs, output
 from dispatchcount.errors import UsageError
 
@@ -47,12 +57,24 @@ def add_parser(subparsers: Any) -> None:
         description="Shows a report that was saved as JSON, in any form. Needs no torch.",
     )
     parser.add_argument("file", metavar="FILE", help="a report as JSON; - reads standard input")
-    parser.add_argument("--format", choices=[*SHOWN, *WRITTEN], default="table", help="the form; table by default")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of to standard output")
-    add_table_options(parser)
-    parser.add_argument("--top", type=depth, default=argparse.SUPPRESS, metavar="N", help="how many operators, or all")
     parser.add_argument(
-        "--metric", default=argparse.SUPPRESS, help="what the slices of a Chrome trace are as wide as: flops, macs, bytes …"
+        "--format", choices=[*SHOWN, *WRITTEN], default="table", help="the form; table by default"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write there instead of to standard output"
+    )
+    add_table_options(parser)
+    parser.add_argument(
+        "--top",
+        type=depth,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="how many operators, or all",
+    )
+    parser.add_argument(
+        "--metric",
+        default=argparse.SUPPRESS,
+        help="what the slices of a Chrome trace are as wide as: flops, macs, bytes …",
     )
     add_convention(parser)
     parser.set_defaults(run=run)
@@ -64,8 +86,13 @@ def run(args: argparse.Namespace) -> int:
     takes = (SHOWN.get(args.format) or WRITTEN[args.format])[1]
     for name in options:
         if name not in takes:
-            known = " ".join(f"--{option.replace('_', '-')}" for option in takes) or "none of these options"
-            raise UsageError(f"--{name.replace('_', '-')} does not apply to --format {args.format}, which takes {known}")
+            known = (
+                " ".join(f"--{option.replace('_', '-')}" for option in takes)
+                or "none of these options"
+            )
+            raise UsageError(
+                f"--{name.replace('_', '-')} does not apply to --format {args.format}, which takes {known}"
+            )
     written = output(args.output, inputs(args.file))
     report = load(args.file, args.convention)
     with usage():

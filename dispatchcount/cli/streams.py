@@ -91,7 +91,11 @@ def take() -> bytes:
     """
     with _named(INPUT):
         beginning = sys.stdin.buffer.read(_BEGINNING)
-        return beginning + sys.stdin.buffer.read() if beginning.lstrip().startswith(b"{") else beginning
+        return (
+            beginning + sys.stdin.buffer.read()
+            if beginning.lstrip().startswith(b"{")
+            else beginning
+        )
 
 
 def complain(sentence: str) -> None:
@@ -115,7 +119,11 @@ def _named(name: str) -> Iterator[None]:
 def _put_all(stream: io.RawIOBase, data: str | bytes) -> None:
     """Write to a stream without a buffer, as ``PYTHONUNBUFFERED`` makes it: it may take a part and say nothing of the rest."""
     text = sys.stdout
-    rest = data if isinstance(data, bytes) else data.replace("\n", os.linesep).encode(text.encoding, text.errors or "strict")
+    rest = (
+        data
+        if isinstance(data, bytes)
+        else data.replace("\n", os.linesep).encode(text.encoding, text.errors or "strict")
+    )
     while rest:
         rest = rest[stream.write(rest) or 0 :]
 

@@ -36,7 +36,9 @@ def load_model(target: str, device: str) -> tuple[nn.Module, str]:
             hint = "; it is called without arguments and returns the model"
             model = build(model, device, target, f"{target}() raised", hint)
     if not _is_module(model):
-        raise UsageError(f"{target} gave a {type(model).__name__}, not a torch.nn.Module; it must return the model to profile")
+        raise UsageError(
+            f"{target} gave a {type(model).__name__}, not a torch.nn.Module; it must return the model to profile"
+        )
     return moved(model, device), library
 
 
@@ -48,12 +50,18 @@ def attribute(target: str) -> Any:
     """
     place, _, name = target.rpartition(":")
     if not place or not name:
-        raise UsageError(f"{target!r} is not understood; give package.module:callable or file.py:callable")
+        raise UsageError(
+            f"{target!r} is not understood; give package.module:callable or file.py:callable"
+        )
     value: Any = _import_file(place) if place.endswith(".py") else _import_module(place)
     for part in name.split("."):
         with foreign(f"{place} raised at {name!r}:"):
             there = hasattr(value, part)
-            value, known = (getattr(value, part), []) if there else (value, [n for n in dir(value) if not n.startswith("_")])
+            value, known = (
+                (getattr(value, part), [])
+                if there
+                else (value, [n for n in dir(value) if not n.startswith("_")])
+            )
         if not there:
             raise UsageError(f"{place} has no {name!r}{nearest(part, known)}")
     return value
@@ -67,7 +75,9 @@ def _import_file(place: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)  # dataclasses and pickles in the file look themselves up
+    sys.modules.setdefault(
+        path.stem, module
+    )  # dataclasses and pickles in the file look themselves up
     sys.path.insert(0, str(path.parent.resolve()))
     with foreign(f"{place} could not be imported:"):
         spec.loader.exec_module(module)
@@ -79,10 +89,14 @@ def _import_module(place: str) -> Any:
         sys.path.insert(0, "")
     found = None
     if all(place.split(".")):
-        with foreign(f"{place} could not be imported:"):  # to find a module in a package imports the package
+        with foreign(
+            f"{place} could not be imported:"
+        ):  # to find a module in a package imports the package
             found = _spec(place)
     if found is None:
-        raise UsageError(f"there is no module {place!r} here or among those installed; the target is {FORMS}")
+        raise UsageError(
+            f"there is no module {place!r} here or among those installed; the target is {FORMS}"
+        )
     with foreign(f"{place} could not be imported:"):
         return importlib.import_module(place)
 

@@ -48,14 +48,20 @@ def _torchvision(torchvision: Any, name: str) -> tuple[Make | None, list[str]]:
         return None, known
     build = torchvision.models.get_model_builder(name)
     # A detector takes weights of its backbone besides, and those are not None by default.
-    untrained = dict.fromkeys(taken for taken in inspect.signature(build).parameters if taken.startswith("weights"))
+    untrained = dict.fromkeys(
+        taken for taken in inspect.signature(build).parameters if taken.startswith("weights")
+    )
     return partial(build, **untrained), known
 
 
 def _timm(timm: Any, name: str) -> tuple[Make | None, list[str]]:
     # A name of the registry only: "hf-hub:" and "local-dir:" would bring a configuration from elsewhere.
     known = timm.list_models()
-    return (partial(timm.create_model, name, pretrained=False) if timm.is_model(name) and ":" not in name else None), known
+    return (
+        partial(timm.create_model, name, pretrained=False)
+        if timm.is_model(name) and ":" not in name
+        else None
+    ), known
 
 
 def _transformers(transformers: Any, name: str) -> tuple[Make | None, list[str]]:
@@ -98,7 +104,9 @@ def _no_network() -> Iterator[None]:
     """Finds no host inside. Some builder may know a way to weights that is not switched off above; it fails at its first step."""
 
     def refuse(host: Any, *_: Any, **__: Any) -> NoReturn:
-        raise RuntimeError(f"the builder asks for {host!r}, but models are built with random weights and without a download")
+        raise RuntimeError(
+            f"the builder asks for {host!r}, but models are built with random weights and without a download"
+        )
 
     find_host = socket.getaddrinfo
     socket.getaddrinfo = refuse

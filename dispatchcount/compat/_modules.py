@@ -50,7 +50,9 @@ def _set(module: nn.Module, *, mode: bool) -> None:
     guarded(lambda: setattr(module, "training", mode), None)
 
 
-def _named(model: nn.Module, held: Callable[[nn.Module], Sequence[tuple[str, torch.Tensor]]]) -> dict[str, torch.Tensor]:
+def _named(
+    model: nn.Module, held: Callable[[nn.Module], Sequence[tuple[str, torch.Tensor]]]
+) -> dict[str, torch.Tensor]:
     found: dict[str, torch.Tensor] = {}
     seen: set[int] = set()
     for name, module in named_modules(model):

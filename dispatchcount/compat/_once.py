@@ -35,7 +35,12 @@ def run_once(
         rules: rules for this pass alone, by operator.
     """
     call = model if method == "forward" else getattr(model, method)
-    with untouched(model), evaluating(model), torch.no_grad(), profile(model, convention=convention, rules=rules) as prof:
+    with (
+        untouched(model),
+        evaluating(model),
+        torch.no_grad(),
+        profile(model, convention=convention, rules=rules) as prof,
+    ):
         call(*args, **(kwargs or {}))
     return prof.report
 
@@ -43,13 +48,19 @@ def run_once(
 def empty_input(model: nn.Module, sizes: tuple[int, ...]) -> torch.Tensor:
     """An input of `sizes` of the type and on the device of the model's first parameter."""
     like = next(iter(named_parameters(model).values()), None)
-    return torch.ones(sizes) if like is None else torch.ones(sizes, dtype=like.dtype, device=like.device)
+    return (
+        torch.ones(sizes)
+        if like is None
+        else torch.ones(sizes, dtype=like.dtype, device=like.device)
+    )
 
 
 def not_counted(report: Report) -> str:
     """A sentence that names the operators without a count, ``"not counted: mylib.foo (2 calls)"``; empty if there are none."""
     missing = {**report.unknown_ops, **report.failed_ops}
-    named = ", ".join(f"{op} ({issue.calls} call{'s' * (issue.calls != 1)})" for op, issue in missing.items())
+    named = ", ".join(
+        f"{op} ({issue.calls} call{'s' * (issue.calls != 1)})" for op, issue in missing.items()
+    )
     return f"not counted: {named}" if named else ""
 
 

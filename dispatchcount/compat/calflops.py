@@ -55,17 +55,25 @@ def calculate_flops(
     Raises:
         ValueError: an option that cannot be had is given, or there is not exactly one of `input_shape` and arguments.
     """
-    refuse(transformer_tokenizer=transformer_tokenizer, ignore_modules=ignore_modules, is_sparse=is_sparse)
+    refuse(
+        transformer_tokenizer=transformer_tokenizer,
+        ignore_modules=ignore_modules,
+        is_sparse=is_sparse,
+    )
     if (input_shape is None) == (not args and not kwargs):
         raise ValueError("give either input_shape or args and kwargs")
     if output_unit is not None and output_unit not in _SIZES:
-        raise ValueError(f"the unit {output_unit!r} is not known; it is one of {', '.join(filter(None, _SIZES))}")
+        raise ValueError(
+            f"the unit {output_unit!r} is not known; it is one of {', '.join(filter(None, _SIZES))}"
+        )
     given = tuple(args) if input_shape is None else (empty_input(model, input_shape),)
     report = run_once(model, given, kwargs, forward_mode, convention="full")
     factor = 1 + compute_bp_factor if include_backPropagation else 1
     figures = [report.flops * factor, report.macs * factor, report.params]
     ways = (flops_to_string, macs_to_string, params_to_string)
-    texts = [way(value, output_unit, output_precision) for way, value in zip(ways, figures, strict=True)]
+    texts = [
+        way(value, output_unit, output_precision) for way, value in zip(ways, figures, strict=True)
+    ]
     if print_results and print_detailed:
         print(report)
     elif not_counted(report):
@@ -97,13 +105,21 @@ def calculate_flops_hf(
     Raises:
         ImportError: transformers is not installed.
     """
-    model = create_empty_model(model_name, trust_remote_code, access_token) if empty_model is None else empty_model
+    model = (
+        create_empty_model(model_name, trust_remote_code, access_token)
+        if empty_model is None
+        else empty_model
+    )
     like = next(iter(named_parameters(model).values()), None)
-    tokens = torch.zeros(input_shape, dtype=torch.long, device=None if like is None else like.device)
+    tokens = torch.zeros(
+        input_shape, dtype=torch.long, device=None if like is None else like.device
+    )
     return calculate_flops(model, kwargs={"input_ids": tokens}, **options)
 
 
-def create_empty_model(model_name: str, trust_remote_code: bool = True, access_token: str = "") -> nn.Module:
+def create_empty_model(
+    model_name: str, trust_remote_code: bool = True, access_token: str = ""
+) -> nn.Module:
     """A transformers model without weights; see `calculate_flops_hf`.
 
     Raises:

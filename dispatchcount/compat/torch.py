@@ -36,11 +36,15 @@ Counts = defaultdict[str, defaultdict[Any, int]]
 def __getattr__(name: str) -> Any:
     """Torch's own formulas and helpers (`mm_flop`, `sdpa_flop_count`, `get_shape` …) are here as they are there."""
     if name.startswith("__") or name == "_FlopCounterMode":  # what it stands for is no part of ours
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; register_flop_formula gives an operator its flops")
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}; register_flop_formula gives an operator its flops"
+        )
     return getattr(theirs, name)
 
 
-def register_flop_formula(targets: Any, get_raw: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def register_flop_formula(
+    targets: Any, get_raw: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: the function below counts the flops of `targets`, in every `FlopCounterMode` made from now on.
 
     Args:
@@ -83,14 +87,22 @@ class FlopCounterMode:
     """
 
     def __init__(
-        self, mods: Any = None, depth: int | None = 2, display: bool = True, custom_mapping: Mapping[Any, Any] | None = None
+        self,
+        mods: Any = None,
+        depth: int | None = 2,
+        display: bool = True,
+        custom_mapping: Mapping[Any, Any] | None = None,
     ) -> None:
         if mods is not None:
-            warnings.warn("mods argument is not needed anymore, you can stop passing it", stacklevel=2)
+            warnings.warn(
+                "mods argument is not needed anymore, you can stop passing it", stacklevel=2
+            )
         self.depth = depth
         self.display = display
         self.flop_registry = flop_registry | {
-            target: formula if getattr(formula, "_get_raw", False) else theirs.shape_wrapper(formula)
+            target: formula
+            if getattr(formula, "_get_raw", False)
+            else theirs.shape_wrapper(formula)
             for target, formula in (custom_mapping or {}).items()
         }
         self._profile: Profile | None = None
@@ -99,15 +111,24 @@ class FlopCounterMode:
     def __enter__(self) -> FlopCounterMode:
         own = {t: f for t, f in self.flop_registry.items() if f is not theirs.flop_registry.get(t)}
         self._own = {target_name(target).replace("::", ".", 1) for target in own}
-        self._profile = profile(rules={target: _rule(formula) for target, formula in own.items()}, convention="torch")
+        self._profile = profile(
+            rules={target: _rule(formula) for target, formula in own.items()}, convention="torch"
+        )
         self._profile.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         assert self._profile is not None
         self._profile.__exit__(kind, error, trace)
         for op, issue in self.report.failed_ops.items():
-            warnings.warn(f"the flop formula of {op} failed, it counts 0: {issue.message}", stacklevel=2)
+            warnings.warn(
+                f"the flop formula of {op} failed, it counts 0: {issue.message}", stacklevel=2
+            )
         if self.display:
             print(self.get_table(self.depth))
 
@@ -119,7 +140,9 @@ class FlopCounterMode:
             RuntimeError: the block was not entered yet.
         """
         if self._profile is None:
-            raise RuntimeError("nothing was counted yet; run the model inside `with FlopCounterMode() as counter:`")
+            raise RuntimeError(
+                "nothing was counted yet; run the model inside `with FlopCounterMode() as counter:`"
+            )
         return self._profile.report
 
     @property
@@ -138,7 +161,9 @@ class FlopCounterMode:
 
     def get_total_flops(self) -> int:
         """Flops of everything that ran; 0 before anything did."""
-        return 0 if self._profile is None else sum(self._flops(entry) for entry in self.report.entries)
+        return (
+            0 if self._profile is None else sum(self._flops(entry) for entry in self.report.entries)
+        )
 
     def get_flop_counts(self) -> dict[str, dict[Any, int]]:
         """What `flop_counts` holds, as plain dicts."""
@@ -173,13 +198,22 @@ class FlopCounterMode:
         rows: list[list[str]] = []
 
         def add(name: str, indent: int) -> bool:
-            figures = [(name, sum(counts[name].values()))] + [(f" - {op}", flops) for op, flops in counts[name].items()]
+            figures = [(name, sum(counts[name].values()))] + [
+                (f" - {op}", flops) for op, flops in counts[name].items()
+            ]
             for title, flops in figures:
-                shares = theirs.convert_num_with_suffix(flops, suffix), theirs.convert_to_percent_str(flops, total)
+                shares = (
+                    theirs.convert_num_with_suffix(flops, suffix),
+                    theirs.convert_to_percent_str(flops, total),
+                )
                 rows.append([" " * indent + title, *shares])
             return figures[0][1] >= total
 
-        shown = [name for name in sorted(counts) if name != GLOBAL and counts[name] and name.count(".") < depth]
+        shown = [
+            name
+            for name in sorted(counts)
+            if name != GLOBAL and counts[name] and name.count(".") < depth
+        ]
         covered = [add(name, name.count(".")) for name in shown]
         if counts[GLOBAL] and not any(covered):
             inner = [[f" {title}", *rest] for title, *rest in rows]
@@ -227,9 +261,17 @@ def _operator(name: str) -> Any:
 
 def _aligned(headers: list[str], rows: list[list[str]]) -> str:
     """A table with a rule below its header; the first column to the left, the others to the right."""
-    widths = [max(len(head) + 2, *map(cell_len, column)) for head, *column in zip(headers, *rows, strict=True)]
+    widths = [
+        max(len(head) + 2, *map(cell_len, column))
+        for head, *column in zip(headers, *rows, strict=True)
+    ]
     lines = [headers, ["-" * width for width in widths], *rows]
     return "\n".join(
-        "  ".join([set_cell_size(row[0], widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
+        "  ".join(
+            [
+                set_cell_size(row[0], widths[0]),
+                *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
+            ]
+        ).rstrip()
         for row in lines
     )

@@ -63,7 +63,9 @@ def report_files(folder: Path) -> list[Path]:
         raise UsageError(f"there is no folder {folder}; give one that holds reports as JSON")
     found = sorted(path for path in folder.rglob("*.json") if path.is_file())
     if not found:
-        raise UsageError(f"there is no .json file in {folder} or below; save reports there with report.to_json(path)")
+        raise UsageError(
+            f"there is no .json file in {folder} or below; save reports there with report.to_json(path)"
+        )
     return found
 
 

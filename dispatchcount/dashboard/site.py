@@ -55,7 +55,9 @@ def _refuse_to_overwrite(folder: Path, site: Path) -> None:
     for written in (site / "index.html", site / LIBRARY, *pages):
         source = None if identity(written) is None else read.get(identity(written))
         if source is not None:
-            raise UsageError(f"{written} would overwrite {source}, which is read; give another folder with -o")
+            raise UsageError(
+                f"{written} would overwrite {source}, which is read; give another folder with -o"
+            )
 
 
 def index(runs: list[Run], bad: list[Bad], convention: str) -> str:
@@ -66,7 +68,13 @@ def index(runs: list[Run], bad: list[Bad], convention: str) -> str:
         "runs": [_row(run) for run in runs],
         "bad": [{"file": one.file, "error": one.error} for one in bad],
     }
-    return fill("dashboard.html", LIBRARY, style=asset(*_STYLES), data=embedded(data), script=asset(*_SCRIPTS))
+    return fill(
+        "dashboard.html",
+        LIBRARY,
+        style=asset(*_STYLES),
+        data=embedded(data),
+        script=asset(*_SCRIPTS),
+    )
 
 
 def _row(run: Run) -> dict[str, Any]:

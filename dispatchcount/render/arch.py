@@ -13,7 +13,13 @@ from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import footer, summary
 from dispatchcount.report.model import Report
 
-_FIGURES = {"params": "params", "flops": "flops", "activations": "activations", "time_ns": "", "memory": "of memory"}
+_FIGURES = {
+    "params": "params",
+    "flops": "flops",
+    "activations": "activations",
+    "time_ns": "",
+    "memory": "of memory",
+}
 """The columns whose figures stand after a module, and what is said after each."""
 
 
@@ -54,8 +60,16 @@ def _open(text: Text, row: Row, has_children: bool) -> str:
 
 def _figures(text: Text, row: Row) -> None:
     columns = ((what, MODULE_COLUMNS[name].text(row, False)) for name, what in _FIGURES.items())
-    parts = [f"{figure} {what}".rstrip() for what, figure in columns if figure not in ("0", "0 B", "0 ns", ABSENT)]
-    parts += [] if row.ran else ["run by operators of a module around it" if row.module.fused else "never called"]
+    parts = [
+        f"{figure} {what}".rstrip()
+        for what, figure in columns
+        if figure not in ("0", "0 B", "0 ns", ABSENT)
+    ]
+    parts += (
+        []
+        if row.ran
+        else ["run by operators of a module around it" if row.module.fused else "never called"]
+    )
     parts += [] if row.stats.calls < 2 else [f"{row.stats.calls:,} calls"]
     parts += [f"also {clean(alias)}" for alias in row.module.aliases]
     if parts:

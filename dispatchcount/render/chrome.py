@@ -22,7 +22,9 @@ _LONGEST = 2**53
 _COUNTED = ("macs", "activations", "bytes")
 
 
-def to_chrome_trace(report: Report, path: str | PathLike[str] | None = None, metric: str = "flops") -> bytes:
+def to_chrome_trace(
+    report: Report, path: str | PathLike[str] | None = None, metric: str = "flops"
+) -> bytes:
     """The run with a microsecond for each unit of `metric`; written to `path` as well, if given.
 
     Slices are module calls of one stack and, inside them, operators; ``args`` has their exact figures. What has none of the
@@ -33,7 +35,9 @@ def to_chrome_trace(report: Report, path: str | PathLike[str] | None = None, met
         OSError: `path` cannot be written.
     """
     if metric not in METRICS:
-        raise ValueError(f"metric {metric!r} cannot be the width of a trace; it is one of {', '.join(METRICS)}")
+        raise ValueError(
+            f"metric {metric!r} cannot be the width of a trace; it is one of {', '.join(METRICS)}"
+        )
     trace = _Trace(report, metric)
     whole: dict[str, Any] = {
         "traceEvents": trace.events(),
@@ -61,9 +65,13 @@ class _Trace:
             self.scale *= 1000
 
     def events(self) -> list[dict[str, Any]]:
-        names = {"process_name": run_name(self.report), "thread_name": f"modules, as wide as their {self.metric.name}"}
+        names = {
+            "process_name": run_name(self.report),
+            "thread_name": f"modules, as wide as their {self.metric.name}",
+        }
         events: list[dict[str, Any]] = [
-            {"ph": "M", "name": kind, "pid": 1, "tid": 1, "args": {"name": name}} for kind, name in names.items()
+            {"ph": "M", "name": kind, "pid": 1, "tid": 1, "args": {"name": name}}
+            for kind, name in names.items()
         ]
         at = 0
         sums = dict.fromkeys(_COUNTED, 0)
@@ -75,7 +83,9 @@ class _Trace:
                 for entry in entries:
                     width = self.metric.of(self.report, entry)
                     if width:
-                        events.append(self._slice(entry.op, "operator", at, at + width, self._operator(entry)))
+                        events.append(
+                            self._slice(entry.op, "operator", at, at + width, self._operator(entry))
+                        )
                     at += width
                     for counter in _COUNTED:
                         sums[counter] += METRICS[counter].of(self.report, entry)
@@ -84,17 +94,41 @@ class _Trace:
             if entering == (path == 0):  # outside every module ends before the modules begin
                 start, place = opened[-1]
                 if at > start:
-                    events[place] = self._slice(title(self.report, path), "module", start, at, self._module(path, at - start))
+                    events[place] = self._slice(
+                        title(self.report, path),
+                        "module",
+                        start,
+                        at,
+                        self._module(path, at - start),
+                    )
             if not entering:
                 opened.pop()
         return [event for event in events if event]
 
-    def _slice(self, name: str, category: str, start: int, end: int, args: dict[str, Any]) -> dict[str, Any]:
+    def _slice(
+        self, name: str, category: str, start: int, end: int, args: dict[str, Any]
+    ) -> dict[str, Any]:
         start, end = start // self.scale, end // self.scale
-        return {"ph": "X", "name": name, "cat": category, "ts": start, "dur": end - start, "pid": 1, "tid": 1, "args": args}
+        return {
+            "ph": "X",
+            "name": name,
+            "cat": category,
+            "ts": start,
+            "dur": end - start,
+            "pid": 1,
+            "tid": 1,
+            "args": args,
+        }
 
     def _counter(self, name: str, at: int, value: int) -> dict[str, Any]:
-        return {"ph": "C", "name": f"{name} so far", "ts": at // self.scale, "pid": 1, "tid": 1, "args": {name: value}}
+        return {
+            "ph": "C",
+            "name": f"{name} so far",
+            "ts": at // self.scale,
+            "pid": 1,
+            "tid": 1,
+            "args": {name: value},
+        }
 
     def _module(self, path: int, width: int) -> dict[str, Any]:
         row = self.report.paths[path]
@@ -102,4 +136,9 @@ class _Trace:
 
     def _operator(self, entry: Entry) -> dict[str, Any]:
         figures = {metric.name: metric.of(self.report, entry) for metric in METRICS.values()}
-        return figures | {"calls": entry.calls, "phase": entry.phase, "dtype": entry.dtype, "status": entry.status}
+        return figures | {
+            "calls": entry.calls,
+            "phase": entry.phase,
+            "dtype": entry.dtype,
+            "status": entry.status,
+        }

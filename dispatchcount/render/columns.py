@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from dispatchcount.render.numbers import ABSENT, AT_LEAST, ESTIMATE, count, duration, nbytes, percent
+from dispatchcount.render.numbers import (
+    ABSENT,
+    AT_LEAST,
+    ESTIMATE,
+    count,
+    duration,
+    nbytes,
+    percent,
+)
 from dispatchcount.render.numbers import exact as every_digit
 from dispatchcount.render.plain import ROOT, clean
 from dispatchcount.render.select import Row
@@ -54,7 +62,9 @@ class Column(Generic[T]):
         return self.mark(row) + self.show(value, exact)
 
 
-def metric(name: str, stats: Callable[[T], Stats | None], gap: Callable[[T], bool], header: str = "") -> Column[T]:
+def metric(
+    name: str, stats: Callable[[T], Stats | None], gap: Callable[[T], bool], header: str = ""
+) -> Column[T]:
     """The column of one metric, of the figures that `stats` picks from a row; `gap`: operators are missing from it."""
 
     def value(row: T) -> Value:
@@ -78,7 +88,11 @@ def marked(stats: Stats | None, name: str, gap: bool) -> str:
 
 def intensity(stats: Stats | None) -> float | None:
     """Flops for each byte moved."""
-    return stats.flops / (stats.bytes_read + stats.bytes_written) if stats and stats.bytes_read + stats.bytes_written else None
+    return (
+        stats.flops / (stats.bytes_read + stats.bytes_written)
+        if stats and stats.bytes_read + stats.bytes_written
+        else None
+    )
 
 
 def rate(stats: Stats | None) -> float | None:
@@ -150,7 +164,11 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
     "type": Column("type", lambda row: row.module.type),
     "calls": Column("calls", lambda row: row.stats.calls or None),
     "params": metric("params", lambda row: row.stats, _gap),
-    **{name: metric(name, _figures, _gap) for name in METRICS if name not in ("calls", "params", "time_ns")},
+    **{
+        name: metric(name, _figures, _gap)
+        for name in METRICS
+        if name not in ("calls", "params", "time_ns")
+    },
     "share": Column("share", lambda row: row.share, show_percent),
     "time_ns": metric("time_ns", _measured, _gap),
     "flops_per_s": Column("flops/s", lambda row: rate(_figures(row)), mark=_mark),
@@ -221,4 +239,7 @@ def aligned(texts: Iterable[str]) -> list[str]:
     """Numbers padded on the right so that, right-aligned, their digits stand below one another whatever their units."""
     cells = [text.rpartition(" ") if " " in text else (text, "", "") for text in texts]
     width = max((len(unit) for _, _, unit in cells), default=0)
-    return [f"{digits}{space or ' '}{unit:<{width}}" if width else digits for digits, space, unit in cells]
+    return [
+        f"{digits}{space or ' '}{unit:<{width}}" if width else digits
+        for digits, space, unit in cells
+    ]

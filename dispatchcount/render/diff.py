@@ -36,12 +36,20 @@ def diff_table(diff: Diff, top: int | None = 30, *, exact: bool = False) -> Prin
     parts: list[RenderableType] = []
     for table in _tables(diff, top, exact):
         cells = [
-            Cells(header, [row[i] for row in table.rows], i < table.left, [_STYLES.get(c, "") for c in table.changes], i < 4)
+            Cells(
+                header,
+                [row[i] for row in table.rows],
+                i < table.left,
+                [_STYLES.get(c, "") for c in table.changes],
+                i < 4,
+            )
             for i, header in enumerate(table.headers)
         ]
         parts += [Text(table.title, "bold"), Grid(cells)]
         if table.left_out:
-            parts.append(Text(f"and {plural(table.left_out, 'smaller change')}; top=None shows all", "dim"))
+            parts.append(
+                Text(f"and {plural(table.left_out, 'smaller change')}; top=None shows all", "dim")
+            )
         parts.append(Text())
     parts += [Text(note, "dim") for note in _notes(diff)]
     return Printable(Group(*parts))
@@ -55,7 +63,9 @@ def diff_markdown(diff: Diff, top: int | None = 30) -> str:
         lines.append(line(":--" if i < table.left else "--:" for i in range(len(table.headers))))
         for row, change in zip(table.rows, table.changes, strict=True):
             name = 1 if change else 0
-            lines.append(line(code(cell) if i == name else escaped(cell) for i, cell in enumerate(row)))
+            lines.append(
+                line(code(cell) if i == name else escaped(cell) for i, cell in enumerate(row))
+            )
         if table.left_out:
             lines += ["", f"and {plural(table.left_out, 'smaller change')}"]
         lines.append("")
@@ -69,7 +79,9 @@ def _tables(diff: Diff, top: int | None, exact: bool) -> list[_Table]:
     for metric in metrics:
         before, after = (count(getattr(stats, metric), exact) for stats in (total.old, total.new))
         rows.append((metric, before, after, *_grown(total, metric, exact)))
-    tables = [_Table(_title(diff), ("total", "old", "new", "change", "%"), 1, rows, [""] * len(rows))]
+    tables = [
+        _Table(_title(diff), ("total", "old", "new", "change", "%"), 1, rows, [""] * len(rows))
+    ]
     for title, changes in (("module", diff.modules), ("operator", diff.operators)):
         if changes:
             tables.append(_changes(title, changes, top, exact))
@@ -79,7 +91,11 @@ def _tables(diff: Diff, top: int | None, exact: bool) -> list[_Table]:
 def _title(diff: Diff) -> str:
     if not diff:
         return "Nothing changed"
-    parts = [plural(len(rows), noun) for noun, rows in (("module", diff.modules), ("operator", diff.operators)) if rows]
+    parts = [
+        plural(len(rows), noun)
+        for noun, rows in (("module", diff.modules), ("operator", diff.operators))
+        if rows
+    ]
     return f"Changed: {' and '.join(parts) or 'the totals'}"
 
 
@@ -89,19 +105,34 @@ def _changes(noun: str, changes: tuple[Change, ...], top: int | None, exact: boo
     rows: list[tuple[str, ...]] = []
     for row in shown:
         name = named(row.name) + (f" ← {named(row.old_name)}" if row.old_name is not None else "")
-        kind = (clean(row.type),) if modules else (count(row.new.calls, exact), _signed(row.delta("calls"), exact))
+        kind = (
+            (clean(row.type),)
+            if modules
+            else (count(row.new.calls, exact), _signed(row.delta("calls"), exact))
+        )
         more = (_signed(row.delta("params"), exact),) if modules else ()
         figures = (*_grown(row, "flops", exact), *more, _signed(row.delta("activations"), exact))
         rows.append((row.change, name, *kind, count(row.new.flops, exact), *figures))
-    kind_headers, more_headers = (("type",), ("Δ params",)) if modules else (("calls", "Δ calls"), ())
+    kind_headers, more_headers = (
+        (("type",), ("Δ params",)) if modules else (("calls", "Δ calls"), ())
+    )
     headers = ("", noun, *kind_headers, "flops", "Δ flops", "%", *more_headers, "Δ activations")
     left = 3 if modules else 2
-    return _Table(f"{noun.capitalize()}s", headers, left, rows, [row.change for row in shown], len(changes) - len(shown))
+    return _Table(
+        f"{noun.capitalize()}s",
+        headers,
+        left,
+        rows,
+        [row.change for row in shown],
+        len(changes) - len(shown),
+    )
 
 
 def _grown(row: Change, metric: str, exact: bool) -> tuple[str, str]:
     percent = row.percent(metric)
-    return _signed(row.delta(metric), exact), ABSENT if percent is None else f"{percent:+.1f} %" if percent else "0.0 %"
+    return _signed(
+        row.delta(metric), exact
+    ), ABSENT if percent is None else f"{percent:+.1f} %" if percent else "0.0 %"
 
 
 def _signed(value: int, exact: bool) -> str:
@@ -117,5 +148,7 @@ def _notes(diff: Diff) -> list[str]:
         if (issue.op, issue.status) not in before
     ]
     if diff.new.meta.stopped_in is not None and diff.old.meta.stopped_in is None:
-        notes.append(f"the new run stopped in {named(diff.new.meta.stopped_in)}: its figures go up to there")
+        notes.append(
+            f"the new run stopped in {named(diff.new.meta.stopped_in)}: its figures go up to there"
+        )
     return notes

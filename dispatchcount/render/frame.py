@@ -21,7 +21,9 @@ def to_frame(report: Report) -> Any:
     try:
         import pandas as pd
     except ImportError as error:
-        raise ImportError("to_frame() needs pandas; install it with: pip install 'dispatchcount[frame]'") from error
+        raise ImportError(
+            "to_frame() needs pandas; install it with: pip install 'dispatchcount[frame]'"
+        ) from error
     rows = report.by_module()
     types = {module.name: module.type for module in report.modules}
     columns: dict[str, list[Any]] = {"type": [types[name] for name in rows]}

@@ -53,7 +53,10 @@ class Cells:
     @property
     def width(self) -> int:
         """Cells that it takes on a console."""
-        widths = (cell_len(lead) + cell_len(text) for lead, text in zip(self.leads, self.texts, strict=True))
+        widths = (
+            cell_len(lead) + cell_len(text)
+            for lead, text in zip(self.leads, self.texts, strict=True)
+        )
         return max(cell_len(self.header), max(widths, default=0))
 
 
@@ -129,9 +132,16 @@ class Grid:
         columns = [one.column for one in shown]
         bold = console.get_style("bold")
         if any(column.group for column in columns):
-            yield from _line([_Cell(_width(group), True, "", group[0].column.group, bold) for group in _groups(shown)])
+            yield from _line(
+                [
+                    _Cell(_width(group), True, "", group[0].column.group, bold)
+                    for group in _groups(shown)
+                ]
+            )
         if any(column.header for column in columns):
-            yield from _line([_Cell(one.width, one.column.left, "", one.column.header, bold) for one in shown])
+            yield from _line(
+                [_Cell(one.width, one.column.left, "", one.column.header, bold) for one in shown]
+            )
             yield from (rule, Segment.line())
         for row in range(len(columns[0].texts)):
             if self.total and row == len(columns[0].texts) - 1:
@@ -188,7 +198,13 @@ def _squeezed(shown: list[_Shown], room: int) -> list[_Shown]:
 
 def _cell(console: Console, one: _Shown, row: int) -> _Cell:
     column = one.column
-    return _Cell(one.width, column.left, column.leads[row], column.texts[row], console.get_style(column.styles[row]))
+    return _Cell(
+        one.width,
+        column.left,
+        column.leads[row],
+        column.texts[row],
+        console.get_style(column.styles[row]),
+    )
 
 
 def _line(cells: list[_Cell]) -> Iterator[Segment]:
@@ -204,7 +220,10 @@ def _line(cells: list[_Cell]) -> Iterator[Segment]:
             if not cell.left:
                 yield Segment(padding)
             yield Segment(text, cell.style)
-            yield Segment((padding if cell.left and position != last else "") + ("" if position == last else _GAP))
+            yield Segment(
+                (padding if cell.left and position != last else "")
+                + ("" if position == last else _GAP)
+            )
         yield Segment.line()
 
 
@@ -229,7 +248,15 @@ def heat(share: float | None, level: int = 1) -> str:
         return "dim"
     if not level:
         return "bold"
-    return "bold red" if share >= 0.2 else "yellow" if share >= 0.05 else "" if share >= 0.005 else "dim"
+    return (
+        "bold red"
+        if share >= 0.2
+        else "yellow"
+        if share >= 0.05
+        else ""
+        if share >= 0.005
+        else "dim"
+    )
 
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"

@@ -34,7 +34,12 @@ def histogram(report: Report, *, bins: int = 10) -> Printable:
             Cells("flops from", [human(edge) for edge in edges]),
             Cells("to", [human(min(edge + width - 1, spread.max)) for edge in edges], keep=True),
             Cells("samples", [exact(number) for number in numbers], keep=True),
-            Cells("", [bar(number / most, _WIDTH) for number in numbers], left=True, styles=["cyan"] * len(numbers)),
+            Cells(
+                "",
+                [bar(number / most, _WIDTH) for number in numbers],
+                left=True,
+                styles=["cyan"] * len(numbers),
+            ),
         ]
     )
     return Printable(Group(table, Text(), footer(summary(report))))

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from dispatchcount.report.model import Report
 
 LIBRARY = "vendor/echarts.min.js"
-_SCRIPTS = ("common.js", "report_tree.js", "report_chart.js", "table.js", "report_columns.js", "report_parts.js", "report.js")
+_SCRIPTS = (
+    "common.js",
+    "report_tree.js",
+    "report_chart.js",
+    "table.js",
+    "report_columns.js",
+    "report_parts.js",
+    "report.js",
+)
 _STYLES = ("common.css", "report.css")
 
 
@@ -76,7 +84,9 @@ def fill(template: str, library: str | None, **parts: str) -> str:
     The page's policy lets only these scripts run, by their hashes, and lets nothing be fetched from elsewhere.
     """
     charts = asset(LIBRARY)
-    parts["library"] = f"<script>{charts}</script>" if library is None else f'<script src="{library}"></script>'
+    parts["library"] = (
+        f"<script>{charts}</script>" if library is None else f'<script src="{library}"></script>'
+    )
     source = _hash(charts) if library is None else "'self' file:"
     parts["policy"] = (
         f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {source} {_hash(parts['script'])}"

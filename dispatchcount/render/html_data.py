@@ -48,7 +48,9 @@ def page_data(report: Report, title: str) -> dict[str, Any]:
         "title": title,
         "meta": asdict(report.meta),
         "convention": {"name": report.convention, "unit": report.convention_.unit},
-        "metrics": [{"key": metric.key, "label": metric.label, "kind": metric.kind} for metric in shown],
+        "metrics": [
+            {"key": metric.key, "label": metric.label, "kind": metric.kind} for metric in shown
+        ],
         "estimate": report.estimate,
         "gap": any(entry.status not in (COUNTED, ZERO) for entry in report.entries),
         "whole": {metric.key: exact(metric.value(report.total)) for metric in shown},
@@ -63,10 +65,18 @@ def page_data(report: Report, title: str) -> dict[str, Any]:
             "uncalled": [index[name] for name in rows if name in uncalled],
             "estimate": [index[name] for name, row in rows.items() if row.estimate],
         },
-        "total": {metric.key: _column(metric.value(row) for row in rows.values()) for metric in shown},
-        "own": {metric.key: _column(metric.value(row.self_ or row) for row in rows.values()) for metric in shown},
+        "total": {
+            metric.key: _column(metric.value(row) for row in rows.values()) for metric in shown
+        },
+        "own": {
+            metric.key: _column(metric.value(row.self_ or row) for row in rows.values())
+            for metric in shown
+        },
         "operators": _operators(report, shown, index),
-        "issues": [asdict(issue) | {"calls": exact(issue.calls), "nbytes": exact(issue.nbytes)} for issue in report.issues],
+        "issues": [
+            asdict(issue) | {"calls": exact(issue.calls), "nbytes": exact(issue.nbytes)}
+            for issue in report.issues
+        ],
         "groups": [
             {"title": "Phases", "label": "Phase", "rows": _group(report.by_phase(), shown)},
             {"title": "Dtypes", "label": "Dtype", "rows": _group(report.by_dtype(), shown)},
@@ -118,7 +128,10 @@ def _operators(report: Report, shown: list[Metric], index: dict[str, int]) -> di
         "row": [row for row, _ in pairs],
         "operator": [order[op] for _, op in pairs],
         "calls": _column(stats.calls for stats in pairs.values()),
-        "own": {metric.key: _column(metric.value(stats) for stats in pairs.values()) for metric in additive},
+        "own": {
+            metric.key: _column(metric.value(stats) for stats in pairs.values())
+            for metric in additive
+        },
     }
 
 
@@ -127,7 +140,9 @@ def _group(rows: dict[str, Stats], shown: list[Metric]) -> list[dict[str, Any]]:
         {
             "name": name,
             "calls": exact(row.calls),
-            "values": {metric.key: exact(metric.value(row)) for metric in shown if metric.key != "params"},
+            "values": {
+                metric.key: exact(metric.value(row)) for metric in shown if metric.key != "params"
+            },
         }
         for name, row in rows.items()
     ]

@@ -33,7 +33,9 @@ def diff_line(diff: Diff) -> str:
     """``<Diff ResNet → ResNet: 4.11 G → 4.09 G flops (fvcore), 3 modules and 1 operator changed>``."""
     flops = f"{human(diff.old.flops)} → {human(diff.new.flops)} flops ({diff.old.convention})"
     rows = ((len(diff.modules), "module"), (len(diff.operators), "operator"))
-    changed = " and ".join(plural(number, noun) for number, noun in rows if number) or ("the totals" if diff else "nothing")
+    changed = " and ".join(plural(number, noun) for number, noun in rows if number) or (
+        "the totals" if diff else "nothing"
+    )
     return f"<Diff {_model(diff.old)} → {_model(diff.new)}: {flops}, {changed} changed>"
 
 

@@ -28,9 +28,13 @@ def memory_table(report: Report, *, depth: int | None = 3, exact: bool = False) 
         ValueError: memory was not followed, or `depth` is negative.
     """
     if report.memory is None:
-        raise ValueError("the report says nothing of memory; ask for it: profile(model, memory=True)")
+        raise ValueError(
+            "the report says nothing of memory; ask for it: profile(model, memory=True)"
+        )
     if depth is not None and depth < 0:
-        raise ValueError(f"depth={depth} is negative; give a number of levels from 0 up, or None for all")
+        raise ValueError(
+            f"depth={depth} is negative; give a number of levels from 0 up, or None for all"
+        )
     totals = memory_totals(report)
     tops = [held for held, module in zip(totals, report.modules, strict=True) if module.parent < 0]
     whole = ModuleMemory(0, *(sum(getattr(held, kind) for held in tops) for kind in MEMORY_KINDS))
@@ -47,12 +51,24 @@ def memory_table(report: Report, *, depth: int | None = 3, exact: bool = False) 
     show = every_digit if exact else nbytes
     styles = [heat(held.together / (whole.together or 1), level) for _, held, level in rows]
     columns = [
-        Cells("module", [name for name, _, _ in rows], True, styles, leads=[indent(level) for _, _, level in rows]),
+        Cells(
+            "module",
+            [name for name, _, _ in rows],
+            True,
+            styles,
+            leads=[indent(level) for _, _, level in rows],
+        ),
         *(Cells(kind, [show(getattr(held, kind)) for _, held, _ in rows]) for kind in MEMORY_KINDS),
         Cells("together", [show(held.together) for _, held, _ in rows], styles=styles, keep=True),
     ]
-    lines = [("hidden", f"{plural(deeper, 'module')} below depth {depth}; depth=None shows all", "dim")] if deeper else []
-    return Printable(Group(Grid(columns, total=has_total), Text(), footer(lines + _peak(report.memory, exact))))
+    lines = (
+        [("hidden", f"{plural(deeper, 'module')} below depth {depth}; depth=None shows all", "dim")]
+        if deeper
+        else []
+    )
+    return Printable(
+        Group(Grid(columns, total=has_total), Text(), footer(lines + _peak(report.memory, exact)))
+    )
 
 
 def _walk(report: Report, totals: list[ModuleMemory]) -> list[tuple[int, int]]:
@@ -74,6 +90,10 @@ def _peak(memory: Memory, exact: bool) -> list[Line]:
     size = f"{every_digit(memory.peak)} bytes" if exact else nbytes(memory.peak)
     place = f"in {named(memory.peak_module)}, at {clean(memory.peak_op)}"
     return [
-        ("peak", f"{size} of tensors alive at once, {place if memory.peak_op else 'before the first operator'}", ""),
+        (
+            "peak",
+            f"{size} of tensors alive at once, {place if memory.peak_op else 'before the first operator'}",
+            "",
+        ),
         ("saved", "what autograd held for backward, the most of each module", ""),
     ]

@@ -5,7 +5,16 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from dispatchcount.render.numbers import ABSENT, AT_LEAST, ESTIMATE, duration, exact, human, percent, plural
+from dispatchcount.render.numbers import (
+    ABSENT,
+    AT_LEAST,
+    ESTIMATE,
+    duration,
+    exact,
+    human,
+    percent,
+    plural,
+)
 from dispatchcount.render.plain import clean, some, tail
 from dispatchcount.report.rows import COUNTED, ZERO, Stats
 
@@ -32,8 +41,14 @@ def to_notebook(report: Report) -> str:
     kept = [name for name in rows if name in set(biggest)]
     columns = (*_COLUMNS, "time_ns") if report.total.time_ns else _COLUMNS
     lines = [_row(name, types[name], rows[name], report.flops, columns) for name in kept]
-    heads = "".join(f'<th style="{_CELL}">{_HEADS.get(column, column)}</th>' for column in ("share", *columns))
-    left_out = f"<p>The {len(kept)} biggest of {plural(len(rows), 'module')}.</p>" if len(kept) < len(rows) else ""
+    heads = "".join(
+        f'<th style="{_CELL}">{_HEADS.get(column, column)}</th>' for column in ("share", *columns)
+    )
+    left_out = (
+        f"<p>The {len(kept)} biggest of {plural(len(rows), 'module')}.</p>"
+        if len(kept) < len(rows)
+        else ""
+    )
     return (
         f'<div style="font-size:13px">{_headline(report)}{_warnings(report)}'
         f'<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
@@ -55,10 +70,14 @@ def _warnings(report: Report) -> str:
     lines = []
     if report.meta.stopped_in is not None:
         where, error = report.meta.stopped_in or "(root)", report.meta.error or ""
-        lines.append(f"The block stopped in {clean(where)}: {clean(error)}. The figures are those up to there.")
+        lines.append(
+            f"The block stopped in {clean(where)}: {clean(error)}. The figures are those up to there."
+        )
     for issue in report.issues:
         calls = plural(issue.calls, "call")
-        lines.append(f"Not counted: {clean(issue.op)} ({issue.status}, {calls}, in {some(issue.modules, 3, 'see the report')})")
+        lines.append(
+            f"Not counted: {clean(issue.op)} ({issue.status}, {calls}, in {some(issue.modules, 3, 'see the report')})"
+        )
     return "".join(f'<p style="{_WARNING}">{_text(line)}</p>' for line in lines)
 
 
@@ -71,7 +90,9 @@ def _row(name: str, type_: str, row: Stats, whole: int, columns: tuple[str, ...]
     for column in columns:
         value: int = getattr(row, column)
         shown = duration(value) if column == "time_ns" else human(value)
-        figures.append(f'<span title="{exact(value)}">{estimate if column == "flops" else ""}{shown}</span>')
+        figures.append(
+            f'<span title="{exact(value)}">{estimate if column == "flops" else ""}{shown}</span>'
+        )
     cells = "".join(f'<td style="{_CELL}">{figure}</td>' for figure in figures)
     module = f'<td style="{_LEFT}" title="{_text(full)}"><code>{_text(end)}</code></td>'
     return f'<tr>{module}<td style="{_LEFT}">{_text(type_)}</td>{cells}</tr>'

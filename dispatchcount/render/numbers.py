@@ -60,7 +60,11 @@ def duration(ns: int, is_exact: bool = False) -> str:
     digits, exponent = _scientific(ns)
     unit = min(exponent // 3, len(_TIMES) - 1)
     shift = exponent - 3 * unit
-    return f"{Decimal(ns).scaleb(-9):,.0f} s" if shift > 2 else f"{_three(digits, shift)} {_TIMES[unit]}"
+    return (
+        f"{Decimal(ns).scaleb(-9):,.0f} s"
+        if shift > 2
+        else f"{_three(digits, shift)} {_TIMES[unit]}"
+    )
 
 
 def nbytes(value: int) -> str:

@@ -37,15 +37,26 @@ def to_openmetrics(report: Report) -> str:
     types = {module.name: module.type for module in report.modules}
     lines: list[str] = []
     for metric in METRICS:
-        lines += _family(f"dispatchcount_{metric}", _HELP[metric], [(common, getattr(total, metric))])
+        lines += _family(
+            f"dispatchcount_{metric}", _HELP[metric], [(common, getattr(total, metric))]
+        )
     issues = [
         (common | {"op": issue.op, "status": issue.status}, issue.calls)
         for issue in {(issue.op, issue.status): issue for issue in report.issues}.values()
     ]
-    lines += _family("dispatchcount_uncounted_calls", "Calls of operators that could not be counted", issues)
+    lines += _family(
+        "dispatchcount_uncounted_calls", "Calls of operators that could not be counted", issues
+    )
     for metric in METRICS:
-        rows = [(common | {"module": name, "type": types[name]}, getattr(row, metric)) for name, row in modules.items()]
-        lines += _family(f"dispatchcount_module_{metric}", f"{_HELP[metric]}, by module with those below it", rows)
+        rows = [
+            (common | {"module": name, "type": types[name]}, getattr(row, metric))
+            for name, row in modules.items()
+        ]
+        lines += _family(
+            f"dispatchcount_module_{metric}",
+            f"{_HELP[metric]}, by module with those below it",
+            rows,
+        )
     return "\n".join([*lines, "# EOF", ""])
 
 
@@ -58,7 +69,13 @@ def _family(name: str, help_: str, samples: list[tuple[dict[str, str], int]]) ->
 
 
 def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").encode("utf-8", "replace").decode()
+    return (
+        text.replace("\\", "\\\\")
+        .replace('"', '\\"')
+        .replace("\n", "\\n")
+        .encode("utf-8", "replace")
+        .decode()
+    )
 
 
 def _label_name(key: str, taken: dict[str, str]) -> str:

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from rich.console import Group
 from rich.text import Text
 
-from dispatchcount.render.columns import Column, Value, intensity, marked, metric, order, pick, rate, show_percent
+from dispatchcount.render.columns import (
+    Column,
+    Value,
+    intensity,
+    marked,
+    metric,
+    order,
+    pick,
+    rate,
+    show_percent,
+)
 from dispatchcount.render.grid import Cells, Grid, heat
 from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
@@ -15,7 +25,17 @@ from dispatchcount.render.summary import footer, summary
 from dispatchcount.report.model import Report
 from dispatchcount.report.rows import COUNTED, ZERO, Stats
 
-COLUMNS = ("operator", "calls", "flops", "share", "arithmetic", "activations", "bytes_read", "bytes_written", "intensity")
+COLUMNS = (
+    "operator",
+    "calls",
+    "flops",
+    "share",
+    "arithmetic",
+    "activations",
+    "bytes_read",
+    "bytes_written",
+    "intensity",
+)
 """Those shown; what is sorted by and time are added where they are not among them."""
 
 
@@ -64,7 +84,10 @@ OPERATOR_COLUMNS: dict[str, Column[OperatorRow]] = {
     "calls": Column("calls", _calls),
     "flops": metric("flops", _counted, _gap),
     "share": Column("share", lambda row: _share(row) if _counted(row) else None, show_percent),
-    **{name: metric(name, _counted, _gap) for name in ("macs", "arithmetic", "transcendentals", "activations")},
+    **{
+        name: metric(name, _counted, _gap)
+        for name in ("macs", "arithmetic", "transcendentals", "activations")
+    },
     **{name: metric(name, lambda row: row.stats, _gap) for name in ("bytes_read", "bytes_written")},
     "intensity": Column("flops/byte", lambda row: intensity(_counted(row)), mark=_mark),
     "time_ns": metric("time_ns", _measured, _gap),
@@ -73,7 +96,9 @@ OPERATOR_COLUMNS: dict[str, Column[OperatorRow]] = {
 """By the name that `Report.operators` sorts by."""
 
 
-def operator_table(report: Report, *, top: int | None = 15, sort: str = "flops", exact: bool = False) -> Printable:
+def operator_table(
+    report: Report, *, top: int | None = 15, sort: str = "flops", exact: bool = False
+) -> Printable:
     """The operators that ran, biggest first, and below them what the numbers mean and leave out.
 
     Args:
@@ -86,7 +111,9 @@ def operator_table(report: Report, *, top: int | None = 15, sort: str = "flops",
         ValueError: `sort` is not known or `top` is negative.
     """
     if top is not None and top < 0:
-        raise ValueError(f"top={top} is negative; give a number of operators from 0 up, or None for all")
+        raise ValueError(
+            f"top={top} is negative; give a number of operators from 0 up, or None for all"
+        )
     key = order(pick(OPERATOR_COLUMNS, [sort], "sort")[sort])
     rows = sorted(_rows(report), key=key)
     shown = rows[:top]
@@ -106,7 +133,13 @@ def operator_table(report: Report, *, top: int | None = 15, sort: str = "flops",
     ]
     left_out = len(rows) - len(shown)
     lines = (
-        [("hidden", f"{plural(left_out, 'operator')} after the first {len(shown):,}; top=None shows all", "dim")]
+        [
+            (
+                "hidden",
+                f"{plural(left_out, 'operator')} after the first {len(shown):,}; top=None shows all",
+                "dim",
+            )
+        ]
         if left_out
         else []
     )

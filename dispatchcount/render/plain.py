@@ -56,7 +56,11 @@ class Printable:
 
 def clean(text: str) -> str:
     r"""`text` on one line and without control characters: those are shown as Python writes them, ``\n``, ``\x1b``."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return (
+        text
+        if text.isprintable()
+        else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    )
 
 
 def first_line(text: str) -> str:

@@ -15,7 +15,9 @@ from dispatchcount.report.model import Report
 from dispatchcount.report.samples import ModuleSamples
 
 
-def samples_table(report: Report, *, top: int | None = 15, depth: int | None = 3, exact: bool = False) -> Printable:
+def samples_table(
+    report: Report, *, top: int | None = 15, depth: int | None = 3, exact: bool = False
+) -> Printable:
     """Two tables: the most expensive samples, and every module's execution rate and figures over the samples.
 
     Args:
@@ -28,13 +30,23 @@ def samples_table(report: Report, *, top: int | None = 15, depth: int | None = 3
         ValueError: the block had no samples, or `top` or `depth` is negative.
     """
     if top is not None and top < 0:
-        raise ValueError(f"top={top} is negative; give a number of samples from 0 up, or None for all")
+        raise ValueError(
+            f"top={top} is negative; give a number of samples from 0 up, or None for all"
+        )
     report.distribution()
     selection = select(report, depth)
     rows = [row for row in selection.rows if row.module is not report.modules[0]]
     table, lines = _samples(report, top, exact)
     modules = _modules(rows, report.by_module_over_samples(), measured(report), exact)
-    return Printable(Group(table, Text(), modules, Text(), footer(lines + hidden(selection) + summary(report, exact=exact))))
+    return Printable(
+        Group(
+            table,
+            Text(),
+            modules,
+            Text(),
+            footer(lines + hidden(selection) + summary(report, exact=exact)),
+        )
+    )
 
 
 def _samples(report: Report, top: int | None, exact: bool) -> tuple[Grid, list[Line]]:
@@ -42,7 +54,11 @@ def _samples(report: Report, top: int | None, exact: bool) -> tuple[Grid, list[L
     biggest = sorted(zip(report.samples, flops, strict=True), key=lambda pair: -pair[1])
     shown, whole = biggest[:top], sum(flops)
     left_out = len(biggest) - len(shown)
-    lines = [("hidden", f"{plural(left_out, 'cheaper sample')}; top=None shows all", "dim")] if left_out else []
+    lines = (
+        [("hidden", f"{plural(left_out, 'cheaper sample')}; top=None shows all", "dim")]
+        if left_out
+        else []
+    )
     columns = [
         Cells("sample", [clean(sample.label) for sample, _ in shown], left=True),
         Cells("flops", [count(value, exact) for _, value in shown], keep=True),
@@ -51,17 +67,38 @@ def _samples(report: Report, top: int | None, exact: bool) -> tuple[Grid, list[L
     return Grid(columns), lines
 
 
-def _modules(rows: list[Row], over: dict[str, ModuleSamples], more: tuple[str, ...], exact: bool) -> Grid:
+def _modules(
+    rows: list[Row], over: dict[str, ModuleSamples], more: tuple[str, ...], exact: bool
+) -> Grid:
     figures = [over[row.module.name] for row in rows]
     spreads = [f.flops for f in figures]
-    styles = [heat(row.share, row.level) if f.execution_rate else "dim" for row, f in zip(rows, figures, strict=True)]
+    styles = [
+        heat(row.share, row.level) if f.execution_rate else "dim"
+        for row, f in zip(rows, figures, strict=True)
+    ]
     return Grid(
         [
-            Cells("module", [clean(row.label) for row in rows], True, styles, leads=[indent(row.level) for row in rows]),
-            Cells("type", [MODULE_COLUMNS["type"].text(row, exact) for row in rows], True, ["dim"] * len(rows)),
+            Cells(
+                "module",
+                [clean(row.label) for row in rows],
+                True,
+                styles,
+                leads=[indent(row.level) for row in rows],
+            ),
+            Cells(
+                "type",
+                [MODULE_COLUMNS["type"].text(row, exact) for row in rows],
+                True,
+                ["dim"] * len(rows),
+            ),
             Cells("ran in", [percent(f.execution_rate) for f in figures], keep=True),
             Cells("calls/sample", [count(f.calls_per_sample, exact) for f in figures]),
-            Cells("mean flops", [count(spread.mean, exact) for spread in spreads], styles=styles, keep=True),
+            Cells(
+                "mean flops",
+                [count(spread.mean, exact) for spread in spreads],
+                styles=styles,
+                keep=True,
+            ),
             Cells("min", [count(spread.min, exact) for spread in spreads]),
             Cells("p95", [count(spread.p95, exact) for spread in spreads]),
             Cells("max", [count(spread.max, exact) for spread in spreads]),

@@ -78,9 +78,13 @@ def select(
         ValueError: `depth` is negative or `min_share` is not within 0 and 1.
     """
     if depth is not None and depth < 0:
-        raise ValueError(f"depth={depth} is negative; give a number of levels from 0 up, or None for all")
+        raise ValueError(
+            f"depth={depth} is negative; give a number of levels from 0 up, or None for all"
+        )
     if not 0 <= min_share <= 1:
-        raise ValueError(f"min_share={min_share} is not a share; give a number from 0 to 1, 0.01 for 1 %")
+        raise ValueError(
+            f"min_share={min_share} is not a share; give a number from 0 to 1, 0.01 for 1 %"
+        )
     rows_of = _Rows(report, key)
     rows: list[Row] = []
     deeper = smaller = 0

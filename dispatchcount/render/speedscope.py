@@ -25,7 +25,9 @@ def to_speedscope(report: Report, path: str | PathLike[str] | None = None) -> by
     Raises:
         OSError: `path` cannot be written.
     """
-    modules: dict[int, str] = {}  # a frame each, whatever their names: the ends of two long ones may be the same
+    modules: dict[
+        int, str
+    ] = {}  # a frame each, whatever their names: the ends of two long ones may be the same
     for index, path_ in enumerate(report.paths):
         modules.setdefault(path_.module, title(report, index))
     operators = list(dict.fromkeys(entry.op for entry in report.entries))
@@ -39,7 +41,9 @@ def to_speedscope(report: Report, path: str | PathLike[str] | None = None) -> by
         "activeProfileIndex": 0,
         "shared": {"frames": [{"name": name} for name in (*modules.values(), *operators)]},
         "profiles": [
-            profile for metric, profile in zip(METRICS, profiles, strict=True) if profile["endValue"] or metric == "flops"
+            profile
+            for metric, profile in zip(METRICS, profiles, strict=True)
+            if profile["endValue"] or metric == "flops"
         ],
     }
     data = json.dumps(whole, separators=(",", ":")).encode()
@@ -61,7 +65,9 @@ def _profile(report: Report, name: str, frames: dict[int | str, int]) -> dict[st
             events.leave()
     return {
         "type": "evented",
-        "name": f"{name} ({report.convention}: {report.convention_.unit})" if name == "flops" else name,
+        "name": f"{name} ({report.convention}: {report.convention_.unit})"
+        if name == "flops"
+        else name,
         "unit": _UNITS.get(name, "none"),
         "startValue": 0,
         "endValue": events.at,

@@ -38,14 +38,23 @@ def summary(report: Report, *, exact: bool = False) -> list[Line]:
         where[:1] = [f"on {text}" for text in where[:1]]
         lines.append(("ran", "; ".join([*where, *mode, *given]), ""))
     if meta.labels:
-        lines.append(("labels", ", ".join(f"{clean(key)}={clean(value)}" for key, value in meta.labels), ""))
+        lines.append(
+            ("labels", ", ".join(f"{clean(key)}={clean(value)}" for key, value in meta.labels), "")
+        )
     if report.samples:
         spread = report.distribution()
-        figures = ", ".join(f"{name} {human(getattr(spread, name))}" for name in ("mean", "min", "median", "p95", "max"))
+        figures = ", ".join(
+            f"{name} {human(getattr(spread, name))}"
+            for name in ("mean", "min", "median", "p95", "max")
+        )
         lines.append(("samples", f"{len(report.samples):,}, flops of one: {figures}", ""))
     if report.memory:
         peak = report.memory
-        place = f"in {named(peak.peak_module)}, at {clean(peak.peak_op)}" if peak.peak_op else "before the first operator"
+        place = (
+            f"in {named(peak.peak_module)}, at {clean(peak.peak_op)}"
+            if peak.peak_op
+            else "before the first operator"
+        )
         lines.append(("memory", f"{count(peak.peak, exact)} bytes at its peak, {place}", ""))
     return lines + _gaps(report) + [("note", clean(note), "") for note in meta.notes]
 
@@ -56,7 +65,11 @@ def _inputs(report: Report) -> list[str]:
     texts = []
     for name, shapes in list(given.items())[:_MOST_ROOTS]:
         text = cut(" or ".join(clean(shape) for shape in shapes[:_MOST_SHAPES]), _LONGEST_SHAPES)
-        more = f" and {len(shapes) - _MOST_SHAPES:,} other shapes" if len(shapes) > _MOST_SHAPES else ""
+        more = (
+            f" and {len(shapes) - _MOST_SHAPES:,} other shapes"
+            if len(shapes) > _MOST_SHAPES
+            else ""
+        )
         texts.append((f"{named(name)} " if len(given) > 1 else "") + text + more)
     if len(given) > _MOST_ROOTS:
         texts.append(f"those of {len(given) - _MOST_ROOTS:,} other roots")
@@ -68,12 +81,20 @@ def hidden(selection: Selection) -> list[Line]:
     lines = []
     if selection.deeper:
         lines.append(
-            ("hidden", f"{plural(selection.deeper, 'module')} below depth {selection.depth}; depth=None shows all", "dim")
+            (
+                "hidden",
+                f"{plural(selection.deeper, 'module')} below depth {selection.depth}; depth=None shows all",
+                "dim",
+            )
         )
     if selection.smaller:
         share = percent(selection.min_share)
         lines.append(
-            ("hidden", f"{plural(selection.smaller, 'module')} with less than {share} of the flops; min_share=0 shows all", "dim")
+            (
+                "hidden",
+                f"{plural(selection.smaller, 'module')} with less than {share} of the flops; min_share=0 shows all",
+                "dim",
+            )
         )
     return lines
 
@@ -81,7 +102,9 @@ def hidden(selection: Selection) -> list[Line]:
 def shared(selection: Selection) -> list[Line]:
     """The other names of the modules shown."""
     texts = [
-        " = ".join(named(name) for name in (row.module.name, *row.module.aliases)) for row in selection.rows if row.module.aliases
+        " = ".join(named(name) for name in (row.module.name, *row.module.aliases))
+        for row in selection.rows
+        if row.module.aliases
     ]
     return [("shared", some(texts, _MOST, "aliases in report.modules"), "")] if texts else []
 
@@ -101,19 +124,37 @@ def _gaps(report: Report) -> list[Line]:
     lines: list[Line] = []
     if report.meta.stopped_in is not None:
         error = f": {first_line(report.meta.error)}" if report.meta.error else ""
-        lines.append(("stopped", f"in {named(report.meta.stopped_in)}{error}; the figures go up to there", "bold red"))
+        lines.append(
+            (
+                "stopped",
+                f"in {named(report.meta.stopped_in)}{error}; the figures go up to there",
+                "bold red",
+            )
+        )
     unknown = [issue for issue in report.unknown_ops.values() if issue.status == UNKNOWN]
     unseen = [issue for issue in report.unknown_ops.values() if issue.status == UNSEEN]
     failed = list(report.failed_ops.values())
     if any(entry.status not in (COUNTED, ZERO) for entry in report.entries):
-        lines.append((AT_LEAST, "operators that could not be counted, below, are missing from it", "bold red"))
+        lines.append(
+            (
+                AT_LEAST,
+                "operators that could not be counted, below, are missing from it",
+                "bold red",
+            )
+        )
     lines += _issues("unknown", unknown, "report.unknown_ops")
     lines += _issues("unseen", unseen, "report.unknown_ops")
     lines += _issues("failed", failed, "report.failed_ops")
     names = _topmost(report)
     if names:
         number = len(report.uncalled_modules)
-        lines.append(("uncalled", f"{plural(number, 'module')}: {some(names, _MOST, 'report.uncalled_modules')}", "yellow"))
+        lines.append(
+            (
+                "uncalled",
+                f"{plural(number, 'module')}: {some(names, _MOST, 'report.uncalled_modules')}",
+                "yellow",
+            )
+        )
     return lines
 
 
@@ -129,7 +170,9 @@ def _issues(about: str, issues: list[OpIssue], rest: str) -> list[Line]:
         for issue in issues[:_MOST]
     ]
     if len(issues) > _MOST:
-        lines.append((about, f"{plural(len(issues) - _MOST, 'more operator')} ({rest})", "bold red"))
+        lines.append(
+            (about, f"{plural(len(issues) - _MOST, 'more operator')} ({rest})", "bold red")
+        )
     return lines
 
 
@@ -139,5 +182,6 @@ def _topmost(report: Report) -> list[str]:
     return [
         module.name
         for module in report.modules
-        if module.name in uncalled and (module.parent < 0 or report.modules[module.parent].name not in uncalled)
+        if module.name in uncalled
+        and (module.parent < 0 or report.modules[module.parent].name not in uncalled)
     ]

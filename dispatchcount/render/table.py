@@ -69,9 +69,19 @@ def module_table(
 
 
 def _column(name: str, column: Column[Row], rows: list[Row], exact: bool) -> Cells:
-    texts = ["" if row.module is _TOTAL and name in _NOT_OF_TOTAL else column.text(row, exact) for row in rows]
+    texts = [
+        "" if row.module is _TOTAL and name in _NOT_OF_TOTAL else column.text(row, exact)
+        for row in rows
+    ]
     leads = [indent(row.level) for row in rows] if name == "name" else ()
-    return Cells(column.header, texts, name in LEFT, [_style(name, row) for row in rows], name in _KEPT, leads)
+    return Cells(
+        column.header,
+        texts,
+        name in LEFT,
+        [_style(name, row) for row in rows],
+        name in _KEPT,
+        leads,
+    )
 
 
 def _style(name: str, row: Row) -> str:
@@ -90,5 +100,19 @@ def _total(report: Report, rows: list[Row]) -> Row:
     """The row under several top rows. Its own part is all there is: the rows' own parts add up to it."""
     gap = any(row.gap for row in rows)
     held = [row.memory for row in rows if row.memory is not None and not row.level]
-    memory = ModuleMemory(0, *(sum(getattr(one, kind) for one in held) for kind in MEMORY_KINDS)) if held else None
-    return Row(_TOTAL, "total", replace(report.total, self_=report.total), 0, True, gap, gap, report.total, memory)
+    memory = (
+        ModuleMemory(0, *(sum(getattr(one, kind) for one in held) for kind in MEMORY_KINDS))
+        if held
+        else None
+    )
+    return Row(
+        _TOTAL,
+        "total",
+        replace(report.total, self_=report.total),
+        0,
+        True,
+        gap,
+        gap,
+        report.total,
+        memory,
+    )

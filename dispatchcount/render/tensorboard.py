@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dispatchcount.report.model import Report
 
-SCALARS = ("flops", "macs", "activations", "params", "arithmetic", "transcendentals", "bytes_read", "bytes_written")
+SCALARS = (
+    "flops",
+    "macs",
+    "activations",
+    "params",
+    "arithmetic",
+    "transcendentals",
+    "bytes_read",
+    "bytes_written",
+)
 
 
 def to_tensorboard(report: Report, writer: Any, step: int = 0) -> None:

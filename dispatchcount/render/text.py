@@ -34,7 +34,15 @@ def to_csv(report: Report, path: str | PathLike[str] | None = None) -> str:
     types = {module.name: module.type for module in report.modules}
     for name, row in report.by_module().items():
         own = [getattr(row.self_, metric) for metric in _SELF]
-        writer.writerow((name, types[name], *(getattr(row, metric) for metric in METRICS), int(row.estimate), *own))
+        writer.writerow(
+            (
+                name,
+                types[name],
+                *(getattr(row, metric) for metric in METRICS),
+                int(row.estimate),
+                *own,
+            )
+        )
     text = stream.getvalue()
     if path is not None:
         files.write(path, text)
@@ -71,6 +79,11 @@ def to_markdown(report: Report, depth: int | None = 3) -> str:
     ]
     for row in telling(selection.rows, columns):
         texts = {name: column.text(row, False) for name, column in columns.items()}
-        lines.append(line([code(text) if name == "path" else escaped(text) for name, text in texts.items()]))
-    notes = [f"- {about}: {escaped(text)}" for about, text, _ in hidden(selection) + shared(selection) + summary(report)]
+        lines.append(
+            line([code(text) if name == "path" else escaped(text) for name, text in texts.items()])
+        )
+    notes = [
+        f"- {about}: {escaped(text)}"
+        for about, text, _ in hidden(selection) + shared(selection) + summary(report)
+    ]
     return "\n".join([*lines, "", *notes]) + "\n"

@@ -15,7 +15,9 @@ from dispatchcount.report.model import Report
 _BAR = 10
 
 
-def module_tree(report: Report, *, depth: int | None = None, min_share: float = 0.0, exact: bool = False) -> Printable:
+def module_tree(
+    report: Report, *, depth: int | None = None, min_share: float = 0.0, exact: bool = False
+) -> Printable:
     """The modules as a tree with guides: type, flops, share of all flops, time and memory if measured, and a bar of the share.
 
     Args:
@@ -32,10 +34,18 @@ def module_tree(report: Report, *, depth: int | None = None, min_share: float = 
     styles = ["red" if row.own_gap else heat(row.share, row.level) for row in rows]
     more = measured(report)
     # With figures of three kinds or more they need to be told apart; flops and their share do without a header.
-    headers = {name: MODULE_COLUMNS[name].header if more else "" for name in ("name", "type", "flops", "share", *more)}
-    figures = {name: [MODULE_COLUMNS[name].text(row, exact) for row in rows] for name in ("flops", "share", *more)}
+    headers = {
+        name: MODULE_COLUMNS[name].header if more else ""
+        for name in ("name", "type", "flops", "share", *more)
+    }
+    figures = {
+        name: [MODULE_COLUMNS[name].text(row, exact) for row in rows]
+        for name in ("flops", "share", *more)
+    }
     columns = [
-        Cells(headers["name"], [clean(row.label) for row in rows], True, styles, leads=_guides(rows)),
+        Cells(
+            headers["name"], [clean(row.label) for row in rows], True, styles, leads=_guides(rows)
+        ),
         Cells(headers["type"], [clean(row.module.type) for row in rows], True, ["dim"] * len(rows)),
         *(Cells(headers[name], texts, False, styles, keep=True) for name, texts in figures.items()),
         Cells("", [bar(row.share or 0, _BAR) for row in rows], True, styles),
@@ -47,7 +57,9 @@ def module_tree(report: Report, *, depth: int | None = None, min_share: float = 
 def _guides(rows: list[Row]) -> list[str]:
     """For each row the lines that lead to it from the rows above; of the levels beyond `DRAWN` only their number."""
     leads = []
-    open_levels = [False] * (DRAWN + 1)  # at which of the levels that are drawn another row follows further down
+    open_levels = [False] * (
+        DRAWN + 1
+    )  # at which of the levels that are drawn another row follows further down
     for row in reversed(rows):
         drawn = min(row.level, DRAWN)
         lines = ["│   " if open_levels[level] else "    " for level in range(1, drawn)]

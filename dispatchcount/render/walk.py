@@ -35,7 +35,11 @@ METRICS = {
         Metric("arithmetic", "operations", lambda _, entry: entry.cost.arithmetic),
         Metric("transcendentals", "operations", lambda _, entry: entry.cost.transcendentals),
         Metric("activations", "elements", lambda _, entry: entry.cost.activations),
-        Metric("bytes", "bytes", lambda _, entry: (entry.cost.bytes_read or 0) + (entry.cost.bytes_written or 0)),
+        Metric(
+            "bytes",
+            "bytes",
+            lambda _, entry: (entry.cost.bytes_read or 0) + (entry.cost.bytes_written or 0),
+        ),
         Metric("time_ns", "nanoseconds", lambda _, entry: entry.time_ns),
     )
 }
@@ -72,4 +76,6 @@ def title(report: Report, path: int) -> str:
 def run_name(report: Report) -> str:
     """What a trace is called: the class of what ran, and the labels."""
     labels = ", ".join(f"{key}={value}" for key, value in report.meta.labels)
-    return " ".join(part for part in (report.meta.model or "profiled block", labels and f"({labels})") if part)
+    return " ".join(
+        part for part in (report.meta.model or "profiled block", labels and f"({labels})") if part
+    )

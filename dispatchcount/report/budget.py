@@ -20,7 +20,8 @@ BUDGETED = (*METRICS[:-1], "bytes", "unknown_ops", "failed_ops", "peak_memory")
 _SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 _SCALES |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40, "pi": 2**50}
 _NUMBER = re.compile(
-    r"(?P<digits>\d[\d_]*(\.\d+)?([eE]\+?\d{1,3})?) ?((?P<scale>[kmgtp]i?)?b?|(?P<percent>%))", re.ASCII | re.IGNORECASE
+    r"(?P<digits>\d[\d_]*(\.\d+)?([eE]\+?\d{1,3})?) ?((?P<scale>[kmgtp]i?)?b?|(?P<percent>%))",
+    re.ASCII | re.IGNORECASE,
 )
 
 _MOST_DIGITS = 100
@@ -68,7 +69,11 @@ def parse_limits(limits: str | Mapping[str, str | int]) -> tuple[Limit, ...]:
     Raises:
         dispatchcount.errors.UsageError: a metric or an amount is not known; the message says which.
     """
-    pairs = [_pair(part) for part in limits.split(",") if part.strip()] if isinstance(limits, str) else list(limits.items())
+    pairs = (
+        [_pair(part) for part in limits.split(",") if part.strip()]
+        if isinstance(limits, str)
+        else list(limits.items())
+    )
     if not pairs:
         raise UsageError("no limit was given; write them as flops=4.2G,params=26M")
     return tuple(_limit(metric.strip(), amount) for metric, amount in pairs)
@@ -77,7 +82,9 @@ def parse_limits(limits: str | Mapping[str, str | int]) -> tuple[Limit, ...]:
 def _pair(part: str) -> tuple[str, str]:
     metric, sign, amount = part.partition("=")
     if not sign:
-        raise UsageError(f"{part.strip()!r} is not a limit; write it as metric=amount, such as flops=4.2G")
+        raise UsageError(
+            f"{part.strip()!r} is not a limit; write it as metric=amount, such as flops=4.2G"
+        )
     return metric, amount
 
 
@@ -91,10 +98,14 @@ def _limit(metric: str, amount: str | int) -> Limit:
     match = _NUMBER.fullmatch(written)
     if match is None or len(match["digits"]) > _MOST_DIGITS:
         shown = written if len(written) <= _MOST_DIGITS else f"{written[:_MOST_DIGITS]}…"
-        raise UsageError(f"{metric}={shown} is not an amount; write a number such as 4200000000, 4.2G or 1%")
+        raise UsageError(
+            f"{metric}={shown} is not an amount; write a number such as 4200000000, 4.2G or 1%"
+        )
     text = f"{amount:,}" if isinstance(amount, int) else written
     scale = _SCALES[(match["scale"] or "").lower()]
-    return Limit(metric, Fraction(match["digits"].replace("_", "")) * scale, bool(match["percent"]), text)
+    return Limit(
+        metric, Fraction(match["digits"].replace("_", "")) * scale, bool(match["percent"]), text
+    )
 
 
 def figure(report: Report, metric: str) -> int:
@@ -111,13 +122,17 @@ def figure(report: Report, metric: str) -> int:
         return len(report.failed_ops)
     if metric == "peak_memory":
         if report.memory is None:
-            raise UsageError("peak_memory cannot be checked: the report was made without profile(memory=True)")
+            raise UsageError(
+                "peak_memory cannot be checked: the report was made without profile(memory=True)"
+            )
         return report.memory.peak
     value: int = getattr(report.total, metric)
     return value
 
 
-def check(report: Report, limits: str | Mapping[str, str | int] | tuple[Limit, ...]) -> tuple[Breach, ...]:
+def check(
+    report: Report, limits: str | Mapping[str, str | int] | tuple[Limit, ...]
+) -> tuple[Breach, ...]:
     """The figures that are over their limits; empty where all is well.
 
     Raises:
@@ -126,12 +141,16 @@ def check(report: Report, limits: str | Mapping[str, str | int] | tuple[Limit, .
     parsed = limits if isinstance(limits, tuple) else parse_limits(limits)
     for limit in parsed:
         if limit.percent:
-            raise UsageError(f"{limit.metric}={limit.text} is a share of a baseline; a budget is an amount such as 4.2G")
+            raise UsageError(
+                f"{limit.metric}={limit.text} is a share of a baseline; a budget is an amount such as 4.2G"
+            )
     figures = [(limit, figure(report, limit.metric)) for limit in parsed]
     return tuple(Breach(limit, value) for limit, value in figures if value > limit.amount)
 
 
-def growth(old: Report, new: Report, limits: str | Mapping[str, str | int] | tuple[Limit, ...]) -> tuple[Breach, ...]:
+def growth(
+    old: Report, new: Report, limits: str | Mapping[str, str | int] | tuple[Limit, ...]
+) -> tuple[Breach, ...]:
     """The figures that grew from `old` to `new` by more than their limits. Both reports follow one convention.
 
     Raises:
@@ -139,7 +158,11 @@ def growth(old: Report, new: Report, limits: str | Mapping[str, str | int] | tup
     """
     parsed = limits if isinstance(limits, tuple) else parse_limits(limits)
     figures = [(limit, figure(old, limit.metric), figure(new, limit.metric)) for limit in parsed]
-    return tuple(Breach(limit, after, before) for limit, before, after in figures if after - before > limit.allowed(before))
+    return tuple(
+        Breach(limit, after, before)
+        for limit, before, after in figures
+        if after - before > limit.allowed(before)
+    )
 
 
 def _number(value: Fraction) -> str:

@@ -61,19 +61,28 @@ class Issue:
     def copy(self) -> Issue:
         """One that adds up on its own from here."""
         issue = Issue(self.message)
-        issue.calls, issue.nbytes, issue.infos, issue.shapes = self.calls, self.nbytes, dict(self.infos), dict(self.shapes)
+        issue.calls, issue.nbytes, issue.infos, issue.shapes = (
+            self.calls,
+            self.nbytes,
+            dict(self.infos),
+            dict(self.shapes),
+        )
         return issue
 
 
 class Accountant:
     """Costs what a recording holds. Rules are asked once for each signature."""
 
-    def __init__(self, rules: Registry, times: dict[tuple[int, Signature], int] | None = None) -> None:
+    def __init__(
+        self, rules: Registry, times: dict[tuple[int, Signature], int] | None = None
+    ) -> None:
         """`times`: nanoseconds by id of the table and signature, where they were measured."""
         self.rules = rules
         self._times = {} if times is None else times
         self.issues: dict[tuple[str, str], Issue] = {}
-        self._keys: dict[RowKey, RowKey] = {}  # each once: they outnumber the operators by the calls' stacks
+        self._keys: dict[
+            RowKey, RowKey
+        ] = {}  # each once: they outnumber the operators by the calls' stacks
 
     def fold(self, node: Node) -> None:
         """Add the cost of a node's records to its sums; the caller then drops the records."""
@@ -103,7 +112,13 @@ class Accountant:
                     tally.time_ns += self._times.get((id(table), signature), 0)
 
     def _add_record(
-        self, rows: Rows, phase: str, signature: Signature, calls: int, info: Info, issues: dict[tuple[str, str], Issue]
+        self,
+        rows: Rows,
+        phase: str,
+        signature: Signature,
+        calls: int,
+        info: Info,
+        issues: dict[tuple[str, str], Issue],
     ) -> Tally:
         costed, dtype = self.cost(signature)
         key = (signature.plan.name, phase, dtype, costed.status, signature.function)
@@ -113,11 +128,18 @@ class Accountant:
         cost = costed.cost
         tally.add_cost(cost, calls)
         if phase != FORWARD:
-            tally.activations -= cost.activations * calls  # what a layer hands on, a gradient is none
+            tally.activations -= (
+                cost.activations * calls
+            )  # what a layer hands on, a gradient is none
         tally.calls += calls
         if costed.status not in (COUNTED, ZERO):
             issue = issues.setdefault((signature.plan.name, costed.status), Issue(costed.message))
-            issue.add(info, signature.text, calls, ((cost.bytes_read or 0) + (cost.bytes_written or 0)) * calls)
+            issue.add(
+                info,
+                signature.text,
+                calls,
+                ((cost.bytes_read or 0) + (cost.bytes_written or 0)) * calls,
+            )
         return tally
 
     def cost(self, signature: Signature) -> tuple[Costed, str]:
@@ -126,7 +148,9 @@ class Accountant:
         if known is None or known[0] != self.rules.version:
             plan = signature.plan
             call = signature.args, signature.kwargs, signature.out
-            costed = cost_of(plan.entry(self.rules), *call, written=plan.unreturned, filled=plan.filled)
+            costed = cost_of(
+                plan.entry(self.rules), *call, written=plan.unreturned, filled=plan.filled
+            )
             if plan.unseen:
                 costed = replace(costed, status=UNSEEN)
             known = signature.cost = (self.rules.version, (costed, signature.dtype))
@@ -169,9 +193,24 @@ def build(
         parent = index[node.parent] if node.parent is not None else -1
         paths.append(Path(parent, locate(node.info), signature_text(node.signature), node.calls))
         for (op, phase, dtype, status, function), tally in accountant.rows(node, issues).items():
-            entries.append(Entry(index[node], op, phase, dtype, status, function, tally.calls, tally.cost(), tally.time_ns))
+            entries.append(
+                Entry(
+                    index[node],
+                    op,
+                    phase,
+                    dtype,
+                    status,
+                    function,
+                    tally.calls,
+                    tally.cost(),
+                    tally.time_ns,
+                )
+            )
     kept, profiles = _samples(samples, locate)
-    located = [(op, status, issue, [locate(info) for info in issue.infos]) for (op, status), issue in issues.items()]
+    located = [
+        (op, status, issue, [locate(info) for info in issue.infos])
+        for (op, status), issue in issues.items()
+    ]
     table = modules()
     return Report(
         meta=replace(
@@ -211,8 +250,12 @@ def _samples(
     kept = []
     for label, sums in samples:
         if id(sums) not in known:
-            rows = [ModuleCost(locate(info), tally.calls, tally.cost()) for info, tally in sums.items()]
-            profile = tuple(shared.setdefault(row, row) for row in sorted(rows, key=lambda row: row.module))
+            rows = [
+                ModuleCost(locate(info), tally.calls, tally.cost()) for info, tally in sums.items()
+            ]
+            profile = tuple(
+                shared.setdefault(row, row) for row in sorted(rows, key=lambda row: row.module)
+            )
             known[id(sums)] = profiles.setdefault(profile, len(profiles))
         kept.append(Sample(label, known[id(sums)]))
     return tuple(kept), tuple(profiles)

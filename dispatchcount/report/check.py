@@ -25,7 +25,10 @@ def self_check(report: Report) -> None:
         for metric in METRICS:
             if metric == "calls":
                 continue
-            whole, parts = getattr(row, metric), getattr(row.self_, metric) + _sum(children.get(index, []), metric)
+            whole, parts = (
+                getattr(row, metric),
+                getattr(row.self_, metric) + _sum(children.get(index, []), metric),
+            )
             assert whole == parts, (
                 f"{module.name or '(root)'}: total {metric} {whole} is not its own part and its children's, {parts}"
             )
@@ -35,7 +38,11 @@ def self_check(report: Report) -> None:
             assert top == whole, f"total {metric} {whole} is not the sum of the top rows, {top}"
     for index, path in enumerate(report.paths):
         assert path.parent < index, f"path {index} comes before its caller"
-    for name, group in (("phases", report.by_phase()), ("dtypes", report.by_dtype()), ("operators", report.by_operator())):
+    for name, group in (
+        ("phases", report.by_phase()),
+        ("dtypes", report.by_dtype()),
+        ("operators", report.by_operator()),
+    ):
         flops = sum(row.flops for row in group.values())
         assert flops == report.flops, f"the {name} add up to {flops} flops, not {report.flops}"
 

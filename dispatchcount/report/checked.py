@@ -27,7 +27,9 @@ class Node:
         Raises:
             ReportError: always.
         """
-        raise ReportError(f"{self.source}: {self.place or 'top level'}: expected {expected}, got {shown(self.value)}")
+        raise ReportError(
+            f"{self.source}: {self.place or 'top level'}: expected {expected}, got {shown(self.value)}"
+        )
 
     def __getitem__(self, key: str) -> Node:
         """The member `key` of an object; one that is missing fails."""
@@ -61,7 +63,12 @@ class Node:
     def count(self, most: int | None = None) -> int:
         """An integer from 0 up, at most `most`, as a number or as a string of digits."""
         value = self.value
-        if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
+        if (
+            type(value) is str
+            and value.isascii()
+            and value.isdigit()
+            and len(value) <= _MOST_DIGITS
+        ):
             value = int(value)
         if type(value) is not int or value < 0:
             self.fail("an integer from 0 up")
@@ -150,4 +157,6 @@ def shown(value: Any) -> str:
 
 
 def _index_text(length: int, rows: str) -> str:
-    return f"an index of {rows}, 0 to {length - 1}" if length else f"nothing, for there are no {rows}"
+    return (
+        f"an index of {rows}, 0 to {length - 1}" if length else f"nothing, for there are no {rows}"
+    )

@@ -25,7 +25,9 @@ class Convention:
 
     def flops(self, macs: int, fvcore: int, arithmetic: int, transcendentals: int) -> int:
         """Flops of a cost given by its parts."""
-        extra = (fvcore if self.fvcore else 0) + (arithmetic + transcendentals if self.elementwise else 0)
+        extra = (fvcore if self.fvcore else 0) + (
+            arithmetic + transcendentals if self.elementwise else 0
+        )
         return self.per_mac * macs + extra
 
 
@@ -33,7 +35,11 @@ CONVENTIONS = {
     c.name: c
     for c in (
         Convention(
-            "fvcore", 1, True, False, "1 MAC = 1 flop, plus norms, upsampling, pooling and grid sampling as fvcore has them"
+            "fvcore",
+            1,
+            True,
+            False,
+            "1 MAC = 1 flop, plus norms, upsampling, pooling and grid sampling as fvcore has them",
         ),
         Convention("macs", 1, False, False, "1 MAC = 1 flop, nothing besides"),
         Convention("torch", 2, False, False, "1 MAC = 2 flops, nothing besides"),
@@ -51,4 +57,6 @@ def convention(name: str) -> Convention:
     try:
         return CONVENTIONS[name]
     except (KeyError, TypeError):
-        raise ValueError(f"convention {name!r} is not known; it is one of {', '.join(map(repr, CONVENTIONS))}") from None
+        raise ValueError(
+            f"convention {name!r} is not known; it is one of {', '.join(map(repr, CONVENTIONS))}"
+        ) from None

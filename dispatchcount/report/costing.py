@@ -55,13 +55,17 @@ def cost_of(
     if entry.kind is Kind.FREE:
         return Costed(_NOTHING, ZERO)
     if any(size < 0 for shape in shapes((args, kwargs, out)) for size in shape):
-        if entry.kind is Kind.MOVE:  # no arithmetic whatever the size is; the bytes are only known not to be exact
+        if (
+            entry.kind is Kind.MOVE
+        ):  # no arithmetic whatever the size is; the bytes are only known not to be exact
             return Costed(replace(_NOTHING, estimate=True), ZERO)
         return Costed(_NOTHING, UNKNOWN, "a size depends on data that fake tensors do not have")
     if entry.kind is Kind.UNKNOWN or entry.rule is None:
         return Costed(moved, UNKNOWN, entry.reason)
     try:
-        result = entry.rule(*args, **kwargs, out=out) if entry.takes_out else entry.rule(*args, **kwargs)
+        result = (
+            entry.rule(*args, **kwargs, out=out) if entry.takes_out else entry.rule(*args, **kwargs)
+        )
         cost = _checked(result, out)
     except Exception as error:  # a rule may be the user's; the run goes on and the report names it
         return Costed(moved, FAILED, f"{type(error).__name__}: {error}")

@@ -131,7 +131,11 @@ def diff(old: Report, new: Report) -> Diff:
 
 
 def _changes(
-    kind: str, old: dict[str, Stats], new: dict[str, Stats], types_old: dict[str, str], types_new: dict[str, str]
+    kind: str,
+    old: dict[str, Stats],
+    new: dict[str, Stats],
+    types_old: dict[str, str],
+    types_new: dict[str, str],
 ) -> list[Change]:
     renamed = _renamed(
         {name: (types_old.get(name, ""), row) for name, row in old.items() if name not in new},
@@ -144,9 +148,21 @@ def _changes(
         if name in old:
             same_type = types_old.get(name) == types_new.get(name)
             if not same_type or _figures(old[name]) != _figures(row):
-                rows.append(Change(kind, CHANGED, name, types_new.get(name, ""), None, old[name], row))
+                rows.append(
+                    Change(kind, CHANGED, name, types_new.get(name, ""), None, old[name], row)
+                )
         elif name in renamed:
-            rows.append(Change(kind, RENAMED, name, types_new.get(name, ""), renamed[name], old[renamed[name]], row))
+            rows.append(
+                Change(
+                    kind,
+                    RENAMED,
+                    name,
+                    types_new.get(name, ""),
+                    renamed[name],
+                    old[renamed[name]],
+                    row,
+                )
+            )
         else:
             rows.append(Change(kind, ADDED, name, types_new.get(name, ""), new=row))
     rows += [
@@ -161,7 +177,9 @@ def _figures(row: Stats) -> tuple[int, ...]:
     return tuple(getattr(row, metric) for metric in COMPARED)
 
 
-def _renamed(old: dict[str, tuple[str, Stats]], new: dict[str, tuple[str, Stats]], *, only_costly: bool) -> dict[str, str]:
+def _renamed(
+    old: dict[str, tuple[str, Stats]], new: dict[str, tuple[str, Stats]], *, only_costly: bool
+) -> dict[str, str]:
     """New names to old ones of the same type and figures, each old name taken once.
 
     Of several that fit, the one that a renamed parent leads to goes first, then they go by their order.
@@ -188,12 +206,18 @@ def _outermost(rows: list[Change]) -> list[Change]:
     kept = []
     for row in rows:
         parent, _, last = row.name.rpartition(".")
-        if row.change == RENAMED and parent in renamed and row.old_name == f"{renamed[parent]}.{last}":
+        if (
+            row.change == RENAMED
+            and parent in renamed
+            and row.old_name == f"{renamed[parent]}.{last}"
+        ):
             continue
         kept.append(row)
     return kept
 
 
 def _size(row: Change) -> tuple[int, int, int, int, int]:
-    flops, params, activations = (abs(row.delta(metric)) for metric in ("flops", "params", "activations"))
+    flops, params, activations = (
+        abs(row.delta(metric)) for metric in ("flops", "params", "activations")
+    )
     return -flops, -params, -activations, -abs(row.delta("calls")), CHANGES.index(row.change)

@@ -72,7 +72,14 @@ def expert_load(report: Report, name: str) -> Load:
     rows = {report.modules[i].name: stats[report.modules[i].name] for i in children}
     whole = sum(row.flops for row in rows.values())
     experts = tuple(
-        ExpertLoad(expert, row.calls, _tokens(report, expert), row.macs, row.flops, row.flops / whole if whole else 0.0)
+        ExpertLoad(
+            expert,
+            row.calls,
+            _tokens(report, expert),
+            row.macs,
+            row.flops,
+            row.flops / whole if whole else 0.0,
+        )
         for expert, row in rows.items()
     )
     busiest = max(expert.flops for expert in experts)
@@ -88,8 +95,17 @@ def _not_experts(report: Report, children: list[int]) -> str:
     if report.modules[modules[0].parent].type == "Sequential":
         return "is a Sequential, which runs all of its modules one after another; a router chooses among several"
     if len(children) == 1:
-        return f"holds a single module, {first.name!r} ({first.type}); a router chooses among several"
-    shared = next((module for module in modules if any(_holder(a) == _holder(module.name) for a in module.aliases)), None)
+        return (
+            f"holds a single module, {first.name!r} ({first.type}); a router chooses among several"
+        )
+    shared = next(
+        (
+            module
+            for module in modules
+            if any(_holder(a) == _holder(module.name) for a in module.aliases)
+        ),
+        None,
+    )
     if shared is not None:
         return f"holds {shared.name!r} under another name as well, and which of the two was called is not known"
     build = _builds(report)
@@ -99,7 +115,10 @@ def _not_experts(report: Report, children: list[int]) -> str:
                 f"holds modules that are not alike, such as {first.name!r} ({first.type}) and {module.name!r} ({module.type}); "
                 f"give the module that holds the experts alone"
             )
-    if not report.modules[first.parent].container and len({_stem(module.name) for module in modules}) > 1:
+    if (
+        not report.modules[first.parent].container
+        and len({_stem(module.name) for module in modules}) > 1
+    ):
         return f"holds modules named in different ways, {first.name!r} to {last.name!r}: one may run whatever a router chooses"
     return ""
 
@@ -128,11 +147,15 @@ def _builds(report: Report) -> list[tuple[object, ...]]:
     known: dict[tuple[object, ...], int] = {}
     builds: list[tuple[object, ...]] = [()] * len(report.modules)
     inside: list[list[object]] = [[] for _ in report.modules]
-    for index in range(len(report.modules) - 1, -1, -1):  # children first: their rows follow their parent's
+    for index in range(
+        len(report.modules) - 1, -1, -1
+    ):  # children first: their rows follow their parent's
         module = report.modules[index]
         shapes = tuple(parameter.shape for parameter in module.parameters)
         builds[index] = (module.type, shapes, tuple(inside[index]))
-        if module.parent >= 0:  # each distinct build by a number, so that a deep chain is no tuple in a tuple in a tuple …
+        if (
+            module.parent >= 0
+        ):  # each distinct build by a number, so that a deep chain is no tuple in a tuple in a tuple …
             inside[module.parent].append(known.setdefault(builds[index], len(known)))
     return builds
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dispatchcount.report.rows import Entry, Memory, Module, ModuleCost, ModuleMemory, OpIssue, Path, Sample
+from dispatchcount.report.rows import (
+    Entry,
+    Memory,
+    Module,
+    ModuleCost,
+    ModuleMemory,
+    OpIssue,
+    Path,
+    Sample,
+)
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import Report
@@ -47,8 +56,13 @@ class _Merger:
         for issue in report.issues:
             self._issue(issue)
         offset = len(self.profiles)
-        self.samples += [replace(sample, profile=sample.profile + offset) for sample in report.samples]
-        self.profiles += [tuple(replace(row, module=modules[row.module]) for row in profile) for profile in report.profiles]
+        self.samples += [
+            replace(sample, profile=sample.profile + offset) for sample in report.samples
+        ]
+        self.profiles += [
+            tuple(replace(row, module=modules[row.module]) for row in profile)
+            for profile in report.profiles
+        ]
         for row in report.memory.modules if report.memory else ():
             index = modules[row.module]
             before = self.memory.get(index, ModuleMemory(index))
@@ -62,15 +76,23 @@ class _Merger:
 
     def _module(self, report: Report, module: Module) -> int:
         if module.name not in self.modules:
-            parent = self.modules[report.modules[module.parent].name][0] if module.parent >= 0 else -1
+            parent = (
+                self.modules[report.modules[module.parent].name][0] if module.parent >= 0 else -1
+            )
             self.modules[module.name] = (len(self.modules), replace(module, parent=parent))
         index, known = self.modules[module.name]
-        if module.fused and not known.fused:  # in one of the runs it was used, so in all of them together it was
+        if (
+            module.fused and not known.fused
+        ):  # in one of the runs it was used, so in all of them together it was
             self.modules[module.name] = (index, replace(known, fused=True))
         return index
 
     def _path(self, path: Path) -> int:
-        key = (path.parent, path.module, path.signature if path.parent >= 0 else "")  # outside, there is one path
+        key = (
+            path.parent,
+            path.module,
+            path.signature if path.parent >= 0 else "",
+        )  # outside, there is one path
         if key not in self.paths:
             self.paths[key] = (len(self.paths), path)
         else:
@@ -110,7 +132,9 @@ class _Merger:
             dtypes=tuple(dict.fromkeys(d for meta in metas for d in meta.dtypes)),
             stopped_in=stopped.stopped_in,
             error=stopped.error,
-            labels=tuple(label for label in first.meta.labels if all(label in meta.labels for meta in metas)),
+            labels=tuple(
+                label for label in first.meta.labels if all(label in meta.labels for meta in metas)
+            ),
             notes=tuple(dict.fromkeys(note for meta in metas for note in meta.notes)),
         )
         peaks = [report.memory for report in reports if report.memory]
@@ -124,5 +148,6 @@ class _Merger:
             issues=tuple(self.issues.values()),
             samples=tuple(self.samples),
             profiles=tuple(self.profiles),
-            memory=peak and Memory(tuple(self.memory.values()), peak.peak, peak.peak_module, peak.peak_op),
+            memory=peak
+            and Memory(tuple(self.memory.values()), peak.peak, peak.peak_module, peak.peak_op),
         )

@@ -177,7 +177,9 @@ class Report:
             ValueError: the block had no samples.
         """
         if not self.samples:
-            raise ValueError("the report has no samples; wrap each input in `with prof.sample(label):`")
+            raise ValueError(
+                "the report has no samples; wrap each input in `with prof.sample(label):`"
+            )
         return over_samples.distribution(self.sample_flops())
 
     def by_module_over_samples(self) -> dict[str, over_samples.ModuleSamples]:
@@ -302,15 +304,21 @@ class Report:
         """The module tree as a rich table; `str()` of it is plain text. See `dispatchcount.render.table.module_table`."""
         from dispatchcount.render.table import module_table
 
-        return module_table(self, depth=depth, columns=columns, sort=sort, min_share=min_share, exact=exact)
+        return module_table(
+            self, depth=depth, columns=columns, sort=sort, min_share=min_share, exact=exact
+        )
 
-    def tree(self, depth: int | None = None, *, min_share: float = 0.0, exact: bool = False) -> ConsoleRenderable:
+    def tree(
+        self, depth: int | None = None, *, min_share: float = 0.0, exact: bool = False
+    ) -> ConsoleRenderable:
         """The modules as a rich tree with their share of the total."""
         from dispatchcount.render.tree import module_tree
 
         return module_tree(self, depth=depth, min_share=min_share, exact=exact)
 
-    def operators(self, top: int | None = 15, *, sort: str = "flops", exact: bool = False) -> ConsoleRenderable:
+    def operators(
+        self, top: int | None = 15, *, sort: str = "flops", exact: bool = False
+    ) -> ConsoleRenderable:
         """The operators as a rich table, biggest first."""
         from dispatchcount.render.operators import operator_table
 
@@ -340,7 +348,9 @@ class Report:
 
         return side_by_side(self, depth=depth, exact=exact)
 
-    def samples_table(self, top: int | None = 15, *, depth: int | None = 3, exact: bool = False) -> ConsoleRenderable:
+    def samples_table(
+        self, top: int | None = 15, *, depth: int | None = 3, exact: bool = False
+    ) -> ConsoleRenderable:
         """The most expensive samples, and every module's execution rate and figures over all of them."""
         from dispatchcount.render.samples import samples_table
 
@@ -352,7 +362,9 @@ class Report:
 
         return to_html(self, path)
 
-    def to_chrome_trace(self, path: str | PathLike[str] | None = None, metric: str = "flops") -> bytes:
+    def to_chrome_trace(
+        self, path: str | PathLike[str] | None = None, metric: str = "flops"
+    ) -> bytes:
         """A Chrome/Perfetto trace: modules as nested slices as wide as `metric`; written to `path` as well, if given."""
         from dispatchcount.render.chrome import to_chrome_trace
 

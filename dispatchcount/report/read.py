@@ -92,7 +92,9 @@ def _modules(table: Node) -> tuple[Module, ...]:
 def _module(node: Node, index: int) -> Module:
     parent = node["parent"].optional(lambda value: value.index(index, "earlier modules"))
     if parent == 0:
-        node["parent"].fail("null or an index from 1 up: the first row is that of work outside every module, which holds none")
+        node["parent"].fail(
+            "null or an index from 1 up: the first row is that of work outside every module, which holds none"
+        )
     return Module(
         node["name"].text(),
         node["type"].text(),
@@ -180,7 +182,20 @@ def _entries(table: Node, strings: tuple[str, ...], paths: int) -> tuple[Entry, 
         table["time_ns"].counts(),
     )
     _same_length(
-        table, len(path), ("path", "op", "phase", "dtype", "status", "function", "calls", "time_ns", *COUNTS, "estimate")
+        table,
+        len(path),
+        (
+            "path",
+            "op",
+            "phase",
+            "dtype",
+            "status",
+            "function",
+            "calls",
+            "time_ns",
+            *COUNTS,
+            "estimate",
+        ),
     )
     return tuple(map(Entry, path, *columns))
 
@@ -197,10 +212,16 @@ def _costs(table: Node) -> list[Cost]:
         node = table[key]
         return node.counts_or_none() if key.startswith("bytes_") else node.counts()
 
-    return list(starmap(Cost, zip(*(column(key) for key in COUNTS), table["estimate"].flags(), strict=False)))
+    return list(
+        starmap(
+            Cost, zip(*(column(key) for key in COUNTS), table["estimate"].flags(), strict=False)
+        )
+    )
 
 
-def _texts(column: Node, strings: tuple[str, ...], allowed: tuple[str, ...] | None = None) -> list[str]:
+def _texts(
+    column: Node, strings: tuple[str, ...], allowed: tuple[str, ...] | None = None
+) -> list[str]:
     """A column of indices into `strings` as the texts themselves, all of them `allowed`."""
     indices = column.indices(len(strings), "record.strings")
     for index in set(indices) if allowed else ():

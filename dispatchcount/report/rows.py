@@ -12,7 +12,13 @@ PHASES = (FORWARD, "backward", "double backward", "recompute", "optimizer")
 """When an operator ran. Double backward: the gradient of a gradient. Recompute: checkpointing runs a forward again."""
 
 
-COUNTED, ZERO, UNKNOWN, FAILED, UNSEEN = STATUSES = ("counted", "zero", "unknown", "failed", "unseen")
+COUNTED, ZERO, UNKNOWN, FAILED, UNSEEN = STATUSES = (
+    "counted",
+    "zero",
+    "unknown",
+    "failed",
+    "unseen",
+)
 
 NO_MODULE = "(no module)"
 """The name of the row that holds work outside every module."""

@@ -58,7 +58,9 @@ def _weighted(weights: Mapping[int, int]) -> Distribution:
     number = sum(weights.values())
     whole = sum(value * weights[value] for value in ordered)
     squares = sum(value * value * weights[value] for value in ordered)
-    lower, upper, rank = _at(ordered, weights, ((number + 1) // 2, number // 2 + 1, -(-95 * number // 100)))
+    lower, upper, rank = _at(
+        ordered, weights, ((number + 1) // 2, number // 2 + 1, -(-95 * number // 100))
+    )
     return Distribution(
         whole / number,
         sqrt(number * squares - whole * whole) / number,
@@ -90,12 +92,16 @@ def profile_stats(report: Report, profile: int) -> dict[str, Stats]:
     for index, tally in enumerate(own):
         total[index].add(tally)
         total[index].calls = tally.calls
-    for index in range(len(report.modules) - 1, -1, -1):  # a parent's index is smaller than its children's
+    for index in range(
+        len(report.modules) - 1, -1, -1
+    ):  # a parent's index is smaller than its children's
         parent = report.modules[index].parent
         if parent >= 0:
             total[parent].add(total[index])
     return {
-        module.name: total[i].stats(report.convention_, params=module.params, self_=own[i].stats(report.convention_))
+        module.name: total[i].stats(
+            report.convention_, params=module.params, self_=own[i].stats(report.convention_)
+        )
         for i, module in enumerate(report.modules)
     }
 
@@ -137,11 +143,15 @@ def by_module_over_samples(report: Report) -> dict[str, ModuleSamples]:
                 counter[0] += absent
         if index:
             spread = _weighted(calls[index])
-            rows[module.name] = ModuleSamples((number - calls[index][0]) / number, spread.mean, _weighted(flops[index]), spread)
+            rows[module.name] = ModuleSamples(
+                (number - calls[index][0]) / number, spread.mean, _weighted(flops[index]), spread
+            )
     return rows
 
 
-def _totals(report: Report, profile: tuple[ModuleCost, ...]) -> tuple[dict[int, int], dict[int, int]]:
+def _totals(
+    report: Report, profile: tuple[ModuleCost, ...]
+) -> tuple[dict[int, int], dict[int, int]]:
     """Flops of the modules that did anything, and of those above them; and the calls of those that were called."""
     flops: dict[int, int] = {}
     calls: dict[int, int] = {}

@@ -41,7 +41,9 @@ def dumps(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError:  # lone surrogates in names and integers beyond 64 bits: all that our own objects hold and JSON cannot
-        return orjson.dumps(encodable(value, lambda text: text.encode("utf-8", "backslashreplace").decode()))
+        return orjson.dumps(
+            encodable(value, lambda text: text.encode("utf-8", "backslashreplace").decode())
+        )
 
 
 def from_json(source: bytes | str | PathLike[str]) -> Report:
@@ -64,12 +66,16 @@ def _parse(name: str, data: bytes) -> Report:
         raise ReportError(f"{name}: {reason}") from None
     top = Node(value, name)
     if type(value) is not dict or value.get("schema") != SCHEMA:
-        raise ReportError(f'{name}: it is JSON, but no report of dispatchcount (those begin with "schema": "{SCHEMA}")')
+        raise ReportError(
+            f'{name}: it is JSON, but no report of dispatchcount (those begin with "schema": "{SCHEMA}")'
+        )
     version = top["version"]
     if type(version.value) is not int or version.value < 1:
         version.fail("an integer from 1 up")
     if version.value > VERSION:
-        raise ReportError(f"{name}: it has schema version {version.value}, this dispatchcount reads up to {VERSION}; upgrade it")
+        raise ReportError(
+            f"{name}: it has schema version {version.value}, this dispatchcount reads up to {VERSION}; upgrade it"
+        )
     for old in range(version.value, VERSION):
         top = Node(MIGRATIONS[old](top), name)
     return from_object(top)
@@ -87,7 +93,9 @@ def _load(source: bytes | str | PathLike[str]) -> tuple[str, bytes]:
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         hint = "; pass JSON as bytes, a str is a path" if name.lstrip().startswith("{") else ""
         name = name if len(name) <= 200 else name[:200] + "…"
-        raise ReportError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}{hint}") from error
+        raise ReportError(
+            f"cannot read {name}: {getattr(error, 'strerror', None) or error}{hint}"
+        ) from error
 
 
 @contextmanager

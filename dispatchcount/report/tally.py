@@ -60,7 +60,9 @@ class Tally:
         self.estimate |= other.estimate
         self.estimate_elementwise |= other.estimate_elementwise
 
-    def stats(self, convention: Convention, *, params: int = 0, self_: Stats | None = None) -> Stats:
+    def stats(
+        self, convention: Convention, *, params: int = 0, self_: Stats | None = None
+    ) -> Stats:
         """The sum as a row under `convention`."""
         return Stats(
             convention.flops(self.macs, self.fvcore, self.arithmetic, self.transcendentals),

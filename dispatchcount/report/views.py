@@ -24,7 +24,9 @@ def total(report: Report) -> Stats:
     return tally.stats(report.convention_, params=sum(m.params for m in report.modules))
 
 
-def grouped(report: Report, key: Callable[[Entry], str], entries: Iterable[Entry] | None = None) -> dict[str, Stats]:
+def grouped(
+    report: Report, key: Callable[[Entry], str], entries: Iterable[Entry] | None = None
+) -> dict[str, Stats]:
     """Entries summed by `key`, most flops first, then by name."""
     tallies: defaultdict[str, Tally] = defaultdict(Tally)
     for entry in report.entries if entries is None else entries:
@@ -75,7 +77,11 @@ def by_module(report: Report, ancestors: str = "owner") -> dict[str, Stats]:
         mine = own[index].stats(report.convention_, params=module.params)
         total[index].calls = own[index].calls
         rows[module.name] = total[index].stats(report.convention_, params=params[index], self_=mine)
-    if report.modules and not own[0].calls and not any(report.paths[entry.path].module == 0 for entry in report.entries):
+    if (
+        report.modules
+        and not own[0].calls
+        and not any(report.paths[entry.path].module == 0 for entry in report.entries)
+    ):
         del rows[report.modules[0].name]
     return rows
 
@@ -111,7 +117,9 @@ def memory_totals(report: Report) -> list[ModuleMemory]:
     for index in range(len(held) - 1, -1, -1):
         parent = report.modules[index].parent
         if parent >= 0:
-            held[parent] = [above + own for above, own in zip(held[parent], held[index], strict=True)]
+            held[parent] = [
+                above + own for above, own in zip(held[parent], held[index], strict=True)
+            ]
     return [ModuleMemory(index, *figures) for index, figures in enumerate(held)]
 
 
@@ -119,7 +127,12 @@ def inputs(report: Report) -> dict[str, list[str]]:
     """Of every module that was called from outside all others: its name, and the distinct shapes of its inputs as text."""
     shapes: dict[str, dict[str, None]] = {}
     for path in report.paths:
-        if path.parent == 0 and path.module and path.calls and any(c.isdigit() for c in path.signature):
+        if (
+            path.parent == 0
+            and path.module
+            and path.calls
+            and any(c.isdigit() for c in path.signature)
+        ):
             shapes.setdefault(report.modules[path.module].name, {})[path.signature] = None
     return {name: list(signatures) for name, signatures in shapes.items()}
 
@@ -175,7 +188,9 @@ def by_module_and_operator(report: Report, ancestors: str = "owner") -> dict[str
     if ancestors == "owner":
         for entry in report.entries:
             _put(tallies[report.paths[entry.path].module], entry)
-        for index in range(len(tallies) - 1, -1, -1):  # a parent's index is smaller than its children's
+        for index in range(
+            len(tallies) - 1, -1, -1
+        ):  # a parent's index is smaller than its children's
             parent = report.modules[index].parent
             if parent >= 0:
                 _add(tallies[parent], tallies[index])
@@ -184,14 +199,18 @@ def by_module_and_operator(report: Report, ancestors: str = "owner") -> dict[str
         for entry in report.entries:
             _put(by_path[entry.path], entry)
         begins = _begins(report)
-        for index in range(len(by_path) - 1, -1, -1):  # likewise a caller's; outside, path 0, is nobody's caller here
+        for index in range(
+            len(by_path) - 1, -1, -1
+        ):  # likewise a caller's; outside, path 0, is nobody's caller here
             path = report.paths[index]
             if begins[index]:
                 _add(tallies[path.module], by_path[index])
             if path.parent > 0:
                 _add(by_path[path.parent], by_path[index])
     return {
-        module.name: {op: tally.stats(report.convention_) for op, tally in sorted(tallies[index].items())}
+        module.name: {
+            op: tally.stats(report.convention_) for op, tally in sorted(tallies[index].items())
+        }
         for index, module in enumerate(report.modules)
         if index or tallies[index]
     }
@@ -246,4 +265,8 @@ def uncalled(report: Report) -> tuple[str, ...]:
     Pure containers are left out.
     """
     called = {path.module for path in report.paths if path.calls}
-    return tuple(m.name for i, m in enumerate(report.modules) if i and i not in called and not (m.container or m.fused))
+    return tuple(
+        m.name
+        for i, m in enumerate(report.modules)
+        if i and i not in called and not (m.container or m.fused)
+    )

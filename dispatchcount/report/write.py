@@ -32,7 +32,10 @@ def to_object(report: Report) -> dict[str, Any]:
         "unknown_ops": list(report.unknown_ops),
         "failed_ops": list(report.failed_ops),
         "uncalled_modules": list(report.uncalled_modules),
-        "issues": [asdict(issue) | {"calls": number(issue.calls), "nbytes": number(issue.nbytes)} for issue in report.issues],
+        "issues": [
+            asdict(issue) | {"calls": number(issue.calls), "nbytes": number(issue.nbytes)}
+            for issue in report.issues
+        ],
         "samples": _samples(report),
         "memory": report.memory and _memory(report, report.memory),
         "modules": modules(report),
@@ -45,7 +48,10 @@ def to_object(report: Report) -> dict[str, Any]:
             },
             "entries": _entries(report, strings),
             "profiles": [
-                {"module": [row.module for row in profile], "calls": numbers([row.calls for row in profile])}
+                {
+                    "module": [row.module for row in profile],
+                    "calls": numbers([row.calls for row in profile]),
+                }
                 | _costs(row.cost for row in profile)
                 for profile in report.profiles
             ],
@@ -65,7 +71,9 @@ def modules(report: Report) -> list[dict[str, Any]]:
     rows = []
     for index, module in enumerate(report.modules):
         self_ = own[index].stats(report.convention_, params=module.params)
-        row = _module(module) | figures(total[index].stats(report.convention_, params=params[index]))
+        row = _module(module) | figures(
+            total[index].stats(report.convention_, params=params[index])
+        )
         rows.append(row | {"self": figures(self_)})
     return rows
 
@@ -91,7 +99,10 @@ def _module(module: Module) -> dict[str, Any]:
         "aliases": module.aliases,
         "container": module.container,
         "fused": module.fused,
-        "parameters": [asdict(p) | {"shape": numbers(list(p.shape)), "numel": number(p.numel)} for p in module.parameters],
+        "parameters": [
+            asdict(p) | {"shape": numbers(list(p.shape)), "numel": number(p.numel)}
+            for p in module.parameters
+        ],
     }
 
 
@@ -99,7 +110,10 @@ def _operators(report: Report) -> list[dict[str, Any]]:
     statuses: dict[str, dict[str, None]] = {}
     for entry in report.entries:
         statuses.setdefault(entry.op, {})[entry.status] = None
-    return [{"op": op, "statuses": list(statuses[op])} | figures(row) for op, row in report.by_operator().items()]
+    return [
+        {"op": op, "statuses": list(statuses[op])} | figures(row)
+        for op, row in report.by_operator().items()
+    ]
 
 
 def _samples(report: Report) -> dict[str, Any] | None:
@@ -109,7 +123,11 @@ def _samples(report: Report) -> dict[str, Any] | None:
         "count": len(report.samples),
         "flops": distribution(report.distribution()),
         "modules": [
-            {"name": name, "execution_rate": row.execution_rate, "calls_per_sample": row.calls_per_sample}
+            {
+                "name": name,
+                "execution_rate": row.execution_rate,
+                "calls_per_sample": row.calls_per_sample,
+            }
             | {"flops": distribution(row.flops)}
             for name, row in report.by_module_over_samples().items()
         ],
@@ -138,18 +156,26 @@ def _memory(report: Report, memory: Memory) -> dict[str, Any]:
 
 def _entries(report: Report, strings: _Strings) -> dict[str, Any]:
     entries = report.entries
-    texts = {key: [strings.index(getattr(e, key)) for e in entries] for key in ("op", "phase", "dtype", "status", "function")}
+    texts = {
+        key: [strings.index(getattr(e, key)) for e in entries]
+        for key in ("op", "phase", "dtype", "status", "function")
+    }
     return (
         {"path": [e.path for e in entries]}
         | texts
-        | {"calls": numbers([e.calls for e in entries]), "time_ns": numbers([e.time_ns for e in entries])}
+        | {
+            "calls": numbers([e.calls for e in entries]),
+            "time_ns": numbers([e.time_ns for e in entries]),
+        }
         | _costs(e.cost for e in entries)
     )
 
 
 def _costs(costs: Iterable[Cost]) -> dict[str, Any]:
     rows = list(costs)
-    return {key: numbers([getattr(c, key) for c in rows]) for key in COUNTS} | {"estimate": [c.estimate for c in rows]}
+    return {key: numbers([getattr(c, key) for c in rows]) for key in COUNTS} | {
+        "estimate": [c.estimate for c in rows]
+    }
 
 
 class _Strings:

@@ -45,7 +45,12 @@ class Scores(NamedTuple):
 def forward_cost(scores: Scores, out: Shape, *, masked: bool = False) -> Cost:
     """Two products, the softmax between them, the scaling, the mask."""
     arithmetic = (scores.queries + scores.keys) * scores.dk + scores.pairs * masked
-    products = Cost(scores.pairs * (scores.dk + scores.dv), arithmetic, activations=out.numel, estimate=scores.estimate)
+    products = Cost(
+        scores.pairs * (scores.dk + scores.dv),
+        arithmetic,
+        activations=out.numel,
+        estimate=scores.estimate,
+    )
     return products + softmax_cost(scores.pairs)
 
 
@@ -56,7 +61,11 @@ def backward_cost(scores: Scores) -> Cost:
     gradients.
     """
     macs = scores.pairs * (3 * scores.dk + 2 * scores.dv)
-    arithmetic = 3 * scores.pairs + 2 * scores.queries * scores.dv + 2 * (scores.queries + scores.keys) * scores.dk
+    arithmetic = (
+        3 * scores.pairs
+        + 2 * scores.queries * scores.dv
+        + 2 * (scores.queries + scores.keys) * scores.dk
+    )
     return Cost(macs, arithmetic, transcendentals=scores.pairs, estimate=scores.estimate)
 
 
@@ -70,7 +79,9 @@ def heads_first(query: Shape, key: Shape, value: Shape) -> Scores:
         pairs, queries, keys = totals
         return Scores(pairs, each[0].dk if each else 0, size, queries, keys)
     batch = broadcast(query[:-2], key[:-2])
-    return Scores(batch * query[-2] * key[-2], query[-1], value[-1], prod(query[:-1]), batch * key[-2])
+    return Scores(
+        batch * query[-2] * key[-2], query[-1], value[-1], prod(query[:-1]), batch * key[-2]
+    )
 
 
 def flex_cost(query: Shape, key: Shape, value: Shape, out: Shape, pairs: int | None = None) -> Cost:
@@ -109,7 +120,9 @@ def attention(
     return forward_cost(heads_first(query, key, value), result(out), masked=masked)
 
 
-@RULES.rule("aten::_scaled_dot_product_flash_attention", "aten::_scaled_dot_product_flash_attention_for_cpu")
+@RULES.rule(
+    "aten::_scaled_dot_product_flash_attention", "aten::_scaled_dot_product_flash_attention_for_cpu"
+)
 def flash(
     query: Shape, key: Shape, value: Shape, dropout_p: Any = None, is_causal: bool = False, *_: Any,
     attn_mask: Shape | None = None, out: Any, **__: Any,
@@ -128,7 +141,9 @@ def flash_quantized(
     return forward_cost(heads_first(query, key, value), result(out), masked=bool(is_causal))
 
 
-@RULES.rule("aten::_scaled_dot_product_efficient_attention", "aten::_scaled_dot_product_cudnn_attention")
+@RULES.rule(
+    "aten::_scaled_dot_product_efficient_attention", "aten::_scaled_dot_product_cudnn_attention"
+)
 def efficient(
     query: Shape, key: Shape, value: Shape, attn_bias: Shape | None, compute_log_sumexp: bool, dropout_p: Any = None,
     is_causal: bool = False, *_: Any, out: Any, **__: Any,
@@ -149,6 +164,8 @@ def triton(q: Shape, k: Shape, v: Shape, *_: Any, out: Any) -> Cost:
     "aten::_scaled_dot_product_efficient_attention_backward", "aten::_scaled_dot_product_cudnn_attention_backward",
     "aten::_scaled_dot_product_fused_attention_overrideable_backward",
 )  # fmt: skip
-def attention_backward(grad_out: Shape, query: Shape, key: Shape, value: Shape, *_: Any, **__: Any) -> Cost:
+def attention_backward(
+    grad_out: Shape, query: Shape, key: Shape, value: Shape, *_: Any, **__: Any
+) -> Cost:
     """`backward_cost`."""
     return backward_cost(heads_first(query, key, value))

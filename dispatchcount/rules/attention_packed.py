@@ -23,10 +23,21 @@ def length_first(query: Shape, key: Shape, value: Shape) -> Scores:
     """The scores of (batch, length, heads, size)."""
     batch, queries, heads, dk = query
     keys = key[1]
-    return Scores(batch * heads * queries * keys, dk, value[-1], batch * heads * queries, batch * heads * keys)
+    return Scores(
+        batch * heads * queries * keys, dk, value[-1], batch * heads * queries, batch * heads * keys
+    )
 
 
-def packed(query: Shape, key: Shape, value: Shape, cum_q: Any, cum_k: Any, max_q: Any, max_k: Any, used_k: Any = None) -> Scores:
+def packed(
+    query: Shape,
+    key: Shape,
+    value: Shape,
+    cum_q: Any,
+    cum_k: Any,
+    max_q: Any,
+    max_k: Any,
+    used_k: Any = None,
+) -> Scores:
     """The scores of sequences packed along the first dimensions of (…, heads, size).
 
     Args:
@@ -44,7 +55,9 @@ def packed(query: Shape, key: Shape, value: Shape, cum_q: Any, cum_k: Any, max_q
     tokens = prod(query[:-2])
     if q_lengths is not None and k_lengths is not None:
         pairs = sum(q * k for q, k in zip(q_lengths, k_lengths, strict=True))
-        return Scores(heads * pairs, query[-1], value[-1], heads * sum(q_lengths), heads * sum(k_lengths))
+        return Scores(
+            heads * pairs, query[-1], value[-1], heads * sum(q_lengths), heads * sum(k_lengths)
+        )
     keys = prod(key[:-2])
     count = len(q_lengths) if q_lengths is not None else cum_q[0] - 1
     longest_q = max_q if isinstance(max_q, int) else tokens
@@ -64,7 +77,9 @@ def is_packed(cumulative: Any) -> bool:
     return cumulative is not None and len(cumulative) > 0 and cumulative != (0,)
 
 
-def flash_scores(q: Shape, k: Shape, v: Shape, cum_q: Any, cum_k: Any, max_q: Any, max_k: Any, used_k: Any = None) -> Scores:
+def flash_scores(
+    q: Shape, k: Shape, v: Shape, cum_q: Any, cum_k: Any, max_q: Any, max_k: Any, used_k: Any = None
+) -> Scores:
     """Packed if boundaries are given, else (batch, length, heads, size)."""
     if is_packed(cum_q):
         return packed(q, k, v, cum_q, cum_k, max_q, max_k, used_k)
@@ -118,7 +133,9 @@ def efficient(
     max_seqlen_k: Any, dropout_p: Any, custom_mask_type: int, *_: Any, seqlen_k: Any = None, out: Any, **__: Any,
 ) -> Cost:  # fmt: skip
     """As `flash`; packed sequences have a first dimension of 1. Mask types 1 and 2 are causal."""
-    scores = flash_scores(query, key, value, cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k, seqlen_k)
+    scores = flash_scores(
+        query, key, value, cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k, seqlen_k
+    )
     return forward_cost(scores, result(out), masked=bias is not None or bool(custom_mask_type))
 
 
@@ -132,9 +149,15 @@ def cudnn(
     return forward_cost(scores, result(out), masked=attn_bias is not None or bool(is_causal))
 
 
-def cudnn_scores(q: Shape, k: Shape, v: Shape, cum_q: Any, cum_k: Any, max_q: Any, max_k: Any, used_k: Any = None) -> Scores:
+def cudnn_scores(
+    q: Shape, k: Shape, v: Shape, cum_q: Any, cum_k: Any, max_q: Any, max_k: Any, used_k: Any = None
+) -> Scores:
     """Packed if boundaries are given, else (batch, heads, length, size)."""
-    return packed(q, k, v, cum_q, cum_k, max_q, max_k, used_k) if is_packed(cum_q) else heads_first(q, k, v)
+    return (
+        packed(q, k, v, cum_q, cum_k, max_q, max_k, used_k)
+        if is_packed(cum_q)
+        else heads_first(q, k, v)
+    )
 
 
 @RULES.rule("aten::_flash_attention_backward")
@@ -161,7 +184,9 @@ def efficient_backward(
     max_seqlen_q: Any, max_seqlen_k: Any, *_: Any, **__: Any,
 ) -> Cost:  # fmt: skip
     """As `flash_backward`."""
-    return backward_cost(flash_scores(query, key, value, cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k))
+    return backward_cost(
+        flash_scores(query, key, value, cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k)
+    )
 
 
 @RULES.rule("aten::_cudnn_attention_backward")

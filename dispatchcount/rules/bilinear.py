@@ -13,7 +13,9 @@ from dispatchcount.rules.sizes import broadcast
 
 
 @RULES.rule("aten::bilinear")
-def bilinear(input1: Shape, input2: Shape, weight: Shape, bias: Shape | None = None, *, out: Shape) -> Cost:
+def bilinear(
+    input1: Shape, input2: Shape, weight: Shape, bias: Shape | None = None, *, out: Shape
+) -> Cost:
     """x1' A x2 from left to right: I1 · I2 products for x1' A, I2 for its product with x2, per element of the result."""
     per_output = (weight[1] + 1) * weight[2]
     return contraction(out.numel * per_output, out, bias=bias is not None)

@@ -23,7 +23,9 @@ class Classified:
     reason: str = ""
 
 
-def classify(packet: str, overload: str = "", *, composite: bool, registry: Registry = RULES) -> Classified:
+def classify(
+    packet: str, overload: str = "", *, composite: bool, registry: Registry = RULES
+) -> Classified:
     """The class of one overload.
 
     Args:
@@ -34,7 +36,9 @@ def classify(packet: str, overload: str = "", *, composite: bool, registry: Regi
     """
     entry = registry.get(packet, overload)
     if composite and packet not in ATOMIC and (entry is None or entry.kind is not Kind.FREE):
-        return Classified(Kind.COMPOSITE, reason="torch runs it as other operators, which are counted")
+        return Classified(
+            Kind.COMPOSITE, reason="torch runs it as other operators, which are counted"
+        )
     if entry is None:
         return Classified(None)
     return Classified(entry.kind, entry.family, entry.reason)

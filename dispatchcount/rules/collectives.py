@@ -51,7 +51,9 @@ def reduced_in_place(tensors: Any, *_: Any, **__: Any) -> Cost:
     """One operation per element; the result takes the tensors' place. After `reduce_` that holds on the root, and elsewhere the
     tensors may hold partial sums: taken as written on every rank, for the rule does not know which one this is.
     """
-    return Cost(arithmetic=numel(tensors), bytes_read=nbytes(tensors), bytes_written=nbytes(tensors))
+    return Cost(
+        arithmetic=numel(tensors), bytes_read=nbytes(tensors), bytes_written=nbytes(tensors)
+    )
 
 
 @RULES.rule("symm_mem::one_shot_all_reduce_copy", "symm_mem::one_shot_all_reduce_copy_out")
@@ -69,10 +71,14 @@ def filled(outputs: Any, inputs: Any, *_: Any, **__: Any) -> Cost:
     return Cost(bytes_read=nbytes((inputs,)), bytes_written=nbytes((outputs,)))
 
 
-@RULES.rule("c10d::_reduce_scatter_base_", "c10d::reduce_scatter_", "c10d::reduce_scatter_tensor_coalesced_")
+@RULES.rule(
+    "c10d::_reduce_scatter_base_", "c10d::reduce_scatter_", "c10d::reduce_scatter_tensor_coalesced_"
+)
 def filled_with_sums(outputs: Any, inputs: Any, *_: Any, **__: Any) -> Cost:
     """One operation per element handed in; the tensors to fill come first, and are not read."""
-    return Cost(arithmetic=numel((inputs,)), bytes_read=nbytes((inputs,)), bytes_written=nbytes((outputs,)))
+    return Cost(
+        arithmetic=numel((inputs,)), bytes_read=nbytes((inputs,)), bytes_written=nbytes((outputs,))
+    )
 
 
 @RULES.move("c10d::broadcast_")

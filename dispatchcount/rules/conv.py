@@ -16,9 +16,13 @@ from dispatchcount.rules.fused import elementwise, epilogue
 from dispatchcount.rules.registry import RULES
 
 
-def conv_cost(input: Shape, weight: Shape, bias: Any, out: Shape, *, transposed: bool = False) -> Cost:
+def conv_cost(
+    input: Shape, weight: Shape, bias: Any, out: Shape, *, transposed: bool = False
+) -> Cost:
     """One filter per element of the result, or of the input if transposed, and the bias once per element of the result."""
-    return contraction(filters(input, weight, out, transposed=transposed), out, bias=bias is not None)
+    return contraction(
+        filters(input, weight, out, transposed=transposed), out, bias=bias is not None
+    )
 
 
 def filters(input: Shape, weight: Shape, out: Shape, *, transposed: bool) -> int:
@@ -52,8 +56,15 @@ def convolution(
     return conv_cost(input, weight, bias, out, transposed=bool(transposed))
 
 
-@RULES.rule("aten::conv_transpose1d", "aten::conv_transpose2d", "aten::conv_transpose3d", "aten::miopen_convolution_transpose")
-def conv_transpose(input: Shape, weight: Shape, bias: Shape | None = None, *_: Any, out: Shape) -> Cost:
+@RULES.rule(
+    "aten::conv_transpose1d",
+    "aten::conv_transpose2d",
+    "aten::conv_transpose3d",
+    "aten::miopen_convolution_transpose",
+)
+def conv_transpose(
+    input: Shape, weight: Shape, bias: Shape | None = None, *_: Any, out: Shape
+) -> Cost:
     """Number of inputs · (out / groups) · kernel."""
     return conv_cost(input, weight, bias, out, transposed=True)
 
@@ -77,22 +88,30 @@ def conv_relu(self: Shape, weight: Shape, bias: Shape | None, *_: Any, out: Shap
 
 
 @RULES.rule("aten::cudnn_convolution_add_relu", "aten::miopen_convolution_add_relu")
-def conv_add_relu(self: Shape, weight: Shape, z: Shape, alpha: Any, bias: Shape | None, *_: Any, out: Shape) -> Cost:
+def conv_add_relu(
+    self: Shape, weight: Shape, z: Shape, alpha: Any, bias: Shape | None, *_: Any, out: Shape
+) -> Cost:
     """`conv`, plus ``alpha * z``, then ReLU."""
-    return conv_cost(self, weight, bias, out) + elementwise("add", out.numel) + epilogue("relu", out)
+    return (
+        conv_cost(self, weight, bias, out) + elementwise("add", out.numel) + epilogue("relu", out)
+    )
 
 
 @RULES.rule(
     "aten::thnn_conv2d", "aten::_slow_conv2d_forward", "aten::slow_conv3d", "aten::slow_conv3d_forward",
     "aten::slow_conv_dilated2d", "aten::slow_conv_dilated3d", "aten::_conv_depthwise2d", "aten::conv_depthwise3d",
 )  # fmt: skip
-def conv_with_kernel(self: Shape, weight: Shape, kernel_size: Any, bias: Shape | None = None, *_: Any, out: Shape) -> Cost:
+def conv_with_kernel(
+    self: Shape, weight: Shape, kernel_size: Any, bias: Shape | None = None, *_: Any, out: Shape
+) -> Cost:
     """`conv`, by ATen's own kernels, which are given the kernel size apart."""
     return conv_cost(self, weight, bias, out)
 
 
 @RULES.rule("aten::slow_conv_transpose2d", "aten::slow_conv_transpose3d")
-def transpose_with_kernel(self: Shape, weight: Shape, kernel_size: Any, bias: Shape | None = None, *_: Any, out: Shape) -> Cost:
+def transpose_with_kernel(
+    self: Shape, weight: Shape, kernel_size: Any, bias: Shape | None = None, *_: Any, out: Shape
+) -> Cost:
     """`conv_transpose`, by ATen's own kernels."""
     return conv_cost(self, weight, bias, out, transposed=True)
 
@@ -142,10 +161,14 @@ def onednn_transpose(
     return contraction(macs, out, bias=B is not None) + epilogue(attr, out, algorithm)
 
 
-def backward_cost(grad_output: Shape, input: Shape, weight: Shape, mask: Sequence[bool], *, transposed: bool) -> Cost:
+def backward_cost(
+    grad_output: Shape, input: Shape, weight: Shape, mask: Sequence[bool], *, transposed: bool
+) -> Cost:
     """The gradients of input and weight take as many MACs as the forward, each; the bias adds up `grad_output`."""
     to_input, to_weight, to_bias = [*map(bool, mask), False][:3]
-    macs = filters(input, weight, grad_output, transposed=transposed) * (4 if weight.is_complex else 1)
+    macs = filters(input, weight, grad_output, transposed=transposed) * (
+        4 if weight.is_complex else 1
+    )
     return Cost(macs=macs * (to_input + to_weight), arithmetic=grad_output.numel * to_bias)
 
 

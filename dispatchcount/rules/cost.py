@@ -47,7 +47,9 @@ class Shape(tuple[int, ...]):
         """See the class; `nnz` is for sparse layouts, `lengths` for nested ones."""
         self = super().__new__(cls, sizes)
         self.dtype = dtype
-        if layout != "strided":  # the defaults are the class's: a block makes thousands of dense shapes
+        if (
+            layout != "strided"
+        ):  # the defaults are the class's: a block makes thousands of dense shapes
             self.layout, self.lengths, self._nnz = layout, lengths, nnz
         return self
 

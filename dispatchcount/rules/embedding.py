@@ -30,7 +30,11 @@ def embedding_renorm(self: Shape, indices: Shape, *_: Any, **__: Any) -> Cost:
     row = self.nbytes // max(self[0], 1)
     moved = indices.numel * row
     return Cost(
-        arithmetic=3 * n, transcendentals=indices.numel, bytes_read=moved + indices.nbytes, bytes_written=moved, estimate=True
+        arithmetic=3 * n,
+        transcendentals=indices.numel,
+        bytes_read=moved + indices.nbytes,
+        bytes_written=moved,
+        estimate=True,
     )
 
 
@@ -41,7 +45,9 @@ def bag(width: int, itemsize: int, indices: Shape, bags: int, mode: int, weighte
     return Cost(arithmetic=arithmetic, bytes_read=n * itemsize + indices.nbytes)
 
 
-@RULES.rule("aten::_embedding_bag", "aten::_embedding_bag_forward_only", "static_runtime::embedding_bag")
+@RULES.rule(
+    "aten::_embedding_bag", "aten::_embedding_bag_forward_only", "static_runtime::embedding_bag"
+)
 def embedding_bag(
     weight: Shape, indices: Shape, offsets: Shape, scale: bool = False, mode: int = SUM, sparse: bool = False,
     per_sample_weights: Any = None, *_: Any, out: Any, **__: Any,
@@ -59,7 +65,9 @@ def embedding_bag_backward(grad: Shape, indices: Shape, *_: Any, **__: Any) -> C
 
 
 @RULES.rule("aten::_embedding_bag_per_sample_weights_backward")
-def per_sample_weights_backward(grad: Shape, weight: Shape, indices: Shape, *_: Any, **__: Any) -> Cost:
+def per_sample_weights_backward(
+    grad: Shape, weight: Shape, indices: Shape, *_: Any, **__: Any
+) -> Cost:
     """Per index the inner product of its row with its bag's gradient."""
     return Cost(arithmetic=2 * indices.numel * weight[-1])
 
@@ -73,7 +81,12 @@ def quantized_embedding(weight: Any, indices: Shape, *_: Any, out: Shape, **__: 
     """Each row taken is scaled and shifted (2 per element) and, in a bag, added. Packed elements are taken as a byte each."""
     n = indices.numel * (out[-1] if out else 1)
     bags = out.numel != n
-    return Cost(arithmetic=n * (2 + bags), bytes_read=n + indices.nbytes, bytes_written=out.nbytes, estimate=True)
+    return Cost(
+        arithmetic=n * (2 + bags),
+        bytes_read=n + indices.nbytes,
+        bytes_written=out.nbytes,
+        estimate=True,
+    )
 
 
 @RULES.rule(
@@ -89,7 +102,9 @@ def prepack(weight: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
 
 
 @RULES.rule(
-    "quantized::embedding_bag_byte_unpack", "quantized::embedding_bag_4bit_unpack", "quantized::embedding_bag_2bit_unpack"
+    "quantized::embedding_bag_byte_unpack",
+    "quantized::embedding_bag_4bit_unpack",
+    "quantized::embedding_bag_2bit_unpack",
 )
 def unpack(weight: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
     """A product and a sum per element."""

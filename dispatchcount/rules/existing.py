@@ -28,20 +28,28 @@ def check_exists(name: str) -> None:
     known = _overloads()
     there = known.get(packet, set()) | known.get(f"{packet}_", set())
     if not there:
-        near = get_close_matches((packet if "::" in packet else f"aten::{packet}").lower(), known, cutoff=0.7)
+        near = get_close_matches(
+            (packet if "::" in packet else f"aten::{packet}").lower(), known, cutoff=0.7
+        )
         raise ValueError(
-            f"torch has no operator {name!r}" + (f"; did you mean {', '.join(near)}?" if near else ".") + " If a library defines "
+            f"torch has no operator {name!r}"
+            + (f"; did you mean {', '.join(near)}?" if near else ".")
+            + " If a library defines "
             "it, import that library before its rule is registered."
         )
     if dot and overload not in there:
-        raise ValueError(f"{packet} has no overload {overload!r}; there are {', '.join(sorted(there))}")
+        raise ValueError(
+            f"{packet} has no overload {overload!r}; there are {', '.join(sorted(there))}"
+        )
 
 
 def _overloads() -> dict[str, set[str]]:
     """Every operator that torch has now, with its overloads."""
     import torch  # here, for the rules themselves do without
 
-    found: dict[str, set[str]] = {_HIGHER + name: {"default"} for name in torch._ops._higher_order_ops}
+    found: dict[str, set[str]] = {
+        _HIGHER + name: {"default"} for name in torch._ops._higher_order_ops
+    }
     for name in (*torch._C._dispatch_get_all_op_names(), *_PRIM):
         packet, _, overload = name.partition(".")
         found.setdefault(packet, set()).add(overload or "default")

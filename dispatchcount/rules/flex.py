@@ -10,12 +10,16 @@ from dispatchcount.rules.registry import RULES
 
 
 @RULES.rule("higher_order::flex_attention")
-def flex_attention(query: Shape, key: Shape, value: Shape, *_: Any, computed: int | None = None, out: Any) -> Cost:
+def flex_attention(
+    query: Shape, key: Shape, value: Shape, *_: Any, computed: int | None = None, out: Any
+) -> Cost:
     """`flex_cost`; `computed` is the number of scores in the blocks that are kept, all of them where that is not known."""
     return flex_cost(query, key, value, out[0], computed)
 
 
 @RULES.rule("higher_order::flex_attention_backward")
-def flex_attention_backward(query: Shape, key: Shape, value: Shape, *_: Any, computed: int | None = None) -> Cost:
+def flex_attention_backward(
+    query: Shape, key: Shape, value: Shape, *_: Any, computed: int | None = None
+) -> Cost:
     """`flex_backward_cost`."""
     return flex_backward_cost(query, key, value, computed)

@@ -17,7 +17,9 @@ def part(name: str, *args: Any, out: Any, **kwargs: Any) -> Cost:
     """
     entry = RULES.get(name)
     if entry is None or entry.rule is None:
-        raise LookupError(f"{name} is a part of a fused kernel, but has no rule; register one for it")
+        raise LookupError(
+            f"{name} is a part of a fused kernel, but has no rule; register one for it"
+        )
     if entry.takes_out:
         kwargs["out"] = out
     cost = entry.rule(*args, **kwargs)

@@ -20,7 +20,11 @@ MODES = ("relu", "tanh", "lstm", "gru")
 
 def lstm(n: int) -> Cost:
     """4 sums; i, f, o by sigmoid, g by tanh; ``c = f * c + i * g``; ``h = o * tanh(c)``."""
-    return elementwise("sigmoid", 3 * n) + elementwise("tanh", 2 * n) + Cost(arithmetic=(4 + 3 + 1) * n)
+    return (
+        elementwise("sigmoid", 3 * n)
+        + elementwise("tanh", 2 * n)
+        + Cost(arithmetic=(4 + 3 + 1) * n)
+    )
 
 
 def gru(n: int) -> Cost:
@@ -33,7 +37,12 @@ def simple(function: str) -> Callable[[int], Cost]:
     return lambda n: elementwise(function, n) + Cost(arithmetic=n)
 
 
-FORWARD: dict[str, Callable[[int], Cost]] = {"lstm": lstm, "gru": gru, "tanh": simple("tanh"), "relu": simple("relu")}
+FORWARD: dict[str, Callable[[int], Cost]] = {
+    "lstm": lstm,
+    "gru": gru,
+    "tanh": simple("tanh"),
+    "relu": simple("relu"),
+}
 
 
 def lstm_backward(n: int) -> Cost:

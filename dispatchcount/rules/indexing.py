@@ -29,7 +29,9 @@ def index(self: Shape, *args: Any, out: Shape, **_: Any) -> Cost:
     return Cost(bytes_read=out.nbytes + nbytes(args), bytes_written=out.nbytes)
 
 
-@RULES.move("aten::masked_select", "aten::nonzero", "aten::nonzero_static", "aten::masked_scatter_backward")
+@RULES.move(
+    "aten::masked_select", "aten::nonzero", "aten::nonzero_static", "aten::masked_scatter_backward"
+)
 def select(*_: Any, **__: Any) -> Cost:
     """Looks at every element."""
     return Cost()
@@ -49,36 +51,52 @@ def hits(self: Shape, indices: Any, values: Shape) -> int:
     named = shapes(indices)
     if any(i.dtype in ("bool", "uint8") for i in named):
         return values.numel
-    rest = [n for n, i in zip(self, indices, strict=False) if i is None] + list(self[len(indices) :])
+    rest = [n for n, i in zip(self, indices, strict=False) if i is None] + list(
+        self[len(indices) :]
+    )
     total = broadcast(*named)
     for n in rest:
         total *= n
     return total
 
 
-def _put(self: Shape, named: Any, values: Any, accumulate: bool, n: int, in_place: bool, out: Any) -> Cost:
+def _put(
+    self: Shape, named: Any, values: Any, accumulate: bool, n: int, in_place: bool, out: Any
+) -> Cost:
     each = itemsize(self)
     read = nbytes((named, values)) + (n * each if accumulate else 0)
     whole = 0 if in_place else self.nbytes
-    return Cost(arithmetic=n if accumulate else 0, bytes_read=read + whole, bytes_written=(n * each if in_place else nbytes(out)))
+    return Cost(
+        arithmetic=n if accumulate else 0,
+        bytes_read=read + whole,
+        bytes_written=(n * each if in_place else nbytes(out)),
+    )
 
 
 @RULES.rule("aten::index_put", "aten::_unsafe_index_put", "aten::_index_put_impl")
-def index_put(self: Shape, indices: Any, values: Shape, accumulate: bool = False, *_: Any, out: Any, **__: Any) -> Cost:
+def index_put(
+    self: Shape, indices: Any, values: Shape, accumulate: bool = False, *_: Any, out: Any, **__: Any
+) -> Cost:
     """Into a copy; adding is one operation per element hit."""
     return _put(self, indices, values, accumulate, hits(self, indices, values), False, out)
 
 
 @RULES.rule("aten::index_put_", "aten::_index_put_impl_")
-def index_put_(self: Shape, indices: Any, values: Shape, accumulate: bool = False, *_: Any, **__: Any) -> Cost:
+def index_put_(
+    self: Shape, indices: Any, values: Shape, accumulate: bool = False, *_: Any, **__: Any
+) -> Cost:
     """In place."""
     return _put(self, indices, values, accumulate, hits(self, indices, values), True, None)
 
 
 @RULES.rule("aten::_unsafe_masked_index_put_accumulate")
-def masked_index_put(self: Shape, mask: Shape, indices: Any, values: Shape, *_: Any, out: Any, **__: Any) -> Cost:
+def masked_index_put(
+    self: Shape, mask: Shape, indices: Any, values: Shape, *_: Any, out: Any, **__: Any
+) -> Cost:
     """Adds the values where the mask is set, and selects them first."""
-    return Cost(arithmetic=values.numel) + _put(self, (indices, mask), values, True, values.numel, False, out)
+    return Cost(arithmetic=values.numel) + _put(
+        self, (indices, mask), values, True, values.numel, False, out
+    )
 
 
 @RULES.rule("aten::put")
@@ -118,7 +136,9 @@ def scatter_add_(self: Shape, dim: int, index: Shape, source: Shape, **_: Any) -
 
 
 @RULES.rule("aten::scatter_reduce")
-def scatter_reduce(self: Shape, dim: int, index: Shape, source: Shape, reduce: str, **_: Any) -> Cost:
+def scatter_reduce(
+    self: Shape, dim: int, index: Shape, source: Shape, reduce: str, **_: Any
+) -> Cost:
     """One operation per index; the mean counts them and divides besides."""
     return Cost(arithmetic=2 * index.numel + self.numel if reduce == "mean" else index.numel)
 
@@ -132,7 +152,9 @@ def index_add(self: Shape, dim: int, index: Shape, source: Shape, **named: Any) 
 @RULES.rule("aten::index_add_")
 def index_add_(self: Shape, dim: int, index: Shape, source: Shape, **named: Any) -> Cost:
     """In place."""
-    return _put(self, index, source, True, source.numel, True, None) + Cost(arithmetic=source.numel * ("alpha" in named))
+    return _put(self, index, source, True, source.numel, True, None) + Cost(
+        arithmetic=source.numel * ("alpha" in named)
+    )
 
 
 @RULES.rule("aten::index_reduce")

@@ -87,4 +87,6 @@ def gesvd(m: int, n: int, *, vectors: bool, full: bool) -> int:
     m, n = max(m, n), min(m, n)
     if not vectors:
         return ceil(HALF * (4 * m * n**2 - 4 * THIRD * n**3))
-    return ceil(HALF * (4 * m**2 * n + 8 * m * n**2 + 9 * n**3 if full else 14 * m * n**2 + 8 * n**3))
+    return ceil(
+        HALF * (4 * m**2 * n + 8 * m * n**2 + 9 * n**3 if full else 14 * m * n**2 + 8 * n**3)
+    )

@@ -26,7 +26,9 @@ def solve_cost(A: Shape, macs: int, X: Shape) -> Cost:
     return Cost(macs=macs * sides * (4 if A.is_complex else 1))
 
 
-@RULES.rule("aten::linalg_lu_factor_ex", "aten::linalg_lu_factor", "aten::_lu_with_info", "aten::linalg_lu")
+@RULES.rule(
+    "aten::linalg_lu_factor_ex", "aten::linalg_lu_factor", "aten::_lu_with_info", "aten::linalg_lu"
+)
 def lu(A: Shape, *_: Any, **__: Any) -> Cost:
     """LU."""
     return per_matrix(A, lapack.getrf(A[-2], A[-1]))
@@ -69,7 +71,11 @@ def inverse(A: Shape, **_: Any) -> Cost:
 
 
 @RULES.rule(
-    "aten::linalg_cholesky_ex", "aten::linalg_cholesky", "aten::cholesky", "aten::linalg_ldl_factor_ex", "aten::linalg_ldl_factor"
+    "aten::linalg_cholesky_ex",
+    "aten::linalg_cholesky",
+    "aten::cholesky",
+    "aten::linalg_ldl_factor_ex",
+    "aten::linalg_ldl_factor",
 )
 def cholesky(self: Shape, *_: Any, **__: Any) -> Cost:
     """Cholesky, or its indefinite form."""
@@ -134,7 +140,9 @@ def householder_product(input: Shape, tau: Shape, **_: Any) -> Cost:
 
 
 @RULES.rule("aten::ormqr")
-def ormqr(self: Shape, input2: Shape, input3: Shape, left: bool = True, *_: Any, out: Shape) -> Cost:
+def ormqr(
+    self: Shape, input2: Shape, input3: Shape, left: bool = True, *_: Any, out: Shape
+) -> Cost:
     """`input3` times the orthogonal matrix whose Householder vectors are `self`."""
     return per_matrix(out, lapack.ormqr(out[-2], out[-1], input2[-1], left=left))
 
@@ -146,7 +154,11 @@ def lstsq(self: Shape, b: Shape, *_: Any, out: Any, **__: Any) -> Cost:
     k = min(m, n)
     solution = result(out)
     columns = solution.numel // (prod(self[:-2]) * n) if solution.numel else 0
-    macs = lapack.geqrf(m, n) + lapack.ormqr(max(m, n), columns, k, left=True) + lapack.trsm(k, columns)
+    macs = (
+        lapack.geqrf(m, n)
+        + lapack.ormqr(max(m, n), columns, k, left=True)
+        + lapack.trsm(k, columns)
+    )
     return per_matrix(self, macs, estimate=True)
 
 
@@ -171,7 +183,9 @@ def eigh(A: Shape, UPLO: str = "L", compute_v: bool = True, **_: Any) -> Cost:
 @RULES.rule("aten::_linalg_svd")
 def svd(A: Shape, full_matrices: bool = False, compute_uv: bool = True, **_: Any) -> Cost:
     """Singular values, and the singular vectors if asked for."""
-    return per_matrix(A, lapack.gesvd(A[-2], A[-1], vectors=compute_uv, full=full_matrices), estimate=True)
+    return per_matrix(
+        A, lapack.gesvd(A[-2], A[-1], vectors=compute_uv, full=full_matrices), estimate=True
+    )
 
 
 @RULES.rule("aten::linalg_eigvalsh")
@@ -207,7 +221,11 @@ def polar(A: Shape, **_: Any) -> Cost:
 def matrix_sqrth(self: Shape, **_: Any) -> Cost:
     """From the eigenvectors: V S V' and the scaling of V; a root per eigenvalue."""
     n = self[-1]
-    return eigh(self) + per_matrix(self, n**3) + Cost(arithmetic=prod(self), transcendentals=prod(self[:-1]))
+    return (
+        eigh(self)
+        + per_matrix(self, n**3)
+        + Cost(arithmetic=prod(self), transcendentals=prod(self[:-1]))
+    )
 
 
 @RULES.rule("aten::linalg_matrix_exp", "aten::matrix_exp")
@@ -223,4 +241,8 @@ def lu_unpack(LU_data: Shape, *_: Any, **__: Any) -> Cost:
 
 
 RULES.free("aten::_linalg_check_errors", family="linalg")
-RULES.unknown({"aten::_spsolve": "how much a sparse direct solver fills in depends on the pattern of the matrix"})
+RULES.unknown(
+    {
+        "aten::_spsolve": "how much a sparse direct solver fills in depends on the pattern of the matrix"
+    }
+)

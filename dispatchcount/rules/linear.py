@@ -17,13 +17,19 @@ from dispatchcount.rules.registry import RULES
 
 def linear_cost(input: Shape, out: Shape, bias: Any = None) -> Cost:
     """Rows · in · out, and the bias once per element of the result."""
-    return contraction(input.numel * (out[-1] if out else 1), out, bias=bias is not None, operand=input)
+    return contraction(
+        input.numel * (out[-1] if out else 1), out, bias=bias is not None, operand=input
+    )
 
 
 @RULES.rule("aten::linear", "aten::mkldnn_linear")
 def linear(input: Shape, weight: Shape, bias: Shape | None = None, *, out: Shape) -> Cost:
     """``input @ weight.T``: rows · in · out; rows · stored elements if the weight is sparse."""
-    flat = input if input.layout.startswith("sparse") else Shape((rows(input), weight[-1]), input.dtype)
+    flat = (
+        input
+        if input.layout.startswith("sparse")
+        else Shape((rows(input), weight[-1]), input.dtype)
+    )
     turned = Shape(weight[::-1], weight.dtype, weight.layout, weight.nnz)
     macs, estimate = product(flat, turned)
     return contraction(macs, out, bias=bias is not None, operand=input) + Cost(estimate=estimate)
@@ -40,7 +46,13 @@ def packed(self: Shape, mat2: Shape, *_: Any, out: Shape) -> Cost:
 
 @RULES.rule("aten::_mixed_dtypes_linear")
 def mixed_dtypes_linear(
-    input: Shape, weight: Shape, scale: Shape, *, bias: Shape | None = None, activation: str | None = None, out: Shape
+    input: Shape,
+    weight: Shape,
+    scale: Shape,
+    *,
+    bias: Shape | None = None,
+    activation: str | None = None,
+    out: Shape,
 ) -> Cost:
     """An 8 or 4-bit weight, a 16-bit input, then an activation."""
     return linear_cost(input, out, bias) + epilogue(activation, out)
@@ -65,19 +77,25 @@ def mkl_linear(X: Shape, MKL_W: Shape, ORI_W: Shape, B: Shape | None, *_: Any, o
 
 
 @RULES.rule("mkldnn::_linear_pointwise")
-def onednn_unary(X: Shape, W: Shape, B: Shape | None, attr: str, scalars: Any, algorithm: Any, *, out: Shape) -> Cost:
+def onednn_unary(
+    X: Shape, W: Shape, B: Shape | None, attr: str, scalars: Any, algorithm: Any, *, out: Shape
+) -> Cost:
     """Rows · in · out, then the activation `attr`."""
     return linear_cost(X, out, B) + epilogue(attr, out, algorithm)
 
 
 @RULES.rule("mkldnn::_linear_pointwise.binary")
-def onednn_binary(X: Shape, other: Shape, W: Shape, B: Shape | None, attr: str, *, out: Shape) -> Cost:
+def onednn_binary(
+    X: Shape, other: Shape, W: Shape, B: Shape | None, attr: str, *, out: Shape
+) -> Cost:
     """Rows · in · out, then `attr` (add, sub, mul) with `other`."""
     return linear_cost(X, out, B) + elementwise(attr, out.numel)
 
 
 @RULES.rule("aten::linear_backward", "aten::mkldnn_linear_backward")
-def linear_backward(self: Shape, grad_output: Shape, weight: Shape, output_mask: Sequence[bool], **_: Any) -> Cost:
+def linear_backward(
+    self: Shape, grad_output: Shape, weight: Shape, output_mask: Sequence[bool], **_: Any
+) -> Cost:
     """The gradients of input and weight take rows · in · out each, that of the bias an addition per element of `grad_output`."""
     to_input, to_weight, to_bias = map(bool, output_mask)
     macs = rows(grad_output) * weight.numel * (4 if weight.is_complex else 1)
@@ -93,4 +111,6 @@ def backward_input(input_size: Sequence[int], grad_output: Shape, weight: Shape)
 @RULES.rule("aten::mkldnn_linear_backward_weights")
 def backward_weights(grad_output: Shape, input: Shape, weight: Shape, bias_defined: bool) -> Cost:
     """Rows · in · out, and the sum of `grad_output` for the bias."""
-    return Cost(macs=rows(grad_output) * weight.numel, arithmetic=grad_output.numel * bool(bias_defined))
+    return Cost(
+        macs=rows(grad_output) * weight.numel, arithmetic=grad_output.numel * bool(bias_defined)
+    )

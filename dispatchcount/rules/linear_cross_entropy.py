@@ -25,7 +25,16 @@ def loss_of(input: Shape, weight: Shape, target: Shape, bias: Any, class_weight:
 
 
 @RULES.rule("torch_nn::_linear_cross_entropy_batch_chunked_no_reduction")
-def per_sample(input: Shape, weight: Shape, target: Shape, bias: Any, class_weight: Any, *_: Any, out: Shape, **__: Any) -> Cost:
+def per_sample(
+    input: Shape,
+    weight: Shape,
+    target: Shape,
+    bias: Any,
+    class_weight: Any,
+    *_: Any,
+    out: Shape,
+    **__: Any,
+) -> Cost:
     """The losses alone."""
     return loss_of(input, weight, target, bias, class_weight) + Cost(activations=out.numel)
 
@@ -39,7 +48,9 @@ def reduced(
     """The loss summed; for gradients ``softmax - one_hot``, scaled, and one more product each, sums for the bias."""
     rows = input.numel // max(input[-1], 1)
     n = rows * weight[0]
-    cost = loss_of(input, weight, target, bias, class_weight) + Cost(arithmetic=rows, activations=shapes(out)[0].numel)
+    cost = loss_of(input, weight, target, bias, class_weight) + Cost(
+        arithmetic=rows, activations=shapes(out)[0].numel
+    )
     if input_grad or weight_grad or bias_grad:
         cost += Cost(arithmetic=2 * n, transcendentals=n)
     return cost + Cost(macs=n * input[-1] * (input_grad + weight_grad), arithmetic=n * bias_grad)

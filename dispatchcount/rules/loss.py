@@ -19,14 +19,18 @@ def reduction_cost(n: int, reduction: int) -> Cost:
 def _two_operands(arithmetic: int, transcendentals: int = 0) -> Any:
     def rule(self: Shape, target: Shape, reduction: int = MEAN, *_: Any, **__: Any) -> Cost:
         n = max(self.numel, target.numel)
-        return Cost(arithmetic=arithmetic * n, transcendentals=transcendentals * n) + reduction_cost(n, reduction)
+        return Cost(
+            arithmetic=arithmetic * n, transcendentals=transcendentals * n
+        ) + reduction_cost(n, reduction)
 
     return rule
 
 
 def _two_operands_backward(arithmetic: int, transcendentals: int = 0) -> Any:
     def rule(grad: Shape, self: Shape, *_: Any, **__: Any) -> Cost:
-        return Cost(arithmetic=arithmetic * self.numel, transcendentals=transcendentals * self.numel)
+        return Cost(
+            arithmetic=arithmetic * self.numel, transcendentals=transcendentals * self.numel
+        )
 
     return rule
 
@@ -42,21 +46,32 @@ for _name, _forward, _backward in (
 
 
 @RULES.rule("aten::binary_cross_entropy")
-def binary_cross_entropy(self: Shape, target: Shape, weight: Any = None, reduction: int = MEAN, **_: Any) -> Cost:
+def binary_cross_entropy(
+    self: Shape, target: Shape, weight: Any = None, reduction: int = MEAN, **_: Any
+) -> Cost:
     """``(y - 1) * log(1 - x) - y * log(x)`` with both logarithms clamped, and the weight."""
     n = self.numel
-    return Cost(arithmetic=(7 + given(weight)) * n, transcendentals=2 * n) + reduction_cost(n, reduction)
+    return Cost(arithmetic=(7 + given(weight)) * n, transcendentals=2 * n) + reduction_cost(
+        n, reduction
+    )
 
 
 @RULES.rule("aten::binary_cross_entropy_backward")
-def binary_cross_entropy_backward(grad: Shape, self: Shape, target: Shape, weight: Any = None, *_: Any, **__: Any) -> Cost:
+def binary_cross_entropy_backward(
+    grad: Shape, self: Shape, target: Shape, weight: Any = None, *_: Any, **__: Any
+) -> Cost:
     """``g * (x - y) / max((1 - x) * x, eps)``, the weight, and the mean's factor."""
     return Cost(arithmetic=(6 + given(weight)) * self.numel)
 
 
 @RULES.rule("aten::binary_cross_entropy_with_logits")
 def binary_cross_entropy_with_logits(
-    self: Shape, target: Shape, weight: Any = None, pos_weight: Any = None, reduction: int = MEAN, **_: Any
+    self: Shape,
+    target: Shape,
+    weight: Any = None,
+    pos_weight: Any = None,
+    reduction: int = MEAN,
+    **_: Any,
 ) -> Cost:
     """``(1 - y) * x - log_sigmoid(x)`` (3, and 4 with 2 transcendentals), 3 for the positive weight, 1 for the weight."""
     n = self.numel
@@ -69,12 +84,17 @@ def nll_loss(self: Shape, target: Shape, weight: Any, reduction: int, *_: Any, *
     """Takes one number per target and changes its sign; a weight is a product and a sum of the weights."""
     n = target.numel
     each = self.nbytes // max(self.numel, 1)
-    cost = Cost(arithmetic=n * (1 + 2 * given(weight)), bytes_read=n * each + target.nbytes + (weight.nbytes if weight else 0))
+    cost = Cost(
+        arithmetic=n * (1 + 2 * given(weight)),
+        bytes_read=n * each + target.nbytes + (weight.nbytes if weight else 0),
+    )
     return cost + reduction_cost(n, reduction)
 
 
 @RULES.rule("aten::nll_loss_backward", "aten::nll_loss2d_backward")
-def nll_loss_backward(grad: Shape, self: Shape, target: Shape, weight: Any, *_: Any, out: Shape, **__: Any) -> Cost:
+def nll_loss_backward(
+    grad: Shape, self: Shape, target: Shape, weight: Any, *_: Any, out: Shape, **__: Any
+) -> Cost:
     """Puts ``-g`` (times the weight, over the total) at each target; the input is there for its shape and is not read."""
     n = target.numel
     read = grad.nbytes + target.nbytes + (weight.nbytes if weight else 0)
@@ -83,16 +103,31 @@ def nll_loss_backward(grad: Shape, self: Shape, target: Shape, weight: Any, *_: 
 
 @RULES.rule("aten::multi_margin_loss")
 def multi_margin_loss(
-    self: Shape, target: Shape, p: Any = 1, margin: Any = 1, weight: Any = None, reduction: int = MEAN, **_: Any
+    self: Shape,
+    target: Shape,
+    p: Any = 1,
+    margin: Any = 1,
+    weight: Any = None,
+    reduction: int = MEAN,
+    **_: Any,
 ) -> Cost:
     """Per class ``max(0, margin - x_y + x) ** p`` and its sum; the weight; a division per row."""
     n = self.numel
-    return Cost(arithmetic=(5 + given(weight)) * n + target.numel) + reduction_cost(target.numel, reduction)
+    return Cost(arithmetic=(5 + given(weight)) * n + target.numel) + reduction_cost(
+        target.numel, reduction
+    )
 
 
 @RULES.rule("aten::multi_margin_loss_backward")
 def multi_margin_loss_backward(
-    grad: Shape, self: Shape, target: Shape, p: Any, margin: Any, weight: Any = None, *_: Any, **__: Any
+    grad: Shape,
+    self: Shape,
+    target: Shape,
+    p: Any,
+    margin: Any,
+    weight: Any = None,
+    *_: Any,
+    **__: Any,
 ) -> Cost:
     """The margin again, its factor, and the sum for the target's class."""
     return Cost(arithmetic=(6 + given(weight)) * self.numel)
@@ -103,7 +138,9 @@ def multilabel_margin_loss(self: Shape, target: Shape, reduction: int, **_: Any)
     """Every pair of a target and another class: at most classes squared a row, 4 operations each. Fewer targets do less."""
     classes = self[-1] if self else 1
     rows = self.numel // max(classes, 1)
-    return Cost(arithmetic=4 * self.numel * classes, estimate=True) + reduction_cost(rows, reduction)
+    return Cost(arithmetic=4 * self.numel * classes, estimate=True) + reduction_cost(
+        rows, reduction
+    )
 
 
 @RULES.rule("aten::multilabel_margin_loss_backward")

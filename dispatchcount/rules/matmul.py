@@ -33,14 +33,23 @@ def mm(self: Shape, mat2: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
     return matrix_product(self, mat2, out)
 
 
-@RULES.rule("aten::addmm", "aten::addmv", "aten::baddbmm", "aten::addbmm", "aten::_sparse_addmm", "aten::sspaddmm")
+@RULES.rule(
+    "aten::addmm",
+    "aten::addmv",
+    "aten::baddbmm",
+    "aten::addbmm",
+    "aten::_sparse_addmm",
+    "aten::sspaddmm",
+)
 def addmm(self: Shape, mat1: Shape, mat2: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
     """M·K·N and the addition of `self`. `addbmm` sums its batch too: that is part of the contraction."""
     return matrix_product(mat1, mat2, out, plus=True)
 
 
 @RULES.rule("aten::_addmm_activation")
-def addmm_activation(self: Shape, mat1: Shape, mat2: Shape, *, use_gelu: bool = False, out: Shape, **_: Any) -> Cost:
+def addmm_activation(
+    self: Shape, mat1: Shape, mat2: Shape, *, use_gelu: bool = False, out: Shape, **_: Any
+) -> Cost:
     """addmm, then ReLU or tanh-GELU."""
     after = epilogue("gelu", out, "tanh") if use_gelu else epilogue("relu", out)
     return matrix_product(mat1, mat2, out, plus=True) + after
@@ -79,7 +88,14 @@ def packing(shape: Shape) -> int:
 
 @RULES.rule("aten::_scaled_mm")
 def scaled_mm(
-    self: Shape, mat2: Shape, scale_a: Shape, scale_b: Shape, bias: Shape | None = None, *_: Any, out: Shape, **__: Any
+    self: Shape,
+    mat2: Shape,
+    scale_a: Shape,
+    scale_b: Shape,
+    bias: Shape | None = None,
+    *_: Any,
+    out: Shape,
+    **__: Any,
 ) -> Cost:
     """M·K·N; applying the scales is part of the conversion of the result, which costs nothing."""
     return contraction(product(self, mat2)[0] * packing(self), out, bias=bias is not None)
@@ -112,18 +128,29 @@ def grouped(a: Shape, b: Shape, offsets: Any, bias: Shape | None, out: Shape) ->
         columns = last
     elif last is not None:
         inner = last * packing(a)
-    return contraction(rows * inner * columns, out, bias=bias is not None) + Cost(estimate=last is None)
+    return contraction(rows * inner * columns, out, bias=bias is not None) + Cost(
+        estimate=last is None
+    )
 
 
 @RULES.rule("aten::_grouped_mm")
-def grouped_mm(self: Shape, mat2: Shape, offs: Any = None, bias: Shape | None = None, *_: Any, out: Shape) -> Cost:
+def grouped_mm(
+    self: Shape, mat2: Shape, offs: Any = None, bias: Shape | None = None, *_: Any, out: Shape
+) -> Cost:
     """`grouped`."""
     return grouped(self, mat2, offs, bias, out)
 
 
 @RULES.rule("aten::_scaled_grouped_mm")
 def scaled_grouped_mm(
-    self: Shape, mat2: Shape, scale_a: Shape, scale_b: Shape, offs: Any = None, bias: Shape | None = None, *_: Any, out: Shape
+    self: Shape,
+    mat2: Shape,
+    scale_a: Shape,
+    scale_b: Shape,
+    offs: Any = None,
+    bias: Shape | None = None,
+    *_: Any,
+    out: Shape,
 ) -> Cost:
     """`grouped`, in 8-bit floats."""
     return grouped(self, mat2, offs, bias, out)

@@ -49,9 +49,12 @@ RULES.move(*(f"aten::{name}" for name in _REARRANGEMENTS))(rearrange)
 RULES.move(*(f"aten::{name}" for name in _FILLS))(fill)
 
 # Views into a given tensor: they copy.
-RULES.move("aten::_unsafe_view.out", "aten::lift.out", "aten::unsafe_split.Tensor_out", "aten::unsafe_split_with_sizes.out")(
-    rearrange
-)
+RULES.move(
+    "aten::_unsafe_view.out",
+    "aten::lift.out",
+    "aten::unsafe_split.Tensor_out",
+    "aten::unsafe_split_with_sizes.out",
+)(rearrange)
 
 
 @RULES.move(*(f"aten::{name}" for name in _COPIES_INTO))

@@ -15,7 +15,15 @@ from dispatchcount.rules.registry import RULES
 
 
 def multihead_cost(
-    query: Shape, key: Shape, value: Shape, width: int, heads: int, *, masked: bool, weights: bool = False, out: Shape
+    query: Shape,
+    key: Shape,
+    value: Shape,
+    width: int,
+    heads: int,
+    *,
+    masked: bool,
+    weights: bool = False,
+    out: Shape,
 ) -> Cost:
     """Query, key and value projected (with bias), attention in `heads` heads, its result projected (with bias).
 
@@ -25,7 +33,9 @@ def multihead_cost(
     projections = Cost(macs=vectors * width * width, arithmetic=vectors * width)
     split = [in_heads(x, width, heads) for x in (query, key, value)]
     scores = heads_first(*split)
-    return projections + forward_cost(scores._replace(keys=0) if weights else scores, out, masked=masked)
+    return projections + forward_cost(
+        scores._replace(keys=0) if weights else scores, out, masked=masked
+    )
 
 
 def in_heads(x: Shape, width: int, heads: int) -> Shape:
@@ -42,7 +52,9 @@ def native(
 ) -> Cost:  # fmt: skip
     """`multihead_cost`; the weights, if asked for, are averaged over the heads (an addition each, a division for the mean)."""
     masked = mask is not None
-    cost = multihead_cost(query, key, value, embed_dim, num_head, masked=masked, weights=need_weights, out=result(out))
+    cost = multihead_cost(
+        query, key, value, embed_dim, num_head, masked=masked, weights=need_weights, out=result(out)
+    )
     if need_weights and average_attn_weights:
         cost += Cost(arithmetic=(num_head + 1) * rows(query) * key[-2])
     return cost
@@ -66,8 +78,20 @@ def encoder_layer(
 ) -> Cost:  # fmt: skip
     """Attention, two norms, two residual sums, and a feed-forward of two linear layers around a ReLU or GELU."""
     tokens, inner = rows(src), ffn_weight_1[0]
-    attention = multihead_cost(src, src, src, embed_dim, num_heads, masked=mask is not None, out=out)
-    norm = part("aten::native_layer_norm", Shape((tokens, embed_dim)), (embed_dim,), norm_weight_1, norm_bias_1, eps, out=out)
-    feed_forward = Cost(macs=2 * tokens * embed_dim * inner, arithmetic=tokens * (embed_dim + inner))
+    attention = multihead_cost(
+        src, src, src, embed_dim, num_heads, masked=mask is not None, out=out
+    )
+    norm = part(
+        "aten::native_layer_norm",
+        Shape((tokens, embed_dim)),
+        (embed_dim,),
+        norm_weight_1,
+        norm_bias_1,
+        eps,
+        out=out,
+    )
+    feed_forward = Cost(
+        macs=2 * tokens * embed_dim * inner, arithmetic=tokens * (embed_dim + inner)
+    )
     activation = elementwise("gelu" if use_gelu else "relu", tokens * inner)
     return attention + 2 * norm + feed_forward + activation + 2 * elementwise("add", out.numel)

@@ -26,7 +26,10 @@ def statistics(n: int, rows: int) -> Cost:
 
 def normalisation(n: int, rows: int, weight: Any, bias: Any) -> Cost:
     """Statistics, normalisation and the affine map, with fvcore's figure."""
-    apply = Cost(arithmetic=(NORMALISE + given(weight, bias)) * n, fvcore=(5 if weight is not None else 4) * n)
+    apply = Cost(
+        arithmetic=(NORMALISE + given(weight, bias)) * n,
+        fvcore=(5 if weight is not None else 4) * n,
+    )
     return statistics(n, rows) + apply
 
 
@@ -47,14 +50,25 @@ def batch_norm(input: Shape, weight: Any, bias: Any, training: bool) -> Cost:
     "aten::cudnn_batch_norm", "aten::miopen_batch_norm", "aten::batch_norm",
 )  # fmt: skip
 def native_batch_norm(
-    input: Shape, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, *_: Any, **__: Any
+    input: Shape,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    *_: Any,
+    **__: Any,
 ) -> Cost:
     """Training is an argument: a batch norm without running statistics trains in eval mode too."""
     return batch_norm(input, weight, bias, training)
 
 
-@RULES.rule("aten::_native_batch_norm_legit.no_stats", "aten::_native_batch_norm_legit.no_stats_out")
-def batch_norm_no_stats(input: Shape, weight: Any, bias: Any, training: bool, *_: Any, **__: Any) -> Cost:
+@RULES.rule(
+    "aten::_native_batch_norm_legit.no_stats", "aten::_native_batch_norm_legit.no_stats_out"
+)
+def batch_norm_no_stats(
+    input: Shape, weight: Any, bias: Any, training: bool, *_: Any, **__: Any
+) -> Cost:
     """Instance norm and batch norm without running statistics."""
     return batch_norm(input, weight, bias, training)
 
@@ -75,7 +89,10 @@ def batch_norm_inference(input: Shape, weight: Any, bias: Any, *_: Any, **__: An
 
 
 @RULES.rule(
-    "quantized::batch_norm_relu", "quantized::batch_norm1d_relu", "quantized::batch_norm2d_relu", "quantized::batch_norm3d_relu"
+    "quantized::batch_norm_relu",
+    "quantized::batch_norm1d_relu",
+    "quantized::batch_norm2d_relu",
+    "quantized::batch_norm3d_relu",
 )
 def batch_norm_relu(input: Shape, weight: Any, bias: Any, *_: Any, **__: Any) -> Cost:
     """And a comparison per element."""
@@ -83,7 +100,9 @@ def batch_norm_relu(input: Shape, weight: Any, bias: Any, *_: Any, **__: Any) ->
 
 
 @RULES.rule("onednn::qbatch_norm2d")
-def onednn_batch_norm(input: Shape, scale: Any, zero_point: int, weight: Any, bias: Any, *_: Any, **__: Any) -> Cost:
+def onednn_batch_norm(
+    input: Shape, scale: Any, zero_point: int, weight: Any, bias: Any, *_: Any, **__: Any
+) -> Cost:
     """Two numbers of the quantisation stand before the weight."""
     return batch_norm(input, weight, bias, training=False)
 
@@ -100,31 +119,51 @@ def batch_norm_gather_stats(input: Shape, mean: Shape, invstd: Shape, *_: Any, *
 
     The input is there for its type alone and is not read.
     """
-    return Cost(arithmetic=11 * mean.numel, transcendentals=mean.numel + mean[-1], bytes_read=nbytes((mean, invstd)))
+    return Cost(
+        arithmetic=11 * mean.numel,
+        transcendentals=mean.numel + mean[-1],
+        bytes_read=nbytes((mean, invstd)),
+    )
 
 
 @RULES.rule("aten::batch_norm_elemt")
-def batch_norm_elemt(input: Shape, weight: Any, bias: Any, mean: Shape, invstd: Shape, *_: Any, **__: Any) -> Cost:
+def batch_norm_elemt(
+    input: Shape, weight: Any, bias: Any, mean: Shape, invstd: Shape, *_: Any, **__: Any
+) -> Cost:
     """The map part of a synchronised batch norm, which carries fvcore's figure for the whole."""
     n = input.numel
-    return Cost(arithmetic=(NORMALISE + given(weight, bias)) * n, fvcore=(5 if weight is not None else 4) * n)
+    return Cost(
+        arithmetic=(NORMALISE + given(weight, bias)) * n,
+        fvcore=(5 if weight is not None else 4) * n,
+    )
 
 
-@RULES.rule("aten::native_layer_norm", "aten::layer_norm", "quantized::layer_norm", "static_runtime::layer_norm")
-def layer_norm(input: Shape, normalized_shape: Any, weight: Any = None, bias: Any = None, *_: Any, **__: Any) -> Cost:
+@RULES.rule(
+    "aten::native_layer_norm",
+    "aten::layer_norm",
+    "quantized::layer_norm",
+    "static_runtime::layer_norm",
+)
+def layer_norm(
+    input: Shape, normalized_shape: Any, weight: Any = None, bias: Any = None, *_: Any, **__: Any
+) -> Cost:
     """A row of statistics per element outside `normalized_shape`."""
     n = input.numel
     return normalisation(n, n // max(prod(normalized_shape), 1), weight, bias)
 
 
 @RULES.rule("aten::native_group_norm")
-def native_group_norm(input: Shape, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, *_: Any, **__: Any) -> Cost:
+def native_group_norm(
+    input: Shape, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, *_: Any, **__: Any
+) -> Cost:
     """A row of statistics per item and group."""
     return normalisation(input.numel, N * group, weight, bias)
 
 
 @RULES.rule("quantized::group_norm", "aten::group_norm")
-def group_norm(input: Shape, groups: int, weight: Any = None, bias: Any = None, *_: Any, **__: Any) -> Cost:
+def group_norm(
+    input: Shape, groups: int, weight: Any = None, bias: Any = None, *_: Any, **__: Any
+) -> Cost:
     """A row of statistics per item and group."""
     return normalisation(input.numel, input[0] * groups, weight, bias)
 

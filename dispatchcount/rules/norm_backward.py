@@ -52,7 +52,15 @@ def cudnn_batch_norm_backward(input: Shape, grad: Shape, weight: Shape, *_: Any,
 
 @RULES.rule("aten::batch_norm_backward_reduce")
 def batch_norm_backward_reduce(
-    grad: Shape, input: Shape, mean: Shape, invstd: Shape, weight: Any, input_g: bool, weight_g: bool, bias_g: bool, **_: Any
+    grad: Shape,
+    input: Shape,
+    mean: Shape,
+    invstd: Shape,
+    weight: Any,
+    input_g: bool,
+    weight_g: bool,
+    bias_g: bool,
+    **_: Any,
 ) -> Cost:
     """The sums of ``g`` and ``g * (x - mean)`` per channel, which the weight's and the bias's gradients are too."""
     return Cost(arithmetic=4 * input.numel)
@@ -66,7 +74,15 @@ def batch_norm_backward_elemt(grad: Shape, input: Shape, *_: Any, **__: Any) -> 
 
 @RULES.rule("aten::native_layer_norm_backward")
 def native_layer_norm_backward(
-    grad: Shape, input: Shape, normalized_shape: Any, mean: Any, rstd: Any, weight: Any, bias: Any, mask: Any, **_: Any
+    grad: Shape,
+    input: Shape,
+    normalized_shape: Any,
+    mean: Any,
+    rstd: Any,
+    weight: Any,
+    bias: Any,
+    mask: Any,
+    **_: Any,
 ) -> Cost:
     """Gradients as `mask` asks."""
     return backward(input.numel, weight, mask)
@@ -74,7 +90,17 @@ def native_layer_norm_backward(
 
 @RULES.rule("aten::native_group_norm_backward")
 def native_group_norm_backward(
-    grad: Shape, input: Shape, mean: Any, rstd: Any, weight: Any, N: int, C: int, HxW: int, group: int, mask: Any, **_: Any
+    grad: Shape,
+    input: Shape,
+    mean: Any,
+    rstd: Any,
+    weight: Any,
+    N: int,
+    C: int,
+    HxW: int,
+    group: int,
+    mask: Any,
+    **_: Any,
 ) -> Cost:
     """Gradients as `mask` asks."""
     return backward(input.numel, weight, mask)

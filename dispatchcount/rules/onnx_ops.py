@@ -26,7 +26,9 @@ def attention(
     batch, heads, length, size = _split(k, kv_num_heads)
     length += past_key[-2] if past_key is not None else 0
     value = (batch, heads, length, _split(v, kv_num_heads)[-1])
-    scores = heads_first(Shape(_split(q, q_num_heads)), Shape((batch, heads, length, size)), Shape(value))
+    scores = heads_first(
+        Shape(_split(q, q_num_heads)), Shape((batch, heads, length, size)), Shape(value)
+    )
     return forward_cost(scores, shapes(out)[0], masked=mask is not None)
 
 

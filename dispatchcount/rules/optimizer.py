@@ -30,7 +30,9 @@ def fused_adam(
 ) -> Cost:  # fmt: skip
     """`ADAM` and `DECAY`; a maximum for amsgrad, a sign for maximize, a division for a scaled gradient."""
     n = numel(self)
-    return Cost(arithmetic=(ADAM + DECAY + amsgrad + maximize + given(grad_scale)) * n, transcendentals=n)
+    return Cost(
+        arithmetic=(ADAM + DECAY + amsgrad + maximize + given(grad_scale)) * n, transcendentals=n
+    )
 
 
 @RULES.rule("aten::_fused_sgd")
@@ -47,7 +49,14 @@ def fused_sgd(
 
 @RULES.rule("aten::_fused_adagrad")
 def fused_adagrad(
-    self: Any, grads: Any, state_sums: Any, state_steps: Any, *_: Any, maximize: bool = False, grad_scale: Any = None, **__: Any
+    self: Any,
+    grads: Any,
+    state_sums: Any,
+    state_steps: Any,
+    *_: Any,
+    maximize: bool = False,
+    grad_scale: Any = None,
+    **__: Any,
 ) -> Cost:
     """`ADAGRAD` and `DECAY`."""
     n = numel(self)

@@ -51,4 +51,8 @@ def unpack(*_: Any, out: Any = (), **__: Any) -> Cost:
     return Cost(bytes_read=nbytes(out), bytes_written=nbytes(out))
 
 
-RULES.free("quantized::make_quantized_cell_params", "quantized::make_quantized_cell_params_dynamic", family="packing")
+RULES.free(
+    "quantized::make_quantized_cell_params",
+    "quantized::make_quantized_cell_params_dynamic",
+    family="packing",
+)

@@ -128,7 +128,10 @@ def elementwise(arithmetic: int, transcendentals: int, name: str = "") -> Rule:
 
     def rule(*args: Any, out: Any = (), **kwargs: Any) -> Cost:
         n = first(out)
-        return Cost(arithmetic=n * (arithmetic + extra(name, args, kwargs)), transcendentals=n * transcendentals)
+        return Cost(
+            arithmetic=n * (arithmetic + extra(name, args, kwargs)),
+            transcendentals=n * transcendentals,
+        )
 
     return rule
 
@@ -158,7 +161,9 @@ def gelu(self: Shape, *, approximate: str = "none", out: Shape) -> Cost:
 
 
 @RULES.rule("aten::gelu_backward")
-def gelu_backward(grad: Shape, self: Shape, *, approximate: str = "none", out: Shape, **_: Any) -> Cost:
+def gelu_backward(
+    grad: Shape, self: Shape, *, approximate: str = "none", out: Shape, **_: Any
+) -> Cost:
     """`GELU_BACKWARD` per element."""
     a, t = GELU_BACKWARD[approximate]
     return Cost(arithmetic=out.numel * a, transcendentals=out.numel * t)
@@ -166,7 +171,15 @@ def gelu_backward(grad: Shape, self: Shape, *, approximate: str = "none", out: S
 
 @RULES.rule("aten::elu_backward")
 def elu_backward(
-    grad: Shape, alpha: Any, scale: Any, input_scale: Any, is_result: bool, self: Shape, *, out: Shape, **_: Any
+    grad: Shape,
+    alpha: Any,
+    scale: Any,
+    input_scale: Any,
+    is_result: bool,
+    self: Shape,
+    *,
+    out: Shape,
+    **_: Any,
 ) -> Cost:
     """Compare, and two products where x > 0, three elsewhere (counted for all); an exponential unless the result was kept."""
     return Cost(arithmetic=4 * out.numel, transcendentals=0 if is_result else out.numel)
@@ -191,7 +204,9 @@ def glu_backward(grad: Shape, self: Shape, dim: int, **_: Any) -> Cost:
 
 
 @RULES.rule("aten::glu_backward_jvp")
-def glu_backward_jvp(grad_x: Shape, grad_glu: Shape, x: Shape, dgrad_glu: Shape, dx: Shape, dim: int, **_: Any) -> Cost:
+def glu_backward_jvp(
+    grad_x: Shape, grad_glu: Shape, x: Shape, dgrad_glu: Shape, dx: Shape, dim: int, **_: Any
+) -> Cost:
     """The two halves of the tangent: a sigmoid and 12 products and sums per element of the gradient."""
     return Cost(arithmetic=14 * grad_glu.numel, transcendentals=grad_glu.numel)
 
@@ -203,7 +218,9 @@ def dropout(self: Shape, p: Any = None, train: Any = None, **_: Any) -> Cost:
 
 
 @RULES.rule("aten::_transform_bias_rescale_qkv")
-def transform_bias_rescale_qkv(qkv: Shape, bias: Shape, num_heads: int, *, out: Any, **_: Any) -> Cost:
+def transform_bias_rescale_qkv(
+    qkv: Shape, bias: Shape, num_heads: int, *, out: Any, **_: Any
+) -> Cost:
     """The bias for query, key and value, and the scale for the query."""
     n = first(out)
     return Cost(arithmetic=4 * n)

@@ -12,7 +12,10 @@ from dispatchcount.rules.sizes import first, times
 
 def adaptive_places(sizes: tuple[int, ...], output: tuple[int, ...]) -> int:
     """Places in all windows of an adaptive pool over `sizes`: window i of o runs from floor(i n / o) to ceil((i + 1) n / o)."""
-    return prod(sum(-(-(i + 1) * n // o) - i * n // o for i in range(o)) for n, o in zip(sizes, output, strict=True))
+    return prod(
+        sum(-(-(i + 1) * n // o) - i * n // o for i in range(o))
+        for n, o in zip(sizes, output, strict=True)
+    )
 
 
 def _max(dims: int) -> Any:
@@ -45,13 +48,20 @@ RULES.rule(
     "aten::fractional_max_pool2d",
 )(_max(2))  # fmt: skip
 RULES.rule(
-    "aten::max_pool3d_with_indices", "aten::mkldnn_max_pool3d", "aten::quantized_max_pool3d", "aten::fractional_max_pool3d"
+    "aten::max_pool3d_with_indices",
+    "aten::mkldnn_max_pool3d",
+    "aten::quantized_max_pool3d",
+    "aten::fractional_max_pool3d",
 )(_max(3))
 for _dims in (1, 2, 3):
     RULES.rule(f"aten::avg_pool{_dims}d")(_average(_dims))
 for _dims, _names in {
     1: ("aten::adaptive_avg_pool1d",),
-    2: ("aten::adaptive_avg_pool2d", "aten::_adaptive_avg_pool2d", "aten::mkldnn_adaptive_avg_pool2d"),
+    2: (
+        "aten::adaptive_avg_pool2d",
+        "aten::_adaptive_avg_pool2d",
+        "aten::mkldnn_adaptive_avg_pool2d",
+    ),
     3: ("aten::adaptive_avg_pool3d", "aten::_adaptive_avg_pool3d"),
 }.items():
     RULES.rule(*_names)(_adaptive(_dims, divide=True, fvcore=_dims == 2))
@@ -78,15 +88,21 @@ def _average_backward(dims: int) -> Any:
 
 def _adaptive_backward(dims: int) -> Any:
     def rule(grad: Shape, self: Shape, *_: Any, **__: Any) -> Cost:
-        return Cost(arithmetic=prod(self[:-dims]) * adaptive_places(self[-dims:], grad[-dims:]) + grad.numel)
+        return Cost(
+            arithmetic=prod(self[:-dims]) * adaptive_places(self[-dims:], grad[-dims:]) + grad.numel
+        )
 
     return rule
 
 
 for _dims in (2, 3):
     RULES.rule(f"aten::avg_pool{_dims}d_backward")(_average_backward(_dims))
-RULES.rule("aten::_adaptive_avg_pool2d_backward", "aten::mkldnn_adaptive_avg_pool2d_backward")(_adaptive_backward(2))
-RULES.rule("aten::_adaptive_avg_pool3d_backward", "aten::adaptive_avg_pool3d_backward")(_adaptive_backward(3))
+RULES.rule("aten::_adaptive_avg_pool2d_backward", "aten::mkldnn_adaptive_avg_pool2d_backward")(
+    _adaptive_backward(2)
+)
+RULES.rule("aten::_adaptive_avg_pool3d_backward", "aten::adaptive_avg_pool3d_backward")(
+    _adaptive_backward(3)
+)
 
 
 @RULES.move("aten::max_unpool2d", "aten::max_unpool3d")

@@ -26,19 +26,26 @@ for _name in _SAME:
     RULES.rule(f"quantized::{_name}")(elementwise(*POINTWISE[_name]))
 for _name in ("add", "mul"):
     _arithmetic, _ = POINTWISE[_name]
-    RULES.rule(f"quantized::{_name}_out", f"quantized::{_name}_scalar", f"quantized::{_name}_scalar_out")(
-        elementwise(_arithmetic, 0)
-    )
-    RULES.rule(*(f"quantized::{_name}{form}" for form in ("_relu", "_relu_out", "_scalar_relu", "_scalar_relu_out")))(
-        elementwise(_arithmetic + 1, 0)
-    )
+    RULES.rule(
+        f"quantized::{_name}_out", f"quantized::{_name}_scalar", f"quantized::{_name}_scalar_out"
+    )(elementwise(_arithmetic, 0))
+    RULES.rule(
+        *(
+            f"quantized::{_name}{form}"
+            for form in ("_relu", "_relu_out", "_scalar_relu", "_scalar_relu_out")
+        )
+    )(elementwise(_arithmetic + 1, 0))
 RULES.rule("_quantized::add", "onednn::qadd", "onednn::qmul")(elementwise(1, 0))
-RULES.rule("onednn::qadd_relu", "quantized::clamp", "quantized::relu6", "quantized::prelu")(elementwise(2, 0))
+RULES.rule("onednn::qadd_relu", "quantized::clamp", "quantized::relu6", "quantized::prelu")(
+    elementwise(2, 0)
+)
 RULES.rule("quantized::cat_relu", "quantized::cat_relu_out")(elementwise(1, 0))
 
 
 @RULES.rule("quantized::dropout")
-def dropout(self: Shape, scale: Any, zero_point: Any, p: Any = None, training: bool = False, **_: Any) -> Cost:
+def dropout(
+    self: Shape, scale: Any, zero_point: Any, p: Any = None, training: bool = False, **_: Any
+) -> Cost:
     """A mask and a scale per element in training, else nothing."""
     return Cost(arithmetic=2 * self.numel if training else 0)
 
@@ -80,14 +87,17 @@ def fake_quantize(self: Shape, *_: Any, **__: Any) -> Cost:
 
 
 @RULES.rule(
-    "aten::_fake_quantize_learnable_per_tensor_affine_backward", "aten::_fake_quantize_learnable_per_channel_affine_backward"
+    "aten::_fake_quantize_learnable_per_tensor_affine_backward",
+    "aten::_fake_quantize_learnable_per_channel_affine_backward",
 )
 def fake_quantize_backward(grad: Shape, self: Shape, *_: Any, **__: Any) -> Cost:
     """Quantising again, the input's gradient (2), the scale's (4) and the zero point's (3), summed."""
     return Cost(arithmetic=(QUANTIZE + 9) * self.numel)
 
 
-@RULES.rule("aten::_fused_moving_avg_obs_fq_helper", "aten::_fused_moving_avg_obs_fq_helper_functional")
+@RULES.rule(
+    "aten::_fused_moving_avg_obs_fq_helper", "aten::_fused_moving_avg_obs_fq_helper_functional"
+)
 def observe_and_fake_quantize(self: Shape, *_: Any, **__: Any) -> Cost:
     """Minimum and maximum of the input, then a fake quantisation."""
     return Cost(arithmetic=2 * self.numel) + fake_quantize(self)

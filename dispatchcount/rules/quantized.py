@@ -26,12 +26,18 @@ def unpacked(packed: Any) -> tuple[Shape, Shape | None]:
         return packed, None
     if isinstance(packed, list | tuple) and packed and isinstance(packed[0], Shape):
         return packed[0], packed[1] if len(packed) > 1 else None
-    raise ValueError("the packed weight of a quantized convolution could not be read, so its kernel size is not known")
+    raise ValueError(
+        "the packed weight of a quantized convolution could not be read, so its kernel size is not known"
+    )
 
 
 def bias_of(packed: Any) -> Shape | None:
     """The bias of a packed object; None if there is none or it could not be unpacked."""
-    return packed[1] if isinstance(packed, list | tuple) and not isinstance(packed, Shape) and len(packed) > 1 else None
+    return (
+        packed[1]
+        if isinstance(packed, list | tuple) and not isinstance(packed, Shape) and len(packed) > 1
+        else None
+    )
 
 
 _LINEAR = {
@@ -93,7 +99,9 @@ def wrapped_prepacked(input: Shape, *_: Any, out: Shape) -> Cost:
     return linear_cost(input, out, True)
 
 
-@RULES.rule("_quantized::wrapped_quantized_linear", "_quantized::_wrapped_quantized_linear_prepacked")
+@RULES.rule(
+    "_quantized::wrapped_quantized_linear", "_quantized::_wrapped_quantized_linear_prepacked"
+)
 def wrapped(X: Shape, *_: Any, out: Shape) -> Cost:
     """Rows · in · out, with a bias."""
     return linear_cost(X, out, True)
@@ -116,7 +124,9 @@ def _register_conv_add(name: str, after: str) -> None:
     @RULES.rule(name)
     def conv(qx: Shape, qaccum: Shape, packed_weight: Any, *_: Any, out: Shape) -> Cost:
         weight, bias = unpacked(packed_weight)
-        return conv_cost(qx, weight, bias, out) + elementwise("add", out.numel) + epilogue(after, out)
+        return (
+            conv_cost(qx, weight, bias, out) + elementwise("add", out.numel) + epilogue(after, out)
+        )
 
 
 for _d in (1, 2, 3):

@@ -58,4 +58,8 @@ def qconv_binary(
     unary_algorithm: str | None, *, out: Shape,
 ) -> Cost:  # fmt: skip
     """A convolution, then `qaccum` added, then an activation."""
-    return conv_cost(qx, qw, bias, out) + binary(binary_attr, out) + epilogue(unary_attr, out, unary_algorithm)
+    return (
+        conv_cost(qx, qw, bias, out)
+        + binary(binary_attr, out)
+        + epilogue(unary_attr, out, unary_algorithm)
+    )

@@ -16,7 +16,12 @@ def weights(kind: str, width: int, size: int, count: int, directions: int) -> li
     rows, found = GATES[kind] * size, []
     for layer in range(count):
         inputs = size * directions if layer else width
-        found += [Shape((rows, inputs)), Shape((rows, size)), Shape((rows,)), Shape((rows,))] * directions
+        found += [
+            Shape((rows, inputs)),
+            Shape((rows, size)),
+            Shape((rows,)),
+            Shape((rows,)),
+        ] * directions
     return found
 
 
@@ -24,7 +29,9 @@ def network(kind: str, input: Shape, hx: Any, count: int, bidirectional: bool, o
     """All layers and directions over all steps of `input`, packed or not, with biases."""
     size = shapes(hx)[0][-1]
     steps = input.numel // input[-1] if input.numel else 0
-    return layers(kind, steps, weights(kind, input[-1], size, count, 2 if bidirectional else 1), result(out))
+    return layers(
+        kind, steps, weights(kind, input[-1], size, count, 2 if bidirectional else 1), result(out)
+    )
 
 
 def _register_network(name: str, kind: str) -> None:

@@ -27,7 +27,9 @@ def layers(kind: str, steps: int, weights: Sequence[Shape], out: Shape) -> Cost:
     matrices = [w for w in weights if len(w) == 2]
     biases = sum(prod(w) for w in weights if len(w) == 1)
     macs = steps * sum(map(prod, matrices))
-    return Cost(macs, steps * biases, activations=out.numel) + FORWARD[kind](steps * hidden(kind, matrices))
+    return Cost(macs, steps * biases, activations=out.numel) + FORWARD[kind](
+        steps * hidden(kind, matrices)
+    )
 
 
 def hidden(kind: str, matrices: Sequence[Shape]) -> int:
@@ -43,7 +45,9 @@ def hidden(kind: str, matrices: Sequence[Shape]) -> int:
     return total
 
 
-def layers_backward(kind: str, steps: int, weights: Sequence[Shape], *, to_weights: bool = True) -> Cost:
+def layers_backward(
+    kind: str, steps: int, weights: Sequence[Shape], *, to_weights: bool = True
+) -> Cost:
     """The gradients of inputs and states take the forward's MACs, those of the weights as many again, a bias's a sum of rows."""
     matrices = [w for w in weights if len(w) == 2]
     biases = sum(prod(w) for w in weights if len(w) == 1)
@@ -60,7 +64,9 @@ def _register_layers(name: str, kind: str) -> None:
         return layers(kind, rows(input), params, result(out))
 
     @RULES.rule(f"aten::{name}.data")
-    def packed(data: Shape, batch_sizes: Any, hx: Any, params: Sequence[Shape], *_: Any, out: Any) -> Cost:
+    def packed(
+        data: Shape, batch_sizes: Any, hx: Any, params: Sequence[Shape], *_: Any, out: Any
+    ) -> Cost:
         return layers(kind, rows(data), params, result(out))
 
 
@@ -69,7 +75,14 @@ def _register_cell(name: str, kind: str) -> None:
 
     @RULES.rule(f"aten::{name}_cell")
     def cell(
-        input: Shape, hx: Any, w_ih: Shape, w_hh: Shape, b_ih: Shape | None = None, b_hh: Shape | None = None, *, out: Any
+        input: Shape,
+        hx: Any,
+        w_ih: Shape,
+        w_hh: Shape,
+        b_ih: Shape | None = None,
+        b_hh: Shape | None = None,
+        *,
+        out: Any,
     ) -> Cost:
         weights = [w for w in (w_ih, w_hh, b_ih, b_hh) if w is not None]
         return layers(kind, rows(input), weights, result(out))
@@ -103,7 +116,15 @@ def onednn_backward(
 
 @RULES.rule("aten::_cudnn_rnn")
 def cudnn(
-    input: Shape, weight: Sequence[Shape], weight_stride0: int, weight_buf: Any, hx: Shape, cx: Any, mode: int, *_: Any, out: Any
+    input: Shape,
+    weight: Sequence[Shape],
+    weight_stride0: int,
+    weight_buf: Any,
+    hx: Shape,
+    cx: Any,
+    mode: int,
+    *_: Any,
+    out: Any,
 ) -> Cost:
     """All layers and directions; packed sequences come as (steps, in)."""
     return layers(MODES[mode], rows(input), weight, result(out))
@@ -119,7 +140,16 @@ def cudnn_backward(
 
 
 @RULES.rule("aten::miopen_rnn")
-def miopen(input: Shape, weight: Sequence[Shape], weight_stride0: int, hx: Shape, cx: Any, mode: int, *_: Any, out: Any) -> Cost:
+def miopen(
+    input: Shape,
+    weight: Sequence[Shape],
+    weight_stride0: int,
+    hx: Shape,
+    cx: Any,
+    mode: int,
+    *_: Any,
+    out: Any,
+) -> Cost:
     """As `cudnn`."""
     return layers(MODES[mode], rows(input), weight, result(out))
 
@@ -177,7 +207,9 @@ def fused_gru(
 
 
 @RULES.rule("aten::_thnn_fused_lstm_cell_backward", "aten::_thnn_fused_lstm_cell_backward_impl")
-def fused_lstm_backward(grad_hy: Any, grad_cy: Any, cx: Shape, cy: Shape, workspace: Shape, has_bias: bool, **_: Any) -> Cost:
+def fused_lstm_backward(
+    grad_hy: Any, grad_cy: Any, cx: Shape, cy: Shape, workspace: Shape, has_bias: bool, **_: Any
+) -> Cost:
     """The gates' gradients, and with a bias their sum over the batch."""
     return BACKWARD["lstm"](cx.numel) + Cost(arithmetic=workspace.numel * bool(has_bias))
 
@@ -189,7 +221,11 @@ def differentiable_lstm_backward(
     """As `fused_lstm_backward`, with the gates formed again."""
     input_bias, hidden_bias, cx, _cy = rest
     biases = (input_bias is not None) + (hidden_bias is not None)
-    return FORWARD["lstm"](cx.numel) + BACKWARD["lstm"](cx.numel) + Cost(arithmetic=(biases + bool(biases)) * input_gates.numel)
+    return (
+        FORWARD["lstm"](cx.numel)
+        + BACKWARD["lstm"](cx.numel)
+        + Cost(arithmetic=(biases + bool(biases)) * input_gates.numel)
+    )
 
 
 @RULES.rule("aten::_thnn_fused_gru_cell_backward")

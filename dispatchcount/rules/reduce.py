@@ -81,7 +81,9 @@ def norm(self: Shape, p: Any = 2, *_: Any, out: Shape, **__: Any) -> Cost:
 @RULES.rule("aten::linalg__powsum")
 def powsum(self: Shape, p: Any = 2, *_: Any, **__: Any) -> Cost:
     """A magnitude to the power p, and an addition per element."""
-    return Cost(arithmetic=2 * self.numel, transcendentals=0 if p in (None, 0, 1, 2) else self.numel)
+    return Cost(
+        arithmetic=2 * self.numel, transcendentals=0 if p in (None, 0, 1, 2) else self.numel
+    )
 
 
 @RULES.rule("aten::dist")

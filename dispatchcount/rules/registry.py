@@ -74,7 +74,9 @@ class Registry:
     def check_free(self, name: str) -> None:
         """Raise ValueError if `name` is taken."""
         if name in self._entries:
-            raise ValueError(f"{name} already has an entry ({self._entries[name].kind.value}); pass replace=True to replace it")
+            raise ValueError(
+                f"{name} already has an entry ({self._entries[name].kind.value}); pass replace=True to replace it"
+            )
 
     def get(self, packet: str, overload: str = "") -> Entry | None:
         """The entry for an overload: its own, its packet's, or the functional twin's of an in-place packet."""
@@ -99,7 +101,9 @@ class Registry:
         """Decorator: the function below is the rule of `names`."""
 
         def enter(function: F) -> F:
-            entry = Entry(Kind.RULE, function, family=_family(function), takes_out=takes_out(function))
+            entry = Entry(
+                Kind.RULE, function, family=_family(function), takes_out=takes_out(function)
+            )
             for name in names:
                 self.add(name, entry, replace=replace)
             return function
@@ -110,7 +114,9 @@ class Registry:
         """Decorator: the function below says which bytes `names` move; they do no arithmetic by definition."""
 
         def enter(function: F) -> F:
-            entry = Entry(Kind.MOVE, function, family=_family(function), takes_out=takes_out(function))
+            entry = Entry(
+                Kind.MOVE, function, family=_family(function), takes_out=takes_out(function)
+            )
             for name in names:
                 self.add(name, entry)
             return function

@@ -31,7 +31,11 @@ _UPSAMPLING = {  # name: (arithmetic, fvcore) per element of the result
     "upsample_trilinear3d": (LINEAR[3], 0),
     "upsample_bicubic2d": (CUBIC, 0),
 }
-_ANTIALIASED = {"_upsample_bilinear2d_aa": 2, "_upsample_bicubic2d_aa": 4, "_upsample_lanczos2d_aa": 6}  # taps when enlarging
+_ANTIALIASED = {
+    "_upsample_bilinear2d_aa": 2,
+    "_upsample_bicubic2d_aa": 4,
+    "_upsample_lanczos2d_aa": 6,
+}  # taps when enlarging
 
 
 def _upsample(arithmetic: int, fvcore: int) -> Any:
@@ -68,7 +72,10 @@ def taps(size: int, output: int, support: int) -> int:
 def antialiased(planes: int, small: tuple[int, ...], large: tuple[int, ...], support: int) -> Cost:
     """Two passes, columns then rows, with a product and a sum per tap. An estimate: a given scale may differ from the sizes'."""
     (h, w), (oh, ow) = small, large
-    return Cost(arithmetic=2 * planes * (h * taps(w, ow, support) + ow * taps(h, oh, support)), estimate=True)
+    return Cost(
+        arithmetic=2 * planes * (h * taps(w, ow, support) + ow * taps(h, oh, support)),
+        estimate=True,
+    )
 
 
 def _antialiased(support: int, backward: bool) -> Any:
@@ -105,7 +112,12 @@ def grid_sample(input: Shape, grid: Shape, mode: int) -> Cost:
     return Cost(arithmetic=points * (4 * axes + point) + values * value, fvcore=4 * values)
 
 
-@RULES.rule("aten::grid_sampler", "aten::grid_sampler_2d", "aten::grid_sampler_3d", "aten::_grid_sampler_2d_cpu_fallback")
+@RULES.rule(
+    "aten::grid_sampler",
+    "aten::grid_sampler_2d",
+    "aten::grid_sampler_3d",
+    "aten::_grid_sampler_2d_cpu_fallback",
+)
 def grid_sampler(input: Shape, grid: Shape, mode: int, *_: Any, **__: Any) -> Cost:
     """Fvcore counts 4 per element of the result in every mode."""
     return grid_sample(input, grid, mode)
@@ -129,9 +141,20 @@ def grid_sample_backward(input: Shape, grid: Shape, mode: int, mask: Any) -> Cos
     return Cost(arithmetic=weights + points * input[1] * (to_input + to_grid))
 
 
-@RULES.rule("aten::grid_sampler_2d_backward", "aten::grid_sampler_3d_backward", "aten::_grid_sampler_2d_cpu_fallback_backward")
+@RULES.rule(
+    "aten::grid_sampler_2d_backward",
+    "aten::grid_sampler_3d_backward",
+    "aten::_grid_sampler_2d_cpu_fallback_backward",
+)
 def grid_sampler_backward(
-    grad: Shape, input: Shape, grid: Shape, mode: int, padding: int, align: bool, mask: Any = (True, True), **_: Any
+    grad: Shape,
+    input: Shape,
+    grid: Shape,
+    mode: int,
+    padding: int,
+    align: bool,
+    mask: Any = (True, True),
+    **_: Any,
 ) -> Cost:
     """Gradients as `mask` asks: input, grid."""
     return grid_sample_backward(input, grid, mode, mask)

@@ -32,7 +32,11 @@ def log_softmax(self: Shape, dim: int, *_: Any, **__: Any) -> Cost:
     return Cost(arithmetic=4 * n, transcendentals=n + n // max(along(self, dim), 1))
 
 
-@RULES.rule("aten::_softmax_backward_data", "aten::_masked_softmax_backward", "aten::_sparse_softmax_backward_data")
+@RULES.rule(
+    "aten::_softmax_backward_data",
+    "aten::_masked_softmax_backward",
+    "aten::_sparse_softmax_backward_data",
+)
 def softmax_backward(grad: Shape, output: Shape, *_: Any, **__: Any) -> Cost:
     """``y * (g - sum(g * y))``: two products, a sum and a subtraction per element."""
     return Cost(arithmetic=SOFTMAX_BACKWARD_ARITHMETIC * output.numel)

@@ -47,7 +47,9 @@ def adopt(name: str, twin: str) -> None:
     """
     entry = RULES.get(f"aten::{twin}")
     if entry is None:
-        raise LookupError(f"{name} should share the entry of aten::{twin}, which has none; import its module first")
+        raise LookupError(
+            f"{name} should share the entry of aten::{twin}, which has none; import its module first"
+        )
     RULES.add(name, entry)
 
 
@@ -58,4 +60,10 @@ for _name, _twin in _RENAMED.items():
 for _name, _twin in _KERNELS.items():
     adopt(_name, _twin)
 
-RULES.free(*(f"prims::{name}" for name in ("_make_token", "_sink_tokens", "maximum_value", "minimum_value")), family="twins")
+RULES.free(
+    *(
+        f"prims::{name}"
+        for name in ("_make_token", "_sink_tokens", "maximum_value", "minimum_value")
+    ),
+    family="twins",
+)

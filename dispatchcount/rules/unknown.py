@@ -14,4 +14,6 @@ _TESTS = words("""
 RULES.unknown({f"aten::{name}": _TEST for name in _TESTS})
 
 _SYMBOLIC = "stands for any ONNX operator in a graph that is being exported; it has no mathematics of its own"
-RULES.unknown({"onnx_symbolic::_symbolic": _SYMBOLIC, "onnx_symbolic::_symbolic_multi_out": _SYMBOLIC})
+RULES.unknown(
+    {"onnx_symbolic::_symbolic": _SYMBOLIC, "onnx_symbolic::_symbolic_multi_out": _SYMBOLIC}
+)

@@ -63,7 +63,9 @@ def register(*targets: Any, replace: bool = False) -> Callable[[F], F]:
         TypeError: a target is no operator, or there is none.
     """
     if not targets:
-        raise TypeError("register() needs the operator that the rule is for: @dc.register(torch.ops.mylib.attn)")
+        raise TypeError(
+            "register() needs the operator that the rule is for: @dc.register(torch.ops.mylib.attn)"
+        )
     names = [target_name(target) for target in targets]
 
     def enter(rule: F) -> F:
@@ -87,7 +89,9 @@ def local_rules(rules: Mapping[Any, Rule] | None) -> Registry:
     for target, rule in rules.items():
         name = target_name(target)
         if name in own:
-            raise ValueError(f"rules has {own[name]!r} and {target!r}, which are both {name}; give it one rule")
+            raise ValueError(
+                f"rules has {own[name]!r} and {target!r}, which are both {name}; give it one rule"
+            )
         own[name] = target
         _enter(registry, [name], rule, replace=False)
     return registry
@@ -95,7 +99,9 @@ def local_rules(rules: Mapping[Any, Rule] | None) -> Registry:
 
 def _enter(registry: Registry, names: list[str], rule: Any, replace: bool) -> None:
     if not callable(rule):
-        raise TypeError(f"the rule of {', '.join(names)} is {rule!r}; it must be a function of shapes")
+        raise TypeError(
+            f"the rule of {', '.join(names)} is {rule!r}; it must be a function of shapes"
+        )
     entry = Entry(Kind.RULE, rule, family="user", takes_out=takes_out(rule))
     for name in names if not replace else ():
         registry.check_free(name)  # of all before any is entered

@@ -28,11 +28,23 @@ VALUES: dict[str, tuple[str, ...]] = {
 """Operator: names of the integer arguments whose contents its rule reads."""
 
 
-_NORMS = ("norm", "native_norm", "linalg_vector_norm", "linalg__powsum", "dist", "_foreach_norm", "_foreach_powsum")
+_NORMS = (
+    "norm",
+    "native_norm",
+    "linalg_vector_norm",
+    "linalg__powsum",
+    "dist",
+    "_foreach_norm",
+    "_foreach_powsum",
+)
 EXPONENTS = frozenset(f"aten::{name}" for name in ("pow", "_foreach_pow", *_NORMS))
 """Operators whose rule reads a number among the arguments: an exponent. Of all others only the type of a float is kept."""
 
 
 def known(argument: Any) -> tuple[int, ...] | None:
     """The contents of an argument named in `VALUES`, or None where only its shape is known or it was not given."""
-    return tuple(argument) if isinstance(argument, list | tuple) and not isinstance(argument, Shape) else None
+    return (
+        tuple(argument)
+        if isinstance(argument, list | tuple) and not isinstance(argument, Shape)
+        else None
+    )

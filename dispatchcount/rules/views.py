@@ -36,5 +36,8 @@ _QUESTIONS = words("""
     dim size stride numel storage_offset is_contiguous sym_size sym_stride sym_numel sym_storage_offset sym_is_contiguous
 """)
 
-RULES.free(*(f"aten::{name}" for name in _VIEWS + _METADATA + _ALLOCATION + _CHECKS + _QUESTIONS), family="views")
+RULES.free(
+    *(f"aten::{name}" for name in _VIEWS + _METADATA + _ALLOCATION + _CHECKS + _QUESTIONS),
+    family="views",
+)
 RULES.free(*(f"prim::{name}" for name in ("device", "layout")), family="views")

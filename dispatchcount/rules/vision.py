@@ -15,7 +15,9 @@ IOU = 13
 """Of two boxes: 4 minima and maxima, 2 sides, 2 clamps, 2 products, the union (2) and a division; 1 comparison."""
 
 
-def _samples(sampling_ratio: int, input: Shape, pooled_height: int, pooled_width: int) -> tuple[int, bool]:
+def _samples(
+    sampling_ratio: int, input: Shape, pooled_height: int, pooled_width: int
+) -> tuple[int, bool]:
     """Points per bin, and whether that is exact: 0 or less means one a pixel of the region, which is data (taken whole)."""
     if sampling_ratio > 0:
         return sampling_ratio**2, True
@@ -50,14 +52,33 @@ def qroi_align(
 
 @RULES.rule("torchvision::ps_roi_align")
 def ps_roi_align(
-    input: Shape, rois: Shape, scale: Any, pooled_height: int, pooled_width: int, sampling_ratio: int, *, out: Any, **_: Any
+    input: Shape,
+    rois: Shape,
+    scale: Any,
+    pooled_height: int,
+    pooled_width: int,
+    sampling_ratio: int,
+    *,
+    out: Any,
+    **_: Any,
 ) -> Cost:
     """As `roi_align`; each bin has channels of its own."""
-    return roi_align(input, rois, scale, pooled_height, pooled_width, sampling_ratio, out=shapes(out)[0])
+    return roi_align(
+        input, rois, scale, pooled_height, pooled_width, sampling_ratio, out=shapes(out)[0]
+    )
 
 
 @RULES.rule("torchvision::roi_pool", "torchvision::ps_roi_pool")
-def roi_pool(input: Shape, rois: Shape, scale: Any, pooled_height: int, pooled_width: int, *, out: Any, **_: Any) -> Cost:
+def roi_pool(
+    input: Shape,
+    rois: Shape,
+    scale: Any,
+    pooled_height: int,
+    pooled_width: int,
+    *,
+    out: Any,
+    **_: Any,
+) -> Cost:
     """One operation per pixel of the region. An estimate: a region may be smaller than the picture, which is taken whole."""
     pixels = -(-input[-2] // max(pooled_height, 1)) * -(-input[-1] // max(pooled_width, 1))
     return Cost(arithmetic=pixels * shapes(out)[0].numel, estimate=True)
@@ -86,7 +107,12 @@ def box_iou_rotated(boxes1: Shape, boxes2: Shape, *_: Any, **__: Any) -> Cost:
     return Cost(arithmetic=500 * pairs, transcendentals=4 * pairs, estimate=True)
 
 
-RULES.free("torchvision::_cuda_version", "image::_is_compiled_against_turbo", "image::_jpeg_version", family="vision")
+RULES.free(
+    "torchvision::_cuda_version",
+    "image::_is_compiled_against_turbo",
+    "image::_jpeg_version",
+    family="vision",
+)
 _CODECS = words("""
     decode_gif decode_image decode_jpeg decode_jpegs_cuda decode_png decode_webp encode_jpeg encode_jpegs_cuda encode_png
     read_file write_file

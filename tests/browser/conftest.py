@@ -20,17 +20,28 @@ def installed() -> str | None:
     """A browser on this machine."""
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
-    return own if Path(own).exists() else next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    return (
+        own
+        if Path(own).exists()
+        else next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    )
 
 
 def install() -> None:
     """Get one: Playwright's own, or where that cannot be downloaded Debian's."""
     commands = [[sys.executable, "-m", "playwright", "install", "chromium"]]
     if shutil.which("apt-get"):
-        commands += [["apt-get", "update", "-qq"], ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium"]]
+        commands += [
+            ["apt-get", "update", "-qq"],
+            ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium"],
+        ]
     for command in commands:
         subprocess.run(
-            command, check=False, capture_output=True, timeout=600, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            command,
+            check=False,
+            capture_output=True,
+            timeout=600,
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
         )
         if installed():
             return
@@ -43,9 +54,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
             install()
     found = installed()
     if found is None:
-        pytest.fail(f"no browser to open the pages in, and none could be installed; install one of {', '.join(BROWSERS)}")
+        pytest.fail(
+            f"no browser to open the pages in, and none could be installed; install one of {', '.join(BROWSERS)}"
+        )
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        launched = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         yield launched
         launched.close()
 
@@ -57,15 +72,24 @@ def open_page(browser: Browser) -> Iterator[Open]:
     contexts = []
 
     def opened(path: Path, fragment: str = "", **options: object) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"} | options)
+        context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"} | options
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.on("console", lambda message: said.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on(
+            "dialog", lambda dialog: (said.append(f"dialog: {dialog.message}"), dialog.dismiss())
+        )
         folder = path.resolve().parent.as_uri()
-        page.on("request", lambda request: request.url.startswith((folder, "data:")) or said.append(f"request: {request.url}"))
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((folder, "data:")) or said.append(f"request: {request.url}")
+            ),
+        )
         page.goto(path.resolve().as_uri() + fragment)
         return page
 

@@ -12,7 +12,9 @@ EVIL = '</script><img src=x onerror="window.pwned=1">🔑' + "x" * 400
 
 
 def at(report: Report, day: int, **labels: str) -> Report:
-    return replace(report, meta=replace(report.meta, created=1_750_000_000 + 86_400 * day)).with_labels(**labels)
+    return replace(
+        report, meta=replace(report.meta, created=1_750_000_000 + 86_400 * day)
+    ).with_labels(**labels)
 
 
 def dashboard(open_page: Open, tmp_path: Path, **options: object) -> Page:
@@ -20,7 +22,9 @@ def dashboard(open_page: Open, tmp_path: Path, **options: object) -> Page:
     runs.mkdir()
     for day, report in enumerate((make.cnn(), make.cnn(), make.training())):
         at(report, day, model="net", commit=f"c{day}", input="8x8").to_json(runs / f"{day}.json")
-    at(make.troubled(), 3, model=EVIL, commit=EVIL, input=EVIL, other=EVIL).to_json(runs / "evil.json")
+    at(make.troubled(), 3, model=EVIL, commit=EVIL, input=EVIL, other=EVIL).to_json(
+        runs / "evil.json"
+    )
     (runs / "bad.json").write_text('{"</script>')
     build(runs, tmp_path / "site", "fvcore")
     return open_page(tmp_path / "site" / "index.html", **options)
@@ -59,6 +63,8 @@ def test_a_link_opens_a_report_that_shares_the_library(open_page: Open, tmp_path
 
 
 def test_it_fits_a_narrow_screen_and_the_dark(open_page: Open, tmp_path: Path) -> None:
-    page = dashboard(open_page, tmp_path, viewport={"width": 360, "height": 740}, color_scheme="dark")
+    page = dashboard(
+        open_page, tmp_path, viewport={"width": 360, "height": 740}, color_scheme="dark"
+    )
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -38,8 +38,18 @@ def evil() -> Report:
     types = {i: Module(name, name, 1, name, (name + "!",)) for i, name in enumerate(EVIL, start=4)}
     modules = tuple(types.get(i, module) for i, module in enumerate(report.modules))
     entries = tuple(replace(e, op=EVIL[i % len(EVIL)]) for i, e in enumerate(report.entries))
-    meta = replace(report.meta, model=EVIL[0], labels=((EVIL[1], EVIL[2]),), notes=EVIL, stopped_in=EVIL[0], error=EVIL[1])
-    issues = tuple(replace(issue, op=EVIL[0], shapes=EVIL, modules=EVIL, message=EVIL[1]) for issue in make.troubled().issues)
+    meta = replace(
+        report.meta,
+        model=EVIL[0],
+        labels=((EVIL[1], EVIL[2]),),
+        notes=EVIL,
+        stopped_in=EVIL[0],
+        error=EVIL[1],
+    )
+    issues = tuple(
+        replace(issue, op=EVIL[0], shapes=EVIL, modules=EVIL, message=EVIL[1])
+        for issue in make.troubled().issues
+    )
     return replace(report, meta=meta, modules=modules, entries=entries, issues=issues)
 
 
@@ -50,10 +60,14 @@ def test_the_page_of_any_report_opens(name: str, open_page: Open, tmp_path: File
     expect(page.locator("#chart canvas")).to_be_visible()
     expect(page.locator("#words")).to_contain_text(report.convention_.unit)
     expect(page.locator("#totals .first")).to_contain_text(report.convention)
-    expect(page.locator("#modules [role=status]")).to_contain_text(f"{len(report.by_module())} modules")
+    expect(page.locator("#modules [role=status]")).to_contain_text(
+        f"{len(report.by_module())} modules"
+    )
 
 
-@pytest.mark.parametrize("modules", [(Module(NO_MODULE, ""),), (Module(NO_MODULE, ""), Module("", "Net"))])
+@pytest.mark.parametrize(
+    "modules", [(Module(NO_MODULE, ""),), (Module(NO_MODULE, ""), Module("", "Net"))]
+)
 def test_the_page_of_a_report_in_which_nothing_ran_opens(
     modules: tuple[Module, ...], open_page: Open, tmp_path: FilePath
 ) -> None:
@@ -64,7 +78,15 @@ def test_the_page_of_a_report_in_which_nothing_ran_opens(
 
 def test_a_click_zooms_in_and_the_trail_leads_back(open_page: Open, tmp_path: FilePath) -> None:
     page = shown(make.cnn(), open_page, tmp_path)
-    assert names(page, "modules") == ["(root)", "features", "features.0", "features.1", "features.2", "head", "aux"]
+    assert names(page, "modules") == [
+        "(root)",
+        "features",
+        "features.0",
+        "features.1",
+        "features.2",
+        "head",
+        "aux",
+    ]
     box = page.locator("#chart").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 40, box["y"] + 10)  # the heading of features, which is 99 % of it
@@ -113,7 +135,15 @@ def test_the_tables_sort_three_ways(open_page: Open, tmp_path: FilePath) -> None
     params.locator("button").click()
     expect(params).to_have_attribute("aria-sort", "descending")
     # 348 = 240 + 90 + 18: features.0 has 216 + 8, features.1 8 + 8
-    assert names(page, "modules") == ["(root)", "features", "features.0", "head", "aux", "features.1", "features.2"]
+    assert names(page, "modules") == [
+        "(root)",
+        "features",
+        "features.0",
+        "head",
+        "aux",
+        "features.1",
+        "features.2",
+    ]
     params.locator("button").click()
     expect(params).to_have_attribute("aria-sort", "ascending")
     assert names(page, "modules")[0] == "features.2"
@@ -147,7 +177,9 @@ def test_area_goes_by_any_figure_and_shares_follow(open_page: Open, tmp_path: Fi
     expect(page.locator("#legend")).to_contain_text("Conv2d64.4 %")
 
 
-def test_integers_beyond_what_javascript_holds_are_exact(open_page: Open, tmp_path: FilePath) -> None:
+def test_integers_beyond_what_javascript_holds_are_exact(
+    open_page: Open, tmp_path: FilePath
+) -> None:
     page = shown(make.huge(), open_page, tmp_path)
     page.get_by_label("Exact numbers").check()
     flops = 14928 * 10**25  # 512·27 + 1024 + 80 = 14928, see make.cnn()
@@ -168,7 +200,9 @@ def test_what_could_not_be_counted_stands_on_top(open_page: Open, tmp_path: File
     ):
         expect(issues).to_contain_text(text)
     assert page.evaluate("document.querySelector('main').firstElementChild.id") == "issues"
-    expect(page.locator("#totals .first b")).to_have_text("≥ 12.0 k")  # 2·(1000 + 5000) by the convention torch
+    expect(page.locator("#totals .first b")).to_have_text(
+        "≥ 12.0 k"
+    )  # 2·(1000 + 5000) by the convention torch
     expect(shown(make.cnn(), open_page, tmp_path).locator("#issues")).to_be_hidden()
 
 
@@ -180,18 +214,26 @@ def test_samples_and_phases_have_their_distributions(open_page: Open, tmp_path: 
     expect(samples.locator("canvas")).to_be_visible()
     samples.locator("thead button", has_text="FLOPs").click()
     expect(samples.locator("tbody tr >> nth=0")).to_contain_text("image-2")
-    expect(page.locator("#modules tbody tr", has_text="right")).to_contain_text("25.0 %")  # ran in 1 of 4
+    expect(page.locator("#modules tbody tr", has_text="right")).to_contain_text(
+        "25.0 %"
+    )  # ran in 1 of 4
     phases = shown(make.training(), open_page, tmp_path).locator("#groups")
-    expect(phases.locator("tbody tr")).to_have_text([re.compile("^backward"), re.compile("^forward"), re.compile("^optimizer")])
+    expect(phases.locator("tbody tr")).to_have_text(
+        [re.compile("^backward"), re.compile("^forward"), re.compile("^optimizer")]
+    )
 
 
 def test_hostile_names_are_text(open_page: Open, tmp_path: FilePath) -> None:
     page = shown(evil(), open_page, tmp_path)
     assert page.title() == f"{EVIL[0]} · dispatchcount"
     expect(page.locator("#title")).to_have_text(EVIL[0])
-    assert set(EVIL) <= set(page.locator("#modules tbody button").evaluate_all("all => all.map((one) => one.title)"))
+    assert set(EVIL) <= set(
+        page.locator("#modules tbody button").evaluate_all("all => all.map((one) => one.title)")
+    )
     for name in EVIL:
-        page.locator("#modules tbody button").evaluate_all("(all, name) => all.find((one) => one.title === name).click()", name)
+        page.locator("#modules tbody button").evaluate_all(
+            "(all, name) => all.find((one) => one.title === name).click()", name
+        )
         expect(page.locator("#trail button[aria-current]")).to_have_attribute("title", name)
         page.keyboard.press("Tab")
         page.evaluate("location.hash = ''")
@@ -201,7 +243,9 @@ def test_hostile_names_are_text(open_page: Open, tmp_path: FilePath) -> None:
     assert page.evaluate("window.pwned") is None
 
 
-def test_five_thousand_modules_render_only_what_is_in_sight(open_page: Open, tmp_path: FilePath) -> None:
+def test_five_thousand_modules_render_only_what_is_in_sight(
+    open_page: Open, tmp_path: FilePath
+) -> None:
     report = make.stack(1250)  # 3 + 1250·(1 + 3) = 5003 rows
     page = shown(report, open_page, tmp_path)
     expect(page.locator("#modules [role=status]")).to_have_text("5,003 modules")
@@ -237,8 +281,19 @@ def test_a_narrow_screen_does_not_scroll_sideways(open_page: Open, tmp_path: Fil
 
 def test_every_control_has_a_name(open_page: Open, tmp_path: FilePath) -> None:
     page = shown(make.routed(), open_page, tmp_path)
-    for role in ("button", "combobox", "searchbox", "checkbox", "table", "region", "application", "img"):
-        assert page.get_by_role(role).count() == page.get_by_role(role, name=re.compile(".")).count(), role
+    for role in (
+        "button",
+        "combobox",
+        "searchbox",
+        "checkbox",
+        "table",
+        "region",
+        "application",
+        "img",
+    ):
+        assert (
+            page.get_by_role(role).count() == page.get_by_role(role, name=re.compile(".")).count()
+        ), role
 
 
 class _Scripts(HTMLParser):
@@ -267,13 +322,17 @@ def test_no_report_breaks_out_of_its_data(report: Report) -> None:
     assert parser.tags == ["application/json", "", ""]
     data = json.loads(parser.texts[0])
     assert data["rows"]["name"] == list(report.by_module())
-    assert [int(value) for value in data["total"]["flops"]] == [row.flops for row in report.by_module().values()]
+    assert [int(value) for value in data["total"]["flops"]] == [
+        row.flops for row in report.by_module().values()
+    ]
 
 
 def test_the_page_is_one_file_and_forbids_all_others(tmp_path: FilePath) -> None:
     page = to_html(make.cnn(), tmp_path / "a.html")
     assert (tmp_path / "a.html").read_text(encoding="utf-8") == page
-    assert not re.search(r'(src|href)="(?!data:|#)', re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL))
+    assert not re.search(
+        r'(src|href)="(?!data:|#)', re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    )
     assert "default-src 'none'" in page
     assert "unsafe-eval" not in page
     assert list(tmp_path.iterdir()) == [tmp_path / "a.html"]

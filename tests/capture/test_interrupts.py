@@ -109,7 +109,9 @@ def test_a_ctrl_c_at_any_line_leaves_nothing(case: str) -> None:
 
 
 @pytest.mark.parametrize("raising", ["close", "remove", "finish"])
-def test_an_error_of_ours_is_not_over_the_users(raising: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_ours_is_not_over_the_users(
+    raising: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("ours")
 

@@ -66,19 +66,25 @@ def calls() -> dict[str, Callable[[], Any]]:
             made[f"{name} {layout} {stored}"] = lambda call=call, x=x: call(x)
     for device in ("cpu", "meta"):
         norm = nn.BatchNorm2d(4, device=device).eval()
-        made[f"norm {device}"] = lambda norm=norm, device=device: norm(torch.empty(2, 4, 3, 3, device=device))
+        made[f"norm {device}"] = lambda norm=norm, device=device: norm(
+            torch.empty(2, 4, 3, 3, device=device)
+        )
         bag = nn.EmbeddingBag(5, 3, device=device)
         index = torch.zeros(4, 2, dtype=torch.long, device=device)
         made[f"bag {device}"] = lambda bag=bag, index=index: bag(index)
     for lengths in ((3, 5), (1, 7), (4, 4)):
-        nested = torch.nested.nested_tensor([torch.rand(n, 4) for n in lengths], layout=torch.jagged)
+        nested = torch.nested.nested_tensor(
+            [torch.rand(n, 4) for n in lengths], layout=torch.jagged
+        )
         made[f"jagged {lengths}"] = lambda nested=nested: F.linear(nested, torch.ones(2, 4))
         padded = torch.nested.nested_tensor([torch.rand(n, 4) for n in lengths])
         made[f"nested {lengths}"] = lambda padded=padded: F.linear(padded, torch.ones(2, 4))
     for end in (5.0, 50.0):
         made[f"arange {end}"] = lambda end=end: torch.arange(end)
     for scale in (2.0, 3.0):
-        made[f"upsample {scale}"] = lambda scale=scale: F.interpolate(torch.ones(1, 1, 4, 4), scale_factor=scale)
+        made[f"upsample {scale}"] = lambda scale=scale: F.interpolate(
+            torch.ones(1, 1, 4, 4), scale_factor=scale
+        )
     whole = torch.ones(6, dtype=torch.int32)
     made["divide whole"], made["times whole"], made["times half"] = (
         (lambda: whole / 2),
@@ -153,7 +159,9 @@ class Watching(CountingMode):
         if not plan.keyless and not plan.values:
             self.compared.append(plan.name)
             given = tuple(describe(arg) for arg in args)
-            if _shapes(signature.args) != _shapes(given) or _shapes(signature.out) != _shapes(describe(out)):
+            if _shapes(signature.args) != _shapes(given) or _shapes(signature.out) != _shapes(
+                describe(out)
+            ):
                 self.faults.append(f"{plan.name}: {signature.args} for {given}")
         return super().count(plan, args, kwargs, out)
 
@@ -165,14 +173,18 @@ def _shapes(value: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_over_torchs_own_samples_equal_keys_show_equal_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_over_torchs_own_samples_equal_keys_show_equal_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(profiler, "CountingMode", Watching)
     Watching.faults.clear()
     Watching.compared.clear()
     for info in op_db:
         if torch.float32 not in info.supported_dtypes("cpu"):
             continue
-        for sample in itertools.islice(info.sample_inputs_func(info, "cpu", torch.float32, False), 4):
+        for sample in itertools.islice(
+            info.sample_inputs_func(info, "cpu", torch.float32, False), 4
+        ):
             with suppress(Exception), torch.no_grad(), dc.profile() as prof:
                 prof._session._mode._short = {}  # type: ignore[union-attr]  # every operator comes to `count`
                 info(sample.input, *sample.args, **sample.kwargs)
@@ -210,7 +222,9 @@ def test_kernels_of_one_name_and_other_costs() -> None:
             with dc.kernel("scan", cost=cost):
                 pass
         for times in (2, 3):
-            dc.kernel("rule", cost=lambda x, *, out, times=times: times * x.numel)(lambda x: x)(torch.ones(4))
+            dc.kernel("rule", cost=lambda x, *, out, times=times: times * x.numel)(lambda x: x)(
+                torch.ones(4)
+            )
     by_operator = prof.report.by_operator()
     assert (by_operator["scan"].macs, by_operator["rule"].macs) == (5 + 7 + 5, (2 + 3) * 4)
 

@@ -43,7 +43,9 @@ def test_the_adjoint_s_gradients_are_of_the_net(method: str, steps: int) -> None
 
 def test_the_published_example() -> None:
     f = field()
-    report = profiled(lambda: solve(f, torch.rand(16, 2, requires_grad=True), "euler", 4).sum().backward(), f)
+    report = profiled(
+        lambda: solve(f, torch.rand(16, 2, requires_grad=True), "euler", 4).sum().backward(), f
+    )
     # 4 evaluations of 16·(2·50 + 50·2) = 3,200
     totals = {phase: row.macs for phase, row in report.by_phase().items() if row.macs}
     assert totals == {"forward": 12_800, "recompute": 12_800, "backward": 25_600}
@@ -55,7 +57,9 @@ def test_inside_a_model(steps: int) -> None:
     def forward(m: Any, x: Tensor) -> Tensor:
         return m.out(solve(m.f, m.inp(x), "euler", steps))
 
-    model = Net(forward, f=field(), inp=nn.Linear(3, 2, bias=False), out=nn.Linear(2, 1, bias=False))
+    model = Net(
+        forward, f=field(), inp=nn.Linear(3, 2, bias=False), out=nn.Linear(2, 1, bias=False)
+    )
     report = profiled(lambda: model(torch.rand(16, 3)).sum().backward(), model)
     once = steps * PRODUCT
     layer = {"forward": once, "recompute": once, "backward": 2 * once}

@@ -67,7 +67,9 @@ class Custom(torch.autograd.Function):
         return ctx.backward(ctx.saved_tensors[0], g), None, None
 
 
-def custom(x: Tensor, backward: Callable[[Tensor, Tensor], Tensor], forward: Any = torch.clone) -> Tensor:
+def custom(
+    x: Tensor, backward: Callable[[Tensor, Tensor], Tensor], forward: Any = torch.clone
+) -> Tensor:
     return Custom.apply(x, forward, backward)
 
 
@@ -173,19 +175,33 @@ def by_a_module(net: nn.Module, x: Tensor) -> None:
     Net(lambda self, x: by_grad(net, x))(x)
 
 
-WAYS = [by_grad, by_grad_with_graph, by_backward, by_func_vjp, by_functional_vjp, by_func_grad, by_a_module]
+WAYS = [
+    by_grad,
+    by_grad_with_graph,
+    by_backward,
+    by_func_vjp,
+    by_functional_vjp,
+    by_func_grad,
+    by_a_module,
+]
 
 
 @pytest.mark.filterwarnings("ignore:Using backward\\(\\) with create_graph")
 @pytest.mark.parametrize("create_graph", [False, True])
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("host", HOSTS)
-def test_a_gradient_taken_in_a_backward_is_a_backward_of_what_it_is_of(host: Any, way: Any, create_graph: bool) -> None:
+def test_a_gradient_taken_in_a_backward_is_a_backward_of_what_it_is_of(
+    host: Any, way: Any, create_graph: bool
+) -> None:
     net = nn.Sequential(linear(), nn.Tanh(), linear())
     model = Net(lambda m, x: host(m, x, partial(way, net)), caller=linear(), net=net)
     report = profiled(lambda: model(rows()).sum().backward(create_graph=create_graph), model)
     inner = {"recompute": B, "backward": B}  # the layer runs, and has one gradient, of its input
-    assert places(report) == {"caller": {"forward": B, "backward": 2 * B}, "net.0": inner, "net.2": inner}
+    assert places(report) == {
+        "caller": {"forward": B, "backward": 2 * B},
+        "net.0": inner,
+        "net.2": inner,
+    }
 
 
 @pytest.mark.parametrize("inner", HOSTS)
@@ -219,11 +235,15 @@ def test_transforms_in_a_backward_are_those_outside_run_again(transform: str) ->
     run = TRANSFORMS[transform]
     outside = places(profiled(lambda: run(net, torch.rand(4, 8)), net))
     assert outside["0"]["forward"] > 0
-    model = Net(lambda m, x: in_function(m, x, lambda x: run(net, x.detach())), caller=linear(), net=net)
+    model = Net(
+        lambda m, x: in_function(m, x, lambda x: run(net, x.detach())), caller=linear(), net=net
+    )
     inside = places(profiled(step(model), model))
     assert inside.pop("caller") == {"forward": B, "backward": 2 * B}
     renamed = {
-        f"net.{name}": {"recompute" if phase == "forward" else phase: macs for phase, macs in parts.items()}
+        f"net.{name}": {
+            "recompute" if phase == "forward" else phase: macs for phase, macs in parts.items()
+        }
         for name, parts in outside.items()
     }
     assert inside == renamed
@@ -232,8 +252,15 @@ def test_transforms_in_a_backward_are_those_outside_run_again(transform: str) ->
 @pytest.mark.parametrize("way", WAYS)
 def test_twice_in_one_backward_is_double(way: Any) -> None:
     net = linear()
-    model = Net(lambda m, x: in_tensor_hook(m, x, lambda g: (way(net, g), way(net, g))), caller=linear(), net=net)
-    expected = {"caller": {"forward": B, "backward": 2 * B}, "net": {"recompute": 2 * B, "backward": 2 * B}}
+    model = Net(
+        lambda m, x: in_tensor_hook(m, x, lambda g: (way(net, g), way(net, g))),
+        caller=linear(),
+        net=net,
+    )
+    expected = {
+        "caller": {"forward": B, "backward": 2 * B},
+        "net": {"recompute": 2 * B, "backward": 2 * B},
+    }
     assert places(profiled(step(model), model)) == expected
 
 
@@ -305,7 +332,9 @@ def test_a_vjp_of_a_module() -> None:
 
 
 def test_a_reversible_block() -> None:
-    model = Net(lambda m, x: m.head(custom(x, by_backward_inside(m.f), m.f)), f=linear(), head=linear())
+    model = Net(
+        lambda m, x: m.head(custom(x, by_backward_inside(m.f), m.f)), f=linear(), head=linear()
+    )
     assert places(profiled(step(model), model)) == {
         "f": {"forward": B, "recompute": B, "backward": 2 * B},
         "head": {"forward": B, "backward": 2 * B},
@@ -322,10 +351,16 @@ def test_a_vjp_without_modules() -> None:
     model = Net(lambda m, x: custom(x, lambda x, g: g @ w.t(), product))
     assert places(profiled(step(model), model)) == {"": {"forward": B, "backward": B}}
     model = Net(lambda m, x: custom(x, again(product), product))
-    assert places(profiled(step(model), model)) == {"": {"forward": B, "backward": 2 * B}}  # the product again, and dx
+    assert places(profiled(step(model), model)) == {
+        "": {"forward": B, "backward": 2 * B}
+    }  # the product again, and dx
     between = Net(lambda m, x: m.b(custom(m.a(x), again(product), product)), a=linear(), b=linear())
     layer = {"forward": B, "backward": 2 * B}
-    assert places(profiled(step(between), between)) == {"": {"forward": B, "backward": 2 * B}, "a": layer, "b": layer}
+    assert places(profiled(step(between), between)) == {
+        "": {"forward": B, "backward": 2 * B},
+        "a": layer,
+        "b": layer,
+    }
 
 
 def test_what_a_callers_method_runs_belongs_to_the_children() -> None:
@@ -350,7 +385,9 @@ def test_a_module_that_takes_a_vjp_and_is_called_in_a_backward() -> None:
     report = profiled(lambda: custom(rows(), model).sum().backward(), model)
     assert places(report) == {"a": layer, "b": layer}
     layer = {"recompute": 2 * B, "backward": 2 * B}
-    report = profiled(lambda: custom(rows(), lambda x, g: model(model(x, g), g)).sum().backward(), model)
+    report = profiled(
+        lambda: custom(rows(), lambda x, g: model(model(x, g), g)).sum().backward(), model
+    )
     assert places(report) == {"a": layer, "b": layer}
 
 
@@ -372,7 +409,9 @@ def test_one_module_with_two_callers() -> None:
         return custom(x, again(m.shared), m.shared)
 
     model = nn.Sequential(Net(forward, shared=shared), Net(forward, shared=shared))
-    assert places(profiled(step(model), model)) == {"0.shared": {"forward": 2 * B, "recompute": 2 * B, "backward": 2 * B}}
+    assert places(profiled(step(model), model)) == {
+        "0.shared": {"forward": 2 * B, "recompute": 2 * B, "backward": 2 * B}
+    }
 
 
 def test_training_inside_a_backward() -> None:
@@ -403,7 +442,11 @@ def test_a_vjp_in_a_checkpointed_module(reentrant: bool) -> None:
     model = Net(vjp_then_layer, l=linear(), o=linear())
     run = lambda: checkpoint(model, rows(), use_reentrant=reentrant).sum().backward()  # noqa: E731
     assert places(profiled(run, model)) == {
-        "l": {"forward": B, "recompute": B, "backward": 2 * B},  # its gradient is taken in the forward, and again
+        "l": {
+            "forward": B,
+            "recompute": B,
+            "backward": 2 * B,
+        },  # its gradient is taken in the forward, and again
         "o": {"forward": B, "recompute": B, "backward": 2 * B},
     }
 
@@ -453,7 +496,9 @@ def test_a_checkpoint_in_a_module_that_a_backward_runs(reentrant: bool) -> None:
     inside = by_backward_inside(net) if reentrant else again(net)
     report = profiled(lambda: custom(rows(), inside, net).sum().backward(), net)
     once = {"forward": B, "recompute": B, "backward": B}
-    assert places(report) == {"l": {"forward": B, "recompute": 2 * B, "backward": 2 * B} if reentrant else once}
+    assert places(report) == {
+        "l": {"forward": B, "recompute": 2 * B, "backward": 2 * B} if reentrant else once
+    }
 
 
 @pytest.mark.parametrize("reentrant", [False, True])
@@ -462,7 +507,11 @@ def test_checkpoints_in_checkpoints_with_modules_and_functions(reentrant: bool) 
         def inner(x: Tensor) -> Tensor:
             return m.a(x).sin()
 
-        return checkpoint(lambda x: m.b(checkpoint(inner, x, use_reentrant=reentrant)).sin(), x, use_reentrant=reentrant)
+        return checkpoint(
+            lambda x: m.b(checkpoint(inner, x, use_reentrant=reentrant)).sin(),
+            x,
+            use_reentrant=reentrant,
+        )
 
     model = Net(forward, a=linear(), b=linear())
     assert places(profiled(step(model), model)) == {
@@ -504,7 +553,9 @@ def test_a_checkpoint_of_one_convolution() -> None:
     w = nn.Parameter(torch.rand(8, 8, 1, 1))
     inner = Net(lambda m, x: checkpoint(lambda x: torch.conv2d(x, w), x, use_reentrant=True))
     model = nn.Sequential(nn.Conv2d(8, 8, 1, bias=False), inner)
-    report = profiled(lambda: model(torch.rand(4, 8, 1, 1, requires_grad=True)).sum().backward(), model)
+    report = profiled(
+        lambda: model(torch.rand(4, 8, 1, 1, requires_grad=True)).sum().backward(), model
+    )
     assert places(report) == {
         "0": {"forward": B, "backward": 2 * B},
         "1": {"forward": B, "recompute": B, "backward": 2 * B},
@@ -590,7 +641,9 @@ def test_a_gradient_with_a_graph_in_a_custom_backward() -> None:
 
     # The first pass runs the net again and takes dx = g @ W. The second has the two gradients of that product, and goes
     # through g to the custom function once more: net again, dx again.
-    assert places(profiled(run, net)) == {"": {"forward": B, "recompute": 2 * B, "backward": 2 * B, "double backward": 2 * B}}
+    assert places(profiled(run, net)) == {
+        "": {"forward": B, "recompute": 2 * B, "backward": 2 * B, "double backward": 2 * B}
+    }
 
 
 def test_a_pass_repeated_over_a_kept_graph() -> None:
@@ -677,7 +730,9 @@ def test_optimizer_in_backward_over_several_steps() -> None:
     model = nn.Sequential(linear(), linear())
     for layer in model:
         optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
-        layer.weight.register_post_accumulate_grad_hook(lambda p, o=optimizer: (o.step(), o.zero_grad())[1])
+        layer.weight.register_post_accumulate_grad_hook(
+            lambda p, o=optimizer: (o.step(), o.zero_grad())[1]
+        )
 
     def run() -> None:
         for _ in range(3):
@@ -752,7 +807,9 @@ def test_closures_are_not_the_optimizer(kind: str, keyword: bool) -> None:
     assert given[0] is closure
     # The input needs no gradient: a closure is one product and the weight's gradient.
     assert closures.calls > 1
-    dots = sum(e.calls for e in report.entries if e.op == "aten.dot")  # the optimizer's own, of 8·8 weights
+    dots = sum(
+        e.calls for e in report.entries if e.op == "aten.dot"
+    )  # the optimizer's own, of 8·8 weights
     assert places(report) == {
         "": {"forward": closures.calls * B, "backward": closures.calls * B},
         "(no module)": {"optimizer": dots * 64},
@@ -771,7 +828,11 @@ def test_a_closure_evaluated_in_a_backward(kind: str) -> None:
     net = linear()
     closure = KINDS[kind](Closures(net))
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    model = Net(lambda m, x: in_tensor_hook(m, x, lambda _: optimizer.step(closure)), caller=linear(), net=net)
+    model = Net(
+        lambda m, x: in_tensor_hook(m, x, lambda _: optimizer.step(closure)),
+        caller=linear(),
+        net=net,
+    )
     report = profiled(step(model), model)
     assert places(report) == {
         "caller": {"forward": B, "backward": 2 * B},
@@ -794,7 +855,9 @@ def test_a_step_that_raises_is_over(inside: bool, within: str, error: Any) -> No
         raise error
 
     net = linear()
-    optimizer = Failing([net.weight], lr=0.1) if within == "step" else torch.optim.SGD([net.weight], lr=0.1)
+    optimizer = (
+        Failing([net.weight], lr=0.1) if within == "step" else torch.optim.SGD([net.weight], lr=0.1)
+    )
     net.weight.grad = torch.ones(8, 8)
     take = partial(optimizer.step, closure if within == "closure" else None)
     model = Net(lambda m, x: in_tensor_hook(m, x, lambda _: take()), caller=linear(), net=net)
@@ -844,14 +907,20 @@ def test_a_block_in_a_backward_tells_its_own_passes(reentrant: bool) -> None:
             found.append(profiled(run, net))
         return g
 
-    custom(rows(), by_backward_inside(lambda z: custom(z, train))).sum().backward()  # two passes deep
+    custom(
+        rows(), by_backward_inside(lambda z: custom(z, train))
+    ).sum().backward()  # two passes deep
     layer = {"forward": B, "recompute": B, "backward": 2 * B}
     assert places(found[0]) == {"l": layer, "o": layer}
 
 
 def test_a_block_in_a_backward_in_a_block() -> None:
     net, inner = linear(), []
-    model = Net(lambda m, x: in_tensor_hook(m, x, lambda _: inner.append(profiled(work, net))), caller=linear(), net=net)
+    model = Net(
+        lambda m, x: in_tensor_hook(m, x, lambda _: inner.append(profiled(work, net))),
+        caller=linear(),
+        net=net,
+    )
 
     def work() -> None:
         with torch.enable_grad():
@@ -921,4 +990,7 @@ def test_a_graph_of_another_thread_is_nobody_s() -> None:
         made[0].sum().backward()
 
     # Threads number their autograd nodes each on its own: the same numbers are not the same nodes.
-    assert places(profiled(run, model)) == {"a": {"forward": 3 * B}, "(no module)": {"backward": 2 * B}}
+    assert places(profiled(run, model)) == {
+        "a": {"forward": 3 * B},
+        "(no module)": {"backward": 2 * B},
+    }

@@ -75,7 +75,10 @@ def test_a_compiled_module_gives_no_warning_of_ours() -> None:
         with dc.profile(model) as prof:
             model(torch.ones(1, 2))
     assert prof.report.macs == 4
-    with dc.profile(), warnings.catch_warnings():  # the filters that are put aside have ours in them
+    with (
+        dc.profile(),
+        warnings.catch_warnings(),
+    ):  # the filters that are put aside have ours in them
         pass
     assert warnings.filters == before
 
@@ -92,7 +95,9 @@ class Log(TorchFunctionMode):
 
 @pytest.mark.parametrize("outside", [True, False])
 @pytest.mark.parametrize("options", [{}, {"memory": True}, {"time": True}])
-def test_a_function_mode_of_the_users_sees_its_own_calls(outside: bool, options: dict[str, Any]) -> None:
+def test_a_function_mode_of_the_users_sees_its_own_calls(
+    outside: bool, options: dict[str, Any]
+) -> None:
     model, x = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), torch.ones(1, 2)
     with Log() as alone:
         model(x)
@@ -173,7 +178,13 @@ def test_inputs_are_looked_at_from_outside() -> None:
         nested = [nested]
     assert str(input_shapes((nested,), {})).count("2, 3") == 1
     assert MORE in str(input_shapes(([nested],), {}))
-    for args, kwargs in (((x,), {}), ((x, None, 2), {"y": x, "flag": True}), ((), {"x": x}), ((), {}), ((None,), {})):
+    for args, kwargs in (
+        ((x,), {}),
+        ((x, None, 2), {"y": x, "flag": True}),
+        ((), {"x": x}),
+        ((), {}),
+        ((None,), {}),
+    ):
         assert plain_shapes(args, kwargs) == input_shapes(args, kwargs)
 
 
@@ -184,7 +195,9 @@ def test_a_subclass_that_lies_about_its_shape_does_no_harm() -> None:
             raise SystemError("no shape")
 
         @classmethod
-        def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        def __torch_function__(
+            cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             return super().__torch_function__(func, types, args, kwargs or {})
 
     model = nn.Identity()
@@ -239,7 +252,9 @@ def test_signal_handlers_may_run_modules(alarms: list[int], options: dict[str, A
     calls = report.by_module()["0.0"].calls
     assert calls == 60
     # Each layer: forward once, and two products backward.
-    assert sum(report.by_module()[f"{i}.0"].self_.macs for i in range(10)) == 60 * 10 * 3 * 2 * 4 * 4
+    assert (
+        sum(report.by_module()[f"{i}.0"].self_.macs for i in range(10)) == 60 * 10 * 3 * 2 * 4 * 4
+    )
 
 
 def test_a_handler_that_raises_leaves_nobody_let_by(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +266,9 @@ def test_a_handler_that_raises_leaves_nobody_let_by(monkeypatch: pytest.MonkeyPa
     with dc.profile(model) as prof:
         model(x)
         calls = prof._session._mode.calls  # type: ignore[union-attr]
-        calls.tape.worker = threading.get_ident()  # as in a line that changes the tree, where a signal arrives
+        calls.tape.worker = (
+            threading.get_ident()
+        )  # as in a line that changes the tree, where a signal arrives
         with pytest.raises(KeyboardInterrupt):
             other(x)
         model(x)  # let by

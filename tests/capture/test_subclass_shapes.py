@@ -27,7 +27,9 @@ class Prober(Tensor):
 
     @staticmethod
     def __new__(cls, inner: Tensor) -> Any:
-        self = Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype, device=inner.device)
+        self = Tensor._make_wrapper_subclass(
+            cls, inner.shape, dtype=inner.dtype, device=inner.device
+        )
         self.inner = inner
         return self
 
@@ -35,7 +37,9 @@ class Prober(Tensor):
         return ["inner"], None
 
     @staticmethod
-    def __tensor_unflatten__(inner: dict[str, Tensor], context: None, size: Any, stride: Any) -> Any:
+    def __tensor_unflatten__(
+        inner: dict[str, Tensor], context: None, size: Any, stride: Any
+    ) -> Any:
         return Prober(inner["inner"])
 
     @classmethod
@@ -46,7 +50,9 @@ class Prober(Tensor):
             device = "meta" if cls.how == "meta" else "cpu"
             ambient = torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE)
             with nullcontext() if cls.how == "meta" else ambient or FakeTensorMode():
-                stand_ins = pytree.tree_map_only(Prober, lambda w: torch.empty_strided(w.shape, w.stride(), device=device), args)
+                stand_ins = pytree.tree_map_only(
+                    Prober, lambda w: torch.empty_strided(w.shape, w.stride(), device=device), args
+                )
                 func(*stand_ins, **kwargs)
         args, kwargs = pytree.tree_map_only(Prober, lambda w: w.inner, (args, kwargs))
         return pytree.tree_map_only(Tensor, Prober, func(*args, **kwargs))
@@ -55,7 +61,10 @@ class Prober(Tensor):
 def counted(call: Any) -> dict[str, tuple[int, int, int]]:
     with dc.profile() as prof:
         call()
-    return {name: (stats.calls, stats.macs, stats.bytes_written) for name, stats in prof.report.by_operator().items()}
+    return {
+        name: (stats.calls, stats.macs, stats.bytes_written)
+        for name, stats in prof.report.by_operator().items()
+    }
 
 
 @pytest.mark.parametrize("inference", [False, True])
@@ -89,7 +98,9 @@ def mesh() -> Iterator[Any]:
     dist.destroy_process_group()
 
 
-@pytest.mark.skipif(TORCH < (2, 8), reason="torch 2.6 raises of itself: its fake process group has no CPU streams")
+@pytest.mark.skipif(
+    TORCH < (2, 8), reason="torch 2.6 raises of itself: its fake process group has no CPU streams"
+)
 @pytest.mark.parametrize("ambient", [False, True])
 def test_a_sharded_product_is_the_local_one(mesh: Any, ambient: bool) -> None:
     from torch.distributed.tensor import DTensor, Replicate, Shard
@@ -100,4 +111,8 @@ def test_a_sharded_product_is_the_local_one(mesh: Any, ambient: bool) -> None:
         b = DTensor.from_local(torch.empty(8, 16), mesh, [Replicate()])
         cold, warm = counted(lambda: torch.relu(a @ b)), counted(lambda: torch.relu(a @ b))
     cold.pop("prim.device", None), warm.pop("prim.device", None)
-    assert cold == warm == {"aten.mm": (1, rows * 8 * 16, rows * 16 * 4), "aten.relu": (1, 0, rows * 16 * 4)}
+    assert (
+        cold
+        == warm
+        == {"aten.mm": (1, rows * 8 * 16, rows * 16 * 4), "aten.relu": (1, 0, rows * 16 * 4)}
+    )

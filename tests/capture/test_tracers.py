@@ -57,13 +57,21 @@ RECORDERS: dict[str, tuple[Callable[[nn.Module], Any], int]] = {
     "trace in inference mode": (inference(lambda m: torch.jit.trace(m, X, check_trace=False)), 1),
     "trace, checked": (lambda m: torch.jit.trace(m, X), 5),  # itself, and four runs that compare
     "trace_module": (lambda m: torch.jit.trace_module(m, {"forward": X}, check_trace=False), 1),
-    "trace of a function": (lambda m: torch.jit.trace(lambda x: m(x) + x.shape[0], X, check_trace=False), 1),
+    "trace of a function": (
+        lambda m: torch.jit.trace(lambda x: m(x) + x.shape[0], X, check_trace=False),
+        1,
+    ),
     "graph": (lambda m: torch.jit._get_trace_graph(m, X)[0], 1),
     "make_fx": (lambda m: make_fx(m)(X), 1),
     "make_fx before dispatch": (lambda m: make_fx(m, pre_dispatch=True)(X), 1),
     "export": (lambda m: torch.export.export(m, (X,), strict=False), 1),
     "strict export": (lambda m: torch.export.export(m, (X,), strict=True), 1),
-    "dynamic export": (lambda m: torch.export.export(m, (X,), strict=True, dynamic_shapes={"x": {0: torch.export.Dim("b")}}), 1),
+    "dynamic export": (
+        lambda m: torch.export.export(
+            m, (X,), strict=True, dynamic_shapes={"x": {0: torch.export.Dim("b")}}
+        ),
+        1,
+    ),
 }
 
 
@@ -79,7 +87,9 @@ def test_what_is_recorded_is_what_is_recorded_outside(recorder: str) -> None:
     assert report.macs == runs * MACS
     report.self_check()
     assert dc.Report.from_json(report.to_json()).macs == report.macs
-    assert any("read a model's code" in note for note in report.meta.notes) == ("strict" in recorder or "dynamic" in recorder)
+    assert any("read a model's code" in note for note in report.meta.notes) == (
+        "strict" in recorder or "dynamic" in recorder
+    )
     y = torch.rand_like(X)
     if hasattr(recorded, "forward"):
         assert torch.equal(recorded(y), model(y))
@@ -102,7 +112,9 @@ def test_an_export_that_fails_is_over() -> None:
             model(x)
             model(x)
     assert prof.report.macs == 4 * 2 * 4 * 4
-    assert prof.report.by_module()[""].macs >= 2 * 2 * 4 * 4  # of the first call after one, the module is not known
+    assert (
+        prof.report.by_module()[""].macs >= 2 * 2 * 4 * 4
+    )  # of the first call after one, the module is not known
 
 
 def test_an_export_in_another_thread_takes_no_operator_away() -> None:
@@ -119,7 +131,9 @@ def test_an_export_in_another_thread_takes_no_operator_away() -> None:
     assert prof.report.macs == (calls + 1) * 2 * 4 * 4
 
 
-@pytest.mark.parametrize("options", [{"memory": True}, {"memory": True, "time": True, "functions": True}])
+@pytest.mark.parametrize(
+    "options", [{"memory": True}, {"memory": True, "time": True, "functions": True}]
+)
 def test_observers_are_out_of_the_way_of_an_export(options: dict[str, Any]) -> None:
     model, x = nn.Linear(4, 4), torch.ones(2, 4)
     outside = torch.export.export(model, (x,), strict=True).graph_module.code
@@ -161,7 +175,9 @@ def test_a_script_may_compute_with_sizes() -> None:
     expected = script(x)
     with dc.profile() as prof:
         found = script(x)
-    assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(found, expected, strict=True))
+    assert all(
+        torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(found, expected, strict=True)
+    )
     assert not prof.report.failed_ops
 
 

@@ -72,12 +72,28 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(tmp_path / "net.py")
 
 
-@pytest.mark.parametrize("rates", ["item", "list", "array", "asarray", "float", "truth", "mask", "format"])
+@pytest.mark.parametrize(
+    "rates", ["item", "list", "array", "asarray", "float", "truth", "mask", "format"]
+)
 def test_a_builder_that_reads_numbers_is_counted_on_meta(
     rates: str, net: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved = tmp_path / "net.json"
-    assert main(["profile", f"{net}:by_{rates}", "--input", "2,8", "--device", "meta", "--json", str(saved)]) == 0
+    assert (
+        main(
+            [
+                "profile",
+                f"{net}:by_{rates}",
+                "--input",
+                "2,8",
+                "--device",
+                "meta",
+                "--json",
+                str(saved),
+            ]
+        )
+        == 0
+    )
     report = dc.Report.from_json(saved)
     assert (report.macs, report.meta.devices) == (3 * 2 * 8 * 8, ("meta",))
     said = capsys.readouterr().err
@@ -85,7 +101,9 @@ def test_a_builder_that_reads_numbers_is_counted_on_meta(
     assert said.count("\n") == 1
 
 
-def test_a_model_too_big_is_said_to_be_before_it_is_built(net: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_too_big_is_said_to_be_before_it_is_built(
+    net: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["profile", f"{net}:huge", "--input", "1,8", "--device", "meta"]) == 2
     said = capsys.readouterr().err
     # The numbers invented for the estimate are as many as the real ones: 3 layers of 200,000² + 200,000 floats, and a buffer.
@@ -102,14 +120,18 @@ def test_a_model_too_big_that_cannot_be_estimated_stops_at_the_limit(
     assert "too big to be built on the CPU, for want of memory" in capsys.readouterr().err
 
 
-def test_a_builder_that_fails_everywhere_says_what_it_said_on_the_cpu(net: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_builder_that_fails_everywhere_says_what_it_said_on_the_cpu(
+    net: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["profile", f"{net}:Never", "--input", "1,8", "--device", "meta"]) == 2
     assert "raised KeyError: 'never, on no device'" in capsys.readouterr().err
 
 
 def test_an_estimate_is_of_what_would_be_made() -> None:
     def tied() -> nn.Module:
-        net = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False), nn.BatchNorm1d(4))
+        net = nn.Sequential(
+            nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False), nn.BatchNorm1d(4)
+        )
         net[1].weight = net[0].weight
         assert float(torch.ones(1)) == 0  # invented
         return net
@@ -149,16 +171,26 @@ def test_what_is_free_is_what_the_system_says(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Path, "read_text", read)
     assert memory.free() == 60 * 1024 * 9 // 10  # a tenth is kept back
-    files["/sys/fs/cgroup/memory.max"] = "21504\n"  # 21 kB, of which 1 is used and 2 can be had back
+    files["/sys/fs/cgroup/memory.max"] = (
+        "21504\n"  # 21 kB, of which 1 is used and 2 can be had back
+    )
     assert memory.free() == 22 * 1024 - 22 * 1024 // 10
     del files["/proc/meminfo"]
     assert memory.free() is None
 
 
 @pytest.mark.parametrize(
-    "shape", ["1000000,1000000", "99999999999999999999", "4611686018427387904,4", ",".join(["9" * 20] * 999)]
+    "shape",
+    [
+        "1000000,1000000",
+        "99999999999999999999",
+        "4611686018427387904,4",
+        ",".join(["9" * 20] * 999),
+    ],
 )
-def test_inputs_that_are_too_big_are_not_made(shape: str, net: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inputs_that_are_too_big_are_not_made(
+    shape: str, net: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["profile", f"{net}:by_item", "--input", shape]) == 2
     assert "memory" in capsys.readouterr().err
 
@@ -201,25 +233,34 @@ FAMILIES = [
 
 
 @pytest.mark.parametrize("target", FAMILIES)
-def test_models_of_libraries_are_built_without_a_download(target: str, no_network: list[Any]) -> None:
+def test_models_of_libraries_are_built_without_a_download(
+    target: str, no_network: list[Any]
+) -> None:
     model, library = load_model(target, "meta")
     assert library == target.partition(":")[0]
     assert isinstance(model, nn.Module)
 
 
-@pytest.mark.parametrize("target", ["torchvision:r3d_18", "torchvision:raft_small", "torchvision:ssdlite320_mobilenet_v3_large"])
+@pytest.mark.parametrize(
+    "target",
+    ["torchvision:r3d_18", "torchvision:raft_small", "torchvision:ssdlite320_mobilenet_v3_large"],
+)
 def test_models_of_every_kind_have_an_input(target: str) -> None:
     assert main(["profile", target]) == 0
 
 
-def test_a_builder_that_finds_a_way_to_the_network_is_stopped_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_builder_that_finds_a_way_to_the_network_is_stopped_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def loads() -> nn.Module:
         socket.create_connection(("example.org", 80))
         return nn.Linear(1, 1)
 
     monkeypatch.setitem(zoos.ZOOS, "timm", lambda library, name: (loads, []))
     find_host = socket.getaddrinfo
-    with pytest.raises(UsageError, match=r"asks for 'example\.org', but models are built with random weights"):
+    with pytest.raises(
+        UsageError, match=r"asks for 'example\.org', but models are built with random weights"
+    ):
         load_model("timm:anything", "cpu")
     assert socket.getaddrinfo is find_host
 
@@ -232,12 +273,23 @@ def test_backbones_of_configurations_come_untrained() -> None:
     inner = Config(use_pretrained_backbone=True)
     outer = Config(use_pretrained_backbone=True, backbone=inner, other=3)
     zoos._untrained(outer, Config)
-    assert (vars(outer)["use_pretrained_backbone"], vars(inner)["use_pretrained_backbone"]) == (False, False)
+    assert (vars(outer)["use_pretrained_backbone"], vars(inner)["use_pretrained_backbone"]) == (
+        False,
+        False,
+    )
 
 
 @pytest.mark.parametrize(
-    "target", ["timm:hf-hub:timm/resnet18", "timm:local-dir:/tmp", "timm:resnet17x", "torchvision:../resnet18"]
+    "target",
+    [
+        "timm:hf-hub:timm/resnet18",
+        "timm:local-dir:/tmp",
+        "timm:resnet17x",
+        "torchvision:../resnet18",
+    ],
 )
-def test_names_that_bring_something_from_elsewhere_are_no_models(target: str, no_network: list[Any]) -> None:
+def test_names_that_bring_something_from_elsewhere_are_no_models(
+    target: str, no_network: list[Any]
+) -> None:
     with pytest.raises(UsageError, match="has no model"):
         load_model(target, "meta")

@@ -53,7 +53,11 @@ BAD = ("cut", "newer", "text", "empty", "deep", "other", "wrong", "missing")
     ],
 )
 def test_a_bad_file_is_one_sentence_and_nothing_is_overwritten(
-    name: str, command: Callable[..., list[str]], files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    command: Callable[..., list[str]],
+    files: Files,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
     out.write_text("as before")
@@ -67,8 +71,13 @@ def test_a_bad_file_is_one_sentence_and_nothing_is_overwritten(
     assert out.read_text() == "as before"
 
 
-def test_traceback_shows_where_an_error_came_from(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["--traceback", "show", str(files["cut"])], ["show", str(files["cut"]), "--traceback"]):
+def test_traceback_shows_where_an_error_came_from(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (
+        ["--traceback", "show", str(files["cut"])],
+        ["show", str(files["cut"]), "--traceback"],
+    ):
         assert main(arguments) == 2
         assert "Traceback (most recent call last)" in capsys.readouterr().err
 
@@ -90,17 +99,25 @@ def test_traceback_shows_where_an_error_came_from(files: Files, capsys: pytest.C
     ],
 )
 def test_show_has_every_form(
-    form: str, expected: Callable[[Report], str], files: Files, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+    form: str,
+    expected: Callable[[Report], str],
+    files: Files,
+    tmp_path: Path,
+    capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     text = expected(make.training())
     assert main(["show", str(files["training"]), "--format", form]) == 0
     assert capsysbinary.readouterr().out.decode().rstrip("\n") == text.rstrip("\n")
-    assert main(["show", str(files["training"]), "--format", form, "-o", str(tmp_path / "out")]) == 0
+    assert (
+        main(["show", str(files["training"]), "--format", form, "-o", str(tmp_path / "out")]) == 0
+    )
     assert (tmp_path / "out").read_text(encoding="utf-8") == text
     assert capsysbinary.readouterr().out == b""
 
 
-def test_show_takes_the_options_of_its_form(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_takes_the_options_of_its_form(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = str(files["training"])
     arguments = [
         "--depth",
@@ -117,7 +134,9 @@ def test_show_takes_the_options_of_its_form(files: Files, capsys: pytest.Capture
     ]
     assert main(["show", file, *arguments]) == 0
     report = make.training().with_convention("full")
-    expected = report.table(depth=1, columns=["type", "macs"], sort="macs", min_share=0.01, exact=True)
+    expected = report.table(
+        depth=1, columns=["type", "macs"], sort="macs", min_share=0.01, exact=True
+    )
     assert capsys.readouterr().out == f"{expected}\n"
     assert main(["show", file, "--format", "operators", "--top", "2", "--sort", "calls"]) == 0
     assert capsys.readouterr().out == f"{make.training().operators(top=2, sort='calls')}\n"
@@ -130,7 +149,10 @@ def test_show_takes_the_options_of_its_form(files: Files, capsys: pytest.Capture
     [
         (["show", "FILE", "--columns", "flop"], "column 'flop' is not known"),
         (["show", "FILE", "--format", "csv", "--exact"], "--exact does not apply to --format csv"),
-        (["show", "FILE", "--format", "chrome", "--metric", "params"], "metric 'params' cannot be the width"),
+        (
+            ["show", "FILE", "--format", "chrome", "--metric", "params"],
+            "metric 'params' cannot be the width",
+        ),
         (["show", "FILE", "--depth", "-1"], "'-1' is no depth"),
         (["show", "FILE", "--min-share", "2"], "'2' is no share"),
         (["show", "FILE", "--format", "xml"], "invalid choice: 'xml'"),
@@ -153,36 +175,66 @@ def test_wrong_use_exits_2_and_says_what_is_right(
     assert said in capsys.readouterr().err
 
 
-def test_html_writes_the_page_beside_the_report(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+def test_html_writes_the_page_beside_the_report(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["html", str(files["cnn"])]) == 0
     page = files["cnn"].with_suffix(".html")
     assert capsys.readouterr().out == f"{page}\n"
     assert page.read_text(encoding="utf-8") == make.cnn().to_html()
 
 
-def test_a_report_comes_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_comes_from_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(make.cnn().to_json())))
     assert main(["show", "-"]) == 0
     assert capsys.readouterr().out == f"{make.cnn()}\n"
 
 
-def test_diff_fails_over_its_limits(files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_fails_over_its_limits(
+    files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     old, new = str(files["cnn"]), str(files["training"])
     assert main(["diff", old, new]) == 0
     assert capsys.readouterr().out == f"{make.cnn().diff(make.training())}\n"
     assert main(["diff", old, new, "--fail-over", "flops=1%,params=0", "--markdown"]) == 1
     shown = capsys.readouterr()
     assert shown.out == make.cnn().diff(make.training()).to_markdown()
-    assert shown.err == "dispatchcount: flops grew from 14,928 to 42,736, by 27,808 (+186.28%); 1% is allowed\n"
-    assert main(["diff", new, old, "--fail-over", "flops=1%", "-o", str(tmp_path / "diff.txt")]) == 0
+    assert (
+        shown.err
+        == "dispatchcount: flops grew from 14,928 to 42,736, by 27,808 (+186.28%); 1% is allowed\n"
+    )
+    assert (
+        main(["diff", new, old, "--fail-over", "flops=1%", "-o", str(tmp_path / "diff.txt")]) == 0
+    )
     assert (tmp_path / "diff.txt").read_text(encoding="utf-8").startswith("Changed:")
 
 
-def test_check_holds_a_budget_and_a_baseline(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_holds_a_budget_and_a_baseline(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
     old, new = str(files["cnn"]), str(files["training"])
     assert main(["check", new, "--max", "flops=42736,params=348,unknown_ops=0"]) == 0
-    assert capsys.readouterr().out == "within its limits: flops 42736, params 348, unknown_ops 0 (fvcore convention)\n"
-    assert main(["check", new, "--max", "flops=42K", "--baseline", old, "--fail-over", "flops=1%,params=0"]) == 1
+    assert (
+        capsys.readouterr().out
+        == "within its limits: flops 42736, params 348, unknown_ops 0 (fvcore convention)\n"
+    )
+    assert (
+        main(
+            [
+                "check",
+                new,
+                "--max",
+                "flops=42K",
+                "--baseline",
+                old,
+                "--fail-over",
+                "flops=1%,params=0",
+            ]
+        )
+        == 1
+    )
     assert capsys.readouterr().err.splitlines() == [
         "dispatchcount: flops is 42,736, over the budget of 42K by 736",
         "dispatchcount: flops grew from 14,928 to 42,736, by 27,808 (+186.28%); 1% is allowed",
@@ -199,7 +251,9 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def run(arguments: list[str], **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, **options
+    )  # type: ignore[call-overload,no-any-return]
 
 
 def test_looking_at_reports_never_imports_torch(files: Files, tmp_path: Path) -> None:
@@ -220,8 +274,12 @@ def test_looking_at_reports_never_imports_torch(files: Files, tmp_path: Path) ->
 def test_a_reader_that_goes_away_is_no_error(files: Files) -> None:
     make.stack(2000).to_json(files["cnn"])
     shell = f"{sys.executable} -m dispatchcount show {files['cnn']} --format csv --traceback | head -n 1; exit ${{PIPESTATUS[0]}}"
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}  # it hides the broken pipe
-    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False, env=environment)
+    environment = {
+        key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"
+    }  # it hides the broken pipe
+    done = subprocess.run(
+        ["bash", "-c", shell], capture_output=True, text=True, check=False, env=environment
+    )
     assert done.returncode == 141
     assert done.stdout.startswith("name,type")
     assert done.stderr == ""
@@ -243,6 +301,8 @@ def test_an_interrupt_exits_130(files: Files, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("target", ["/no/such/folder/x.html", "."])
-def test_what_cannot_be_written_is_said(target: str, files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_written_is_said(
+    target: str, files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["html", str(files["cnn"]), "-o", target]) == 2
     assert capsys.readouterr().err.startswith(f"dispatchcount: {target}: cannot write the file: ")

@@ -97,7 +97,13 @@ WAYS = {
 def command(folder: Path, here: str, way: str) -> list[str]:
     net = folder / "net.py"
     net.write_text(NET.format(here=here, way=way))
-    return ["profile", f"{net}:{'holder.' if here == 'attribute' else ''}build", "--inputs", f"{net}:inputs", "--backward"]
+    return [
+        "profile",
+        f"{net}:{'holder.' if here == 'attribute' else ''}build",
+        "--inputs",
+        f"{net}:inputs",
+        "--backward",
+    ]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -116,7 +122,9 @@ def test_whatever_foreign_code_does_is_a_sentence_and_2(
     assert os._exit is leave
 
 
-@pytest.mark.parametrize("place", sorted({*PLACES} - {"class"}))  # what an object says of its class is not asked for
+@pytest.mark.parametrize(
+    "place", sorted({*PLACES} - {"class"})
+)  # what an object says of its class is not asked for
 def test_an_interrupt_in_foreign_code_is_one(place: str, tmp_path: Path) -> None:
     assert main(command(tmp_path, place, "raise KeyboardInterrupt")) == 130
 
@@ -124,10 +132,14 @@ def test_an_interrupt_in_foreign_code_is_one(place: str, tmp_path: Path) -> None
 def test_without_mischief_it_is_counted(tmp_path: Path) -> None:
     saved = tmp_path / "net.json"
     assert main([*command(tmp_path, "nowhere", "pass"), "--json", str(saved)]) == 0
-    assert dc.Report.from_json(saved).macs == 4 * 4 * 2  # the input needs no gradient: backward has the weight's alone
+    assert (
+        dc.Report.from_json(saved).macs == 4 * 4 * 2
+    )  # the input needs no gradient: backward has the weight's alone
 
 
-def test_traceback_shows_the_foreign_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_traceback_shows_the_foreign_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([*command(tmp_path, "builder", "raise Silent"), "--traceback"]) == 2
     assert "in way" in capsys.readouterr().err
 
@@ -166,7 +178,9 @@ def test_a_process_that_was_told_to_exit_exits_2(tmp_path: Path) -> None:
 
 def test_the_run_says_in_the_report_what_it_was(tmp_path: Path) -> None:
     net = tmp_path / "net.py"
-    net.write_text("from torch import nn\ndef small(): return nn.Linear(4, 4)\ndef big(): return nn.Linear(4, 40)\n")
+    net.write_text(
+        "from torch import nn\ndef small(): return nn.Linear(4, 4)\ndef big(): return nn.Linear(4, 40)\n"
+    )
     runs = tmp_path / "runs"
     runs.mkdir()
     common = ["--input", "1,4"]
@@ -175,11 +189,23 @@ def test_the_run_says_in_the_report_what_it_was(tmp_path: Path) -> None:
         ("b", "big", common),
         ("c", "small", ["--input", "2,4"]),
         ("d", "small", [*common, "--train", "--backward"]),
-        ("e", "small", [*common, "--device", "meta"]),  # the same figures as on the CPU, so the same series
+        (
+            "e",
+            "small",
+            [*common, "--device", "meta"],
+        ),  # the same figures as on the CPU, so the same series
     ):
-        assert main(["profile", f"{net}:{target}", *arguments, "--json", str(runs / f"{name}.json")]) == 0
+        assert (
+            main(["profile", f"{net}:{target}", *arguments, "--json", str(runs / f"{name}.json")])
+            == 0
+        )
     labels = dict(dc.Report.from_json(runs / "d.json").meta.labels)
-    assert labels == {"model": f"{net}:small", "input": "1,4", "device": "cpu", "mode": "train and backward"}
+    assert labels == {
+        "model": f"{net}:small",
+        "input": "1,4",
+        "device": "cpu",
+        "mode": "train and backward",
+    }
     from dispatchcount.dashboard.site import build
 
     found, _ = build(runs, tmp_path / "site", "fvcore")
@@ -191,7 +217,10 @@ def test_inputs_are_named_in_the_report_with_what_they_are(tmp_path: Path) -> No
 
     from dispatchcount.cli.feed import written
 
-    assert written(((torch.ones(1, 3, 8, 8), torch.ones((), dtype=torch.int64), None), {})) == "1,3,8,8 :int64 NoneType"
+    assert (
+        written(((torch.ones(1, 3, 8, 8), torch.ones((), dtype=torch.int64), None), {}))
+        == "1,3,8,8 :int64 NoneType"
+    )
     assert written(((), {"tokens": torch.zeros(2, 5, dtype=torch.int64)})) == "tokens=2,5:int64"
     assert written((tuple(torch.ones(1) for _ in range(20)), {})) == "1 1 1 1 1 1 1 1 …"
     images = [torch.ones(3, 8, 8), torch.ones(3, 9, 9)]

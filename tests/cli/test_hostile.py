@@ -15,13 +15,90 @@ from dispatchcount.cli import COMMANDS, main
 from tests.report import make
 
 WORDS = [
-    *("", " ", "-", "--", ",", ":", "::", "=", ".", "..", "/", "x:", ":x", ".py:x", "a.b.c:d", "torch.nn:", "torch.nn:Linear"),
-    *("-1", "0", "1e999", "nan", "inf", "9" * 5000, "99999999999999999999", "-99999999999999999999,1", "1,,2", "1x2"),
-    *("1,4:quint8", "1,4:str", "1,4:float32:", "4611686018427387904,4611686018427387904", "1000000,1000000,1000000"),
-    *("\0", "a\0.json", "\x1b[31m", "\x1b]0;x\x07", "[red]", "[/]", "\ud800", "é\u202e", "a\nb", "%s%n", "{x}", "'", "$HOME"),
-    *("privateuseone", "cuda:99", "meta:", "cpu:-1", "flops=nan", "flops=-1", "flops=1%", "=1", "flops=" + "9" * 5000),
-    *("timm:hf-hub:a/b", "torchvision:..", "transformers:Auto", "transformers:PretrainedConfig", "x" * 5000),
-    *("/dev/null", "/dev/full", "/proc/self/mem", "FOLDER", "BINARY", "EMPTY", "LATIN", "MISSING", "LOOP", "UNDER", "NET"),
+    *(
+        "",
+        " ",
+        "-",
+        "--",
+        ",",
+        ":",
+        "::",
+        "=",
+        ".",
+        "..",
+        "/",
+        "x:",
+        ":x",
+        ".py:x",
+        "a.b.c:d",
+        "torch.nn:",
+        "torch.nn:Linear",
+    ),
+    *(
+        "-1",
+        "0",
+        "1e999",
+        "nan",
+        "inf",
+        "9" * 5000,
+        "99999999999999999999",
+        "-99999999999999999999,1",
+        "1,,2",
+        "1x2",
+    ),
+    *(
+        "1,4:quint8",
+        "1,4:str",
+        "1,4:float32:",
+        "4611686018427387904,4611686018427387904",
+        "1000000,1000000,1000000",
+    ),
+    *(
+        "\0",
+        "a\0.json",
+        "\x1b[31m",
+        "\x1b]0;x\x07",
+        "[red]",
+        "[/]",
+        "\ud800",
+        "é\u202e",
+        "a\nb",
+        "%s%n",
+        "{x}",
+        "'",
+        "$HOME",
+    ),
+    *(
+        "privateuseone",
+        "cuda:99",
+        "meta:",
+        "cpu:-1",
+        "flops=nan",
+        "flops=-1",
+        "flops=1%",
+        "=1",
+        "flops=" + "9" * 5000,
+    ),
+    *(
+        "timm:hf-hub:a/b",
+        "torchvision:..",
+        "transformers:Auto",
+        "transformers:PretrainedConfig",
+        "x" * 5000,
+    ),
+    *(
+        "/dev/null",
+        "/dev/full",
+        "/proc/self/mem",
+        "FOLDER",
+        "BINARY",
+        "EMPTY",
+        "LATIN",
+        "MISSING",
+        "LOOP",
+        "UNDER",
+        "NET",
+    ),
 ]
 
 NET = "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x): return x\ndef build(): return Net()\n"
@@ -88,10 +165,16 @@ def test_every_command_is_walked() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_hostile_words(
-    command: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+    command: str,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])  # a target's folder is put into it
-    kept = {path: path.read_bytes() for path in [*place.glob("in/*"), place / "net.py", place / "binary.py"]}
+    kept = {
+        path: path.read_bytes()
+        for path in [*place.glob("in/*"), place / "net.py", place / "binary.py"]
+    }
     for arguments in variants(command):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
         code = main(arguments)
@@ -104,7 +187,11 @@ def test_hostile_words(
         assert {path: path.read_bytes() for path in kept} == kept, arguments
 
 
-@pytest.mark.parametrize("arguments", [[word] for word in WORDS] + [["show", "in/a.json", word] for word in WORDS])
-def test_hostile_commands_and_arguments_too_many(arguments: list[str], place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [[word] for word in WORDS] + [["show", "in/a.json", word] for word in WORDS]
+)
+def test_hostile_commands_and_arguments_too_many(
+    arguments: list[str], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments) == (0 if arguments[-1] == "--" and len(arguments) == 3 else 2)
     assert capsys.readouterr().err.replace("\n", "").isprintable()

@@ -29,7 +29,14 @@ def test_choose_and_count() -> None:
     assert [r.packet for r in ops.choose(ROWS, ["free"], [], "")] == ["aten::view"]
     assert [r.packet for r in ops.choose(ROWS, [], ["my"], "")] == ["my::new"]
     assert [r.overload for r in ops.choose(ROWS, [], [], "MM.out")] == ["out"]
-    assert ops.counts(ROWS) == {"rule": 2, "movement": 0, "free": 1, "composite": 0, "unknown": 0, "none": 1}
+    assert ops.counts(ROWS) == {
+        "rule": 2,
+        "movement": 0,
+        "free": 1,
+        "composite": 0,
+        "unknown": 0,
+        "none": 1,
+    }
     assert ops.summary(ROWS) == "4 overloads: 2 rule, 1 free, 1 none"
 
 

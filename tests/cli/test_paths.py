@@ -35,7 +35,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(place)
     make.cnn().to_json(place / "a.json")
     make.training().to_json(place / "b.json")
-    (place / "net.py").write_text("import torch\ndef build(): return torch.nn.Linear(4, 4)\ndef x(): return torch.ones(1, 4)\n")
+    (place / "net.py").write_text(
+        "import torch\ndef build(): return torch.nn.Linear(4, 4)\ndef x(): return torch.ones(1, 4)\n"
+    )
     return place
 
 

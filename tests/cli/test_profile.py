@@ -44,11 +44,27 @@ def net(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("target", ["build", "ready"])
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_a_file_and_a_shape(net: str, target: str, device: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_and_a_shape(
+    net: str, target: str, device: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     saved = tmp_path / "net.json"
     if target == "ready" and device == "meta":
         device = "cpu"  # a module that is there already is moved, not rebuilt
-    assert main(["profile", f"{net}:{target}", "--input", "3,8", "--device", device, "--json", str(saved)]) == 0
+    assert (
+        main(
+            [
+                "profile",
+                f"{net}:{target}",
+                "--input",
+                "3,8",
+                "--device",
+                device,
+                "--json",
+                str(saved),
+            ]
+        )
+        == 0
+    )
     report = dc.Report.from_json(saved)
     assert report.macs == 3 * (8 * 16 + 16 * 4)
     assert report.meta.devices == (device,)
@@ -58,23 +74,43 @@ def test_a_file_and_a_shape(net: str, target: str, device: str, tmp_path: Path, 
 
 def test_named_inputs_from_a_function_and_backward(net: str, tmp_path: Path) -> None:
     saved = tmp_path / "two.json"
-    args = ["profile", f"{net}:Two", "--inputs", f"{net}:text", "--backward", "--train", "--json", str(saved), "--operators"]
+    args = [
+        "profile",
+        f"{net}:Two",
+        "--inputs",
+        f"{net}:text",
+        "--backward",
+        "--train",
+        "--json",
+        str(saved),
+        "--operators",
+    ]
     assert main([*args, "--convention", "torch", "--memory"]) == 0
     report = dc.Report.from_json(saved)
     product = 2 * 5 * 8 * 4
-    assert {name: row.macs for name, row in report.by_phase().items()} == {"forward": product, "backward": 2 * product}
+    assert {name: row.macs for name, row in report.by_phase().items()} == {
+        "forward": product,
+        "backward": 2 * product,
+    }
     assert report.flops == 2 * 3 * product
     assert report.memory is not None
 
 
 def test_a_dtype_after_a_colon(net: str, tmp_path: Path) -> None:
     saved = tmp_path / "embedding.json"
-    (tmp_path / "one.py").write_text("from torch import nn\ndef build(): return nn.Embedding(10, 8)\n")
-    assert main(["profile", f"{tmp_path}/one.py:build", "--input", "1,5:int64", "--json", str(saved)]) == 0
+    (tmp_path / "one.py").write_text(
+        "from torch import nn\ndef build(): return nn.Embedding(10, 8)\n"
+    )
+    assert (
+        main(["profile", f"{tmp_path}/one.py:build", "--input", "1,5:int64", "--json", str(saved)])
+        == 0
+    )
     assert dc.Report.from_json(saved).by_operator()["aten.embedding"].bytes_read == 5 * (8 * 4 + 8)
 
 
-@pytest.mark.parametrize(("target", "macs"), [("torchvision:resnet18", 1_814_073_344), ("timm:resnet18", 1_814_073_344)])
+@pytest.mark.parametrize(
+    ("target", "macs"), [("torchvision:resnet18", 1_814_073_344), ("timm:resnet18", 1_814_073_344)]
+)
 def test_zoos(target: str, macs: int, tmp_path: Path) -> None:
     saved = tmp_path / "zoo.json"
     assert main(["profile", target, "--device", "meta", "--json", str(saved)]) == 0
@@ -83,7 +119,9 @@ def test_zoos(target: str, macs: int, tmp_path: Path) -> None:
 
 def test_transformers_by_configuration(tmp_path: Path) -> None:
     saved = tmp_path / "bert.json"
-    assert main(["profile", "transformers:BertConfig", "--device", "meta", "--json", str(saved)]) == 0
+    assert (
+        main(["profile", "transformers:BertConfig", "--device", "meta", "--json", str(saved)]) == 0
+    )
     tokens, width = 128, 768
     layer = tokens * (4 * width * width + 2 * width * 3072) + 2 * tokens * tokens * width
     assert dc.Report.from_json(saved).macs == 12 * layer + width * width  # and the pooler
@@ -105,13 +143,18 @@ def test_transformers_by_configuration(tmp_path: Path) -> None:
         (["NET:build", "--input", "3,8:floaty"], "no dtype 'floaty'"),
         (["NET:build", "--input", "3,8", "--inputs", "NET:text"], "both given"),
         (["NET:build", "--inputs", "NET:torch"], "needs a function"),
-        (["NET:build", "--inputs", "NET:Two.forward"], "called without arguments and returns the inputs"),
+        (
+            ["NET:build", "--inputs", "NET:Two.forward"],
+            "called without arguments and returns the inputs",
+        ),
         (["NET:build", "--input", "3,9"], "the model raised RuntimeError in 0"),
         (["NET:build", "--input", "3,8", "--device", "quantum"], "no such device"),
         (["NET:build", "--input", "3,8", "--columns", "price"], "column 'price' is not known"),
     ],
 )
-def test_wrong_use_is_one_sentence_and_exit_2(net: str, args: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_use_is_one_sentence_and_exit_2(
+    net: str, args: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     args = [arg.replace("NET", net) for arg in args]
     code = main(["profile", *args])
     said = capsys.readouterr().err
@@ -121,7 +164,9 @@ def test_wrong_use_is_one_sentence_and_exit_2(net: str, args: list[str], says: s
     assert len(said.strip().splitlines()) == 1
 
 
-def test_strict_names_what_is_not_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_strict_names_what_is_not_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "odd.py").write_text(
         "import torch\n"
         "@torch.library.custom_op('dispatchcount_cli::odd', mutates_args=())\n"
@@ -137,7 +182,9 @@ def test_strict_names_what_is_not_counted(tmp_path: Path, capsys: pytest.Capture
     assert "dispatchcount_cli.odd" in captured.out
 
 
-def test_demo_shows_two_ways_through_one_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_shows_two_ways_through_one_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     saved = tmp_path / "demo.json"
     assert main(["demo", "--json", str(saved)]) == 0
     report = dc.Report.from_json(saved)
@@ -147,7 +194,9 @@ def test_demo_shows_two_ways_through_one_model(tmp_path: Path, capsys: pytest.Ca
     assert (quiet["experts"].calls, busy["experts"].calls) == (0, 1)  # the early exit
     attention = 16 * 64 * (3 * 64 + 64) + 2 * 16 * 16 * 64
     assert busy["refine.attention"].macs == 3 * attention
-    assert busy["experts.experts"].macs == 16 * (64 * 256 + 256 * 64)  # every token through one expert
+    assert busy["experts.experts"].macs == 16 * (
+        64 * 256 + 256 * 64
+    )  # every token through one expert
     assert report.macs == quiet[""].macs + busy[""].macs
     assert not report.unknown_ops
     assert "calm" in capsys.readouterr().out

@@ -24,9 +24,13 @@ def file(tmp_path: Path) -> Path:
 
 
 def shell(line: str, folder: Path, **environment: str) -> tuple[int, str, str]:
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"} | environment
+    env = {
+        key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"
+    } | environment
     script = f"set -o pipefail; {line}"
-    done = subprocess.run(["bash", "-c", script], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -81,14 +85,18 @@ def test_a_full_device_without_a_buffer(file: Path) -> None:
 
 def test_a_slow_reader_without_a_buffer_gets_all_of_it(file: Path) -> None:
     make.stack(3000).to_json(file)
-    code, shown, _ = shell(f"{COMMAND} show a.json --format json | (sleep 1; cat)", file.parent, PYTHONUNBUFFERED="1")
+    code, shown, _ = shell(
+        f"{COMMAND} show a.json --format json | (sleep 1; cat)", file.parent, PYTHONUNBUFFERED="1"
+    )
     assert code == 0
     assert shown.encode() == file.read_bytes()
 
 
 def test_the_report_is_saved_before_the_table_is_shown(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text("import torch\ndef build(): return torch.nn.Linear(4, 4)\n")
-    code, _, _ = shell(f"{COMMAND} profile net.py:build --input 1,4 --json a.json >&- 2>&- <&-", tmp_path)
+    code, _, _ = shell(
+        f"{COMMAND} profile net.py:build --input 1,4 --json a.json >&- 2>&- <&-", tmp_path
+    )
     assert code == 2
     assert (tmp_path / "a.json").exists()
 
@@ -104,12 +112,16 @@ def test_no_file_becomes_a_standard_stream(tmp_path: Path) -> None:
         "    except OSError: pass\n"
         "    else: raise SystemExit('descriptor 1 took it')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "a").read_bytes() == b""
 
 
-def test_the_streams_of_a_caller_are_back_afterwards(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_streams_of_a_caller_are_back_afterwards(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)
     assert main(["show", str(file)]) == 2
@@ -121,7 +133,9 @@ def test_the_streams_of_a_caller_are_back_afterwards(file: Path, monkeypatch: py
     assert sys.stdout is closed
 
 
-def test_standard_input_that_cannot_be_a_report_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_that_cannot_be_a_report_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Endless(io.RawIOBase):
         def readable(self) -> bool:
             return True

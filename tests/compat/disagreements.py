@@ -16,7 +16,9 @@ class Disagreement(NamedTuple):
     numbers: dict[str, tuple[Any, Any]]
 
 
-NO_HANDLE = "fvcore has no handle for the operator and counts 0; it is a contraction, so ours is right"
+NO_HANDLE = (
+    "fvcore has no handle for the operator and counts 0; it is a contraction, so ours is right"
+)
 PADDING = "padding='same' and 'valid' are traced as _convolution_mode, for which fvcore has no handle; ours is right"
 RECURRENT = "fvcore has no handle for recurrent layers and counts 0; ours is right"
 ATTENTION = "fvcore has no handle for fused attention and counts 0; ours is right"
@@ -26,7 +28,9 @@ PRUNED = "the result is not used, so tracing prunes the product; it ran all the 
 
 def _attention(flops: int, activations: int) -> Disagreement:
     key = "scaled_dot_product_attention"
-    return Disagreement(ATTENTION, {f"flops {key}": (0, flops), f"activations {key}": (0, activations)})
+    return Disagreement(
+        ATTENTION, {f"flops {key}": (0, flops), f"activations {key}": (0, activations)}
+    )
 
 
 def _both(why: str, op: str, flops: int, activations: int) -> Disagreement:
@@ -34,14 +38,19 @@ def _both(why: str, op: str, flops: int, activations: int) -> Disagreement:
 
 
 LAYERS = {
-    "bilinear": _both(NO_HANDLE, "bilinear", 432, 6),  # 2*3 outputs of 8*8 pairs, and of 8 to contract the second
+    "bilinear": _both(
+        NO_HANDLE, "bilinear", 432, 6
+    ),  # 2*3 outputs of 8*8 pairs, and of 8 to contract the second
     "conv2d same": _both(PADDING, "conv", 20736, 576),  # 2 * 6*4*3*3 * 6*8
     "conv2d valid": _both(PADDING, "conv", 10368, 288),  # 2 * 6*4*3*3 * 4*6
     "layer norm 1-D": Disagreement(
-        "fvcore's handle takes 2 to 5 dimensions only; 5 * 8 is right", {"total": ("AssertionError", 40)}
+        "fvcore's handle takes 2 to 5 dimensions only; 5 * 8 is right",
+        {"total": ("AssertionError", 40)},
     ),
     "lstm": _both(RECURRENT, "lstm", 3360, 60),  # 2*5 steps of 4*6 gates of 8 + 6 inputs
-    "lstm 2-layer bidirectional": _both(RECURRENT, "lstm", 15360, 120),  # 2*5 * 2 directions * 24 * (8 + 6 + 12 + 6)
+    "lstm 2-layer bidirectional": _both(
+        RECURRENT, "lstm", 15360, 120
+    ),  # 2*5 * 2 directions * 24 * (8 + 6 + 12 + 6)
     "gru": _both(RECURRENT, "gru", 2520, 60),  # 2*5 * 3*6 * (8 + 6)
     "rnn": _both(RECURRENT, "rnn_tanh", 840, 60),  # 2*5 * 6 * (8 + 6)
     "attention": _attention(800, 80),  # 2 * 2 heads * 5*5 * 4 * 2 products
@@ -55,10 +64,15 @@ LAYERS = {
         {"activations mm": (0, 15)},
     ),
     "function matmul broadcast left": Disagreement(
-        "fvcore ignores that the left operand is broadcast; 7 * 3*4*5 is right", {"flops matmul": (60, 420)}
+        "fvcore ignores that the left operand is broadcast; 7 * 3*4*5 is right",
+        {"flops matmul": (60, 420)},
     ),
-    "function matmul matrix vector": Disagreement("fvcore cannot count vectors; 3*4 is right", {"total": ("IndexError", 12)}),
-    "function matmul vectors": Disagreement("fvcore cannot count vectors; 4 is right", {"total": ("IndexError", 4)}),
+    "function matmul matrix vector": Disagreement(
+        "fvcore cannot count vectors; 3*4 is right", {"total": ("IndexError", 12)}
+    ),
+    "function matmul vectors": Disagreement(
+        "fvcore cannot count vectors; 4 is right", {"total": ("IndexError", 4)}
+    ),
     "function baddbmm": _both(NO_HANDLE, "baddbmm", 120, 30),
     "function addbmm": _both(NO_HANDLE, "addbmm", 120, 15),
     "function mv": _both(NO_HANDLE, "mv", 12, 3),
@@ -69,7 +83,8 @@ LAYERS = {
     "function affine grid": _both(NO_HANDLE, "affine_grid_generator", 576, 192),
     "function attention": _attention(800, 80),
     "function fft": Disagreement(
-        "fvcore has no handle for transforms and counts 0; ours is right", {"flops fft_rfft": (0, 1440)}
+        "fvcore has no handle for transforms and counts 0; ours is right",
+        {"flops fft_rfft": (0, 1440)},
     ),
     "function einsum transpose": Disagreement(EINSUM, {"flops einsum": (10.0, 0)}),
     "function einsum trace": Disagreement(EINSUM, {"flops einsum": (4.0, 0)}),
@@ -80,7 +95,8 @@ LAYERS = {
         {"flops instance_norm": (1536, 384)},
     ),
     "function complex matmul": Disagreement(
-        "a complex MAC is four real ones; fvcore counts it as one, ours is right", {"flops matmul": (60, 240)}
+        "a complex MAC is four real ones; fvcore counts it as one, ours is right",
+        {"flops matmul": (60, 240)},
     ),
     "function unused product": _both(PRUNED, "matmul", 60, 15),
 }
@@ -95,7 +111,9 @@ MODELS = {
     "timm mobilevit_xxs": _attention(305408, 14464),
     "timm pvt_v2_b0": _attention(253952, 31744),
     "timm crossvit_tiny_240": _attention(271453248, 569376),
-    "timm convmixer_768_32": Disagreement(PADDING, {"flops conv": (303796224, 323063808), "activations conv": (405504, 798720)}),
+    "timm convmixer_768_32": Disagreement(
+        PADDING, {"flops conv": (303796224, 323063808), "activations conv": (405504, 798720)}
+    ),
     "timm sequencer2d_s": _both(RECURRENT, "lstm", 3397386240, 2162688),
     "transformers bert sdpa": _attention(12544, 896),
 }

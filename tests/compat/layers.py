@@ -62,7 +62,10 @@ def _modules() -> dict[str, Case]:
         "rms norm": (nn.RMSNorm(8), (tokens,)),
         "local response norm": (nn.LocalResponseNorm(2), (image,)),
         "lstm": (nn.LSTM(8, 6, batch_first=True), (tokens,)),
-        "lstm 2-layer bidirectional": (nn.LSTM(8, 6, 2, batch_first=True, bidirectional=True), (tokens,)),
+        "lstm 2-layer bidirectional": (
+            nn.LSTM(8, 6, 2, batch_first=True, bidirectional=True),
+            (tokens,),
+        ),
         "gru": (nn.GRU(8, 6, batch_first=True), (tokens,)),
         "rnn": (nn.RNN(8, 6, batch_first=True), (tokens,)),
         "lstm cell": (nn.LSTMCell(8, 6), (r(2, 8),)),
@@ -72,7 +75,10 @@ def _modules() -> dict[str, Case]:
         "attention eval": (SelfAttention().eval(), (tokens,)),
         "attention added keys": (SelfAttention(add_bias_kv=True, add_zero_attn=True), (tokens,)),
         "encoder layer": (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (tokens,)),
-        "encoder layer eval": (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval(), (tokens,)),
+        "encoder layer eval": (
+            nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval(),
+            (tokens,),
+        ),
         "decoder layer": (nn.TransformerDecoderLayer(8, 2, 16, batch_first=True), (tokens, tokens)),
         "dropout": (nn.Dropout(), (tokens,)),
         "flatten": (nn.Flatten(), (image,)),
@@ -84,18 +90,26 @@ def _modules() -> dict[str, Case]:
         "pairwise distance": (nn.PairwiseDistance(), (tokens, tokens)),
     }
     for n, x in ((1, signal), (2, image), (3, volume)):
-        conv, transposed, norm = (getattr(nn, f"{name}{n}d") for name in ("Conv", "ConvTranspose", "BatchNorm"))
+        conv, transposed, norm = (
+            getattr(nn, f"{name}{n}d") for name in ("Conv", "ConvTranspose", "BatchNorm")
+        )
         instance, dropout = getattr(nn, f"InstanceNorm{n}d"), getattr(nn, f"Dropout{n}d")
         cases |= {
             f"conv{n}d": (conv(4, 6, 3), (x,)),
             f"conv{n}d strided dilated": (conv(4, 6, 2, stride=2, padding=1, dilation=2), (x,)),
             f"conv{n}d groups": (conv(4, 6, 3, groups=2, bias=False), (x,)),
-            f"conv_transpose{n}d": (transposed(4, 6, 3, stride=2, output_padding=1, groups=2), (x,)),
+            f"conv_transpose{n}d": (
+                transposed(4, 6, 3, stride=2, output_padding=1, groups=2),
+                (x,),
+            ),
             f"batch norm {n}d": (norm(4), (x,)),
             f"batch norm {n}d eval": (norm(4).eval(), (x,)),
             f"batch norm {n}d plain": (norm(4, affine=False), (x,)),
             f"batch norm {n}d plain eval": (norm(4, affine=False).eval(), (x,)),
-            f"batch norm {n}d without statistics": (norm(4, track_running_stats=False).eval(), (x,)),
+            f"batch norm {n}d without statistics": (
+                norm(4, track_running_stats=False).eval(),
+                (x,),
+            ),
             f"instance norm {n}d": (instance(4), (x,)),
             f"instance norm {n}d affine": (instance(4, affine=True), (x,)),
             f"dropout {n}d": (dropout(), (x,)),
@@ -103,10 +117,16 @@ def _modules() -> dict[str, Case]:
         for kind in ("Max", "Avg"):
             cases[f"{kind} pool {n}d"] = getattr(nn, f"{kind}Pool{n}d")(2), (x,)
             for size in (1, 2):
-                cases[f"adaptive {kind} pool {n}d to {size}"] = getattr(nn, f"Adaptive{kind}Pool{n}d")(size), (x,)
+                cases[f"adaptive {kind} pool {n}d to {size}"] = (
+                    getattr(nn, f"Adaptive{kind}Pool{n}d")(size),
+                    (x,),
+                )
     for mode, x in (("nearest", signal), ("linear", signal), ("nearest", image), ("bilinear", image), ("bicubic", image),
                     ("nearest-exact", image), ("nearest", volume), ("trilinear", volume), ("area", image)):  # fmt: skip
-        cases[f"upsample {mode} {x.dim() - 2}d"] = Call(lambda y, mode=mode: F.interpolate(y, scale_factor=2, mode=mode)), (x,)
+        cases[f"upsample {mode} {x.dim() - 2}d"] = (
+            Call(lambda y, mode=mode: F.interpolate(y, scale_factor=2, mode=mode)),
+            (x,),
+        )
     activations = (
         "ReLU",
         "GELU",
@@ -175,7 +195,10 @@ def _functions() -> dict[str, Case]:
         "fft": (lambda x: torch.fft.rfft(x).abs(), (image,)),
         "unused product": (lambda x, y: (x @ y, x + 1)[1], (a, b)),
     }  # fmt: skip
-    return {f"function {name}": (Call(function), inputs) for name, (function, inputs) in functions.items()}
+    return {
+        f"function {name}": (Call(function), inputs)
+        for name, (function, inputs) in functions.items()
+    }
 
 
 def layers() -> dict[str, Case]:

@@ -44,7 +44,10 @@ class OutOnly(nn.Module):
 
 def _torchvision(name: str, size: int) -> Callable[[], Case]:
     kwargs = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
-    return lambda: (getattr(torchvision.models, name)(**kwargs).eval(), (torch.randn(1, 3, size, size),))
+    return lambda: (
+        getattr(torchvision.models, name)(**kwargs).eval(),
+        (torch.randn(1, 3, size, size),),
+    )
 
 
 def _segmentation(name: str) -> Callable[[], Case]:
@@ -56,11 +59,17 @@ def _segmentation(name: str) -> Callable[[], Case]:
 
 
 def _video(name: str) -> Callable[[], Case]:
-    return lambda: (getattr(torchvision.models.video, name)().eval(), (torch.randn(1, 3, 4, 32, 32),))
+    return lambda: (
+        getattr(torchvision.models.video, name)().eval(),
+        (torch.randn(1, 3, 4, 32, 32),),
+    )
 
 
 def _timm(name: str, size: int) -> Callable[[], Case]:
-    return lambda: (timm.create_model(name, num_classes=10).eval(), (torch.randn(1, 3, size, size),))
+    return lambda: (
+        timm.create_model(name, num_classes=10).eval(),
+        (torch.randn(1, 3, size, size),),
+    )
 
 
 def _transformers(name: str, **settings: Any) -> Callable[[], Case]:
@@ -76,7 +85,10 @@ def _transformers(name: str, **settings: Any) -> Callable[[], Case]:
 def models() -> dict[str, Callable[[], Case]]:
     """How to make each, by name."""
     made = {f"torchvision {name}": _torchvision(name, size) for name, size in TORCHVISION.items()}
-    made |= {f"torchvision {name}": _segmentation(name) for name in ("lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large")}
+    made |= {
+        f"torchvision {name}": _segmentation(name)
+        for name in ("lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large")
+    }
     made |= {f"torchvision {name}": _video(name) for name in ("r3d_18", "r2plus1d_18")}
     made |= {f"timm {name}": _timm(name, size) for name, size in TIMM.items()}
     made |= {
@@ -84,7 +96,9 @@ def models() -> dict[str, Callable[[], Case]]:
         "transformers bert sdpa": _transformers("Bert", attention="sdpa"),
         "transformers roberta": _transformers("Roberta"),
         "transformers electra": _transformers("Electra", embedding_size=32),
-        "transformers distilbert": _transformers("DistilBert", dim=32, hidden_dim=64, n_layers=2, n_heads=4),
+        "transformers distilbert": _transformers(
+            "DistilBert", dim=32, hidden_dim=64, n_layers=2, n_heads=4
+        ),
         "transformers albert": _transformers("Albert", embedding_size=16),
         "transformers gpt2": _transformers("GPT2", n_embd=32, n_layer=2, n_head=4, n_positions=64),
         "transformers llama": _transformers("Llama", num_key_value_heads=2),

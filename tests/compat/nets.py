@@ -45,7 +45,9 @@ class Chain(nn.Module):
         self.a_rather_long_module_name_that_would_not_fit_on_a_line_of_eighty = nn.Linear(10, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.a_rather_long_module_name_that_would_not_fit_on_a_line_of_eighty(self.direct.forward(self.outer(x)))
+        return self.a_rather_long_module_name_that_would_not_fit_on_a_line_of_eighty(
+            self.direct.forward(self.outer(x))
+        )
 
 
 class Shared(nn.Module):

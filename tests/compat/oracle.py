@@ -21,14 +21,23 @@ Answers = dict[str, Counter[str]]
 
 
 def quiet(analysis: Any) -> Any:
-    return analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+    return (
+        analysis.unsupported_ops_warnings(False)
+        .uncalled_modules_warnings(False)
+        .tracer_warnings("none")
+    )
 
 
 def fvcore_says(model: nn.Module, inputs: tuple[Any, ...]) -> Answers:
     """Fvcore's flops and activations, from one trace with both sets of its own handles."""
     analysis = quiet(JitModelAnalysis(model, inputs))
     for kind in FLOP_HANDLES.keys() | ACTIVATION_HANDLES.keys():
-        analysis.set_op_handle(kind, _both(kind.removeprefix("aten::"), FLOP_HANDLES.get(kind), ACTIVATION_HANDLES.get(kind)))
+        analysis.set_op_handle(
+            kind,
+            _both(
+                kind.removeprefix("aten::"), FLOP_HANDLES.get(kind), ACTIVATION_HANDLES.get(kind)
+            ),
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return dict(analysis.by_module_and_operator())
@@ -40,7 +49,9 @@ def _both(name: str, *handles: Callable[..., Any] | None) -> Callable[..., Count
         for what, one in zip(("flops", "activations"), handles, strict=True):
             if one is not None:
                 result = one(inputs, outputs)
-                for op, value in (result if isinstance(result, Counter) else {name: result}).items():
+                for op, value in (
+                    result if isinstance(result, Counter) else {name: result}
+                ).items():
                     counts[f"{what} {op}"] += value
         return counts
 
@@ -49,12 +60,17 @@ def _both(name: str, *handles: Callable[..., Any] | None) -> Callable[..., Count
 
 def we_say(model: nn.Module, inputs: tuple[Any, ...]) -> Answers:
     """Our flops and activations, from one run."""
-    analyses = {"flops": quiet(FlopCountAnalysis(model, inputs)), "activations": quiet(ActivationCountAnalysis(model, inputs))}
+    analyses = {
+        "flops": quiet(FlopCountAnalysis(model, inputs)),
+        "activations": quiet(ActivationCountAnalysis(model, inputs)),
+    }
     analyze_together(*analyses.values())
     answers: Answers = {}
     for what, analysis in analyses.items():
         for module, counts in analysis.by_module_and_operator().items():
-            answers.setdefault(module, Counter()).update({f"{what} {op}": value for op, value in counts.items()})
+            answers.setdefault(module, Counter()).update(
+                {f"{what} {op}": value for op, value in counts.items()}
+            )
     return answers
 
 
@@ -70,7 +86,12 @@ def differences(model: nn.Module, inputs: tuple[Any, ...]) -> dict[str, tuple[An
     try:
         theirs = fvcore_says(model, inputs)
     except Exception as error:
-        return found | {"total": (type(error).__name__, sum(v for op, v in mine[""].items() if op.startswith("flops")))}
+        return found | {
+            "total": (
+                type(error).__name__,
+                sum(v for op, v in mine[""].items() if op.startswith("flops")),
+            )
+        }
     assert theirs.keys() == mine.keys()
     for op in {op for counts in (*theirs.values(), *mine.values()) for op in counts}:
         if any(theirs[name][op] != mine[name][op] for name in theirs):

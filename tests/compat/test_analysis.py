@@ -32,8 +32,19 @@ def test_counts_by_module_and_operator(flops: Any) -> None:
     assert analysis.by_module_and_operator() == {
         "": Counter(linear=400), "fc1": one, "fc2": one, "inner": Counter(linear=200), "inner.fc1": one, "inner.fc2": one,
     }  # fmt: skip
-    assert analysis.by_module() == {"": 400, "fc1": 100, "fc2": 100, "inner": 200, "inner.fc1": 100, "inner.fc2": 100}
-    assert (analysis.total(), analysis.total("inner"), analysis.by_operator("fc1")) == (400, 200, one)
+    assert analysis.by_module() == {
+        "": 400,
+        "fc1": 100,
+        "fc2": 100,
+        "inner": 200,
+        "inner.fc1": 100,
+        "inner.fc2": 100,
+    }
+    assert (analysis.total(), analysis.total("inner"), analysis.by_operator("fc1")) == (
+        400,
+        200,
+        one,
+    )
 
 
 def test_unknown_name_is_a_key_error(flops: Any) -> None:
@@ -103,24 +114,36 @@ def test_none_keeps_out_what_has_no_handle(flops: Any) -> None:
     """As in the libraries, where an operator that has one goes on counting; detectron2 relies on that for `batch_norm`."""
     heads = torch.ones(1, 2, 3, 4)
     attention = nn.functional.scaled_dot_product_attention
-    model = Call(lambda x, q: (nn.functional.batch_norm(x, torch.ones(4), torch.ones(4)), attention(q, q, q)))
+    model = Call(
+        lambda x, q: (nn.functional.batch_norm(x, torch.ones(4), torch.ones(4)), attention(q, q, q))
+    )
     analysis = flops(model, (torch.ones(1, 4), heads))
-    assert analysis.by_operator() == Counter(batch_norm=4, scaled_dot_product_attention=144)  # 2 products of 2 heads * 3*3 * 4
+    assert analysis.by_operator() == Counter(
+        batch_norm=4, scaled_dot_product_attention=144
+    )  # 2 products of 2 heads * 3*3 * 4
     analysis.set_op_handle("aten::batch_norm", None, "aten::scaled_dot_product_attention", None)
     assert analysis.by_operator() == Counter(batch_norm=4)
     assert "aten::scaled_dot_product_attention" not in analysis.unsupported_ops()
-    assert analysis.set_op_handle("aten::batch_norm", lambda i, o: 7).by_operator() == Counter(batch_norm=7)
+    assert analysis.set_op_handle("aten::batch_norm", lambda i, o: 7).by_operator() == Counter(
+        batch_norm=7
+    )
     with pytest.raises(TypeError, match="pairs of names and handles"):
         analysis.set_op_handle("aten::batch_norm")
 
 
 def test_base_class_counts_what_it_has_handles_for() -> None:
     model = nn.Sequential(nn.Conv1d(10, 4, 1), nn.Flatten(), nn.Linear(4, 2))
-    analysis = JitModelAnalysis(model, torch.ones(1, 10, 1)).set_op_handle("aten::linear", linear_flop_jit)
+    analysis = JitModelAnalysis(model, torch.ones(1, 10, 1)).set_op_handle(
+        "aten::linear", linear_flop_jit
+    )
     assert analysis.by_operator() == Counter(linear=8)
     assert analysis.unsupported_ops() == Counter({"aten::_convolution": 1})
-    assert analysis.set_op_handle(**{"aten::_convolution": conv_flop_jit}).by_operator() == Counter(linear=8, conv=40)
-    assert analysis.clear_op_handles().by_module_and_operator() == {name: Counter() for name in ("", "0", "1", "2")}
+    assert analysis.set_op_handle(**{"aten::_convolution": conv_flop_jit}).by_operator() == Counter(
+        linear=8, conv=40
+    )
+    assert analysis.clear_op_handles().by_module_and_operator() == {
+        name: Counter() for name in ("", "0", "1", "2")
+    }
 
 
 def test_unsupported_operators(flops: Any) -> None:
@@ -143,7 +166,9 @@ def test_unsupported_operators(flops: Any) -> None:
 def test_operators_without_a_handle_are_not_zero(flops: Any) -> None:
     heads = torch.ones(1, 2, 3, 4)
     analysis = flops(Call(nn.functional.scaled_dot_product_attention), (heads, heads, heads))
-    assert analysis.by_operator() == Counter(scaled_dot_product_attention=144)  # 2 products of 2 heads * 3*3 * 4
+    assert analysis.by_operator() == Counter(
+        scaled_dot_product_attention=144
+    )  # 2 products of 2 heads * 3*3 * 4
     assert analysis.unsupported_ops() == Counter()
 
 
@@ -151,7 +176,11 @@ def test_warnings_name_operators_and_modules(caplog: pytest.LogCaptureFixture) -
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.used, self.unused, self.list = nn.Linear(10, 10), nn.Linear(10, 10), nn.ModuleList()
+            self.used, self.unused, self.list = (
+                nn.Linear(10, 10),
+                nn.Linear(10, 10),
+                nn.ModuleList(),
+            )
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.used(x) + 2
@@ -163,7 +192,9 @@ def test_warnings_name_operators_and_modules(caplog: pytest.LogCaptureFixture) -
     assert second.startswith("The following submodules of the model were never called")
     assert second.endswith("\nunused")
     caplog.clear()
-    fvcore.FlopCountAnalysis(Net(), X).unsupported_ops_warnings(False).uncalled_modules_warnings(False).total()
+    fvcore.FlopCountAnalysis(Net(), X).unsupported_ops_warnings(False).uncalled_modules_warnings(
+        False
+    ).total()
     assert not caplog.records
 
 
@@ -196,7 +227,11 @@ def test_tracer_warning_where_contents_are_read(flops: Any) -> None:
 
 
 def test_copy_keeps_every_setting(flops: Any) -> None:
-    analysis = flops(TestNet(), X).ancestor_mode("caller").set_op_handle("aten::relu", None, "aten::linear", lambda i, o: 3)
+    analysis = (
+        flops(TestNet(), X)
+        .ancestor_mode("caller")
+        .set_op_handle("aten::relu", None, "aten::linear", lambda i, o: 3)
+    )
     other = (
         analysis.unsupported_ops_warnings(False)
         .tracer_warnings("none")
@@ -204,7 +239,11 @@ def test_copy_keeps_every_setting(flops: Any) -> None:
     )
     assert type(other) is flops
     assert other.by_operator() == Counter(linear=3)
-    assert (other._ancestor_mode, other._warn_trace, other._enable_warn_unsupported_ops) == ("caller", "none", False)
+    assert (other._ancestor_mode, other._warn_trace, other._enable_warn_unsupported_ops) == (
+        "caller",
+        "none",
+        False,
+    )
     assert analysis.copy(new_inputs=torch.ones(5, 10)).total() == 12
     other.set_op_handle("aten::linear", lambda i, o: 5)
     assert analysis.total() == 12
@@ -240,10 +279,14 @@ def test_custom_autograd_function_counts_as_a_whole_if_it_has_a_handle(flops: An
     assert seen == [([3, 3], [3, 3])]
 
 
-def test_handles_that_cannot_be_reached_say_so_once(flops: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handles_that_cannot_be_reached_say_so_once(
+    flops: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("dispatchcount.compat._jit.analysis._WARNED", set())
     analysis = flops(TestNet(), X)
-    with pytest.warns(UserWarning, match="prim::CallFunction is never called.*dispatchcount.register"):
+    with pytest.warns(
+        UserWarning, match="prim::CallFunction is never called.*dispatchcount.register"
+    ):
         analysis.set_op_handle("prim::CallFunction", lambda i, o: 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -14,13 +14,27 @@ from mmengine.model import BaseModel
 from torch import nn
 
 import dispatchcount as dc
-from dispatchcount.compat.mmengine import FlopAnalyzer, get_model_complexity_info, parameter_count_table, print_helper
+from dispatchcount.compat.mmengine import (
+    FlopAnalyzer,
+    get_model_complexity_info,
+    parameter_count_table,
+    print_helper,
+)
 from dispatchcount.compat.mmengine.jit_analysis import JitModelAnalysis
 from tests.compat.layers import Call
 from tests.compat.nets import Chain, TestNet
 
 GOLDEN = Path(__file__).parent / "golden"
-KEYS = ["flops", "flops_str", "activations", "activations_str", "params", "params_str", "out_table", "out_arch"]
+KEYS = [
+    "flops",
+    "flops_str",
+    "activations",
+    "activations_str",
+    "params",
+    "params_str",
+    "out_table",
+    "out_arch",
+]
 
 
 class MMResNet50(BaseModel):
@@ -38,7 +52,11 @@ class MMResNet50(BaseModel):
 
 
 def test_is_the_top_level_name() -> None:
-    assert dc.get_model_complexity_info is get_model_complexity_info is print_helper.get_model_complexity_info
+    assert (
+        dc.get_model_complexity_info
+        is get_model_complexity_info
+        is print_helper.get_model_complexity_info
+    )
 
 
 def test_page() -> None:
@@ -58,7 +76,10 @@ def test_resnet50_in_train_mode_as_on_the_page() -> None:
 
 
 def test_resnet50_in_eval_mode() -> None:
-    assert get_model_complexity_info(torchvision.models.resnet50().eval(), (3, 224, 224))["flops"] == 4_111_512_576
+    assert (
+        get_model_complexity_info(torchvision.models.resnet50().eval(), (3, 224, 224))["flops"]
+        == 4_111_512_576
+    )
 
 
 def models() -> dict[str, tuple[nn.Module, dict[str, Any]]]:
@@ -115,7 +136,10 @@ def test_parameter_table(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "message"),
     [
         ({}, 'One of "input_shape" and "inputs" should be set'),
-        ({"input_shape": (10,), "inputs": torch.ones(1, 10)}, '"input_shape" and "inputs" cannot be both set'),
+        (
+            {"input_shape": (10,), "inputs": torch.ones(1, 10)},
+            '"input_shape" and "inputs" cannot be both set',
+        ),
         ({"input_shape": [3, 10]}, '"input_shape" should be either a `tuple of int`'),
         ({"input_shape": (3, (10,))}, '"input_shape" should be either a `tuple of int`'),
     ],
@@ -127,7 +151,9 @@ def test_wrong_inputs(arguments: dict[str, Any], message: str) -> None:
 
 def test_model_runs_once_and_is_left_as_it_was() -> None:
     calls = []
-    model = nn.Sequential(nn.Linear(10, 4), nn.BatchNorm1d(4), nn.Dropout(), Call(lambda x: (calls.append(1), x)[1]))
+    model = nn.Sequential(
+        nn.Linear(10, 4), nn.BatchNorm1d(4), nn.Dropout(), Call(lambda x: (calls.append(1), x)[1])
+    )
     before = {name: value.clone() for name, value in model.state_dict().items()}
     buffers = dict(model.named_buffers())
     attributes = [set(vars(module)) for module in model.modules()]
@@ -161,7 +187,12 @@ def test_a_model_that_raises_is_left_as_it_was_too() -> None:
 
 def test_without_parameters() -> None:
     info = get_model_complexity_info(Call(lambda x: x @ x), (4, 4))
-    assert (info["flops"], info["activations"], info["params"], info["params_str"]) == (64, 16, 0, "0")
+    assert (info["flops"], info["activations"], info["params"], info["params_str"]) == (
+        64,
+        16,
+        0,
+        "0",
+    )
 
 
 @pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
@@ -177,7 +208,10 @@ def test_meta_device() -> None:
     with torch.device("meta"):
         model = torchvision.models.resnet18()
     info = get_model_complexity_info(model, (3, 64, 64))
-    assert info["flops"] == get_model_complexity_info(torchvision.models.resnet18(), (3, 64, 64))["flops"]
+    assert (
+        info["flops"]
+        == get_model_complexity_info(torchvision.models.resnet18(), (3, 64, 64))["flops"]
+    )
 
 
 def test_lists_and_dicts_as_inputs() -> None:
@@ -215,7 +249,9 @@ def test_control_flow_counts_as_it_ran() -> None:
                 x = self.fc(x)
             return x
 
-    assert [get_model_complexity_info(Loop(), inputs=(torch.ones(1, 4), n))["flops"] for n in (0, 1, 3)] == [0, 16, 48]
+    assert [
+        get_model_complexity_info(Loop(), inputs=(torch.ones(1, 4), n))["flops"] for n in (0, 1, 3)
+    ] == [0, 16, 48]
 
 
 def test_same_flops_as_the_report() -> None:

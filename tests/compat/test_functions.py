@@ -37,10 +37,18 @@ def by_function(function: Any, *inputs: torch.Tensor) -> dict[str, int]:
         ("layer_norm", nn.LayerNorm(8), (IMAGE,)),
         ("matmul", lambda x: x @ x.transpose(2, 3), (IMAGE,)),
         ("einsum", lambda x: torch.einsum("bchw,bcHw->bchH", x, x), (IMAGE,)),
-        ("upsample_bilinear2d", lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), (IMAGE,)),
+        (
+            "upsample_bilinear2d",
+            lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"),
+            (IMAGE,),
+        ),
         ("grid_sampler", lambda x: F.grid_sample(x, torch.zeros(2, 3, 3, 2)), (IMAGE,)),
         ("lstm", nn.LSTM(8, 6), (IMAGE[0],)),
-        ("scaled_dot_product_attention", lambda x: F.scaled_dot_product_attention(x, x, x), (IMAGE,)),
+        (
+            "scaled_dot_product_attention",
+            lambda x: F.scaled_dot_product_attention(x, x, x),
+            (IMAGE,),
+        ),
         ("mm", lambda x: torch.ops.aten.mm.default(x[0, 0], x[0, 0].t()), (IMAGE,)),
     ],
 )
@@ -50,7 +58,10 @@ def test_names(name: str, function: Any, inputs: tuple[torch.Tensor, ...]) -> No
 
 def test_functions_inside_functions_written_in_python() -> None:
     # q, k, v and out: 4 * 2*5*8*8; scores and values: 2 * 2*2 heads * 5*5*4
-    assert by_function(SelfAttention(), torch.ones(2, 5, 8)) == {"linear": 2560, "scaled_dot_product_attention": 800}
+    assert by_function(SelfAttention(), torch.ones(2, 5, 8)) == {
+        "linear": 2560,
+        "scaled_dot_product_attention": 800,
+    }
 
 
 def test_functions_that_ask_in_their_own_way_do_not_run_for_ever() -> None:
@@ -73,7 +84,10 @@ def test_same_result_and_nothing_left_behind() -> None:
 
 
 def test_left_behind_nothing_after_an_error() -> None:
-    with pytest.raises(RuntimeError, match="must match|cannot be multiplied|size"), dc.profile(functions=True):
+    with (
+        pytest.raises(RuntimeError, match="must match|cannot be multiplied|size"),
+        dc.profile(functions=True),
+    ):
         torch.ones(2, 3) @ torch.ones(2, 3)
     assert _get_current_function_mode_stack() == []
 
@@ -83,7 +97,9 @@ def test_subclasses_keep_their_say() -> None:
         heard: list[str] = []  # noqa: RUF012
 
         @classmethod
-        def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        def __torch_function__(
+            cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             cls.heard.append(func.__name__)
             return super().__torch_function__(func, types, args, kwargs or {})
 
@@ -101,7 +117,9 @@ def test_modes_of_others_stay_on() -> None:
     class Other(TorchFunctionMode):
         calls = 0
 
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             self.calls += 1
             return func(*args, **(kwargs or {}))
 

@@ -54,16 +54,22 @@ def models() -> dict[str, tuple[nn.Module, Any]]:
 
 
 @pytest.mark.parametrize("name", models())
-@pytest.mark.parametrize("options", [{}, {"max_depth": 1}, {"max_depth": 9, "show_param_shapes": False}, {"acts": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"max_depth": 1}, {"max_depth": 9, "show_param_shapes": False}, {"acts": True}]
+)
 def test_table(name: str, options: dict[str, Any]) -> None:
     model, x = models()[name]
     tables = []
     for module in (ours, fvcore.nn):
         given = {key: value for key, value in options.items() if key != "acts"}
         acts = module.ActivationCountAnalysis(model, x) if "acts" in options else None
-        tables.append(module.flop_count_table(module.FlopCountAnalysis(model, x), activations=acts, **given))
+        tables.append(
+            module.flop_count_table(module.FlopCountAnalysis(model, x), activations=acts, **given)
+        )
     assert unspaced(tables[0]) == unspaced(tables[1])
-    assert unspaced(ours.parameter_count_table(model)) == unspaced(fvcore.nn.parameter_count_table(model))
+    assert unspaced(ours.parameter_count_table(model)) == unspaced(
+        fvcore.nn.parameter_count_table(model)
+    )
 
 
 @pytest.mark.parametrize("name", models())
@@ -73,7 +79,9 @@ def test_architecture(name: str, mode: str) -> None:
     texts = []
     for module in (ours, fvcore.nn):
         acts = module.ActivationCountAnalysis(model, x).ancestor_mode(mode)
-        texts.append(module.flop_count_str(module.FlopCountAnalysis(model, x).ancestor_mode(mode), acts))
+        texts.append(
+            module.flop_count_str(module.FlopCountAnalysis(model, x).ancestor_mode(mode), acts)
+        )
     assert texts[0] == texts[1]
     assert ("N/A" in texts[0]) == (name == "chain" and mode == "caller")
 
@@ -106,8 +114,14 @@ def test_statistics() -> None:
     kept = printing._remove_zero_statistics(deeper, require_trivial_children=True)
     assert deeper.keys() - kept.keys() == {"a2.b1.c2", "a2.b1.c2.d1"}
     filled = printing._fill_missing_statistics(TestNet(), {"#flops": {"fc1": 3, "gone": 4}})
-    assert filled == {"#flops": {"": 0, "fc1": 3, "fc2": 0, "inner": 0, "inner.fc1": 0, "inner.fc2": 0, "gone": 4}}
-    assert printing._get_input_sizes((torch.ones(2, 3), [torch.ones(1), 4], "text")) == [[2, 3], [[1], None], None]
+    assert filled == {
+        "#flops": {"": 0, "fc1": 3, "fc2": 0, "inner": 0, "inner.fc1": 0, "inner.fc2": 0, "gone": 4}
+    }
+    assert printing._get_input_sizes((torch.ones(2, 3), [torch.ones(1), 4], "text")) == [
+        [2, 3],
+        [[1], None],
+        None,
+    ]
 
 
 def test_printing_runs_the_model_once_for_both() -> None:
@@ -119,7 +133,9 @@ def test_printing_runs_the_model_once_for_both() -> None:
             return super().forward(x)
 
     model, x = Net(2, 2), torch.ones(1, 2)
-    ours.flop_count_table(ours.FlopCountAnalysis(model, x), activations=ours.ActivationCountAnalysis(model, x))
+    ours.flop_count_table(
+        ours.FlopCountAnalysis(model, x), activations=ours.ActivationCountAnalysis(model, x)
+    )
     assert len(runs) == 1
 
 

@@ -24,7 +24,9 @@ def seen(kind: str, function: Any, *inputs: torch.Tensor) -> tuple[list[Any], li
     """The operands that a handle of `kind` is handed, once."""
     calls: list[tuple[list[Any], list[Any]]] = []
     model = function if isinstance(function, nn.Module) else Call(function)
-    analysis = JitModelAnalysis(model, inputs).set_op_handle(kind, lambda i, o: calls.append((i, o)) or 0)
+    analysis = JitModelAnalysis(model, inputs).set_op_handle(
+        kind, lambda i, o: calls.append((i, o)) or 0
+    )
     analysis.unsupported_ops_warnings(False).total()
     (call,) = calls
     return call
@@ -35,7 +37,9 @@ GRAPHS: list[Any] = []  # their values live as long as they do
 
 def real(kind: str, function: Any, *inputs: torch.Tensor) -> tuple[list[Any], list[Any]]:
     """The operands that TorchScript has for the same."""
-    graph, _ = torch.jit._get_trace_graph(function if isinstance(function, nn.Module) else Call(function), inputs)
+    graph, _ = torch.jit._get_trace_graph(
+        function if isinstance(function, nn.Module) else Call(function), inputs
+    )
     GRAPHS.append(graph)
     (node,) = (node for node in graph.nodes() if node.kind() == kind)
     return list(node.inputs()), list(node.outputs())
@@ -53,8 +57,16 @@ CASES = {
     "softmax": ("aten::softmax", lambda x: x.softmax(dim=-1), IMAGE),
     "transpose": ("aten::transpose", lambda x: x.transpose(1, 2), IMAGE),
     "max_pool2d": ("aten::max_pool2d", nn.MaxPool2d(2), IMAGE),
-    "upsample": ("aten::upsample_bilinear2d", lambda x: F.interpolate(x, scale_factor=2.0, mode="bilinear"), IMAGE),
-    "grid_sampler": ("aten::grid_sampler", lambda x: F.grid_sample(x, torch.zeros(2, 3, 3, 2)), IMAGE),
+    "upsample": (
+        "aten::upsample_bilinear2d",
+        lambda x: F.interpolate(x, scale_factor=2.0, mode="bilinear"),
+        IMAGE,
+    ),
+    "grid_sampler": (
+        "aten::grid_sampler",
+        lambda x: F.grid_sample(x, torch.zeros(2, 3, 3, 2)),
+        IMAGE,
+    ),
     "gelu": ("aten::gelu", nn.GELU(), IMAGE),
 }
 
@@ -62,7 +74,10 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_operands_are_those_of_torchscript(name: str) -> None:
     kind, function, x = CASES[name]
-    (inputs, outputs), (real_inputs, real_outputs) = seen(kind, function, x), real(kind, function, x)
+    (inputs, outputs), (real_inputs, real_outputs) = (
+        seen(kind, function, x),
+        real(kind, function, x),
+    )
     assert list(map(get_shape, inputs)) == list(map(get_shape, real_inputs))
     assert list(map(get_shape, outputs)) == list(map(get_shape, real_outputs))
     for mine, theirs in zip(inputs, real_inputs, strict=True):
@@ -91,7 +106,9 @@ def test_lists_have_items() -> None:
 def test_cells_are_their_linear_maps() -> None:
     calls: list[Any] = []
     analysis = JitModelAnalysis(nn.LSTMCell(8, 6), torch.ones(2, 8))
-    analysis.set_op_handle("aten::linear", lambda i, o: calls.append([get_shape(v) for v in (*i, *o)]) or 0).total()
+    analysis.set_op_handle(
+        "aten::linear", lambda i, o: calls.append([get_shape(v) for v in (*i, *o)]) or 0
+    ).total()
     assert calls == [[[2, 8], [24, 8], [24], [2, 24]], [[2, 6], [24, 6], [24], [2, 24]]]
 
 
@@ -101,7 +118,11 @@ def test_custom_operators_go_by_their_own_names() -> None:
         return x + by
 
     inputs, outputs = seen("dispatchcount_tests::shift", lambda x: shift(x), IMAGE)
-    assert (get_shape(inputs[0]), inputs[1].toIValue(), get_shape(outputs[0])) == ([2, 4, 6, 8], 2.0, [2, 4, 6, 8])
+    assert (get_shape(inputs[0]), inputs[1].toIValue(), get_shape(outputs[0])) == (
+        [2, 4, 6, 8],
+        2.0,
+        [2, 4, 6, 8],
+    )
 
 
 @pytest.mark.parametrize("kind", complexity_analysis._DEFAULT_SUPPORTED_FLOP_OPS)
@@ -113,16 +134,28 @@ def test_default_handles_on_what_they_are_handed(kind: str) -> None:
         "aten::addmm": (torch.addmm, (torch.ones(3, 5), a, b), 60),
         "aten::bmm": (torch.bmm, (torch.ones(2, 3, 4), torch.ones(2, 4, 5)), 120),
         "aten::_convolution": (nn.Conv2d(4, 6, 3), (IMAGE,), {"conv": 2 * 6 * 4 * 9 * 4 * 6}),
-        "aten::einsum": (lambda x, y: torch.einsum("nc,nchw->hw", x, y), (a, torch.ones(3, 4, 2, 3)), 72),
+        "aten::einsum": (
+            lambda x, y: torch.einsum("nc,nchw->hw", x, y),
+            (a, torch.ones(3, 4, 2, 3)),
+            72,
+        ),
         "aten::matmul": (torch.matmul, (a, torch.ones(7, 4, 5)), 420),
         "aten::mm": (torch.mm, (a, b), 60),
         "aten::linear": (F.linear, (IMAGE, torch.ones(3, 8)), 2 * 4 * 6 * 8 * 3),
-        "aten::batch_norm": (lambda x, m, v: F.batch_norm(x, m, v, training=True), (IMAGE, vector, vector), 384 * 4),
+        "aten::batch_norm": (
+            lambda x, m, v: F.batch_norm(x, m, v, training=True),
+            (IMAGE, vector, vector),
+            384 * 4,
+        ),
         "aten::group_norm": (lambda x, w: F.group_norm(x, 2, w), (IMAGE, vector), 384 * 5),
         "aten::layer_norm": (lambda x: F.layer_norm(x, (8,)), (IMAGE,), 384 * 4),
         "aten::instance_norm": (lambda x: F.instance_norm(x), (IMAGE,), 384 * 4),
         "aten::upsample_nearest2d": (lambda x: F.interpolate(x, scale_factor=2), (IMAGE,), 384 * 4),
-        "aten::upsample_bilinear2d": (lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), (IMAGE,), 384 * 4 * 4),
+        "aten::upsample_bilinear2d": (
+            lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"),
+            (IMAGE,),
+            384 * 4 * 4,
+        ),
         "aten::adaptive_avg_pool2d": (lambda x: F.adaptive_avg_pool2d(x, 1), (IMAGE,), 384),
         "aten::grid_sampler": (F.grid_sample, (IMAGE, torch.zeros(2, 3, 3, 2)), 4 * 2 * 4 * 9),
     }[kind]  # 384 = 2*4*6*8
@@ -132,7 +165,9 @@ def test_default_handles_on_what_they_are_handed(kind: str) -> None:
 
 
 def test_a_handle_that_reads_the_wrong_operand_is_told() -> None:
-    analysis = JitModelAnalysis(nn.Softmax(dim=-1), IMAGE).set_op_handle("aten::softmax", jit_handles.bmm_flop_jit)
+    analysis = JitModelAnalysis(nn.Softmax(dim=-1), IMAGE).set_op_handle(
+        "aten::softmax", jit_handles.bmm_flop_jit
+    )
     with pytest.raises(ValueError, match="expects a tensor"):
         analysis.total()
 
@@ -159,20 +194,32 @@ def test_handles_return_any_number_or_mapping(result: Any) -> None:
     assert analysis.by_module()["1"] == (1 if result is True else 18)
 
 
-@pytest.mark.parametrize("result", [None, "18", [18], 18j, {"linear": None}, {"linear": "18"}], ids=repr)
+@pytest.mark.parametrize(
+    "result", [None, "18", [18], 18j, {"linear": None}, {"linear": "18"}], ids=repr
+)
 def test_handles_that_return_no_number_are_told(result: Any) -> None:
-    analysis = FlopCountAnalysis(nn.Linear(2, 3), torch.ones(3, 2)).set_op_handle("aten::linear", lambda i, o: result)
+    analysis = FlopCountAnalysis(nn.Linear(2, 3), torch.ones(3, 2)).set_op_handle(
+        "aten::linear", lambda i, o: result
+    )
     with pytest.raises(ValueError, match=r"Invalid type .* The handle of aten::linear returned it"):
         analysis.total()
 
 
 def test_numbers_of_numpy_do_not_overflow() -> None:
     model = nn.Sequential(*[nn.Linear(2, 2) for _ in range(3)])
-    analysis = FlopCountAnalysis(model, torch.ones(1, 2)).set_op_handle("aten::linear", lambda i, o: np.int64(2**62))
+    analysis = FlopCountAnalysis(model, torch.ones(1, 2)).set_op_handle(
+        "aten::linear", lambda i, o: np.int64(2**62)
+    )
     assert analysis.total() == 3 * 2**62
 
 
 def test_an_empty_mapping_counts_nothing() -> None:
     """What detectron2's analysis of activations hands back for operators that it wants out of the way."""
-    analysis = FlopCountAnalysis(nn.Linear(2, 3), torch.ones(3, 2)).set_op_handle("aten::linear", lambda *a, **k: {})
-    assert (analysis.total(), dict(analysis.by_operator()), dict(analysis.unsupported_ops())) == (0, {}, {})
+    analysis = FlopCountAnalysis(nn.Linear(2, 3), torch.ones(3, 2)).set_op_handle(
+        "aten::linear", lambda *a, **k: {}
+    )
+    assert (analysis.total(), dict(analysis.by_operator()), dict(analysis.unsupported_ops())) == (
+        0,
+        {},
+        {},
+    )

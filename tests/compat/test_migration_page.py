@@ -17,4 +17,7 @@ def test_block_runs(block: str) -> None:
 
 
 def test_there_is_one_for_each_library() -> None:
-    assert all(f"## {name}\n" in PAGE for name in ("mmengine", "fvcore", "torch", "ptflops", "thop", "calflops"))
+    assert all(
+        f"## {name}\n" in PAGE
+        for name in ("mmengine", "fvcore", "torch", "ptflops", "thop", "calflops")
+    )

@@ -169,7 +169,14 @@ def test_unsupported_operators_are_fvcores(name: str) -> None:
 def test_in_every_grad_mode(mode: Any) -> None:
     with mode():
         analysis = Ours(Call(lambda x: x[:, 0] == x.T[0]), X)
-        analysis.set_op_handle("aten::select", lambda i, o: 1, "aten::eq", lambda i, o: 10, "aten::numpy_T", lambda i, o: 100)
+        analysis.set_op_handle(
+            "aten::select",
+            lambda i, o: 1,
+            "aten::eq",
+            lambda i, o: 10,
+            "aten::numpy_T",
+            lambda i, o: 100,
+        )
         assert analysis.by_operator() == Counter(select=2, eq=10, numpy_T=100)
 
 
@@ -189,7 +196,9 @@ def test_handles_of_indexing_know_their_operands() -> None:
     for kind in ("slice", "unsqueeze", "select"):
         analysis.set_op_handle(
             f"aten::{kind}",
-            lambda i, o, kind=kind: seen.append((kind, i[0].type().sizes(), i[1].toIValue(), o[0].type().sizes())) or 0,
+            lambda i, o, kind=kind: (
+                seen.append((kind, i[0].type().sizes(), i[1].toIValue(), o[0].type().sizes())) or 0
+            ),
         )
     analysis.total()
     assert seen == [
@@ -221,9 +230,17 @@ def spellings() -> Iterator[tuple[str, Callable[..., Any], Any]]:
             continue
         sample = next(iter(info.sample_inputs("cpu", torch.float32)), None)
         variants = [info.op, info.method_variant, info.inplace_variant, info.operator_variant]
-        variants += [way for alias in info.aliases for way in (alias.op, alias.method_variant, alias.inplace_variant)]
+        variants += [
+            way
+            for alias in info.aliases
+            for way in (alias.op, alias.method_variant, alias.inplace_variant)
+        ]
         for index, variant in enumerate(variants):
-            if sample is not None and variant is not None and isinstance(sample.input, torch.Tensor):
+            if (
+                sample is not None
+                and variant is not None
+                and isinstance(sample.input, torch.Tensor)
+            ):
                 yield f"{info.name} {index}", variant, sample
 
 
@@ -231,13 +248,24 @@ def test_every_operator_of_torch_goes_by_the_name_that_it_is_traced_under() -> N
     """Property: the operators of a run are those of its trace, whatever they were called by."""
     compared, wrong = 0, {}
     for name, variant, sample in spellings():
-        model = Call(lambda x, variant=variant, sample=sample: variant(x.clone(), *sample.args, **sample.kwargs))
+        model = Call(
+            lambda x, variant=variant, sample=sample: variant(
+                x.clone(), *sample.args, **sample.kwargs
+            )
+        )
         try:
             theirs = traced(model, sample.input)
         except Exception:  # what cannot be traced has no name to compare
             continue
-        mine = Counter(call.kind for (_, call), times in run(model, (sample.input,)).calls.items() for _ in range(times))
-        pair = [{kind: n for kind, n in counts.items() if kind not in HIDDEN} for counts in (theirs, mine)]
+        mine = Counter(
+            call.kind
+            for (_, call), times in run(model, (sample.input,)).calls.items()
+            for _ in range(times)
+        )
+        pair = [
+            {kind: n for kind, n in counts.items() if kind not in HIDDEN}
+            for counts in (theirs, mine)
+        ]
         compared += 1
         if pair[0] != pair[1]:
             wrong[name] = pair

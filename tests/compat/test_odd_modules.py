@@ -114,7 +114,10 @@ def scripted(change: Callable[[Any], Any] = lambda module: module) -> nn.Module:
 
 
 MODELS: dict[str, Callable[[], nn.Module]] = {
-    **{kind.__name__: (lambda kind=kind: kind(4, 4, bias=False)) for kind in (Refuses, Half, Unequal, Shy, Moody)},
+    **{
+        kind.__name__: (lambda kind=kind: kind(4, 4, bias=False))
+        for kind in (Refuses, Half, Unequal, Shy, Moody)
+    },
     "Bare": Bare,
     "Obliges": Obliges,
     "scripted": scripted,
@@ -132,11 +135,20 @@ def by_torch(model: nn.Module) -> int:
 
 
 def by_fvcore(model: nn.Module) -> int:
-    analysis = fvcore.FlopCountAnalysis(model, X).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    analysis = (
+        fvcore.FlopCountAnalysis(model, X)
+        .unsupported_ops_warnings(False)
+        .uncalled_modules_warnings(False)
+    )
     assert fvcore.flop_count_table(analysis)
     assert fvcore.flop_count_str(analysis)
     assert fvcore.parameter_count_table(model)
-    assert sum(fvcore.ActivationCountAnalysis(model, X).unsupported_ops_warnings(False).by_operator().values())
+    assert sum(
+        fvcore.ActivationCountAnalysis(model, X)
+        .unsupported_ops_warnings(False)
+        .by_operator()
+        .values()
+    )
     return analysis.total()
 
 
@@ -146,7 +158,9 @@ LAYERS: dict[str, Callable[[nn.Module], int]] = {
     "mmengine": lambda model: mmengine.FlopAnalyzer(model, (X,)).total(),
     "get_model_complexity_info": lambda model: dc.get_model_complexity_info(model, (4,))["flops"],
     "torch": by_torch,
-    "ptflops": lambda model: ptflops.get_model_complexity_info(model, (4,), as_strings=False, ost=io.StringIO())[0],
+    "ptflops": lambda model: ptflops.get_model_complexity_info(
+        model, (4,), as_strings=False, ost=io.StringIO()
+    )[0],
     "thop": lambda model: thop.profile(model, (X,))[0],
     "calflops": lambda model: calflops.calculate_flops(model, (1, 4), **QUIET)[1],
 }

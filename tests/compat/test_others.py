@@ -17,7 +17,13 @@ from dispatchcount.compat import calflops, fvcore, mmengine, ptflops, thop
 
 def model() -> nn.Module:
     """In train mode, which must stay: a convolution (3*8*8 * 8*3*3*3 MACs), a norm and a linear layer of 8*64 * 10 MACs."""
-    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(512, 10))
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(512, 10),
+    )
 
 
 MACS = 64 * 8 * 27 + 5120
@@ -26,17 +32,32 @@ PARAMS = 216 + 8 + 16 + 5130
 
 def test_ptflops() -> None:
     net, stream = model(), io.StringIO()
-    assert ptflops.get_model_complexity_info(net, (3, 8, 8), as_strings=False, ost=stream) == (MACS, PARAMS)
+    assert ptflops.get_model_complexity_info(net, (3, 8, 8), as_strings=False, ost=stream) == (
+        MACS,
+        PARAMS,
+    )
     assert "Conv2d" in stream.getvalue()
     assert net.training
     assert int(net[1].num_batches_tracked) == 0
     options: dict[str, Any] = {"print_per_layer_stat": False}
     assert ptflops.get_model_complexity_info(net, (3, 8, 8), **options) == ("18.94 KMac", "5.37 k")
-    assert ptflops.get_model_complexity_info(net, (3, 8, 8), flops_units="MMac", output_precision=3, **options)[0] == "0.019 MMac"
+    assert (
+        ptflops.get_model_complexity_info(
+            net, (3, 8, 8), flops_units="MMac", output_precision=3, **options
+        )[0]
+        == "0.019 MMac"
+    )
     net[0].requires_grad_(False)
-    assert ptflops.get_model_complexity_info(net, (3, 8, 8), as_strings=False, **options)[1] == PARAMS - 224
+    assert (
+        ptflops.get_model_complexity_info(net, (3, 8, 8), as_strings=False, **options)[1]
+        == PARAMS - 224
+    )
     given = ptflops.get_model_complexity_info(
-        net, (3, 8, 8), as_strings=False, input_constructor=lambda sizes: {"input": torch.ones(2, *sizes)}, **options
+        net,
+        (3, 8, 8),
+        as_strings=False,
+        input_constructor=lambda sizes: {"input": torch.ones(2, *sizes)},
+        **options,
     )
     assert given[0] == 2 * MACS
 
@@ -70,25 +91,45 @@ def test_calflops(capsys: pytest.CaptureFixture[str]) -> None:
     flops, macs, params = calflops.calculate_flops(net, (1, 3, 8, 8), **options)
     # Two per MAC, a bias each for convolution and linear, two per element for norm's scaling and two for its map, 8 roots and sums, ReLU
     assert (flops, macs, params) == (2 * MACS + 512 + 10 + 4 * 512 + 8 + 8 + 512, MACS, PARAMS)
-    doubled = calflops.calculate_flops(net, kwargs={"input": torch.ones(2, 3, 8, 8)}, include_backPropagation=True, **options)
+    doubled = calflops.calculate_flops(
+        net, kwargs={"input": torch.ones(2, 3, 8, 8)}, include_backPropagation=True, **options
+    )
     assert doubled[1] == 2 * MACS * 3
-    assert calflops.calculate_flops(net, (1, 3, 8, 8), print_detailed=False) == ("40.99 KFLOPS", "18.94 KMACs", "5.37 K")
+    assert calflops.calculate_flops(net, (1, 3, 8, 8), print_detailed=False) == (
+        "40.99 KFLOPS",
+        "18.94 KMACs",
+        "5.37 K",
+    )
     assert capsys.readouterr().out == "FLOPs 40.99 KFLOPS, MACs 18.94 KMACs, parameters 5.37 K\n"
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda net: ptflops.get_model_complexity_info(net, (3, 8, 8), ignore_modules=[nn.ReLU]), "ignore_modules cannot be had"),
         (
-            lambda net: ptflops.get_model_complexity_info(net, (3, 8, 8), custom_modules_hooks={nn.ReLU: 1}),
+            lambda net: ptflops.get_model_complexity_info(net, (3, 8, 8), ignore_modules=[nn.ReLU]),
+            "ignore_modules cannot be had",
+        ),
+        (
+            lambda net: ptflops.get_model_complexity_info(
+                net, (3, 8, 8), custom_modules_hooks={nn.ReLU: 1}
+            ),
             "custom_modules_hooks",
         ),
-        (lambda net: ptflops.get_model_complexity_info(net, (3, 8, 8), backend="other"), "'other' is not a valid"),
+        (
+            lambda net: ptflops.get_model_complexity_info(net, (3, 8, 8), backend="other"),
+            "'other' is not a valid",
+        ),
         (lambda net: thop.profile(net, (), custom_ops={nn.ReLU: None}), "custom_ops cannot be had"),
-        (lambda net: calflops.calculate_flops(net, transformer_tokenizer=1), "transformer_tokenizer cannot be had"),
+        (
+            lambda net: calflops.calculate_flops(net, transformer_tokenizer=1),
+            "transformer_tokenizer cannot be had",
+        ),
         (lambda net: calflops.calculate_flops(net), "either input_shape or args"),
-        (lambda net: calflops.calculate_flops(net, (1, 3, 8, 8), output_unit="X"), "'X' is not known"),
+        (
+            lambda net: calflops.calculate_flops(net, (1, 3, 8, 8), output_unit="X"),
+            "'X' is not known",
+        ),
     ],
 )
 def test_wrong_use(call: Any, message: str) -> None:
@@ -120,16 +161,23 @@ class Unseen(nn.Module):
         lambda: calflops.calculate_flops(Unseen(), (1, 2)),
     ],
 )
-def test_every_layer_names_what_it_cannot_count(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_layer_names_what_it_cannot_count(
+    call: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     call()
     assert "dispatchcount_tests.unseen" in capsys.readouterr().out
 
 
 def test_tables_are_in_the_convention_of_the_figure(capsys: pytest.CaptureFixture[str]) -> None:
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
-    assert ptflops.get_model_complexity_info(net, (3, 8, 8)) == ("7.78 KMac", "240")  # 6*6 * 8*27; 216 + 8 + 16
+    assert ptflops.get_model_complexity_info(net, (3, 8, 8)) == (
+        "7.78 KMac",
+        "240",
+    )  # 6*6 * 8*27; 216 + 8 + 16
     assert "7.78 k" in capsys.readouterr().out
-    assert calflops.calculate_flops(net, (1, 3, 8, 8))[0] == "17.01 KFLOPS"  # two per MAC, and what is element-wise
+    assert (
+        calflops.calculate_flops(net, (1, 3, 8, 8))[0] == "17.01 KFLOPS"
+    )  # two per MAC, and what is element-wise
     assert "17 k" in capsys.readouterr().out
 
 
@@ -164,7 +212,9 @@ def test_texts_are_theirs_to_the_letter(text: str, expected: str) -> None:
 
 def test_ptflops_takes_operators() -> None:
     net = nn.Sequential(nn.Linear(4, 4), nn.Conv1d(1, 2, 1))
-    call: Any = partial(ptflops.get_model_complexity_info, net, (4,), as_strings=False, print_per_layer_stat=False)
+    call: Any = partial(
+        ptflops.get_model_complexity_info, net, (4,), as_strings=False, print_per_layer_stat=False
+    )
     aten = torch.ops.aten
     assert call()[0] == 16 + 8
     assert call(ignore_modules=[aten.convolution])[0] == 16
@@ -174,7 +224,9 @@ def test_ptflops_takes_operators() -> None:
         seen.append(([tuple(x.shape) for x in inputs[:3]], [tuple(y.shape) for y in outputs]))
         return 1000
 
-    assert call(custom_modules_hooks={aten.addmm: hook}, backend=ptflops.FLOPS_BACKEND.ATEN)[0] == 1008
+    assert (
+        call(custom_modules_hooks={aten.addmm: hook}, backend=ptflops.FLOPS_BACKEND.ATEN)[0] == 1008
+    )
     assert seen == [([(4,), (1, 4), (4, 4)], [(1, 4)])]
     assert call()[0] == 24
 
@@ -186,7 +238,10 @@ def test_names_are_where_they_are_imported_from() -> None:
     from dispatchcount.compat.thop.utils import clever_format
 
     assert FLOPS_BACKEND("aten") is ptflops.FLOPS_BACKEND.ATEN
-    assert (flops_to_string, params_to_string) == (ptflops.flops_to_string, ptflops.params_to_string)
+    assert (flops_to_string, params_to_string) == (
+        ptflops.flops_to_string,
+        ptflops.params_to_string,
+    )
     assert clever_format is thop.clever_format
     assert profile_origin(nn.Linear(2, 2), (torch.ones(1, 2),)) == (4, 6)
     assert fvcore.nn.FlopCountAnalysis is fvcore.FlopCountAnalysis
@@ -196,7 +251,11 @@ def test_names_are_where_they_are_imported_from() -> None:
 
 def test_calflops_of_a_configuration(tmp_path: Path) -> None:
     transformers.BertConfig(
-        hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, vocab_size=30
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        vocab_size=30,
     ).save_pretrained(tmp_path)
     options: dict[str, Any] = {"print_results": False, "output_as_string": False}
     macs = calflops.calculate_flops_hf(str(tmp_path), input_shape=(1, 4), **options)[1]

@@ -35,9 +35,17 @@ SAME = {
     "einsum": (lambda x, y: torch.einsum("bij,bjk->bik", x, y), (r(3, 4, 5), r(3, 5, 6)), 720),
     "conv2d": (lambda x, w: F.conv2d(x, w, padding=1), (r(2, 3, 6, 6), r(6, 3, 4, 4)), 28_800),
     "conv1d": (lambda x, w: F.conv1d(x, w, padding=1), (r(2, 3, 6), r(6, 3, 4)), 1_440),
-    "conv_transpose2d": (lambda x, w: F.conv_transpose2d(x, w), (r(1, 4, 5, 5), r(4, 8, 3, 3)), 14_400),
+    "conv_transpose2d": (
+        lambda x, w: F.conv_transpose2d(x, w),
+        (r(1, 4, 5, 5), r(4, 8, 3, 3)),
+        14_400,
+    ),
     "backward of mm": (lambda x, y: (x @ y).sum().backward(), (r(4, 5), r(5, 6)), 720),
-    "backward of conv": (lambda x, w: F.conv2d(x, w).sum().backward(), (r(2, 3, 6, 6), r(6, 3, 3, 3)), 3 * 10_368),
+    "backward of conv": (
+        lambda x, w: F.conv2d(x, w).sum().backward(),
+        (r(2, 3, 6, 6), r(6, 3, 3, 3)),
+        3 * 10_368,
+    ),
 }
 
 
@@ -59,7 +67,9 @@ def test_same_numbers_by_module_and_operator() -> None:
     for counter in (FlopCounterMode, Theirs):
         with torch.no_grad(), counter(display=False) as counted:
             model(x)
-        answers.append({name: row for name, row in counted.get_flop_counts().items() if any(row.values())})
+        answers.append(
+            {name: row for name, row in counted.get_flop_counts().items() if any(row.values())}
+        )
     assert answers[0] == answers[1]
     assert torch.ops.aten.convolution in answers[0]["ResNet.layer1.0.conv1"]
 
@@ -105,7 +115,13 @@ def test_table_is_theirs_but_for_the_blanks() -> None:
     for counter in (FlopCounterMode, Theirs):
         with torch.no_grad(), counter(display=False) as counted:
             model(x)
-        tables.append([sorted(line.split()) for line in counted.get_table(3).splitlines() if "---" not in line])
+        tables.append(
+            [
+                sorted(line.split())
+                for line in counted.get_table(3).splitlines()
+                if "---" not in line
+            ]
+        )
     assert sorted(tables[0]) == sorted(tables[1])
 
 
@@ -196,7 +212,11 @@ def test_rows_are_there_without_counts() -> None:
     assert mine == theirs | {"Sequential.1": {}, "Sequential.2": {}, "Sequential.2.0": {}}
     assert mine["Global"] == {torch.ops.aten.addmm: 24, torch.ops.aten.mm: 0}  # 2 * 3*2*2
     counted = counters[1]
-    assert counted.flop_counts["Sequential.1"][torch.ops.aten.mm] == counted.flop_counts["nowhere"][torch.ops.aten.mm] == 0
+    assert (
+        counted.flop_counts["Sequential.1"][torch.ops.aten.mm]
+        == counted.flop_counts["nowhere"][torch.ops.aten.mm]
+        == 0
+    )
     assert counted.flop_counts is counted.flop_counts
     assert FlopCounterMode(display=False).flop_counts["Global"] == {}
     with FlopCounterMode(display=False) as counted:
@@ -211,12 +231,16 @@ def test_table_names_what_is_not_counted() -> None:
 
     with FlopCounterMode(display=False) as counter:
         unheard(torch.ones(2) @ torch.ones(2, 2))
-    assert counter.get_table().splitlines()[-1] == "not counted: dispatchcount_tests.unheard (1 call)"
+    assert (
+        counter.get_table().splitlines()[-1] == "not counted: dispatchcount_tests.unheard (1 call)"
+    )
 
 
 def test_formulas_of_torch_are_here_too() -> None:
     from dispatchcount.compat.torch import mm_flop, sdpa_flop_count
 
     assert mm_flop((2, 3), (3, 4)) == 48
-    assert sdpa_flop_count((1, 2, 3, 4), (1, 2, 3, 4), (1, 2, 3, 4)) == 288  # 2 products of 2 heads * 3*3*4, 2 flops each
+    assert (
+        sdpa_flop_count((1, 2, 3, 4), (1, 2, 3, 4), (1, 2, 3, 4)) == 288
+    )  # 2 products of 2 heads * 3*3*4, 2 flops each
     assert not hasattr(ours, "never_heard_of")

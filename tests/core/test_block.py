@@ -22,7 +22,9 @@ REGIMES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
 
 
 def einsum(x: torch.Tensor) -> torch.Tensor:
-    return torch.einsum("bi,ij,jk->bk", x, torch.ones(3, 4, device=x.device), torch.ones(4, 5, device=x.device))
+    return torch.einsum(
+        "bi,ij,jk->bk", x, torch.ones(3, 4, device=x.device), torch.ones(4, 5, device=x.device)
+    )
 
 
 def attention(x: torch.Tensor) -> torch.Tensor:
@@ -34,22 +36,44 @@ CASES: dict[str, tuple[Callable[[], Any], tuple[int, ...], int]] = {
     "linear 3-d": (lambda: nn.Linear(8, 16), (2, 4, 8), 2 * 4 * 8 * 16),
     "conv1d": (lambda: nn.Conv1d(3, 4, 3), (2, 3, 10), 2 * 4 * 8 * 3 * 3),
     "conv2d": (lambda: nn.Conv2d(3, 10, 3), (1, 3, 10, 10), 10 * 8 * 8 * 3 * 3 * 3),
-    "conv2d same": (lambda: nn.Conv2d(3, 4, 3, padding="same"), (1, 3, 6, 6), 4 * 6 * 6 * 3 * 3 * 3),
+    "conv2d same": (
+        lambda: nn.Conv2d(3, 4, 3, padding="same"),
+        (1, 3, 6, 6),
+        4 * 6 * 6 * 3 * 3 * 3,
+    ),
     "conv2d unbatched": (lambda: nn.Conv2d(3, 4, 3), (3, 6, 6), 4 * 4 * 4 * 3 * 3 * 3),
-    "conv3d grouped": (lambda: nn.Conv3d(4, 8, 2, groups=2), (1, 4, 3, 3, 3), 8 * 2 * 2 * 2 * 2 * 2 * 2 * 2),
-    "conv transposed": (lambda: nn.ConvTranspose2d(4, 8, 3, stride=2), (1, 4, 5, 5), 5 * 5 * 4 * 8 * 3 * 3),
+    "conv3d grouped": (
+        lambda: nn.Conv3d(4, 8, 2, groups=2),
+        (1, 4, 3, 3, 3),
+        8 * 2 * 2 * 2 * 2 * 2 * 2 * 2,
+    ),
+    "conv transposed": (
+        lambda: nn.ConvTranspose2d(4, 8, 3, stride=2),
+        (1, 4, 5, 5),
+        5 * 5 * 4 * 8 * 3 * 3,
+    ),
     "lstm": (lambda: nn.LSTM(10, 20), (5, 3, 10), 5 * 3 * 4 * 20 * (10 + 20)),
-    "lstm projected": (lambda: nn.LSTM(10, 20, proj_size=5), (5, 3, 10), 5 * 3 * (4 * 20 * (10 + 5) + 20 * 5)),
+    "lstm projected": (
+        lambda: nn.LSTM(10, 20, proj_size=5),
+        (5, 3, 10),
+        5 * 3 * (4 * 20 * (10 + 5) + 20 * 5),
+    ),
     "gru": (lambda: nn.GRU(128, 128), (10, 32, 128), 10 * 32 * 3 * 128 * (128 + 128)),
     "rnn": (lambda: nn.RNN(4, 6, bidirectional=True), (5, 2, 4), 2 * 5 * 2 * 6 * (4 + 6)),
     "attention": (lambda: attention, (1, 2, 6, 8), 2 * 2 * 6 * 6 * 8),
-    "encoder layer": (lambda: nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, dropout=0.0), (2, 10, 32), 176_640),
+    "encoder layer": (
+        lambda: nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, dropout=0.0),
+        (2, 10, 32),
+        176_640,
+    ),
     "einsum": (lambda: einsum, (2, 3), 2 * 3 * 4 + 2 * 4 * 5),
     "layer norm": (lambda: nn.LayerNorm(8), (2, 8), 0),
 }
 
 
-def count(make: Callable[[], Any], shape: tuple[int, ...], device: str, training: bool) -> dc.Report:
+def count(
+    make: Callable[[], Any], shape: tuple[int, ...], device: str, training: bool
+) -> dc.Report:
     with torch.device(device):
         model = make()
         x = torch.rand(shape)
@@ -65,7 +89,9 @@ def count(make: Callable[[], Any], shape: tuple[int, ...], device: str, training
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 @pytest.mark.parametrize("regime", REGIMES)
 @pytest.mark.parametrize("case", CASES)
-def test_macs_do_not_depend_on_how_it_runs(case: str, regime: str, device: str, training: bool) -> None:
+def test_macs_do_not_depend_on_how_it_runs(
+    case: str, regime: str, device: str, training: bool
+) -> None:
     make, shape, macs = CASES[case]
     with REGIMES[regime]():
         report = count(make, shape, device, training)
@@ -89,7 +115,13 @@ def test_autocast_and_fake_tensors_count_the_same(case: str) -> None:
 def test_every_metric_agrees_between_regimes(regime: str) -> None:
     def run() -> dc.Report:
         torch.manual_seed(0)
-        model = nn.Sequential(nn.Conv2d(3, 4, 3, padding="same"), nn.GroupNorm(2, 4), nn.GELU(), nn.Flatten(), nn.Linear(144, 5))
+        model = nn.Sequential(
+            nn.Conv2d(3, 4, 3, padding="same"),
+            nn.GroupNorm(2, 4),
+            nn.GELU(),
+            nn.Flatten(),
+            nn.Linear(144, 5),
+        )
         x = torch.rand(2, 3, 6, 6)
         with dc.profile(model) as prof:
             model(x)
@@ -100,7 +132,9 @@ def test_every_metric_agrees_between_regimes(regime: str) -> None:
         other = run()
     names = ("macs", "flops", "arithmetic", "transcendentals", "activations", "params")
     assert {n: getattr(other, n) for n in names} == {n: getattr(reference, n) for n in names}
-    assert set(other.by_operator()) - {"aten.detach"} == set(reference.by_operator()) - {"aten.detach"}
+    assert set(other.by_operator()) - {"aten.detach"} == set(reference.by_operator()) - {
+        "aten.detach"
+    }
 
 
 def test_conventions_are_views_of_one_record() -> None:
@@ -112,7 +146,10 @@ def test_conventions_are_views_of_one_record() -> None:
     assert report.flops == macs + norm  # fvcore: batch norm in eval mode is 2 per element
     assert report.with_convention("macs").flops == macs
     assert report.with_convention("torch").flops == 2 * macs
-    assert report.with_convention("full").flops == 2 * macs + report.arithmetic + report.transcendentals
+    assert (
+        report.with_convention("full").flops
+        == 2 * macs + report.arithmetic + report.transcendentals
+    )
     with pytest.raises(ValueError, match="'fvcore', 'macs', 'torch', 'full'"):
         report.with_convention("flops")
 
@@ -139,7 +176,10 @@ def test_report_before_the_block_says_what_to_do() -> None:
         dc.profile([nn.Linear(1, 1)])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="two models are named 'net'"):
         dc.profile({"net": nn.ReLU()}, {"net": nn.ReLU()})
-    with pytest.raises(RuntimeError, match="inside the profile's with-block"), dc.profile().sample("x"):
+    with (
+        pytest.raises(RuntimeError, match="inside the profile's with-block"),
+        dc.profile().sample("x"),
+    ):
         pass
 
 
@@ -168,7 +208,10 @@ def test_an_operator_without_a_rule_is_named_and_strict_raises() -> None:
     assert (issue.calls, issue.modules) == (1, ("(no module)",))
     assert issue.shapes == ("float32[4, 8], float32[8, 16]",)
     assert "dispatchcount_core.opaque" in str(prof.report)
-    with pytest.raises(dc.UncountedError, match=r"dispatchcount_core\.opaque"), dc.profile(strict=True):
+    with (
+        pytest.raises(dc.UncountedError, match=r"dispatchcount_core\.opaque"),
+        dc.profile(strict=True),
+    ):
         opaque(x, w)
     with dc.profile(strict=True, rules={opaque: lambda x, w: x[0] * x[1] * w[1]}) as prof:
         opaque(x, w)
@@ -197,7 +240,9 @@ def test_where_the_block_stopped() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             raise KeyboardInterrupt
 
-    model = nn.Sequential(nn.Linear(8, 8), nn.Sequential(nn.Linear(8, 8), Breaks()), nn.Linear(8, 8))
+    model = nn.Sequential(
+        nn.Linear(8, 8), nn.Sequential(nn.Linear(8, 8), Breaks()), nn.Linear(8, 8)
+    )
     with pytest.raises(KeyboardInterrupt), dc.profile(model) as prof:
         model(torch.rand(4, 8))
     report = prof.report

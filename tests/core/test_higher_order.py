@@ -34,18 +34,32 @@ def mapped() -> Any:
 
 
 CALLS: dict[str, tuple[Callable[[], Any], int]] = {
-    "cond, one product": (lambda: torch.cond(X.sum() < 1e9, lambda v: v @ W, lambda v: (v @ W) @ W, (X,)), PRODUCT),
-    "cond, the other two": (lambda: torch.cond(X.sum() > 1e9, lambda v: v @ W, lambda v: (v @ W) @ W, (X,)), 2 * PRODUCT),
+    "cond, one product": (
+        lambda: torch.cond(X.sum() < 1e9, lambda v: v @ W, lambda v: (v @ W) @ W, (X,)),
+        PRODUCT,
+    ),
+    "cond, the other two": (
+        lambda: torch.cond(X.sum() > 1e9, lambda v: v @ W, lambda v: (v @ W) @ W, (X,)),
+        2 * PRODUCT,
+    ),
     "while_loop": (while_loop, 3 * PRODUCT),
     "scan": (scan, 3 * PRODUCT),
     "map": (mapped, 3 * PRODUCT),
     "vmap": (lambda: torch.func.vmap(lambda v: v @ W)(X), PRODUCT),
-    "grad": (lambda: torch.func.grad(lambda v: (v @ W).sum())(X), 2 * PRODUCT),  # the product, and one for the gradient
-    "jacrev": (lambda: torch.func.jacrev(lambda v: v @ W)(X[0]), 8 * 8 + 8 * 8 * 8),  # a row of the Jacobian for each output
+    "grad": (
+        lambda: torch.func.grad(lambda v: (v @ W).sum())(X),
+        2 * PRODUCT,
+    ),  # the product, and one for the gradient
+    "jacrev": (
+        lambda: torch.func.jacrev(lambda v: v @ W)(X[0]),
+        8 * 8 + 8 * 8 * 8,
+    ),  # a row of the Jacobian for each output
 }
 
 
-if TORCH < (2, 8):  # these run the function once more to learn its shapes, which a mode cannot tell from the work itself
+if (
+    TORCH < (2, 8)
+):  # these run the function once more to learn its shapes, which a mode cannot tell from the work itself
     del CALLS["scan"], CALLS["map"]
 
 
@@ -66,7 +80,9 @@ def test_flex_attention_counts_the_blocks_its_mask_keeps(heads: int | None) -> N
     mask = create_block_mask(lambda b, h, i, j: i >= j, None, heads, 256, 256, device="cpu")
     with dc.profile() as prof:
         out = flex_attention(q, q, q, block_mask=mask)
-    assert prof.report.macs == 4 * (3 * 128 * 128) * (16 + 16)  # 3 of 4 blocks of 128 x 128 in each head
+    assert prof.report.macs == 4 * (3 * 128 * 128) * (
+        16 + 16
+    )  # 3 of 4 blocks of 128 x 128 in each head
     assert torch.equal(out, flex_attention(q, q, q, block_mask=mask))
     with dc.profile() as prof:
         flex_attention(q, q, q)

@@ -21,7 +21,9 @@ def test_an_exponent_tells_powers_apart() -> None:
         x.norm(2)
         x.norm(2.5)
         x.pow_(0.5)
-    assert prof.report.transcendentals == 1 + (10 + 1) + 10  # a root; a power each and one; a power each
+    assert (
+        prof.report.transcendentals == 1 + (10 + 1) + 10
+    )  # a root; a power each and one; a power each
 
 
 def test_shapes_dtypes_and_options_do() -> None:
@@ -72,13 +74,17 @@ def test_symbolic_sizes_are_read_without_guarding() -> None:
 
 def test_packed_weights_tell_calls_apart() -> None:
     quantize = torch.ao.quantization.quantize_dynamic
-    models = [quantize(torch.nn.Sequential(torch.nn.LSTM(8, width)), {torch.nn.LSTM}) for width in (4, 6)]
+    models = [
+        quantize(torch.nn.Sequential(torch.nn.LSTM(8, width)), {torch.nn.LSTM}) for width in (4, 6)
+    ]
     x = torch.rand(3, 2, 8)
     for width, model in zip((4, 6), models, strict=True):
         with dc.profile(model) as prof:
             model(x)
         assert prof.report.macs == 3 * 2 * 4 * width * (8 + width)
-    convolutions = [torch.ao.nn.quantized.Conv2d(2, 3, kernel, padding=kernel // 2) for kernel in (1, 3)]
+    convolutions = [
+        torch.ao.nn.quantized.Conv2d(2, 3, kernel, padding=kernel // 2) for kernel in (1, 3)
+    ]
     q = torch.quantize_per_tensor(torch.rand(1, 2, 5, 5), 0.1, 0, torch.quint8)
     with dc.profile() as prof:  # the same input and output, another kernel
         for convolution in convolutions:
@@ -89,7 +95,10 @@ def test_packed_weights_tell_calls_apart() -> None:
 def test_packed_weights_are_parameters() -> None:
     quantize = torch.ao.quantization.quantize_dynamic
     kinds = {torch.nn.Linear, torch.nn.LSTM}
-    for module, params in ((torch.nn.Linear(8, 16), 8 * 16 + 16), (torch.nn.LSTM(6, 8), 4 * 8 * (6 + 8) + 2 * 4 * 8)):
+    for module, params in (
+        (torch.nn.Linear(8, 16), 8 * 16 + 16),
+        (torch.nn.LSTM(6, 8), 4 * 8 * (6 + 8) + 2 * 4 * 8),
+    ):
         model = quantize(torch.nn.Sequential(module), kinds)
         with dc.profile(model) as prof:
             pass

@@ -15,7 +15,9 @@ from torch.utils import _pytree as pytree
 import dispatchcount as dc
 
 TORCH = tuple(int(part) for part in torch.__version__.split(".")[:2])
-newer = pytest.mark.skipif(TORCH < (2, 8), reason="torch 2.6 raises of itself: its fake process group has no CPU streams")
+newer = pytest.mark.skipif(
+    TORCH < (2, 8), reason="torch 2.6 raises of itself: its fake process group has no CPU streams"
+)
 
 
 class Wrapper(torch.Tensor):
@@ -25,7 +27,9 @@ class Wrapper(torch.Tensor):
 
     @staticmethod
     def __new__(cls, inner: torch.Tensor) -> Any:
-        self = torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype, device=inner.device)
+        self = torch.Tensor._make_wrapper_subclass(
+            cls, inner.shape, dtype=inner.dtype, device=inner.device
+        )
         self.inner = inner
         return self
 
@@ -76,7 +80,9 @@ def test_nested_tensors_count_their_real_lengths() -> None:
     for layout in (torch.jagged, torch.strided):
         nested = torch.nested.nested_tensor(parts, layout=layout)
         assert macs(lambda nested=nested: layer(nested)) == (3 + 5) * 8 * 16
-    q = torch.nested.nested_tensor([torch.rand(3, 2, 8), torch.rand(5, 2, 8)], layout=torch.jagged).transpose(1, 2)
+    q = torch.nested.nested_tensor(
+        [torch.rand(3, 2, 8), torch.rand(5, 2, 8)], layout=torch.jagged
+    ).transpose(1, 2)
     assert macs(lambda: F.scaled_dot_product_attention(q, q, q)) == (3 * 3 + 5 * 5) * 2 * 8 * 2
 
 
@@ -114,7 +120,11 @@ def test_a_sharded_product_counts_this_ranks_share(mesh: Any) -> None:
 
 @newer
 def test_tensor_parallel_training_step(mesh: Any) -> None:
-    from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
+    from torch.distributed.tensor.parallel import (
+        ColwiseParallel,
+        RowwiseParallel,
+        parallelize_module,
+    )
 
     model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 16))
     parallelize_module(model, mesh, {"0": ColwiseParallel(), "2": RowwiseParallel()})
@@ -138,6 +148,9 @@ def test_fully_sharded_step_raises_no_false_alarm(mesh: Any) -> None:
     with dc.profile(model) as prof:
         model(torch.rand(8, 16)).sum().backward()
     product = 8 * 16 * 32
-    assert {name: row.macs for name, row in prof.report.by_phase().items()} == {"forward": 2 * product, "backward": 3 * product}
+    assert {name: row.macs for name, row in prof.report.by_phase().items()} == {
+        "forward": 2 * product,
+        "backward": 3 * product,
+    }
     assert not prof.report.unknown_ops
     assert prof.report.by_operator()["c10d._allgather_base_"].bytes_written > 0

@@ -10,7 +10,11 @@ import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-REGIMES: dict[str, Callable[[], Any]] = {"grad": torch.enable_grad, "no_grad": torch.no_grad, "inference": torch.inference_mode}
+REGIMES: dict[str, Callable[[], Any]] = {
+    "grad": torch.enable_grad,
+    "no_grad": torch.no_grad,
+    "inference": torch.inference_mode,
+}
 
 
 class BareMode(TorchDispatchMode):
@@ -63,7 +67,11 @@ def _tensors(a: torch.Tensor, b: torch.Tensor, values: bool) -> str:
         return difference(_parts(a), _parts(b), values=values)
     if a.stride() != b.stride() or a.is_conj() != b.is_conj() or a.is_neg() != b.is_neg():
         return f"strides {a.stride()}, conj {a.is_conj()}, neg {a.is_neg()} became {b.stride()}, {b.is_conj()}, {b.is_neg()}"
-    return "" if not values or torch.equal(_bits(a), _bits(b)) else f"values differ, by up to {_distance(a, b)}"
+    return (
+        ""
+        if not values or torch.equal(_bits(a), _bits(b))
+        else f"values differ, by up to {_distance(a, b)}"
+    )
 
 
 def _parts(a: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -76,7 +84,12 @@ def _parts(a: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 def _bits(a: torch.Tensor) -> torch.Tensor:
     a = a.detach().resolve_conj().resolve_neg()
-    return (a.int_repr() if a.is_quantized else a).reshape(-1).clone(memory_format=torch.contiguous_format).view(torch.uint8)
+    return (
+        (a.int_repr() if a.is_quantized else a)
+        .reshape(-1)
+        .clone(memory_format=torch.contiguous_format)
+        .view(torch.uint8)
+    )
 
 
 def _distance(a: torch.Tensor, b: torch.Tensor) -> float:

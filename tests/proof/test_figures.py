@@ -19,7 +19,11 @@ from dispatchcount.report.model import Report
 IMAGE = (1, 3, 224, 224)
 
 
-def run(model: nn.Module, *inputs: torch.Tensor, regime: Callable[[], AbstractContextManager[Any]] = torch.no_grad) -> Report:
+def run(
+    model: nn.Module,
+    *inputs: torch.Tensor,
+    regime: Callable[[], AbstractContextManager[Any]] = torch.no_grad,
+) -> Report:
     """The report of one forward, checked."""
     with regime(), dc.profile(model) as prof:
         model(*inputs)
@@ -41,12 +45,18 @@ def test_resnet50_in_eval() -> None:
     # block of a stage makes its first map at the resolution before it and adds a shortcut. Outputs of the 53 convolutions.
     stem = 64 * 112 * 112
     normalized = stem + sum(
-        blocks * (2 * width + 4 * width) * side**2 + 4 * width * side**2 + (width * ((side * 2) ** 2 - side**2) if stage else 0)
-        for stage, (blocks, width, side) in enumerate([(3, 64, 56), (4, 128, 28), (6, 256, 14), (3, 512, 7)])
+        blocks * (2 * width + 4 * width) * side**2
+        + 4 * width * side**2
+        + (width * ((side * 2) ** 2 - side**2) if stage else 0)
+        for stage, (blocks, width, side) in enumerate(
+            [(3, 64, 56), (4, 128, 28), (6, 256, 14), (3, 512, 7)]
+        )
     )
     pooled = 2048 * 7 * 7  # adaptive average pooling reads each element once
     assert report.activations == normalized + 1000 == 11_114_984
-    assert report.flops == macs + 2 * normalized + pooled == 4_111_512_576  # fvcore: 2 a normalized element in eval
+    assert (
+        report.flops == macs + 2 * normalized + pooled == 4_111_512_576
+    )  # fvcore: 2 a normalized element in eval
     assert in_convention(report, "macs") == report.macs == macs
     assert in_convention(report, "torch") == 2 * macs == 8_178_368_512
     assert in_convention(report, "full") > 2 * macs
@@ -56,21 +66,28 @@ def test_resnet50_in_eval() -> None:
 def test_resnet50_in_training() -> None:
     eval_flops, normalized = 4_111_512_576, 11_113_984
     report = run(models.resnet50().train(), torch.rand(IMAGE))
-    assert report.flops == eval_flops + 3 * normalized == 4_144_854_528  # fvcore: 5 a normalized element in training, not 2
+    assert (
+        report.flops == eval_flops + 3 * normalized == 4_144_854_528
+    )  # fvcore: 5 a normalized element in training, not 2
     assert report.macs == 4_089_184_256
     assert report.activations == normalized + 1000
 
 
 VIT_MACS = (
     768 * 14 * 14 * (3 * 16 * 16)  # patches
-    + 12 * (197 * 768 * (3 * 768 + 768) + 2 * 12 * 197 * 197 * 64 + 2 * 197 * 768 * 3072)  # projections, attention, feed-forward
+    + 12
+    * (
+        197 * 768 * (3 * 768 + 768) + 2 * 12 * 197 * 197 * 64 + 2 * 197 * 768 * 3072
+    )  # projections, attention, feed-forward
     + 768 * 1000  # head
 )
 
 
 @pytest.mark.parametrize("regime", [torch.enable_grad, torch.no_grad, torch.inference_mode])
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_vit_b_16_in_every_regime(regime: Callable[[], AbstractContextManager[Any]], device: str) -> None:
+def test_vit_b_16_in_every_regime(
+    regime: Callable[[], AbstractContextManager[Any]], device: str
+) -> None:
     model = models.vit_b_16().eval().to(device)
     report = run(model, torch.rand(IMAGE, device=device), regime=regime)
     assert report.macs == VIT_MACS == 17_563_828_224
@@ -83,7 +100,9 @@ def test_r3d_18() -> None:
     maps = [(64, 16 * 56 * 56), (128, 8 * 28 * 28), (256, 4 * 14 * 14), (512, 2 * 7 * 7)]
     stem = 64 * 16 * 56 * 56 * (3 * 3 * 7 * 7)
     first = 4 * 64 * maps[0][1] * (64 * 27)
-    others = sum(wide * places * (27 * wide * 3 + 27 * wide // 2 + wide // 2) for wide, places in maps[1:])
+    others = sum(
+        wide * places * (27 * wide * 3 + 27 * wide // 2 + wide // 2) for wide, places in maps[1:]
+    )
     assert run(model, clip).macs == stem + first + others + 512 * 400 == 40_696_553_472
 
 
@@ -104,7 +123,9 @@ def test_recurrent_layers(regime: Callable[[], AbstractContextManager[Any]]) -> 
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("regime", [torch.enable_grad, torch.no_grad, torch.inference_mode])
-def test_encoder_layer_fast_path_and_slow(training: bool, regime: Callable[[], AbstractContextManager[Any]]) -> None:
+def test_encoder_layer_fast_path_and_slow(
+    training: bool, regime: Callable[[], AbstractContextManager[Any]]
+) -> None:
     layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True).train(training)
     report = run(layer, torch.rand(2, 10, 32), regime=regime)
     assert report.macs == 2 * 10 * (4 * 32 * 32 + 2 * 32 * 64) + 2 * 2 * 10 * 10 * 32 == 176_640
@@ -113,7 +134,11 @@ def test_encoder_layer_fast_path_and_slow(training: bool, regime: Callable[[], A
 def published() -> dict[str, Any]:
     """The default weights of every torchvision model with a published count and a crop size."""
     weights = {name: models.get_model_weights(name).DEFAULT for name in models.list_models()}
-    return {name: w for name, w in weights.items() if "_ops" in w.meta and hasattr(w.transforms(), "crop_size")}
+    return {
+        name: w
+        for name, w in weights.items()
+        if "_ops" in w.meta and hasattr(w.transforms(), "crop_size")
+    }
 
 
 PUBLISHED = published()
@@ -163,9 +188,14 @@ def test_torchvision_quantized_published(name: str, monkeypatch: pytest.MonkeyPa
     weights = PUBLISHED[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        engine, torch.backends.quantized.engine = torch.backends.quantized.engine, weights.meta["backend"]
+        engine, torch.backends.quantized.engine = (
+            torch.backends.quantized.engine,
+            weights.meta["backend"],
+        )
         try:
-            model = models.get_model(name, weights=None, quantize=True, **options(name, weights)).eval()
+            model = models.get_model(
+                name, weights=None, quantize=True, **options(name, weights)
+            ).eval()
             report = run(model, example(weights))
         finally:
             torch.backends.quantized.engine = engine

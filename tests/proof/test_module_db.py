@@ -29,22 +29,32 @@ AT_ONCE = {"nn.LinearCrossEntropyLoss"}
 """In chunks, and if gradients are wanted, it computes both of them in its forward: three products for one."""
 
 
-def built(info: Any, training: bool) -> list[tuple[nn.Module, Callable[[], Any], list[torch.Tensor]]]:
+def built(
+    info: Any, training: bool
+) -> list[tuple[nn.Module, Callable[[], Any], list[torch.Tensor]]]:
     """Every sample's module, its call, and the leaves that gradients go to, the same every time."""
     seed()
     found = []
     for sample in info.module_inputs_func(info, "cpu", torch.float32, True, training):
         seed()
-        module = info.module_cls(*sample.constructor_input.args, **sample.constructor_input.kwargs).train(training)
+        module = info.module_cls(
+            *sample.constructor_input.args, **sample.constructor_input.kwargs
+        ).train(training)
         args, kwargs = sample.forward_input.args, sample.forward_input.kwargs
         inputs = [t for t in tensors([args, kwargs]) if t.requires_grad]
-        found.append((module, lambda m=module, a=args, k=kwargs: m(*a, **k), [*inputs, *module.parameters()]))  # type: ignore[misc]
+        found.append(
+            (module, lambda m=module, a=args, k=kwargs: m(*a, **k), [*inputs, *module.parameters()])
+        )  # type: ignore[misc]
     return found
 
 
 def gradients(result: Any, leaves: list[torch.Tensor]) -> Any:
     outs = [t for t in tensors(result) if t.requires_grad]
-    return outs and leaves and torch.autograd.grad(outs, leaves, [torch.ones_like(o) for o in outs], allow_unused=True)
+    return (
+        outs
+        and leaves
+        and torch.autograd.grad(outs, leaves, [torch.ones_like(o) for o in outs], allow_unused=True)
+    )
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -53,9 +63,14 @@ def test_same_results_state_and_gradients_and_all_counted(name: str, training: b
     macs: dict[str, list[int]] = {}
     for regime, enter in REGIMES.items():
         theirs, mine = built(INFOS[name], training), built(INFOS[name], training)
-        for (module, call, leaves), (profiled, my_call, my_leaves) in zip(theirs, mine, strict=True):
+        for (module, call, leaves), (profiled, my_call, my_leaves) in zip(
+            theirs, mine, strict=True
+        ):
             special = name in UNDER_ANY_MODE
-            with torch.no_grad() if special and regime == "inference" else enter(), BareMode() if special else nullcontext():
+            with (
+                torch.no_grad() if special and regime == "inference" else enter(),
+                BareMode() if special else nullcontext(),
+            ):
                 expected = outcome(call)
             with enter(), dc.profile(profiled, strict=True, convention="macs") as prof:
                 found = outcome(my_call)
@@ -71,9 +86,14 @@ def test_same_results_state_and_gradients_and_all_counted(name: str, training: b
                 assert difference(expected, found) == ""
     assert macs["no_grad"] == macs["inference"]
     if name in NESTED and not training:
-        assert all(packed <= padded for packed, padded in zip(macs["no_grad"], macs["grad"], strict=True))
+        assert all(
+            packed <= padded for packed, padded in zip(macs["no_grad"], macs["grad"], strict=True)
+        )
     elif name in AT_ONCE:
-        assert all(wanted in (alone, 3 * alone) for alone, wanted in zip(macs["no_grad"], macs["grad"], strict=True))
+        assert all(
+            wanted in (alone, 3 * alone)
+            for alone, wanted in zip(macs["no_grad"], macs["grad"], strict=True)
+        )
     else:
         assert macs["no_grad"] == macs["grad"]
 

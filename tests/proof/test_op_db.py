@@ -13,7 +13,16 @@ import dispatchcount as dc
 from dispatchcount.report.model import Report
 from tests.proof.same import REGIMES, BareMode, difference, outcome, seed, tensors
 
-UNSET = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "resize_", "resize_as_"}
+UNSET = {
+    "empty",
+    "empty_like",
+    "empty_permuted",
+    "empty_strided",
+    "new_empty",
+    "new_empty_strided",
+    "resize_",
+    "resize_as_",
+}
 """Their result is memory as it was found."""
 
 VALUES_ONLY = {
@@ -37,7 +46,14 @@ GRADIENTS_AHEAD = {"nn.functional.linear_cross_entropy.chunked"}
 def dtype_of(info: Any) -> torch.dtype | None:
     """float32, or what the operator has on CPU."""
     known = info.supported_dtypes("cpu")
-    return next((d for d in (torch.float32, torch.int64, torch.complex64, torch.bool, torch.bfloat16) if d in known), None)
+    return next(
+        (
+            d
+            for d in (torch.float32, torch.int64, torch.complex64, torch.bool, torch.bfloat16)
+            if d in known
+        ),
+        None,
+    )
 
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -72,7 +88,13 @@ def backward(inputs: list[Any], results: list[Any]) -> list[Callable[[], Any]]:
     def run(sample: Any, result: Any) -> Any:
         outs = [t for t in tensors(result) if t.requires_grad]
         leaves = [t for t in tensors([sample.input, sample.args, sample.kwargs]) if t.requires_grad]
-        return outs and leaves and torch.autograd.grad(outs, leaves, [torch.ones_like(o) for o in outs], allow_unused=True)
+        return (
+            outs
+            and leaves
+            and torch.autograd.grad(
+                outs, leaves, [torch.ones_like(o) for o in outs], allow_unused=True
+            )
+        )
 
     return [lambda s=s, r=r: run(s, r) for s, r in zip(inputs, results, strict=True)]  # type: ignore[misc]
 
@@ -110,7 +132,11 @@ def test_forward_is_the_same_counted_and_worth_the_same_macs_in_every_regime(nam
             mine, theirs = samples(info, gradients), samples(info, gradients)
             under_any_mode = name in (UNTRACKED if regime == "inference" else VALUES_ONLY)
             with enter():
-                expected = bare(forward(info, theirs)) if under_any_mode else [outcome(call) for call in forward(info, theirs)]
+                expected = (
+                    bare(forward(info, theirs))
+                    if under_any_mode
+                    else [outcome(call) for call in forward(info, theirs)]
+                )
                 found, report = profiled(forward(info, mine))
             assert differences(expected, found, info.name) == [], regime
             macs[regime] = report.sample_flops()
@@ -135,7 +161,9 @@ def test_backward_is_the_same_and_counted(name: str) -> None:
 def _succeeded(info: Any, inputs: list[Any]) -> tuple[list[Any], list[Any]]:
     """The samples whose forward ran, and their results."""
     ran = [
-        (s, done[1][0]) for s, call in zip(inputs, forward(info, inputs), strict=True) if (done := outcome(call))[0] == "returned"
+        (s, done[1][0])
+        for s, call in zip(inputs, forward(info, inputs), strict=True)
+        if (done := outcome(call))[0] == "returned"
     ]
     return [s for s, _ in ran], [result for _, result in ran]
 
@@ -182,9 +210,14 @@ def test_gradients_ahead_triple_the_macs() -> None:
     """(4 × 8) · (8 × 5), whose two gradient products cost as much each."""
     costs = []
     for gradients in (False, True):
-        hidden, weight = torch.rand(4, 8, requires_grad=gradients), torch.rand(5, 8, requires_grad=gradients)
+        hidden, weight = (
+            torch.rand(4, 8, requires_grad=gradients),
+            torch.rand(5, 8, requires_grad=gradients),
+        )
         with dc.profile() as prof:
             options = torch.nn.LinearCrossEntropyOptions(batch_chunk_size=2)
-            torch.nn.functional.linear_cross_entropy(hidden, weight, torch.arange(4), options=options)
+            torch.nn.functional.linear_cross_entropy(
+                hidden, weight, torch.arange(4), options=options
+            )
         costs.append(prof.report.macs)
     assert costs == [4 * 8 * 5, 3 * 4 * 8 * 5]

@@ -41,7 +41,10 @@ def test_torchvision(name: str) -> None:
     if name.startswith(("deeplab", "lraspp")):
         options = {"weights_backbone": None}
     with torch.device("meta"):
-        model, image = models.get_model(name, weights=None, **options).eval(), torch.rand(2, 3, 224, 224)
+        model, image = (
+            models.get_model(name, weights=None, **options).eval(),
+            torch.rand(2, 3, 224, 224),
+        )
     theirs, ours = both(lambda: model(image))
     assert theirs == 2 * ours > 0
 
@@ -55,7 +58,9 @@ def test_transformers(name: str) -> None:
     config = getattr(tf, name)(num_hidden_layers=2)
     with torch.device("meta"):
         model, text = tf.AutoModel.from_config(config).eval(), torch.zeros(2, 64, dtype=torch.int64)
-    inputs = {"input_ids": text} | ({"decoder_input_ids": text[:, :16]} if config.is_encoder_decoder else {})
+    inputs = {"input_ids": text} | (
+        {"decoder_input_ids": text[:, :16]} if config.is_encoder_decoder else {}
+    )
     theirs, ours = both(lambda: model(**inputs))
     assert theirs == 2 * ours > 0
 

@@ -30,7 +30,16 @@ Call = Callable[[], Any]
 Figures = dict[str, tuple[int, ...]]
 Enter = Callable[[], AbstractContextManager[Any]]
 
-FIGURES = ("calls", "macs", "flops", "arithmetic", "transcendentals", "activations", "bytes_read", "bytes_written")
+FIGURES = (
+    "calls",
+    "macs",
+    "flops",
+    "arithmetic",
+    "transcendentals",
+    "activations",
+    "bytes_read",
+    "bytes_written",
+)
 SAMPLES = 3
 
 BOOKKEEPING = {"aten.detach"}
@@ -66,7 +75,9 @@ def figures(call: Call) -> tuple[str, Figures]:
         what, result = outcome(call)
     rows = prof.report.by_operator()
     return what if what == "returned" else result[0], {
-        name: tuple(getattr(stats, field) for field in FIGURES) for name, stats in rows.items() if name not in BOOKKEEPING
+        name: tuple(getattr(stats, field) for field in FIGURES)
+        for name, stats in rows.items()
+        if name not in BOOKKEEPING
     }
 
 
@@ -83,7 +94,11 @@ def differing(
     for before, regime in (("grad", "no_grad"), ("no_grad", "inference")):
         for (did, mine), (also, theirs) in zip(ran[before], ran[regime], strict=True):
             if did == also:  # views of sparse tensors, for one, cannot be made under inference mode
-                yield from ((regime, name) for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+                yield from (
+                    (regime, name)
+                    for name in mine.keys() | theirs.keys()
+                    if mine.get(name) != theirs.get(name)
+                )
 
 
 def fresh(info: Any, dtype: torch.dtype, gradients: bool = False) -> list[Any]:
@@ -91,7 +106,9 @@ def fresh(info: Any, dtype: torch.dtype, gradients: bool = False) -> list[Any]:
     return list(info.sample_inputs_func(info, "cpu", dtype, gradients))
 
 
-def called(info: Any, samples: list[Any], change: Callable[[Any], Any] = lambda value: value) -> list[Call]:
+def called(
+    info: Any, samples: list[Any], change: Callable[[Any], Any] = lambda value: value
+) -> list[Call]:
     return [lambda s=s: info(change(s.input), *change(s.args), **change(s.kwargs)) for s in samples]  # type: ignore[misc]
 
 
@@ -100,13 +117,21 @@ def each(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Any], Any]
 
 
 def viewed(view: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Any], Any]:
-    return each(lambda t: view(t) if t.layout is torch.strided and (t.is_complex() or t.is_floating_point()) else t)
+    return each(
+        lambda t: (
+            view(t)
+            if t.layout is torch.strided and (t.is_complex() or t.is_floating_point())
+            else t
+        )
+    )
 
 
 def into(info: Any) -> list[Call]:
     """With `out=`, filled with what the call returned."""
     calls = []
-    for sample, call in zip(fresh(info, torch.float32), called(info, fresh(info, torch.float32)), strict=True):
+    for sample, call in zip(
+        fresh(info, torch.float32), called(info, fresh(info, torch.float32)), strict=True
+    ):
         what, result = outcome(call)
         if what == "returned":
             out = tree_map_only(torch.Tensor, torch.empty_like, result[0])
@@ -118,7 +143,10 @@ def other(variant: Any, info: Any) -> list[Call]:
     """The method or in-place form."""
     if variant is None:
         return []
-    return [lambda s=s: variant(s.input.clone(), *s.args, **s.kwargs) for s in fresh(info, torch.float32)]  # type: ignore[misc]
+    return [
+        lambda s=s: variant(s.input.clone(), *s.args, **s.kwargs)
+        for s in fresh(info, torch.float32)
+    ]  # type: ignore[misc]
 
 
 def sparse(info: Any) -> list[Call]:
@@ -149,7 +177,12 @@ FORMS: dict[str, Callable[[Any], list[Call]]] = {
     "conjugate": lambda info: called(info, fresh(info, torch.complex64), viewed(torch.conj)),
     "negative": lambda info: called(info, fresh(info, torch.float32), viewed(torch._neg_view)),
 }
-IN = {"int64": torch.int64, "bfloat16": torch.bfloat16, "complex64": torch.complex64, "conjugate": torch.complex64}
+IN = {
+    "int64": torch.int64,
+    "bfloat16": torch.bfloat16,
+    "complex64": torch.complex64,
+    "conjugate": torch.complex64,
+}
 """The dtype of the samples, where it is not float32."""
 
 LIMITS = {"sparse": 15, "meta": 2, "negative": 2, "quantized": 2}
@@ -168,11 +201,15 @@ def test_every_operator_of_torch(form: str) -> None:
         for row in differing(lambda info=info: ways(info), limit=LIMITS.get(form, SAMPLES))
     }  # type: ignore[misc]
     assert len(known) > 200
-    allowed = {"no_grad": SAVED | MORE_RESULTS, "inference": COPIED_AHEAD if form in VIEWS else set()}
+    allowed = {
+        "no_grad": SAVED | MORE_RESULTS,
+        "inference": COPIED_AHEAD if form in VIEWS else set(),
+    }
     assert {
         (name, regime, operator)
         for name, regime, operator in found
-        if operator not in allowed[regime] and name not in (VALUES_ONLY if regime == "inference" else AHEAD)
+        if operator not in allowed[regime]
+        and name not in (VALUES_ONLY if regime == "inference" else AHEAD)
     } == set()
 
 
@@ -183,13 +220,16 @@ def test_every_module_of_torch(cast: bool) -> None:
         (info.name, *row)
         for info in module_db
         for training in ((True,) if cast else (True, False))
-        for row in differing(lambda i=info, t=training: [call for _, call, _ in built(i, t)], context=context)  # type: ignore[misc]
+        for row in differing(
+            lambda i=info, t=training: [call for _, call, _ in built(i, t)], context=context
+        )  # type: ignore[misc]
     }
     allowed = {"no_grad": SAVED | MORE_RESULTS, "inference": CAST_AGAIN | FOLDED if cast else set()}
     assert {
         (name, regime, operator)
         for name, regime, operator in found
-        if operator not in allowed[regime] and not (regime == "no_grad" and (name in AHEAD or name.startswith(FUSED)))
+        if operator not in allowed[regime]
+        and not (regime == "no_grad" and (name in AHEAD or name.startswith(FUSED)))
     } == set()
 
 
@@ -198,12 +238,16 @@ class Custom:
 
     library = torch.library.Library("regimes", "DEF")
     library.define("both(Tensor a, Tensor b) -> Tensor")
-    library.impl("both", lambda a, b: F.rms_norm(F.linear(a, b), (len(b),)), "CompositeImplicitAutograd")
+    library.impl(
+        "both", lambda a, b: F.rms_norm(F.linear(a, b), (len(b),)), "CompositeImplicitAutograd"
+    )
 
 
 def fake(device: str) -> Any:
     with FakeTensorMode():
-        return F.rms_norm(F.linear(torch.rand(4, 8, device=device), torch.rand(6, 8, device=device)), (6,))
+        return F.rms_norm(
+            F.linear(torch.rand(4, 8, device=device), torch.rand(6, 8, device=device)), (6,)
+        )
 
 
 X, W = torch.rand(4, 8), torch.rand(6, 8)

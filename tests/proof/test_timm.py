@@ -75,8 +75,12 @@ def test_what_the_publishers_leave_out_of_convmixer() -> None:
     with dc.profile(model) as prof, torch.no_grad():
         model(torch.empty(1, 3, row.size, row.size, device="meta"))
     outputs = 20 * 1536 * 32 * 32  # of the depthwise convolutions with padding="same"
-    assert (prof.report.flops - outputs * 9 * 9) / 1e9 == pytest.approx(row.published.macs, abs=0.005)
-    assert (prof.report.activations - outputs) / 1e6 == pytest.approx(row.published.activations, abs=0.005)
+    assert (prof.report.flops - outputs * 9 * 9) / 1e9 == pytest.approx(
+        row.published.macs, abs=0.005
+    )
+    assert (prof.report.activations - outputs) / 1e6 == pytest.approx(
+        row.published.activations, abs=0.005
+    )
 
 
 def test_what_newer_code_leaves_out_of_a_mixed_rotary_embedding() -> None:
@@ -85,4 +89,6 @@ def test_what_newer_code_leaves_out_of_a_mixed_rotary_embedding() -> None:
     with dc.profile(model) as prof, torch.no_grad():
         model(torch.empty(1, 3, row.size, row.size, device="meta"))
     angles = 2 * 12 * (14 * 14) * 384 // 2  # two axes, 12 blocks, 196 tokens, half the width
-    assert (prof.report.activations + angles) / 1e6 == pytest.approx(row.published.activations, abs=0.005)
+    assert (prof.report.activations + angles) / 1e6 == pytest.approx(
+        row.published.activations, abs=0.005
+    )

@@ -77,12 +77,18 @@ def test_llama_405b_with_8192_tokens() -> None:
     config = transformers.LlamaConfig(**sizes(W, F, L, H, KV, V))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     report = run("LlamaForCausalLM", config, torch.bfloat16, input_ids=ids(tokens))
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2e6  # kB: nothing of its 810 GB is allocated
+    assert (
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2e6
+    )  # kB: nothing of its 810 GB is allocated
     attention = tokens * (2 * W * W + 2 * W * KV * 128) + 2 * tokens * tokens * W
     assert macs(report, ".self_attn") == L * attention
     assert macs(report, ".mlp") == L * tokens * 3 * W * F
     assert report.macs == L * (attention + tokens * 3 * W * F) + tokens * W * V
-    assert report.params == L * (2 * W * W + 2 * W * KV * 128 + 3 * W * F + 2 * W) + 2 * W * V + W == 405_853_388_800
+    assert (
+        report.params
+        == L * (2 * W * W + 2 * W * KV * 128 + 3 * W * F + 2 * W) + 2 * W * V + W
+        == 405_853_388_800
+    )
 
 
 def test_mixtral() -> None:
@@ -94,13 +100,21 @@ def test_mixtral() -> None:
     )
     report = run("MixtralModel", config, torch.bfloat16, input_ids=ids())
     assert macs(report, ".self_attn") == L * grouped(W, H, KV, W // H)
-    assert macs(report, ".mlp") == L * T * (W * E + K * 3 * W * F)  # the router, and two experts a token
+    assert macs(report, ".mlp") == L * T * (
+        W * E + K * 3 * W * F
+    )  # the router, and two experts a token
     assert report.macs == macs(report, ".self_attn", ".mlp")
 
 
 def test_deepseek() -> None:
     W, F, M, L, H, E, K = 64, 160, 48, 3, 4, 8, 2
-    Q, C, N, R, D = 24, 16, 16, 8, 20  # ranks of queries and of keys and values; key without and with position; value
+    Q, C, N, R, D = (
+        24,
+        16,
+        16,
+        8,
+        20,
+    )  # ranks of queries and of keys and values; key without and with position; value
     config = transformers.DeepseekV3Config(
         **sizes(W, F, L, H, H),
         moe_intermediate_size=M,
@@ -119,7 +133,10 @@ def test_deepseek() -> None:
     report = run("DeepseekV3Model", config, torch.bfloat16, input_ids=ids())
     latent = W * Q + Q * H * (N + R) + W * (C + R) + C * H * (N + D) + H * D * W
     assert macs(report, ".self_attn") == L * (T * latent + T * T * H * (N + R + D))
-    dense, mixed = T * 3 * W * F, T * (W * E + (K + 1) * 3 * W * M)  # the router; two experts and the shared one
+    dense, mixed = (
+        T * 3 * W * F,
+        T * (W * E + (K + 1) * 3 * W * M),
+    )  # the router; two experts and the shared one
     assert macs(report, ".mlp") == dense + (L - 1) * mixed
     assert report.macs == macs(report, ".self_attn", ".mlp")
 
@@ -137,7 +154,15 @@ def test_qwen() -> None:
 
 
 def test_gemma() -> None:
-    W, F, L, H, KV, D, V = 64, 144, 6, 4, 1, 32, 99  # five layers of a sliding window, masked, and a full one
+    W, F, L, H, KV, D, V = (
+        64,
+        144,
+        6,
+        4,
+        1,
+        32,
+        99,
+    )  # five layers of a sliding window, masked, and a full one
     config = transformers.Gemma3TextConfig(
         **sizes(W, F, L, H, KV, V),
         head_dim=D,
@@ -152,11 +177,20 @@ def test_gemma() -> None:
 def test_t5() -> None:
     W, F, L, H, D, S = 64, 128, 2, 4, 20, 7  # S tokens of the decoder
     config = transformers.T5Config(
-        d_model=W, d_ff=F, num_layers=L, num_decoder_layers=L, num_heads=H, d_kv=D, vocab_size=99, decoder_start_token_id=0
+        d_model=W,
+        d_ff=F,
+        num_layers=L,
+        num_decoder_layers=L,
+        num_heads=H,
+        d_kv=D,
+        vocab_size=99,
+        decoder_start_token_id=0,
     )
     report = run("T5Model", config, input_ids=ids(), decoder_input_ids=ids(S))
     own = grouped(W, H, H, D) + grouped(W, H, H, D, S)
-    cross = 2 * S * W * H * D + 2 * T * W * H * D + 2 * S * T * H * D  # query and output; key and value; scores and mixing
+    cross = (
+        2 * S * W * H * D + 2 * T * W * H * D + 2 * S * T * H * D
+    )  # query and output; key and value; scores and mixing
     assert macs(report, ".SelfAttention") == L * own
     assert macs(report, ".EncDecAttention") == L * cross
     assert macs(report, ".DenseReluDense") == L * (T + S) * 2 * W * F
@@ -166,16 +200,30 @@ def test_t5() -> None:
 def test_bert() -> None:
     W, F, L, H = 64, 256, 3, 4
     config = transformers.BertConfig(
-        hidden_size=W, intermediate_size=F, num_hidden_layers=L, num_attention_heads=H, vocab_size=99
+        hidden_size=W,
+        intermediate_size=F,
+        num_hidden_layers=L,
+        num_attention_heads=H,
+        vocab_size=99,
     )
     report = run("BertModel", config, input_ids=ids())
     assert macs(report, ".attention") == L * grouped(W, H, H, W // H)
     assert macs(report, ".intermediate") == L * T * W * F
-    assert report.macs == L * (grouped(W, H, H, W // H) + 2 * T * W * F) + W * W  # the pooler, on the first token
+    assert (
+        report.macs == L * (grouped(W, H, H, W // H) + 2 * T * W * F) + W * W
+    )  # the pooler, on the first token
 
 
 def test_whisper() -> None:
-    W, F, L, H, B, S, N = 64, 128, 2, 4, 20, 7, 50  # bands; tokens of the decoder; positions of the encoder
+    W, F, L, H, B, S, N = (
+        64,
+        128,
+        2,
+        4,
+        20,
+        7,
+        50,
+    )  # bands; tokens of the decoder; positions of the encoder
     config = transformers.WhisperConfig(
         d_model=W,
         encoder_layers=L,
@@ -200,7 +248,9 @@ def test_whisper() -> None:
     assert macs(report, ".self_attn") == L * (grouped(W, H, H, D, N) + grouped(W, H, H, D, S))
     assert macs(report, ".encoder_attn") == L * cross
     assert macs(report, ".fc1", ".fc2") == L * (N + S) * 2 * W * F
-    stem = 2 * N * W * B * 3 + N * W * W * 3  # two convolutions of three taps, the second with stride 2
+    stem = (
+        2 * N * W * B * 3 + N * W * W * 3
+    )  # two convolutions of three taps, the second with stride 2
     assert report.macs == stem + macs(report, ".self_attn", ".encoder_attn", ".fc1", ".fc2")
 
 
@@ -227,7 +277,12 @@ def test_mamba() -> None:
 def test_vit(attention: str) -> None:
     W, F, L, H, P, side = 64, 256, 2, 4, 16, 64
     config = transformers.ViTConfig(
-        hidden_size=W, intermediate_size=F, num_hidden_layers=L, num_attention_heads=H, patch_size=P, image_size=side
+        hidden_size=W,
+        intermediate_size=F,
+        num_hidden_layers=L,
+        num_attention_heads=H,
+        patch_size=P,
+        image_size=side,
     )
     config._attn_implementation = attention
     image = torch.empty(1, 3, side, side, device="meta")
@@ -235,4 +290,9 @@ def test_vit(attention: str) -> None:
     patches = (side // P) ** 2
     tokens = patches + 1
     assert macs(report, ".attention") == L * grouped(W, H, H, W // H, tokens)
-    assert report.macs == patches * W * 3 * P * P + L * (grouped(W, H, H, W // H, tokens) + 2 * tokens * W * F) + W * W
+    assert (
+        report.macs
+        == patches * W * 3 * P * P
+        + L * (grouped(W, H, H, W // H, tokens) + 2 * tokens * W * F)
+        + W * W
+    )

@@ -13,7 +13,16 @@ from rich.console import Console
 from dispatchcount.render.html import page
 from dispatchcount.report.load import expert_load
 from dispatchcount.report.model import Report
-from dispatchcount.report.rows import NO_MODULE, Memory, Module, ModuleCost, ModuleMemory, Parameter, Path, Sample
+from dispatchcount.report.rows import (
+    NO_MODULE,
+    Memory,
+    Module,
+    ModuleCost,
+    ModuleMemory,
+    Parameter,
+    Path,
+    Sample,
+)
 from tests.report import make
 
 DEEP = 20_000
@@ -24,15 +33,26 @@ def chain(levels: int) -> Report:
     as it is deep, and so is every text that holds them all."""
     modules = [Module(NO_MODULE, "")]
     modules += [
-        Module(f"m{i}", "Block", i - 1 if i > 1 else -1, "", (), (Parameter(f"m{i}.weight", (2, 2), 4),))
+        Module(
+            f"m{i}",
+            "Block",
+            i - 1 if i > 1 else -1,
+            "",
+            (),
+            (Parameter(f"m{i}.weight", (2, 2), 4),),
+        )
         for i in range(1, levels)
     ]
     paths = tuple(Path(i - 1, i, "(1, 4)", int(i > 0)) for i in range(levels))
-    entries = tuple(make.entry(i, "aten.mm", make.cost(5, 1, 2, 3, 4), time_ns=7) for i in range(1, levels))
+    entries = tuple(
+        make.entry(i, "aten.mm", make.cost(5, 1, 2, 3, 4), time_ns=7) for i in range(1, levels)
+    )
     profile = tuple(ModuleCost(i, 1, make.cost(5)) for i in range(1, levels))
     memory = Memory(tuple(ModuleMemory(i, 16, 16) for i in range(1, levels)), 100, "m1", "aten.mm")
     samples = (Sample("a", 0), Sample("b", 0))
-    return Report(make.META, "macs", tuple(modules), paths, entries, (), samples, (profile,), memory)
+    return Report(
+        make.META, "macs", tuple(modules), paths, entries, (), samples, (profile,), memory
+    )
 
 
 def narrow(renderable: Any) -> str:
@@ -93,7 +113,14 @@ def test_twice_the_levels_are_twice_the_text_and_memory(name: str) -> None:
 
 def test_the_deepest_chain_in_every_form() -> None:
     report = chain(DEEP)
-    for name in ("json", "tree", "speedscope", "diff in Markdown", "by caller", "by operator and caller"):
+    for name in (
+        "json",
+        "tree",
+        "speedscope",
+        "diff in Markdown",
+        "by caller",
+        "by operator and caller",
+    ):
         assert len(FORMS[name](report)) < 25_000_000, name  # type: ignore[arg-type]
     assert report.by_module("caller")["m1"].macs == 5 * (DEEP - 1)
     assert report.by_module_and_operator("caller")["m10"]["aten.mm"].macs == 5 * (DEEP - 10)
@@ -108,7 +135,9 @@ def test_levels_beyond_those_drawn_are_numbers() -> None:
     lines = str(report.tree()).split("\n")
     names = [line.partition("m")[2].split()[0] for line in lines if " Block" in line]
     assert names == [str(i) for i in range(1, 36)]
-    assert lines[34].startswith("    " * 31 + "├── m33 ")  # rows that are deeper stand at the last level drawn
+    assert lines[34].startswith(
+        "    " * 31 + "├── m33 "
+    )  # rows that are deeper stand at the last level drawn
     assert lines[35].startswith("    " * 31 + "├── +1 m34 ")
     assert lines[36].startswith("    " * 31 + "└── +2 m35 ")
     assert str(report.table(None)).split("\n")[36].startswith("  " * 32 + "+2 m35 ")

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from dispatchcount.report.model import Report
 from tests.report import make
 
-SAMPLE = re.compile(r'(dispatchcount_[a-z_]+)\{([a-zA-Z_][a-zA-Z0-9_]*="([^"\\\n]|\\[\\"n])*"(,|(?=\})))+\} \d+')
+SAMPLE = re.compile(
+    r'(dispatchcount_[a-z_]+)\{([a-zA-Z_][a-zA-Z0-9_]*="([^"\\\n]|\\[\\"n])*"(,|(?=\})))+\} \d+'
+)
 
 
 def check_openmetrics(text: str) -> dict[str, int]:
@@ -41,13 +43,20 @@ def test_openmetrics_has_totals_and_modules() -> None:
     samples = check_openmetrics(make.training().to_openmetrics())
     labels = 'convention="fvcore",commit="1f3a",model="small"'
     assert samples[f"dispatchcount_flops{{{labels}}}"] == make.training().flops
-    assert samples[f'dispatchcount_module_params{{{labels},module="head",type="Linear"}}'] == 90  # 8·10 + 10
+    assert (
+        samples[f'dispatchcount_module_params{{{labels},module="head",type="Linear"}}'] == 90
+    )  # 8·10 + 10
     assert samples[f'dispatchcount_module_calls{{{labels},module="aux",type="Linear"}}'] == 0
 
 
 def test_openmetrics_names_what_could_not_be_counted() -> None:
     samples = check_openmetrics(make.troubled().to_openmetrics())
-    assert samples['dispatchcount_uncounted_calls{convention="torch",op="mylib.[attn]",status="unknown"}'] == 3
+    assert (
+        samples[
+            'dispatchcount_uncounted_calls{convention="torch",op="mylib.[attn]",status="unknown"}'
+        ]
+        == 3
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,9 +66,14 @@ def test_openmetrics_of_any_report_is_well_formed(report: Report) -> None:
 
 
 def test_labels_that_are_no_names_become_some() -> None:
-    report = make.cnn().with_labels(**{"1st": "a", "a-b": "b", "a b": "c", "module": "d", "convention": "e", "": "f"})
+    report = make.cnn().with_labels(
+        **{"1st": "a", "a-b": "b", "a b": "c", "module": "d", "convention": "e", "": "f"}
+    )
     check_openmetrics(report.to_openmetrics())
-    assert 'label_1st="a",a_b="b",a_b_="c",module_="d",convention_="e",label_="f"' in report.to_openmetrics()
+    assert (
+        'label_1st="a",a_b="b",a_b_="c",module_="d",convention_="e",label_="f"'
+        in report.to_openmetrics()
+    )
 
 
 def test_a_frame_has_a_row_for_each_module() -> None:
@@ -74,7 +88,10 @@ def test_a_frame_has_a_row_for_each_module() -> None:
 
 def test_a_frame_without_pandas_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"to_frame\(\) needs pandas; install it with: pip install 'dispatchcount\[frame\]'"):
+    with pytest.raises(
+        ImportError,
+        match=r"to_frame\(\) needs pandas; install it with: pip install 'dispatchcount\[frame\]'",
+    ):
         make.cnn().to_frame()
 
 
@@ -86,7 +103,10 @@ def test_tensorboard_holds_the_scalars(tmp_path: Path) -> None:
         make.cnn().to_tensorboard(writer, 7)
         make.troubled().to_tensorboard(writer, 8)
     events = EventAccumulator(str(tmp_path)).Reload()
-    assert [(event.step, event.value) for event in events.Scalars("dispatchcount/flops")] == [(7, 14_928), (8, 12_000)]
+    assert [(event.step, event.value) for event in events.Scalars("dispatchcount/flops")] == [
+        (7, 14_928),
+        (8, 12_000),
+    ]
     assert [event.value for event in events.Scalars("dispatchcount/uncounted_ops")] == [0, 3]
 
 
@@ -116,9 +136,39 @@ def cells(report: Report) -> _Text:
 
 def test_a_notebook_shows_a_table_without_script() -> None:
     shown = cells(make.cnn())
-    assert shown.tags <= {"div", "p", "b", "table", "thead", "tbody", "tr", "th", "td", "span", "code"}
-    assert shown.rows[0] == ["module", "type", "share", "flops", "macs", "params", "activations", "calls"]
-    assert shown.rows[3] == ["features.0", "Conv2d", "92.6 %", "13.8 k", "13.8 k", "224", "512", "1"]
+    assert shown.tags <= {
+        "div",
+        "p",
+        "b",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "span",
+        "code",
+    }
+    assert shown.rows[0] == [
+        "module",
+        "type",
+        "share",
+        "flops",
+        "macs",
+        "params",
+        "activations",
+        "calls",
+    ]
+    assert shown.rows[3] == [
+        "features.0",
+        "Conv2d",
+        "92.6 %",
+        "13.8 k",
+        "13.8 k",
+        "224",
+        "512",
+        "1",
+    ]
     assert "14.9 k FLOPs (fvcore)" in make.cnn()._repr_html_()
 
 
@@ -143,4 +193,16 @@ def test_a_notebook_keeps_the_biggest_modules_in_their_order() -> None:
 @given(make.reports())
 def test_a_notebook_of_any_report_is_plain_markup(report: Report) -> None:
     report._repr_html_().encode()
-    assert cells(report).tags <= {"div", "p", "b", "table", "thead", "tbody", "tr", "th", "td", "span", "code"}
+    assert cells(report).tags <= {
+        "div",
+        "p",
+        "b",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "span",
+        "code",
+    }

@@ -39,7 +39,9 @@ def test_human(value, text):
 
 @given(st.integers(0, 10**33 - 10**31))
 def test_human_is_right_to_half_a_digit(value):
-    number, prefix = re.fullmatch(r"(\d+(?:\.\d+)?)(?: ([kMGTPEZYRQ]))?", human(value)).groups(default="")
+    number, prefix = re.fullmatch(r"(\d+(?:\.\d+)?)(?: ([kMGTPEZYRQ]))?", human(value)).groups(
+        default=""
+    )
     assert abs(float(number) * FACTORS[prefix] - value) <= max(value * 0.00501, 0)
     assert len(number.replace(".", "")) <= 3
 
@@ -51,7 +53,14 @@ def test_exact_says_every_digit(value):
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0, "0.0 %"), (1, "100.0 %"), (0.5731, "57.3 %"), (0.0004, "<0.1 %"), (1e-12, "<0.1 %"), (0.0006, "0.1 %")],
+    [
+        (0, "0.0 %"),
+        (1, "100.0 %"),
+        (0.5731, "57.3 %"),
+        (0.0004, "<0.1 %"),
+        (1e-12, "<0.1 %"),
+        (0.0006, "0.1 %"),
+    ],
 )
 def test_percent(share, text):
     assert percent(share) == text

@@ -49,7 +49,9 @@ def test_any_report_is_shown_whole_and_without_control_characters(name, report):
     assert all(line.isprintable() for line in text.split("\n"))
     shown = range(1, len(report.modules)) if name != "operators" else ()
     for index in shown:
-        assert clean(label(report, index)) in text or (name == "arch" and not report.modules[index].name)
+        assert clean(label(report, index)) in text or (
+            name == "arch" and not report.modules[index].name
+        )
     for entry in report.entries if name == "operators" else ():
         assert clean(entry.op) in text
     assert not any(line != line.rstrip() for line in text.split("\n"))
@@ -90,7 +92,18 @@ def test_a_console_of_any_width_shows_every_name(name, width, make):
 def test_a_narrow_console_says_which_columns_it_has_no_room_for(width):
     stream = StringIO()
     Console(file=stream, width=width, color_system=None).print(
-        stack(2).table(columns=("type", "calls", "macs", "flops", "share", "activations", "bytes_read", "bytes_written"))
+        stack(2).table(
+            columns=(
+                "type",
+                "calls",
+                "macs",
+                "flops",
+                "share",
+                "activations",
+                "bytes_read",
+                "bytes_written",
+            )
+        )
     )
     text = " ".join(stream.getvalue().split())
     hidden = re.search(r"The console is too narrow for: ([\w ,]+) hidden", text).group(1)
@@ -103,7 +116,9 @@ def test_a_narrow_console_says_which_columns_it_has_no_room_for(width):
 def test_the_biggest_stand_out_in_colour():
     stream = StringIO()
     Console(file=stream, width=100, force_terminal=True, color_system="standard").print(cnn())
-    conv, relu = (line for line in stream.getvalue().split("\n") if "Conv2d" in line or "ReLU" in line)
+    conv, relu = (
+        line for line in stream.getvalue().split("\n") if "Conv2d" in line or "ReLU" in line
+    )
     assert "\x1b[1;31m" in conv
     assert "\x1b[1;31m" not in relu
 

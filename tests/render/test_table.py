@@ -20,7 +20,9 @@ def names(view):
 
 def line(view, about):
     """What the line of the footer about something says."""
-    return next((text.split(maxsplit=1)[1] for text in lines(view) if text.startswith(f"{about} ")), None)
+    return next(
+        (text.split(maxsplit=1)[1] for text in lines(view) if text.startswith(f"{about} ")), None
+    )
 
 
 def test_printing_a_report_prints_the_table():
@@ -41,7 +43,9 @@ def test_rows_are_in_the_models_order_and_indented_by_depth():
 def test_depth(depth, shown, hidden):
     view = stack(3, 4).table(depth=depth)
     assert len(names(view)) == shown
-    assert line(view, "hidden") == (hidden and f"{hidden} modules below depth {depth}; depth=None shows all")
+    assert line(view, "hidden") == (
+        hidden and f"{hidden} modules below depth {depth}; depth=None shows all"
+    )
 
 
 def test_columns_are_those_asked_for_in_their_order():
@@ -50,7 +54,11 @@ def test_columns_are_those_asked_for_in_their_order():
 
 
 def test_full_names_are_a_column():
-    assert names(cnn().table(columns=("path", "flops")))[2:5] == ["features.0", "features.1", "features.2"]
+    assert names(cnn().table(columns=("path", "flops")))[2:5] == [
+        "features.0",
+        "features.1",
+        "features.2",
+    ]
 
 
 def test_one_column_may_be_given_as_a_string():
@@ -58,12 +66,17 @@ def test_one_column_may_be_given_as_a_string():
 
 
 def test_unknown_columns_are_answered_with_those_there_are():
-    with pytest.raises(ValueError, match=r"column 'flop' is not known; it is one of name, path, type, calls, params, flops, "):
+    with pytest.raises(
+        ValueError,
+        match=r"column 'flop' is not known; it is one of name, path, type, calls, params, flops, ",
+    ):
         cnn().table(columns=("flop",))
 
 
 def test_unknown_sort_is_answered_with_those_there_are():
-    with pytest.raises(ValueError, match=r"sort 'size' is not known; it is one of name, path, type, .*self_flops"):
+    with pytest.raises(
+        ValueError, match=r"sort 'size' is not known; it is one of name, path, type, .*self_flops"
+    ):
         cnn().table(sort="size")
 
 
@@ -82,7 +95,9 @@ def test_min_share_hides_the_small_and_says_so():
     view = cnn().table(min_share=0.05)
     # head has 80 of 14928 flops, aux none, ReLU none
     assert names(view) == ["(root)", "features", "0", "1"]
-    assert line(view, "hidden") == "3 modules with less than 5.0 % of the flops; min_share=0 shows all"
+    assert (
+        line(view, "hidden") == "3 modules with less than 5.0 % of the flops; min_share=0 shows all"
+    )
 
 
 @pytest.mark.parametrize("options", [{"min_share": 1.5}, {"min_share": -0.1}, {"depth": -1}])
@@ -98,15 +113,31 @@ def test_modules_never_called_have_no_figures_but_parameters():
 
 
 def test_containers_never_called_have_their_childrens_figures():
-    assert lines(stack(2))[4].split() == ["layers", "ModuleList", "–", "384", "768", "100.0", "%", "48"]
+    assert lines(stack(2))[4].split() == [
+        "layers",
+        "ModuleList",
+        "–",
+        "384",
+        "768",
+        "100.0",
+        "%",
+        "48",
+    ]
     assert line(stack(2), "uncalled") is None
 
 
 def test_rows_add_up_to_the_total():
-    rows = [text.split() for text in lines(training().table(depth=0, columns=("path", "flops", "bytes_read"), exact=True))]
+    rows = [
+        text.split()
+        for text in lines(
+            training().table(depth=0, columns=("path", "flops", "bytes_read"), exact=True)
+        )
+    ]
     root, outside, total = rows[2], rows[3], rows[5]
     for i in (-1, -2):
-        assert int(total[i].replace(",", "")) == int(root[i].replace(",", "")) + int(outside[i].replace(",", ""))
+        assert int(total[i].replace(",", "")) == int(root[i].replace(",", "")) + int(
+            outside[i].replace(",", "")
+        )
     assert total[0] == "total"
 
 
@@ -114,25 +145,40 @@ def test_work_outside_every_module_is_a_row_where_it_has_a_figure():
     # the optimizer adds 348 · 2, which is arithmetic and no flops, save under "full"; and its time was measured
     assert names(training().table(columns=("flops",)))[-1] == "aux"
     assert names(training().table(columns=("arithmetic",)))[-2:] == ["(no", "total"]
-    assert names(training().with_convention("full").table(columns=("flops",)))[-2:] == ["(no", "total"]
+    assert names(training().with_convention("full").table(columns=("flops",)))[-2:] == [
+        "(no",
+        "total",
+    ]
     assert names(training().table())[-2:] == ["(no", "total"]
 
 
 def test_the_unit_is_always_said():
     assert line(cnn(), "flops").startswith("fvcore convention: 1 MAC = 1 flop, plus norms")
-    assert line(cnn().with_convention("torch"), "flops") == "torch convention: 1 MAC = 2 flops, nothing besides"
+    assert (
+        line(cnn().with_convention("torch"), "flops")
+        == "torch convention: 1 MAC = 2 flops, nothing besides"
+    )
 
 
 def test_phases_are_said_where_more_than_forward_ran():
     assert line(cnn(), "phases") is None
     assert line(training(), "phases") == "forward 14.9 k, backward 27.8 k, optimizer 0 flops"
-    assert line(training().table(exact=True), "phases") == "forward 14,928, backward 27,808, optimizer 0 flops"
+    assert (
+        line(training().table(exact=True), "phases")
+        == "forward 14,928, backward 27,808, optimizer 0 flops"
+    )
 
 
 def test_operators_that_could_not_be_counted_are_named_and_their_modules_marked():
     view = troubled()
-    assert line(view, "unknown") == "mylib.[attn], 3 calls in a|b`c, (root): no rule and no decomposition"
-    assert line(view, "failed") == "mylib.broken, 1 call in ключ.值.🔑: ValueError: expected 2 tensors, …"
+    assert (
+        line(view, "unknown")
+        == "mylib.[attn], 3 calls in a|b`c, (root): no rule and no decomposition"
+    )
+    assert (
+        line(view, "failed")
+        == "mylib.broken, 1 call in ключ.值.🔑: ValueError: expected 2 tensors, …"
+    )
     assert line(view, "unseen").startswith("aten.empty filled by nobody, 1 call in =cmd")
     assert "≥0" in next(text for text in lines(view) if text.startswith("  a|b`c"))
 
@@ -145,11 +191,16 @@ def test_many_unknown_operators_are_counted_and_the_heaviest_named():
 
 
 def test_where_the_block_stopped_is_said():
-    assert line(troubled(), "stopped") == r"in two\nlines\x1b[31m: RuntimeError: boom; the figures go up to there"
+    assert (
+        line(troubled(), "stopped")
+        == r"in two\nlines\x1b[31m: RuntimeError: boom; the figures go up to there"
+    )
 
 
 def test_estimates_are_marked_and_named():
-    assert "≈2.00 k" in next(text for text in lines(troubled()) if text.startswith("  [bold red]x[/]"))
+    assert "≈2.00 k" in next(
+        text for text in lines(troubled()) if text.startswith("  [bold red]x[/]")
+    )
     assert line(troubled(), "≈") == "an estimate is part of what is marked so: aten.linalg_svd"
     assert "≈" not in str(cnn())
 

@@ -12,7 +12,9 @@ from dispatchcount.render.walk import METRICS
 from dispatchcount.report.model import Report
 from tests.report import make
 
-SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "speedscope.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads(
+    (Path(__file__).parents[1] / "data" / "speedscope.schema.json").read_text(encoding="utf-8")
+)
 REPORTS = {name: getattr(make, name) for name in ("cnn", "training", "routed", "troubled", "huge")}
 
 
@@ -74,9 +76,15 @@ def test_chrome_modules_nest_in_the_order_of_the_run() -> None:
     rows = make.training().by_module()
     for module, row in (("features Sequential", rows["features"]), ("head Linear", rows["head"])):
         assert by_name[module]["dur"] == row.bytes_read + row.bytes_written
-    assert by_name["(no module)"]["dur"] == 348 * 12  # the optimizer's step, beside the modules and not around them
+    assert (
+        by_name["(no module)"]["dur"] == 348 * 12
+    )  # the optimizer's step, beside the modules and not around them
     assert by_name["(root) SmallNet"]["ts"] == 348 * 12
-    assert by_name["features.0 Conv2d"]["args"] == {"bytes": 3712 + 5800, "calls": 1, "inputs": "(1, 3, 8, 8)"}
+    assert by_name["features.0 Conv2d"]["args"] == {
+        "bytes": 3712 + 5800,
+        "calls": 1,
+        "inputs": "(1, 3, 8, 8)",
+    }
 
 
 def test_chrome_counters_end_at_the_totals() -> None:
@@ -99,7 +107,9 @@ def test_chrome_counts_too_big_for_a_time_are_drawn_in_thousands() -> None:
 
 
 def test_a_width_that_does_not_add_up_is_refused() -> None:
-    with pytest.raises(ValueError, match="metric 'params' cannot be the width of a trace; it is one of flops, macs"):
+    with pytest.raises(
+        ValueError, match="metric 'params' cannot be the width of a trace; it is one of flops, macs"
+    ):
         make.cnn().to_chrome_trace(metric="params")
 
 
@@ -127,7 +137,10 @@ def test_speedscope_follows_its_schema_with_exact_weights(name: str) -> None:
     data = json.loads(report.to_speedscope())
     jsonschema.validate(data, SCHEMA)
     names = [profile["name"].split()[0] for profile in data["profiles"]]
-    sums = {metric.name: sum(metric.of(report, entry) for entry in report.entries) for metric in METRICS.values()}
+    sums = {
+        metric.name: sum(metric.of(report, entry) for entry in report.entries)
+        for metric in METRICS.values()
+    }
     assert names == [metric for metric in METRICS if sums[metric] or metric == "flops"]
     for metric, profile in zip(names, data["profiles"], strict=True):
         spent = stacks(data, profile)
@@ -144,7 +157,10 @@ def test_speedscope_stacks_are_those_of_the_run() -> None:
         ([root, "aten.mean"], 512 * 4 + 8 * 4),
         ([root, features, "features.0 Conv2d", "aten.convolution"], 416 * 4 + 512 * 4),
         ([root, features, "features.0 Conv2d", "aten.convolution_backward"], 4000 + 1800),
-        ([root, features, "features.1 BatchNorm2d", "aten.native_batch_norm"], (512 + 32) * 4 + 512 * 4),
+        (
+            [root, features, "features.1 BatchNorm2d", "aten.native_batch_norm"],
+            (512 + 32) * 4 + 512 * 4,
+        ),
         ([root, features, "features.2 ReLU", "aten.relu_"], 512 * 4 + 512 * 4),
         ([root, "head Linear", "aten.addmm"], (8 + 80 + 10) * 4 + 10 * 4),
         ([root, "head Linear", "aten.mm"], 700 + 360),
@@ -164,9 +180,14 @@ def test_modules_nested_deeper_than_calls_may_be(tmp_path: Path) -> None:
     from dispatchcount.report.rows import Path as Stack
 
     deep = 3000
-    modules = (Module(NO_MODULE, ""), *(Module(".".join("a" * i), "Block", i - 1 if i > 1 else -1) for i in range(1, deep)))
+    modules = (
+        Module(NO_MODULE, ""),
+        *(Module(".".join("a" * i), "Block", i - 1 if i > 1 else -1) for i in range(1, deep)),
+    )
     paths = tuple(Stack(i - 1, i, "", int(i > 0)) for i in range(deep))
-    report = Report(make.META, "macs", modules, paths, (make.entry(deep - 1, "aten.mm", make.cost(5)),))
+    report = Report(
+        make.META, "macs", modules, paths, (make.entry(deep - 1, "aten.mm", make.cost(5)),)
+    )
     assert len(check_chrome(json.loads(report.to_chrome_trace(tmp_path / "trace.json")))) == deep
     assert (tmp_path / "trace.json").read_bytes() == report.to_chrome_trace()
     report.to_speedscope(tmp_path / "speedscope.json")

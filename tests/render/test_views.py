@@ -23,7 +23,9 @@ def test_operators_are_the_biggest_first_and_the_rest_is_counted():
     assert [row[0] for row in rows(training().operators(top=3))] == [
         "aten.convolution_backward", "aten.convolution", "aten.native_batch_norm",
     ]  # fmt: skip
-    assert "hidden    6 operators after the first 3; top=None shows all" in str(training().operators(top=3))
+    assert "hidden    6 operators after the first 3; top=None shows all" in str(
+        training().operators(top=3)
+    )
     assert len(rows(training().operators(top=None))) == 9
 
 
@@ -35,7 +37,9 @@ def test_operators_sort_by_any_column_and_show_it():
 
 
 def test_operators_know_what_they_can_sort_by():
-    with pytest.raises(ValueError, match=r"sort 'params' is not known; it is one of operator, status, calls, flops"):
+    with pytest.raises(
+        ValueError, match=r"sort 'params' is not known; it is one of operator, status, calls, flops"
+    ):
         cnn().operators(sort="params")
     with pytest.raises(ValueError, match=r"top=-1 is negative"):
         cnn().operators(top=-1)
@@ -63,7 +67,10 @@ def test_tree_has_its_figures_in_columns():
 def test_architecture_nests_like_print_model():
     lines = str(cnn().arch()).split("\n")
     assert lines[0] == "SmallNet(  # 348 params, 14.9 k flops, 522 activations"
-    assert lines[2] == "    (0): Conv2d(3, 8, kernel_size=(3, 3), padding=(1, 1))  # 224 params, 13.8 k flops, 512 activations"
+    assert (
+        lines[2]
+        == "    (0): Conv2d(3, 8, kernel_size=(3, 3), padding=(1, 1))  # 224 params, 13.8 k flops, 512 activations"
+    )
     assert lines[4] == "    (2): ReLU(inplace=True)"
     assert lines[7] == "  (aux): Linear(in_features=8, out_features=2)  # 18 params, never called"
     assert lines[8] == ")"
@@ -75,10 +82,19 @@ def test_architecture_says_how_often_and_under_which_names_a_module_runs():
 
 
 def test_histogram_counts_every_sample():
-    assert [row[-2 if len(row) > 5 else -1] for row in rows(routed().histogram(4))][1:3] == ["0", "0"]
+    assert [row[-2 if len(row) > 5 else -1] for row in rows(routed().histogram(4))][1:3] == [
+        "0",
+        "0",
+    ]
     for bins in (1, 2, 3, 7, 10_000):
         text = str(routed().histogram(bins))
-        assert sum(int(n) for n in re.findall(r"(\d+)(?:  █.*|)$", text[: text.index("\n\n")], re.MULTILINE)) == 4
+        assert (
+            sum(
+                int(n)
+                for n in re.findall(r"(\d+)(?:  █.*|)$", text[: text.index("\n\n")], re.MULTILINE)
+            )
+            == 4
+        )
 
 
 def test_histogram_of_equal_samples_is_one_bar():
@@ -137,6 +153,8 @@ def test_markdown_says_what_the_table_hides():
     assert "- hidden: 6 modules below depth 3; depth=None shows all" in stack(2).to_markdown()
 
 
-@pytest.mark.parametrize(("share", "text"), [(0, ""), (1e-9, "▏"), (0.5, "████"), (0.5625, "████▌"), (1, "████████")])
+@pytest.mark.parametrize(
+    ("share", "text"), [(0, ""), (1e-9, "▏"), (0.5, "████"), (0.5625, "████▌"), (1, "████████")]
+)
 def test_bar(share, text):
     assert bar(share, 8) == text

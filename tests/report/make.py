@@ -49,7 +49,14 @@ def weights(module: str, *shapes: tuple[int, ...]) -> tuple[Parameter, ...]:
     return tuple(rows)
 
 
-def cost(macs: int = 0, arithmetic: int = 0, activations: int = 0, read: int = 0, written: int = 0, **more: int) -> Cost:
+def cost(
+    macs: int = 0,
+    arithmetic: int = 0,
+    activations: int = 0,
+    read: int = 0,
+    written: int = 0,
+    **more: int,
+) -> Cost:
     """A cost with its bytes set."""
     return Cost(
         macs,
@@ -63,7 +70,15 @@ def cost(macs: int = 0, arithmetic: int = 0, activations: int = 0, read: int = 0
     )
 
 
-def entry(path: int, op: str, what: Cost, calls: int = 1, phase: str = FORWARD, status: str = COUNTED, time_ns: int = 0) -> Entry:
+def entry(
+    path: int,
+    op: str,
+    what: Cost,
+    calls: int = 1,
+    phase: str = FORWARD,
+    status: str = COUNTED,
+    time_ns: int = 0,
+) -> Entry:
     """What an operator did, in float32."""
     return Entry(path, op, phase, "float32", status, "", calls, what, time_ns)
 
@@ -75,12 +90,28 @@ def cnn() -> Report:
         Module("", "SmallNet"),
         Module("features", "Sequential", 1, container=True),
         Module(
-            "features.0", "Conv2d", 2, "3, 8, kernel_size=(3, 3), padding=(1, 1)", (), weights("features.0", (8, 3, 3, 3), (8,))
+            "features.0",
+            "Conv2d",
+            2,
+            "3, 8, kernel_size=(3, 3), padding=(1, 1)",
+            (),
+            weights("features.0", (8, 3, 3, 3), (8,)),
         ),
-        Module("features.1", "BatchNorm2d", 2, "8, eps=1e-05", (), weights("features.1", (8,), (8,))),
+        Module(
+            "features.1", "BatchNorm2d", 2, "8, eps=1e-05", (), weights("features.1", (8,), (8,))
+        ),
         Module("features.2", "ReLU", 2, "inplace=True"),
-        Module("head", "Linear", 1, "in_features=8, out_features=10", (), weights("head", (10, 8), (10,))),
-        Module("aux", "Linear", 1, "in_features=8, out_features=2", (), weights("aux", (2, 8), (2,))),
+        Module(
+            "head",
+            "Linear",
+            1,
+            "in_features=8, out_features=10",
+            (),
+            weights("head", (10, 8), (10,)),
+        ),
+        Module(
+            "aux", "Linear", 1, "in_features=8, out_features=2", (), weights("aux", (2, 8), (2,))
+        ),
     )
     image, plane, vector = "(1, 3, 8, 8)", "(1, 8, 8, 8)", "(1, 8)"
     paths = (
@@ -111,13 +142,34 @@ def training() -> Report:
     report = cnn()
     entries = tuple(replace(e, time_ns=1000 * (i + 1)) for i, e in enumerate(report.entries))
     entries += (
-        entry(3, "aten.convolution_backward", cost(2 * 512 * 27, 512, 0, 4000, 1800), phase="backward", time_ns=9000),
+        entry(
+            3,
+            "aten.convolution_backward",
+            cost(2 * 512 * 27, 512, 0, 4000, 1800),
+            phase="backward",
+            time_ns=9000,
+        ),
         entry(6, "aten.mm", cost(2 * 80, 0, 0, 700, 360), 2, "backward", time_ns=2500),
-        entry(0, "aten._foreach_add_", cost(0, 348 * 2, 0, 348 * 8, 348 * 4), 1, "optimizer", time_ns=1_500_000),
+        entry(
+            0,
+            "aten._foreach_add_",
+            cost(0, 348 * 2, 0, 348 * 8, 348 * 4),
+            1,
+            "optimizer",
+            time_ns=1_500_000,
+        ),
     )
-    meta = replace(report.meta, training=True, devices=("cuda:0", "cpu"), labels=(("commit", "1f3a"), ("model", "small")))
+    meta = replace(
+        report.meta,
+        training=True,
+        devices=("cuda:0", "cpu"),
+        labels=(("commit", "1f3a"), ("model", "small")),
+    )
     memory = Memory(
-        (ModuleMemory(3, 896, 896, 1792, 2048), ModuleMemory(6, 360, 360, 720, 32)), 9_876_543, "features.0", "aten.convolution"
+        (ModuleMemory(3, 896, 896, 1792, 2048), ModuleMemory(6, 360, 360, 720, 32)),
+        9_876_543,
+        "features.0",
+        "aten.convolution",
     )
     return replace(report, meta=meta, entries=entries, memory=memory)
 
@@ -129,10 +181,22 @@ def routed() -> Report:
         Module("", "Router"),
         Module("left", "Linear", 1, "4, 4", (), weights("left", (4, 4))),
         Module("right", "Linear", 1, "4, 400", (), weights("right", (400, 4))),
-        Module("norm", "LayerNorm", 1, "(4,)", ("left_norm", "right_norm"), weights("norm", (4,), (4,))),
+        Module(
+            "norm", "LayerNorm", 1, "(4,)", ("left_norm", "right_norm"), weights("norm", (4,), (4,))
+        ),
     )
-    paths = (Path(-1, 0), Path(0, 1, "(1, 4)", 4), Path(1, 2, "(1, 4)", 3), Path(1, 3, "(1, 4)", 1), Path(1, 4, "(1, 4)", 4))
-    left, right, norm = cost(16, 0, 4, 80, 16), cost(1600, 0, 400, 6416, 1600), cost(0, 8, 0, 48, 16, fvcore=20)
+    paths = (
+        Path(-1, 0),
+        Path(0, 1, "(1, 4)", 4),
+        Path(1, 2, "(1, 4)", 3),
+        Path(1, 3, "(1, 4)", 1),
+        Path(1, 4, "(1, 4)", 4),
+    )
+    left, right, norm = (
+        cost(16, 0, 4, 80, 16),
+        cost(1600, 0, 400, 6416, 1600),
+        cost(0, 8, 0, 48, 16, fvcore=20),
+    )
     entries = (
         entry(2, "aten.mm", left * 3, 3),
         entry(3, "aten.mm", right),
@@ -143,7 +207,9 @@ def routed() -> Report:
         (ModuleCost(1, 1, cost()), ModuleCost(3, 1, right), ModuleCost(4, 1, norm)),
     )
     samples = tuple(Sample(f"image-{i}", int(i == 2)) for i in range(4))
-    return Report(replace(META, model="Router"), "fvcore", modules, paths, entries, (), samples, profiles)
+    return Report(
+        replace(META, model="Router"), "fvcore", modules, paths, entries, (), samples, profiles
+    )
 
 
 HOSTILE = ("[bold red]x[/]", "a|b`c", "ключ.值.🔑", "two\nlines\x1b[31m", '=cmd("x")', "a" * 120)
@@ -155,11 +221,18 @@ def troubled() -> Report:
     modules = (
         Module(NO_MODULE, ""),
         Module("", "Odd[Net]"),
-        *(Module(name, "Weird[b]", 1, "first line\nsecond [line]", (f"also.{name}",)) for name in HOSTILE),
+        *(
+            Module(name, "Weird[b]", 1, "first line\nsecond [line]", (f"also.{name}",))
+            for name in HOSTILE
+        ),
         Module("lost", "Linear", 1, "", (), weights("lost", (3, 3))),
         Module("lost.inner", "Linear", 8, "", (), weights("lost.inner", (2, 2))),
     )
-    paths = (Path(-1, 0), Path(0, 1, "", 1), *(Path(1, 2 + i, "[1]\n", 1) for i in range(len(HOSTILE))))
+    paths = (
+        Path(-1, 0),
+        Path(0, 1, "", 1),
+        *(Path(1, 2 + i, "[1]\n", 1) for i in range(len(HOSTILE))),
+    )
     entries = (
         entry(0, "aten.randn", cost(written=400), status=ZERO),
         entry(2, "aten.linalg_svd", cost(1000, 20, 0, 400, 400, estimate=1)),
@@ -170,19 +243,49 @@ def troubled() -> Report:
     )
     issues = (
         OpIssue(
-            "mylib.[attn]", UNKNOWN, 3, (HOSTILE[1], ""), ("float32[4, 4], float32[4]",), "no rule and no decomposition", 128
+            "mylib.[attn]",
+            UNKNOWN,
+            3,
+            (HOSTILE[1], ""),
+            ("float32[4, 4], float32[4]",),
+            "no rule and no decomposition",
+            128,
         ),
-        OpIssue("mylib.broken", FAILED, 1, (HOSTILE[2],), (), "ValueError: expected 2 tensors,\ngot 1", 16),
-        OpIssue("aten.empty filled by nobody", UNSEEN, 1, (HOSTILE[4],), (), "a kernel wrote it outside the dispatcher", 512),
+        OpIssue(
+            "mylib.broken",
+            FAILED,
+            1,
+            (HOSTILE[2],),
+            (),
+            "ValueError: expected 2 tensors,\ngot 1",
+            16,
+        ),
+        OpIssue(
+            "aten.empty filled by nobody",
+            UNSEEN,
+            1,
+            (HOSTILE[4],),
+            (),
+            "a kernel wrote it outside the dispatcher",
+            512,
+        ),
     )
-    meta = replace(META, model="Odd[Net]", stopped_in=HOSTILE[3], error="RuntimeError: boom", notes=("Replayed a CUDA graph.",))
+    meta = replace(
+        META,
+        model="Odd[Net]",
+        stopped_in=HOSTILE[3],
+        error="RuntimeError: boom",
+        notes=("Replayed a CUDA graph.",),
+    )
     return Report(meta, "torch", modules, paths, entries, issues)
 
 
 def huge() -> Report:
     """`cnn()` with counts beyond 64 bits."""
     report = cnn()
-    entries = tuple(replace(e, calls=e.calls * 10**25, cost=e.cost * 10**25) for e in report.entries)
+    entries = tuple(
+        replace(e, calls=e.calls * 10**25, cost=e.cost * 10**25) for e in report.entries
+    )
     return replace(report, entries=entries)
 
 
@@ -199,16 +302,35 @@ def stack(blocks: int, per_block: int = 3) -> Report:
         paths.append(Path(2, parent, "(1, 8)", 1))
         above = len(paths) - 1
         for part in range(per_block):
-            modules.append(Module(f"{name}.part{part}", "Linear", parent, "", (), weights(f"{name}.part{part}", (8, 8))))
+            modules.append(
+                Module(
+                    f"{name}.part{part}",
+                    "Linear",
+                    parent,
+                    "",
+                    (),
+                    weights(f"{name}.part{part}", (8, 8)),
+                )
+            )
             paths.append(Path(above, len(modules) - 1, "(1, 8)", 1))
             entries.append(entry(len(paths) - 1, "aten.mm", cost(64 * (part + 1), 0, 8, 288, 32)))
     return Report(META, "fvcore", tuple(modules), tuple(paths), tuple(entries))
 
 
 _TEXT = st.one_of(st.text(max_size=8), st.sampled_from(HOSTILE))
-_COUNT = st.one_of(st.integers(0, 1000), st.integers(0, 2**80), st.sampled_from([2**53, 2**63 - 1, 2**63, 2**64]))
+_COUNT = st.one_of(
+    st.integers(0, 1000), st.integers(0, 2**80), st.sampled_from([2**53, 2**63 - 1, 2**63, 2**64])
+)
 _COST = st.builds(
-    Cost, _COUNT, _COUNT, _COUNT, _COUNT, _COUNT, st.one_of(st.none(), _COUNT), st.one_of(st.none(), _COUNT), st.booleans()
+    Cost,
+    _COUNT,
+    _COUNT,
+    _COUNT,
+    _COUNT,
+    _COUNT,
+    st.one_of(st.none(), _COUNT),
+    st.one_of(st.none(), _COUNT),
+    st.booleans(),
 )
 
 
@@ -239,7 +361,11 @@ _META = st.builds(
 @st.composite
 def reports(draw: st.DrawFn) -> Report:
     """Any report that holds together: names are unique, every index points at an earlier row."""
-    names = [NO_MODULE, "", *draw(st.lists(_TEXT.filter(lambda t: t not in ("", NO_MODULE)), unique=True, max_size=5))]
+    names = [
+        NO_MODULE,
+        "",
+        *draw(st.lists(_TEXT.filter(lambda t: t not in ("", NO_MODULE)), unique=True, max_size=5)),
+    ]
     modules = tuple(
         Module(
             name,
@@ -260,7 +386,16 @@ def reports(draw: st.DrawFn) -> Report:
     entries = draw(
         _tuple(
             st.builds(
-                Entry, path, _TEXT, st.sampled_from(PHASES), _TEXT, st.sampled_from(STATUSES), _TEXT, _COUNT, _COST, _COUNT
+                Entry,
+                path,
+                _TEXT,
+                st.sampled_from(PHASES),
+                _TEXT,
+                st.sampled_from(STATUSES),
+                _TEXT,
+                _COUNT,
+                _COST,
+                _COUNT,
             ),
             5,
         )
@@ -280,7 +415,11 @@ def reports(draw: st.DrawFn) -> Report:
         )
     )
     profiles = draw(_tuple(_tuple(st.builds(ModuleCost, module, _COUNT, _COST)), 2))
-    samples = draw(_tuple(st.builds(Sample, _TEXT, st.integers(0, len(profiles) - 1)))) if profiles else ()
+    samples = (
+        draw(_tuple(st.builds(Sample, _TEXT, st.integers(0, len(profiles) - 1))))
+        if profiles
+        else ()
+    )
     memory = draw(
         st.one_of(
             st.none(),
@@ -294,4 +433,6 @@ def reports(draw: st.DrawFn) -> Report:
         )
     )
     convention = draw(st.sampled_from(sorted(CONVENTIONS)))
-    return Report(draw(_META), convention, modules, paths, entries, issues, samples, profiles, memory)
+    return Report(
+        draw(_META), convention, modules, paths, entries, issues, samples, profiles, memory
+    )

@@ -81,13 +81,18 @@ def test_wrong_values_are_named_with_their_place(path, value, text):
 def test_an_unknown_phase_is_named_with_its_place():
     index = GOOD["record"]["strings"].index("backward")
     text = message(changed(("record", "strings", index), "sideways"))
-    assert text.startswith(f"the report: record.strings[{index}]: expected one of forward, backward, ")
+    assert text.startswith(
+        f"the report: record.strings[{index}]: expected one of forward, backward, "
+    )
 
 
 def test_samples_must_fit_their_labels():
     base = orjson.loads(routed().to_json())
     text = message(changed(("record", "sample_profiles"), [0], base))
-    assert text == "the report: record.sample_profiles: expected 4 values, one for each of samples.labels, got an array of 1"
+    assert (
+        text
+        == "the report: record.sample_profiles: expected 4 values, one for each of samples.labels, got an array of 1"
+    )
 
 
 def test_fields_that_are_not_known_are_let_be():
@@ -104,7 +109,10 @@ def test_fields_that_are_not_known_are_let_be():
         (b"[" * 100_000, "it is not JSON, or was cut off"),
         (b"[" * 900 + b"]" * 900, "it is JSON, but no report of dispatchcount"),
         (b"3", "it is JSON, but no report of dispatchcount"),
-        (b"{}", 'it is JSON, but no report of dispatchcount (those begin with "schema": "dispatchcount.report")'),
+        (
+            b"{}",
+            'it is JSON, but no report of dispatchcount (those begin with "schema": "dispatchcount.report")',
+        ),
         (b'{"schema": "dispatchcount.report"}', "version is missing"),
     ],
 )
@@ -138,8 +146,14 @@ def test_json_given_as_str_is_answered_with_a_hint():
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=4,
 )
 _BASES = [orjson.loads(make().to_json()) for make in (training, routed, troubled)]
@@ -154,7 +168,11 @@ def test_any_change_loads_or_is_a_report_error(data):
     while True:
         keys = sorted(inner) if isinstance(inner, dict) else range(len(inner))
         key = data.draw(st.sampled_from(keys))
-        if not isinstance(inner[key], dict | list) or not inner[key] or data.draw(st.integers(0, 3)) == 0:
+        if (
+            not isinstance(inner[key], dict | list)
+            or not inner[key]
+            or data.draw(st.integers(0, 3)) == 0
+        ):
             break
         inner = inner[key]
     if data.draw(st.booleans()):

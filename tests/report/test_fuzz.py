@@ -57,29 +57,41 @@ def test_no_module_is_below_the_row_of_work_outside() -> None:
 def test_the_first_path_is_outside_every_module() -> None:
     paths = GOOD["record"]["paths"]
     record = GOOD["record"] | {"paths": paths | {"module": [1, *paths["module"][1:]]}}
-    assert refused(GOOD | {"record": record}).startswith("record.paths.module: expected 0 at first, for the first path is")
+    assert refused(GOOD | {"record": record}).startswith(
+        "record.paths.module: expected 0 at first, for the first path is"
+    )
     nothing = {key: [] for key in paths}
     text = refused(GOOD | {"record": GOOD["record"] | {"paths": nothing}})
-    assert text.startswith("record.paths.parent: expected at least one path, that of work outside every module")
+    assert text.startswith(
+        "record.paths.parent: expected at least one path, that of work outside every module"
+    )
 
 
 def test_a_time_that_no_calendar_has_is_refused() -> None:
     meta = GOOD["meta"] | {"created": "92233720368547758080"}
-    assert refused(GOOD | {"meta": meta}) == ("meta.created: expected an integer up to 8640000000000, got '92233720368547758080'")
+    assert refused(GOOD | {"meta": meta}) == (
+        "meta.created: expected an integer up to 8640000000000, got '92233720368547758080'"
+    )
 
 
 def test_sizes_beyond_64_bits_are_written_as_digits() -> None:
     report = cnn()
     conv = report.modules[3]
     weight = replace(conv.parameters[0], shape=(2**63, 2**70), numel=2**133)
-    report = replace(report, modules=(*report.modules[:3], replace(conv, parameters=(weight,)), *report.modules[4:]))
+    report = replace(
+        report,
+        modules=(*report.modules[:3], replace(conv, parameters=(weight,)), *report.modules[4:]),
+    )
     assert Report.from_json(report.to_json()) == report
     shape = orjson.loads(report.to_json())["modules"][3]["parameters"][0]["shape"]
     assert shape == ["9223372036854775808", "1180591620717411303424"]
 
 
 def test_a_file_without_the_newer_field_of_modules_loads() -> None:
-    modules = [{key: value for key, value in module.items() if key != "fused"} for module in GOOD["modules"]]
+    modules = [
+        {key: value for key, value in module.items() if key != "fused"}
+        for module in GOOD["modules"]
+    ]
     assert Report.from_json(orjson.dumps(GOOD | {"modules": modules})) == training()
 
 

@@ -31,7 +31,9 @@ def report(tmp_path, monkeypatch):
 
 
 def test_page_is_up_to_date():
-    assert runpy.run_path(str(DOCS / "make_json.py"))["page"]() == PAGE, "run python docs/make_json.py"
+    assert runpy.run_path(str(DOCS / "make_json.py"))["page"]() == PAGE, (
+        "run python docs/make_json.py"
+    )
 
 
 def test_pandas_example(report):
@@ -43,7 +45,9 @@ def test_pandas_example(report):
 
 
 def test_jq_examples(report):
-    own = [(row["name"], row["self"]["flops"]) for row in report["modules"] if row["self"]["flops"] > 0]
+    own = [
+        (row["name"], row["self"]["flops"]) for row in report["modules"] if row["self"]["flops"] > 0
+    ]
     expected = [
         f"{report['total']['flops']} flops, {report['convention']['unit']}\n",
         "".join(f"{name}\t{flops}\n" for name, flops in sorted(own, key=lambda row: -row[1])),
@@ -53,4 +57,9 @@ def test_jq_examples(report):
     assert [shown for _, shown in found] == expected
     if shutil.which("jq"):
         for code, shown in found:
-            assert subprocess.run(["sh", "-c", code], capture_output=True, text=True, check=True).stdout == shown
+            assert (
+                subprocess.run(
+                    ["sh", "-c", code], capture_output=True, text=True, check=True
+                ).stdout
+                == shown
+            )

@@ -14,7 +14,12 @@ from tests.report.make import META, cost, entry, weights
 
 
 def moe(
-    parts: Sequence[Module], calls: Sequence[int], *, own: int = 0, stacked: tuple[Parameter, ...] = (), kind: str = "ModuleList"
+    parts: Sequence[Module],
+    calls: Sequence[int],
+    *,
+    own: int = 0,
+    stacked: tuple[Parameter, ...] = (),
+    kind: str = "ModuleList",
 ) -> Report:
     """A net whose module `experts` holds these parts, each called so often with 3 rows of 8 for 192 MACs a call.
 
@@ -26,7 +31,12 @@ def moe(
         kind: its class.
     """
     container = kind in ("ModuleList", "ModuleDict")
-    modules = [Module(NO_MODULE, ""), Module("", "Net"), Module("experts", kind, 1, "", (), stacked, container), *parts]
+    modules = [
+        Module(NO_MODULE, ""),
+        Module("", "Net"),
+        Module("experts", kind, 1, "", (), stacked, container),
+        *parts,
+    ]
     paths = [Path(-1, 0), Path(0, 1, "(3, 8)", 1), Path(1, 2, "(3, 8)", int(not container))]
     entries: list[Entry] = [entry(2, "aten.bmm", cost(own))] if own else []
     for number, times in enumerate(calls, 3):
@@ -37,7 +47,10 @@ def moe(
 
 
 def named(*names: str, kind: str = "Linear") -> list[Module]:
-    return [Module(f"experts.{name}", kind, 2, "", (), weights(f"experts.{name}", (8, 8))) for name in names]
+    return [
+        Module(f"experts.{name}", kind, 2, "", (), weights(f"experts.{name}", (8, 8)))
+        for name in names
+    ]
 
 
 def refusal(report: Report, name: str = "experts") -> str:
@@ -60,12 +73,16 @@ def test_experts_that_are_alike_have_a_load_those_never_called_too() -> None:
 @pytest.mark.parametrize("kind", ["ModuleList", "ModuleDict", "Moe"])
 def test_what_holds_them_may_have_a_forward_and_a_small_gate(kind: str) -> None:
     gate = weights("experts", (3, 8))[:1]
-    load = expert_load(moe(named("expert0", "expert1"), [1, 2], own=72, stacked=gate, kind=kind), "experts")
+    load = expert_load(
+        moe(named("expert0", "expert1"), [1, 2], own=72, stacked=gate, kind=kind), "experts"
+    )
     assert [e.macs for e in load.experts] == [192, 384]
 
 
 def test_experts_by_any_name_may_stand_in_a_dict() -> None:
-    assert len(expert_load(moe(named("en", "de"), [1, 1], kind="ModuleDict"), "experts").experts) == 2
+    assert (
+        len(expert_load(moe(named("en", "de"), [1, 1], kind="ModuleDict"), "experts").experts) == 2
+    )
 
 
 def test_modules_of_different_classes_or_sizes_are_no_experts() -> None:
@@ -100,10 +117,12 @@ def test_a_shared_expert_beside_the_others_is_chosen_by_no_router() -> None:
 
 def test_experts_whose_weights_are_stacked_are_not_told_apart() -> None:
     stacked = (Parameter("experts.w", (4, 8, 8), 256),)
-    assert refusal(moe(named("act", kind="SiLU"), [1], own=768, stacked=stacked, kind="Experts")) == (
-        "'experts' holds a single module, 'experts.act' (SiLU); a router chooses among several"
-    )
-    assert refusal(moe(named("norm0", "norm1"), [1, 1], own=768, stacked=stacked, kind="Experts")) == (
+    assert refusal(
+        moe(named("act", kind="SiLU"), [1], own=768, stacked=stacked, kind="Experts")
+    ) == ("'experts' holds a single module, 'experts.act' (SiLU); a router chooses among several")
+    assert refusal(
+        moe(named("norm0", "norm1"), [1, 1], own=768, stacked=stacked, kind="Experts")
+    ) == (
         "'experts' has parameters and did 768 MACs itself, the modules in it 384: its experts run as one operator, "
         "which does not say who did what"
     )
@@ -112,18 +131,26 @@ def test_experts_whose_weights_are_stacked_are_not_told_apart() -> None:
 def test_experts_of_which_none_was_called_have_no_load() -> None:
     assert "none was called" in refusal(moe(named("0", "1"), [0, 0]))
     used = [replace(module, fused=True) for module in named("0", "1")]
-    assert "'experts.0', whose parameters were used by operators of another module" in refusal(moe(used, [0, 0]))
+    assert "'experts.0', whose parameters were used by operators of another module" in refusal(
+        moe(used, [0, 0])
+    )
     assert "'experts.1', whose parameters" in refusal(moe([named("0")[0], used[1]], [1, 0]))
 
 
 def test_one_module_under_two_names_has_no_load_of_its_own() -> None:
     tied = replace(named("0")[0], aliases=("experts.2", "other.0"))
-    assert refusal(moe([tied, *named("1")], [2, 1])).startswith("'experts' holds 'experts.0' under another name as well")
+    assert refusal(moe([tied, *named("1")], [2, 1])).startswith(
+        "'experts' holds 'experts.0' under another name as well"
+    )
     elsewhere = replace(tied, aliases=("other.0",))
     assert len(expert_load(moe([elsewhere, *named("1")], [2, 1]), "experts").experts) == 2
 
 
 def test_what_runs_all_it_holds_routes_nothing() -> None:
-    assert refusal(moe(named("0", "1"), [1, 1], kind="Sequential")).startswith("'experts' is a Sequential, which runs all")
+    assert refusal(moe(named("0", "1"), [1, 1], kind="Sequential")).startswith(
+        "'experts' is a Sequential, which runs all"
+    )
     assert refusal(moe(named("0", "1"), [1, 1]), "").startswith("'the root' holds a single module")
-    assert refusal(moe(named("0", "1"), [1, 1]), "experts.0").startswith("'experts.0' holds no modules")
+    assert refusal(moe(named("0", "1"), [1, 1]), "experts.0").startswith(
+        "'experts.0' holds no modules"
+    )

@@ -19,5 +19,10 @@ print(sorted(name for name in ("torch", "numpy", "pandas", "jsonschema") if name
 
 def test_reading_a_report_imports_no_torch(tmp_path):
     training().to_json(tmp_path / "report.json")
-    done = subprocess.run([sys.executable, "-c", CODE, str(tmp_path / "report.json")], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, str(tmp_path / "report.json")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.strip() == "[]"

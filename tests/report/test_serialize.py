@@ -77,7 +77,11 @@ def _every_field_known(value, schema, place):
     while "$ref" in schema:
         schema = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]
     if "anyOf" in schema:
-        schema = next(s for s in schema["anyOf"] if CHECK.evolve(schema=s | {"$defs": SCHEMA["$defs"]}).is_valid(value))
+        schema = next(
+            s
+            for s in schema["anyOf"]
+            if CHECK.evolve(schema=s | {"$defs": SCHEMA["$defs"]}).is_valid(value)
+        )
         return _every_field_known(value, schema, place)
     if isinstance(value, list):
         for item in value:
@@ -95,7 +99,11 @@ def _every_field_known(value, schema, place):
 def test_what_a_dashboard_reads():
     data = orjson.loads(training().to_json())
     assert data["total"]["flops"] == training().flops
-    assert {name: row["flops"] for name, row in data["phases"].items()} == {"forward": 14928, "backward": 27808, "optimizer": 0}
+    assert {name: row["flops"] for name, row in data["phases"].items()} == {
+        "forward": 14928,
+        "backward": 27808,
+        "optimizer": 0,
+    }
     assert data["uncalled_modules"] == ["aux"]
     rows = {row["name"]: row for row in data["modules"]}
     for name, stats in training().by_module().items():
@@ -108,8 +116,20 @@ def test_samples_come_with_their_distribution():
     samples = orjson.loads(routed().to_json())["samples"]
     # three images of 16 + 20 flops, one of 1600 + 20
     assert samples["sample_flops"] == [36, 36, 1620, 36]
-    assert samples["flops"] == {"mean": 432.0, "std": samples["flops"]["std"], "min": 36, "median": 36, "p95": 1620, "max": 1620}
-    assert {row["name"]: row["execution_rate"] for row in samples["modules"]} == {"": 1, "left": 0.75, "right": 0.25, "norm": 1}
+    assert samples["flops"] == {
+        "mean": 432.0,
+        "std": samples["flops"]["std"],
+        "min": 36,
+        "median": 36,
+        "p95": 1620,
+        "max": 1620,
+    }
+    assert {row["name"]: row["execution_rate"] for row in samples["modules"]} == {
+        "": 1,
+        "left": 0.75,
+        "right": 0.25,
+        "norm": 1,
+    }
 
 
 def test_integers_beyond_63_bits_are_strings_of_digits():
@@ -131,7 +151,9 @@ def test_an_older_version_is_brought_up_by_its_migration(monkeypatch):
 
     def rename(top):
         labels = dict(top.value["meta"]["labels"], migrated=top["version"].count())
-        return top.value | {"meta": top.value["meta"] | {"labels": {k: str(v) for k, v in labels.items()}}}
+        return top.value | {
+            "meta": top.value["meta"] | {"labels": {k: str(v) for k, v in labels.items()}}
+        }
 
     monkeypatch.setattr(serialize, "VERSION", 2)
     monkeypatch.setitem(serialize.MIGRATIONS, 1, rename)
@@ -145,7 +167,9 @@ def test_there_is_a_migration_for_every_older_version():
 def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "report.json"
     cnn().to_json(path)
-    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        "os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(OSError, match="No space left on device"):
         training().to_json(path)
     assert Report.from_json(path) == cnn()

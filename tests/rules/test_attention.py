@@ -45,11 +45,18 @@ SIZES = st.tuples(*[st.integers(1, 3)] * 7)
 def test_every_kernel_counts_every_pair(sizes: Any) -> None:
     b, groups, shared, sq, sk, d, dv = sizes
     heads = groups * shared
-    q, k, v, out = S(b, heads, sq, d), S(b, groups, sk, d), S(b, groups, sk, dv), S(b, heads, sq, dv)
+    q, k, v, out = (
+        S(b, heads, sq, d),
+        S(b, groups, sk, d),
+        S(b, groups, sk, dv),
+        S(b, heads, sq, dv),
+    )
     n = pairs(q, k)
     assert 2 * n * (d + dv) == sdpa_flop_count(q, k, v)
     scaled = b * heads * (sq + sk) * d
-    expected = Cost(macs=n * (d + dv), arithmetic=4 * n + scaled, transcendentals=n, activations=out.numel)
+    expected = Cost(
+        macs=n * (d + dv), arithmetic=4 * n + scaled, transcendentals=n, activations=out.numel
+    )
     for name, extra in FORWARD:
         assert ask(name, q, k, v, *extra, out=(out, S(b, heads, sq))) == expected, name
 
@@ -61,7 +68,9 @@ def test_the_kernel_that_runs_here_costs_what_the_unfused_form_does(run: Any) ->
     for attn_mask in (None, mask):
         fused = run(lambda m: F.scaled_dot_product_attention(q, k, v, attn_mask=m), attn_mask)
         with sdpa_kernel(SDPBackend.MATH):
-            unfused = total(lambda m: F.scaled_dot_product_attention(q, k, v, attn_mask=m), attn_mask)
+            unfused = total(
+                lambda m: F.scaled_dot_product_attention(q, k, v, attn_mask=m), attn_mask
+            )
         assert (fused.macs, fused.arithmetic, fused.transcendentals) == (
             unfused.macs,
             unfused.arithmetic,
@@ -74,12 +83,18 @@ def test_grouped_heads_and_other_value_sizes_on_meta() -> None:
     q, k, v = (R(*s, device="meta") for s in ((2, 8, 6, 16), (2, 2, 5, 16), (2, 2, 5, 12)))
     run = lambda: F.scaled_dot_product_attention(q, k, v, enable_gqa=True)  # noqa: E731
     assert total(run).macs == whole(run).macs == 2 * 8 * 6 * 5 * (16 + 12)
-    assert whole(F.scaled_dot_product_attention, R(7, 6, 8), R(7, 5, 8), R(7, 5, 8)).macs == 7 * 6 * 5 * 16  # no heads
+    assert (
+        whole(F.scaled_dot_product_attention, R(7, 6, 8), R(7, 5, 8), R(7, 5, 8)).macs
+        == 7 * 6 * 5 * 16
+    )  # no heads
 
 
 def test_a_causal_mask_is_not_subtracted() -> None:
     q = R(1, 2, 6, 4)
-    causal, full = (whole(lambda c: F.scaled_dot_product_attention(q, q, q, is_causal=c), c) for c in (True, False))
+    causal, full = (
+        whole(lambda c: F.scaled_dot_product_attention(q, q, q, is_causal=c), c)
+        for c in (True, False)
+    )
     assert causal.macs == full.macs == 2 * 36 * 8
     assert causal.arithmetic == full.arithmetic + 2 * 36
 
@@ -89,7 +104,12 @@ def test_a_causal_mask_is_not_subtracted() -> None:
 def test_backward_is_five_products(sizes: Any) -> None:
     b, groups, shared, sq, sk, d, dv = sizes
     heads = groups * shared
-    q, k, v, out = S(b, heads, sq, d), S(b, groups, sk, d), S(b, groups, sk, dv), S(b, heads, sq, dv)
+    q, k, v, out = (
+        S(b, heads, sq, d),
+        S(b, groups, sk, d),
+        S(b, groups, sk, dv),
+        S(b, heads, sq, dv),
+    )
     n = pairs(q, k)
     macs = n * (d + dv + dv + d + d)  # scores, gradients of scores, value, query, key
     assert 2 * macs == sdpa_backward_flop_count(out, q, k, v)
@@ -112,27 +132,148 @@ def test_backward_of_the_kernel_that_runs_here() -> None:
     assert total(loss.backward).macs * 2 == forward * 5
     with sdpa_kernel(SDPBackend.MATH):
         loss = F.scaled_dot_product_attention(q, k, v).sum()
-        assert total(loss.backward).macs == forward * 2  # the unfused backward forms no scores again
+        assert (
+            total(loss.backward).macs == forward * 2
+        )  # the unfused backward forms no scores again
 
 
 def test_flash_and_efficient_put_length_before_heads() -> None:
     q, k, v, out = S(2, 6, 4, 8), S(2, 5, 2, 8), S(2, 5, 2, 7), S(2, 6, 4, 7)
-    expected = ask("aten::scaled_dot_product_attention", S(2, 4, 6, 8), S(2, 2, 5, 8), S(2, 2, 5, 7), out=S(2, 4, 6, 7))
-    assert ask("aten::_flash_attention_forward", q, k, v, None, None, 6, 5, None, False, False, out=(out,)) == expected
+    expected = ask(
+        "aten::scaled_dot_product_attention",
+        S(2, 4, 6, 8),
+        S(2, 2, 5, 8),
+        S(2, 2, 5, 7),
+        out=S(2, 4, 6, 7),
+    )
+    assert (
+        ask(
+            "aten::_flash_attention_forward",
+            q,
+            k,
+            v,
+            None,
+            None,
+            6,
+            5,
+            None,
+            False,
+            False,
+            out=(out,),
+        )
+        == expected
+    )
     quantized = ask(
-        "aten::_flash_attention_forward.quantized", q, k, v, None, None, 6, 5, None, False, False, None, None, None, out=(out,)
+        "aten::_flash_attention_forward.quantized",
+        q,
+        k,
+        v,
+        None,
+        None,
+        6,
+        5,
+        None,
+        False,
+        False,
+        None,
+        None,
+        None,
+        out=(out,),
     )
     assert quantized == expected
-    assert ask("aten::_efficient_attention_forward", q, k, v, None, None, None, None, None, None, 0, out=(out,)) == expected
+    assert (
+        ask(
+            "aten::_efficient_attention_forward",
+            q,
+            k,
+            v,
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+            0,
+            out=(out,),
+        )
+        == expected
+    )
     inplace = "aten::_flash_attention_forward_no_dropout_inplace"
-    assert ask(inplace, out, q, k, v, None, None, 6, 5, None, False, False, out=S(2, 4, 6)) == expected
+    assert (
+        ask(inplace, out, q, k, v, None, None, 6, 5, None, False, False, out=S(2, 4, 6)) == expected
+    )
     first = S(2, 4, 6, 8), S(2, 2, 5, 8), S(2, 2, 5, 7)
-    assert ask("aten::_cudnn_attention_forward", *first, None, None, None, 6, 5, True, out=(S(2, 4, 6, 7),)) == expected
+    assert (
+        ask(
+            "aten::_cudnn_attention_forward",
+            *first,
+            None,
+            None,
+            None,
+            6,
+            5,
+            True,
+            out=(S(2, 4, 6, 7),),
+        )
+        == expected
+    )
     backward = ask("aten::_scaled_dot_product_flash_attention_backward", S(2, 4, 6, 7), *first)
     lse = S(2, 4, 6)
-    assert ask("aten::_flash_attention_backward", out, q, k, v, out, lse, None, None, 6, 5, None, False, None, None) == backward
-    assert ask("aten::_efficient_attention_backward", out, q, k, v, None, out, None, None, 6, 5, lse, None) == backward
-    assert ask("aten::_cudnn_attention_backward", S(2, 4, 6, 7), *first, out, lse, None, None, None, None, None, 6, 5) == backward
+    assert (
+        ask(
+            "aten::_flash_attention_backward",
+            out,
+            q,
+            k,
+            v,
+            out,
+            lse,
+            None,
+            None,
+            6,
+            5,
+            None,
+            False,
+            None,
+            None,
+        )
+        == backward
+    )
+    assert (
+        ask(
+            "aten::_efficient_attention_backward",
+            out,
+            q,
+            k,
+            v,
+            None,
+            out,
+            None,
+            None,
+            6,
+            5,
+            lse,
+            None,
+        )
+        == backward
+    )
+    assert (
+        ask(
+            "aten::_cudnn_attention_backward",
+            S(2, 4, 6, 7),
+            *first,
+            out,
+            lse,
+            None,
+            None,
+            None,
+            None,
+            None,
+            6,
+            5,
+        )
+        == backward
+    )
 
 
 CUM_Q, CUM_K = (0, 3, 8, 9), (0, 2, 8, 10)  # lengths 3, 5, 1 and 2, 6, 2
@@ -143,24 +284,107 @@ def packed_calls(cum_q: Any, cum_k: Any) -> list[Cost]:
     q, k, v, out = S(9, 4, 8), S(10, 2, 8), S(10, 2, 8), S(9, 4, 8)
     one = [S(1, *x) for x in (q, k, v, out)]
     return [
-        ask("aten::_flash_attention_forward", q, k, v, cum_q, cum_k, 5, 6, None, False, False, out=(out,)),
+        ask(
+            "aten::_flash_attention_forward",
+            q,
+            k,
+            v,
+            cum_q,
+            cum_k,
+            5,
+            6,
+            None,
+            False,
+            False,
+            out=(out,),
+        ),
         ask("torch_attn::_varlen_attn", q, k, v, cum_q, cum_k, 5, 6, out=(out,)),
         ask("torch_attn::_varlen_attn_out", out, q, k, v, cum_q, cum_k, 5, 6, out=S(4, 9)),
-        ask("aten::_efficient_attention_forward", *one[:3], None, cum_q, cum_k, 5, 6, None, 0, out=(one[3],)),
+        ask(
+            "aten::_efficient_attention_forward",
+            *one[:3],
+            None,
+            cum_q,
+            cum_k,
+            5,
+            6,
+            None,
+            0,
+            out=(one[3],),
+        ),
         ask("aten::_cudnn_attention_forward", q, k, v, None, cum_q, cum_k, 5, 6, True, out=(out,)),
     ]
 
 
 def test_packed_sequences_meet_their_own_keys_alone() -> None:
-    expected = Cost(4 * PAIRS * 16, 4 * 4 * PAIRS + 4 * (9 + 10) * 8, 4 * PAIRS, activations=9 * 4 * 8)
+    expected = Cost(
+        4 * PAIRS * 16, 4 * 4 * PAIRS + 4 * (9 + 10) * 8, 4 * PAIRS, activations=9 * 4 * 8
+    )
     assert packed_calls(CUM_Q, CUM_K) == [expected] * 5
     q, k, v, out, lse = S(9, 4, 8), S(10, 2, 8), S(10, 2, 8), S(9, 4, 8), S(4, 9)
     one = [S(1, *x) for x in (q, k, v, out)]
     backward = [
-        ask("aten::_flash_attention_backward", out, q, k, v, out, lse, CUM_Q, CUM_K, 5, 6, None, False, None, None),
-        ask("torch_attn::_varlen_attn_backward", out, q, k, v, out, lse, CUM_Q, CUM_K, 5, 6, False, None),
-        ask("aten::_efficient_attention_backward", one[3], *one[:3], None, one[3], CUM_Q, CUM_K, 5, 6, lse, None),
-        ask("aten::_cudnn_attention_backward", out, q, k, v, out, lse, None, None, None, CUM_Q, CUM_K, 5, 6),
+        ask(
+            "aten::_flash_attention_backward",
+            out,
+            q,
+            k,
+            v,
+            out,
+            lse,
+            CUM_Q,
+            CUM_K,
+            5,
+            6,
+            None,
+            False,
+            None,
+            None,
+        ),
+        ask(
+            "torch_attn::_varlen_attn_backward",
+            out,
+            q,
+            k,
+            v,
+            out,
+            lse,
+            CUM_Q,
+            CUM_K,
+            5,
+            6,
+            False,
+            None,
+        ),
+        ask(
+            "aten::_efficient_attention_backward",
+            one[3],
+            *one[:3],
+            None,
+            one[3],
+            CUM_Q,
+            CUM_K,
+            5,
+            6,
+            lse,
+            None,
+        ),
+        ask(
+            "aten::_cudnn_attention_backward",
+            out,
+            q,
+            k,
+            v,
+            out,
+            lse,
+            None,
+            None,
+            None,
+            CUM_Q,
+            CUM_K,
+            5,
+            6,
+        ),
     ]
     assert [c.macs for c in backward] == [4 * PAIRS * 8 * 5] * 4
 
@@ -184,7 +408,10 @@ def test_nested_tensors_item_by_item() -> None:
     lengths = ((2, 3, 8), (2, 5, 8))
     x = S(2, 2, 5, 8, layout="nested", lengths=lengths)
     assert ask("aten::scaled_dot_product_attention", x, x, x, out=x).macs == (9 + 25) * 2 * 8 * 2
-    assert ask("aten::_scaled_dot_product_flash_attention_backward", x, x, x, x).macs == (9 + 25) * 2 * 8 * 5
+    assert (
+        ask("aten::_scaled_dot_product_flash_attention_backward", x, x, x, x).macs
+        == (9 + 25) * 2 * 8 * 5
+    )
 
 
 def test_flex_attention_counts_the_blocks_that_are_computed() -> None:
@@ -212,7 +439,11 @@ def test_encoder_fast_path_costs_what_the_slow_one_does(activation: str, norm_fi
     assert {c.packet for c in fast} == {"aten::_transformer_encoder_layer_fwd"}
     slow = total(model, x)  # parameters that want a gradient
     assert cost.macs == slow.macs == 10 * 16 * (3 * 16 + 16 + 2 * 24) + 2 * 5 * 5 * 16 * 2
-    assert (cost.arithmetic, cost.transcendentals, cost.fvcore) == (slow.arithmetic, slow.transcendentals, slow.fvcore)
+    assert (cost.arithmetic, cost.transcendentals, cost.fvcore) == (
+        slow.arithmetic,
+        slow.transcendentals,
+        slow.fvcore,
+    )
     assert cost.activations == x.numel()
 
 

@@ -37,7 +37,9 @@ def test_trilinear_of_three_vectors_over_one_dimension() -> None:
     assert cost.macs == 5 + 5
 
 
-@pytest.mark.parametrize("rows", [(3, 4), (30, 40)])  # more than 25 take the kernel that forms a matrix product
+@pytest.mark.parametrize(
+    "rows", [(3, 4), (30, 40)]
+)  # more than 25 take the kernel that forms a matrix product
 @pytest.mark.parametrize("p", [2.0, 1.0])
 def test_cdist(rows: Any, p: float) -> None:
     x, y = R(2, rows[0], 5), R(2, rows[1], 5)
@@ -48,7 +50,9 @@ def test_cdist(rows: Any, p: float) -> None:
 
 
 def test_pdist() -> None:
-    assert total(torch.pdist, R(6, 3)).macs == sum(1 for a in range(6) for _b in range(a) for _ in range(3))
+    assert total(torch.pdist, R(6, 3)).macs == sum(
+        1 for a in range(6) for _b in range(a) for _ in range(3)
+    )
 
 
 def test_gradients_of_distances() -> None:

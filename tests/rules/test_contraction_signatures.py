@@ -24,8 +24,40 @@ FAMILIES = {
 }  # fmt: skip
 
 SAME = [
-    {"input", "self", "X", "x", "qx", "inp", "qa", "mat1", "sparse", "A", "LU", "LD", "a", "query", "q", "x1", "input1"},
-    {"mat2", "other", "vec", "tensor", "dense", "qb", "mat", "packed_weights", "batch1", "weight", "w", "B", "x2"},
+    {
+        "input",
+        "self",
+        "X",
+        "x",
+        "qx",
+        "inp",
+        "qa",
+        "mat1",
+        "sparse",
+        "A",
+        "LU",
+        "LD",
+        "a",
+        "query",
+        "q",
+        "x1",
+        "input1",
+    },
+    {
+        "mat2",
+        "other",
+        "vec",
+        "tensor",
+        "dense",
+        "qb",
+        "mat",
+        "packed_weights",
+        "batch1",
+        "weight",
+        "w",
+        "B",
+        "x2",
+    },
     {"mat1", "mat", "batch1"},
     {"mat2", "vec", "batch2"},
     {"bias", "B", "attn_mask", "attn_bias"},
@@ -47,7 +79,11 @@ YOUNG = {"seqused_k"}
 
 
 def rules() -> list[str]:
-    return [n for n in RULES.names() if (e := RULES.get(*_split(n))) and e.kind is Kind.RULE and e.family in FAMILIES]
+    return [
+        n
+        for n in RULES.names()
+        if (e := RULES.get(*_split(n))) and e.kind is Kind.RULE and e.family in FAMILIES
+    ]
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -71,14 +107,20 @@ def match(rule: Any, schema: Any) -> str:
     """What does not fit, or nothing."""
     parameters = inspect.signature(rule).parameters.values()
     kinds = {p.kind for p in parameters}
-    writes = {a.name for a in schema.arguments if a.kwarg_only and a.alias_info is not None and a.alias_info.is_write}
+    writes = {
+        a.name
+        for a in schema.arguments
+        if a.kwarg_only and a.alias_info is not None and a.alias_info.is_write
+    }
     positional = [a.name for a in schema.arguments if not a.kwarg_only]
     keywords = {a.name for a in schema.arguments if a.kwarg_only} - writes
     mine = [p for p in parameters if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
     for p, theirs in zip(mine, positional, strict=False):
         if p.name != theirs and not any({p.name, theirs} <= group for group in SAME):
             return f"{p.name} is {theirs} in {schema}"
-    lost = [p.name for p in mine[len(positional) :] if p.default is p.empty and p.name not in keywords]
+    lost = [
+        p.name for p in mine[len(positional) :] if p.default is p.empty and p.name not in keywords
+    ]
     if lost:
         return f"{lost} are not in {schema}"
     if len(positional) > len(mine) and inspect.Parameter.VAR_POSITIONAL not in kinds:

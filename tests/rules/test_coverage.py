@@ -22,14 +22,27 @@ from dispatchcount.rules.registry import RULES, Entry, Kind, Registry
 # Entries that no operator of the dispatcher's list stands for: TorchScript's own, and what one of the supported releases lacks.
 ELSEWHERE = {"prim::device", "prim::layout"}
 
-NAMESPACES = {"aten", "prims", "quantized", "onednn", "mkldnn", "sparse", "c10d", "_c10d_functional", "fsdp", "profiler"}
+NAMESPACES = {
+    "aten",
+    "prims",
+    "quantized",
+    "onednn",
+    "mkldnn",
+    "sparse",
+    "c10d",
+    "_c10d_functional",
+    "fsdp",
+    "profiler",
+}
 
 
 @pytest.fixture(scope="module")
 def inventory() -> list[dict[str, str]]:
     """What `dispatchcount ops --json` says, in a process of its own: other tests register operators too."""
     code = "from dispatchcount.cli import ops; print(ops.as_json(ops.inventory()))"
-    found: list[dict[str, str]] = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    found: list[dict[str, str]] = json.loads(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    )
     return found
 
 
@@ -47,11 +60,19 @@ def schemas(packet: str, overload: str) -> list[Any]:
     """The schemas of the dispatcher's operators that an entry serves."""
     namespace, _, base = packet.partition("::")
     found = getattr(getattr(torch.ops, namespace), base, None)
-    if not hasattr(found, "overloads"):  # not in this torch, or a higher-order operator, which has no schema
+    if not hasattr(
+        found, "overloads"
+    ):  # not in this torch, or a higher-order operator, which has no schema
         return []
-    names = [overload] if overload else [o for o in found.overloads() if f"{packet}.{o}" not in set(RULES.names())]
+    names = (
+        [overload]
+        if overload
+        else [o for o in found.overloads() if f"{packet}.{o}" not in set(RULES.names())]
+    )
     full = {o: packet if o == "default" else f"{packet}.{o}" for o in names if hasattr(found, o)}
-    return [getattr(found, o)._schema for o, name in full.items() if torch._C._dispatch_has_kernel(name)]
+    return [
+        getattr(found, o)._schema for o, name in full.items() if torch._C._dispatch_has_kernel(name)
+    ]
 
 
 def test_every_operator_is_in_a_class(inventory: list[dict[str, str]]) -> None:
@@ -61,13 +82,22 @@ def test_every_operator_is_in_a_class(inventory: list[dict[str, str]]) -> None:
 
 
 def test_unknown_and_composite_have_a_reason(inventory: list[dict[str, str]]) -> None:
-    assert [row for row in inventory if row["class"] in ("unknown", "composite") and not row["reason"]] == []
+    assert [
+        row for row in inventory if row["class"] in ("unknown", "composite") and not row["reason"]
+    ] == []
 
 
 def test_what_is_unknown_is_known_by_name(inventory: list[dict[str, str]]) -> None:
     """Torch's test operators, image files, placeholders of the ONNX exporter, two sparse solvers; nothing is parked there."""
     unknown = {row["operator"] for row in inventory if row["class"] == "unknown"}
-    named = ("aten::_test_", "aten::_foobar", "aten::_cslt_sparse_mm_search", "aten::_spsolve", "image::", "onnx_symbolic::")
+    named = (
+        "aten::_test_",
+        "aten::_foobar",
+        "aten::_cslt_sparse_mm_search",
+        "aten::_spsolve",
+        "image::",
+        "onnx_symbolic::",
+    )
     assert {name for name in unknown if not name.startswith(named)} == set()
 
 
@@ -75,7 +105,9 @@ def test_entries_are_names_of_operators(inventory: list[dict[str, str]]) -> None
     """A misspelt name would never be asked for. What other releases of torch have is exempt by being few."""
     have = {row["operator"] for row in inventory}
     spaces = {name.partition("::")[0] for name in have}
-    strange = {p for p, _, _ in entries() if p not in have and p.partition("::")[0] in spaces} - ELSEWHERE
+    strange = {
+        p for p, _, _ in entries() if p not in have and p.partition("::")[0] in spaces
+    } - ELSEWHERE
     assert len(strange) < 30, strange
 
 
@@ -89,8 +121,14 @@ def test_every_rule_takes_what_its_operators_are_given() -> None:
         for schema in schemas(packet, overload):
             for trimmed in (False, True):
                 chosen = [a for a in schema.arguments if not (trimmed and a.has_default_value())]
-                written = [a for a in chosen if a.kwarg_only and a.alias_info is not None and a.alias_info.is_write]
-                keywords: dict[str, Any] = {a.name: None for a in chosen if a.kwarg_only and a not in written}
+                written = [
+                    a
+                    for a in chosen
+                    if a.kwarg_only and a.alias_info is not None and a.alias_info.is_write
+                ]
+                keywords: dict[str, Any] = {
+                    a.name: None for a in chosen if a.kwarg_only and a not in written
+                }
                 if entry.takes_out:
                     keywords["out"] = None
                 try:

@@ -34,10 +34,14 @@ def flops(n: int) -> float:
 def test_transforms(run: Any, x: torch.Tensor, count: float) -> None:
     expected = Cost(macs=ceil(count / 2), estimate=True)
     assert total(run, x).macs == expected.macs
-    name = {"rfft": "r2c", "rfft2": "r2c", "irfft": "c2r"}.get(run.__name__.removeprefix("fft_"), "c2c")
+    name = {"rfft": "r2c", "rfft2": "r2c", "irfft": "c2r"}.get(
+        run.__name__.removeprefix("fft_"), "c2c"
+    )
     assert only(run, x, name=f"aten::_fft_{name}") == expected
 
 
 def test_stft_is_a_transform_per_frame() -> None:
-    run = lambda x: torch.stft(x, 16, hop_length=4, window=torch.ones(16), center=False, return_complex=True)  # noqa: E731
+    run = lambda x: torch.stft(
+        x, 16, hop_length=4, window=torch.ones(16), center=False, return_complex=True
+    )  # noqa: E731
     assert only(run, torch.ones(2, 40), name="aten::_fft_r2c").macs == 2 * 7 * 5 * 16 * 4 // 2 // 2

@@ -36,7 +36,9 @@ def cholesky_loop(n: int) -> int:
 
 @given(st.integers(1, 12), st.integers(1, 12))
 def test_lu_is_elimination(m: int, n: int) -> None:
-    assert 0 <= lapack.getrf(m, n) - lu_loop(max(m, n), min(m, n)) <= 1  # of the tall form, but for rounding
+    assert (
+        0 <= lapack.getrf(m, n) - lu_loop(max(m, n), min(m, n)) <= 1
+    )  # of the tall form, but for rounding
 
 
 @given(st.integers(1, 20), st.integers(1, 4))
@@ -94,10 +96,16 @@ TRIANGLE = 2 * lapack.trsm(4, 3)
         (lambda: torch.geqrf(B), 2 * lapack.geqrf(4, 3)),
         (lambda: torch.linalg.qr(B), 2 * (lapack.geqrf(4, 3) + lapack.orgqr(4, 3, 3))),
         (lambda: torch.linalg.qr(B, mode="r"), 2 * lapack.geqrf(4, 3)),
-        (lambda: torch.linalg.qr(B, mode="complete"), 2 * (lapack.geqrf(4, 3) + lapack.orgqr(4, 4, 3))),
+        (
+            lambda: torch.linalg.qr(B, mode="complete"),
+            2 * (lapack.geqrf(4, 3) + lapack.orgqr(4, 4, 3)),
+        ),
         (lambda: torch.linalg.householder_product(B, R(2, 3)), 2 * lapack.orgqr(4, 3, 3)),
         (lambda: torch.ormqr(B, R(2, 3), R(2, 4, 5)), 2 * lapack.ormqr(4, 5, 3, left=True)),
-        (lambda: torch.ormqr(B, R(2, 3), R(2, 5, 4), left=False), 2 * lapack.ormqr(5, 4, 3, left=False)),
+        (
+            lambda: torch.ormqr(B, R(2, 3), R(2, 5, 4), left=False),
+            2 * lapack.ormqr(5, 4, 3, left=False),
+        ),
     ],
 )
 def test_exact(run: Any, macs: int) -> None:
@@ -112,7 +120,10 @@ def test_exact(run: Any, macs: int) -> None:
         (lambda: torch.linalg.eigh(A), 2 * 9 * 64 // 2),
         (lambda: torch.linalg.eig(A), 2 * 25 * 64 // 2),
         (lambda: torch.linalg.svd(B, full_matrices=False), 2 * (14 * 4 * 9 + 8 * 27) // 2),
-        (lambda: torch.linalg.svd(B), 2 * (4 * 16 * 3 + 8 * 4 * 9 + 9 * 27) // 2 + 1),  # each matrix rounded up
+        (
+            lambda: torch.linalg.svd(B),
+            2 * (4 * 16 * 3 + 8 * 4 * 9 + 9 * 27) // 2 + 1,
+        ),  # each matrix rounded up
         (
             lambda: torch.linalg.lstsq(B, R(2, 4, 5)),
             2 * (lapack.geqrf(4, 3) + lapack.ormqr(4, 5, 3, left=True) + lapack.trsm(3, 5)),
@@ -144,19 +155,32 @@ def test_pseudo_inverse() -> None:
     name = "aten::linalg_pinv.atol_rtol_tensor"
     assert ask(name, S(5, 3)).macs == (14 * 5 * 9 + 8 * 27) // 2 + 5 * 3 * 3
     assert ask(name, S(4, 4), hermitian=True).macs == 9 * 64 // 2 + 64
-    assert only(torch.linalg.pinv, R(5, 3), name="aten::linalg_pinv").macs == ask(name, S(5, 3)).macs
+    assert (
+        only(torch.linalg.pinv, R(5, 3), name="aten::linalg_pinv").macs == ask(name, S(5, 3)).macs
+    )
 
 
 def test_polar_and_root() -> None:
-    assert ask("aten::linalg_polar", S(5, 3), out=(S(5, 3), S(3, 3))).macs == (14 * 5 * 9 + 8 * 27) // 2 + 45 + 27
+    assert (
+        ask("aten::linalg_polar", S(5, 3), out=(S(5, 3), S(3, 3))).macs
+        == (14 * 5 * 9 + 8 * 27) // 2 + 45 + 27
+    )
     assert ask("aten::linalg_matrix_sqrth", S(4, 4), out=S(4, 4)).macs == 9 * 64 // 2 + 64
 
 
 def test_leaves_that_older_versions_call() -> None:
-    assert ask("aten::lu_solve", S(4, 3), S(4, 4), S(4, dtype="int32"), out=S(4, 3)) == Cost(macs=48)
-    assert ask("aten::linalg_lu_solve", S(4, 4), S(4, dtype="int32"), S(4, 3), out=S(4, 3)) == Cost(macs=48)
-    assert ask("aten::linalg_ldl_solve", S(4, 4), S(4, dtype="int32"), S(4, 3), out=S(4, 3)) == Cost(macs=60)
-    assert ask("aten::_cholesky_solve_helper", S(4, 3), S(4, 4), False, out=S(4, 3)) == Cost(macs=60)
+    assert ask("aten::lu_solve", S(4, 3), S(4, 4), S(4, dtype="int32"), out=S(4, 3)) == Cost(
+        macs=48
+    )
+    assert ask("aten::linalg_lu_solve", S(4, 4), S(4, dtype="int32"), S(4, 3), out=S(4, 3)) == Cost(
+        macs=48
+    )
+    assert ask(
+        "aten::linalg_ldl_solve", S(4, 4), S(4, dtype="int32"), S(4, 3), out=S(4, 3)
+    ) == Cost(macs=60)
+    assert ask("aten::_cholesky_solve_helper", S(4, 3), S(4, 4), False, out=S(4, 3)) == Cost(
+        macs=60
+    )
     assert ask("aten::cholesky", S(4, 4)) == ask("aten::linalg_cholesky_ex", S(4, 4))
     assert ask("aten::qr", S(5, 3), False) == ask("aten::linalg_qr", S(5, 3), "complete")
 
@@ -166,7 +190,9 @@ def test_complex_is_four_times_real() -> None:
     for name in ("linalg_inv_ex", "linalg_qr", "_linalg_svd", "linalg_cholesky_ex"):
         assert ask(f"aten::{name}", complex_).macs == 4 * ask(f"aten::{name}", real).macs
     sides = S(4, 3, dtype="complex64")
-    assert ask("aten::_linalg_solve_ex", complex_, sides, out=(sides,)).macs == 4 * (lapack.getrf(4, 4) + 48)
+    assert ask("aten::_linalg_solve_ex", complex_, sides, out=(sides,)).macs == 4 * (
+        lapack.getrf(4, 4) + 48
+    )
 
 
 def test_no_matrices_cost_nothing() -> None:

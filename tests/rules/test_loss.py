@@ -20,7 +20,9 @@ F = torch.nn.functional
         (F.binary_cross_entropy_with_logits, 7, 2),
     ],
 )
-def test_reduction_adds_an_operation_per_element_and_the_mean_a_division(run: Any, each: int, transcendentals: int) -> None:
+def test_reduction_adds_an_operation_per_element_and_the_mean_a_division(
+    run: Any, each: int, transcendentals: int
+) -> None:
     x, y = torch.rand(3, 4), torch.rand(3, 4)
     for reduction, more in (("none", 0), ("sum", 12), ("mean", 13)):
         found = total(lambda r=reduction: run(x, y, reduction=r))
@@ -45,7 +47,9 @@ def test_nll_backward_does_not_read_its_input() -> None:
 def test_ctc_is_an_estimate_over_the_alpha_table() -> None:
     """6 times, 2 items, 3 labels and 4 blanks."""
     x = torch.rand(6, 2, 5).log_softmax(2)
-    found = total(lambda: F.ctc_loss(x, torch.randint(1, 5, (2, 3)), (6, 6), (3, 3), reduction="none"))
+    found = total(
+        lambda: F.ctc_loss(x, torch.randint(1, 5, (2, 3)), (6, 6), (3, 3), reduction="none")
+    )
     assert found.estimate
     assert found.transcendentals == 4 * 6 * 7 * 2
 
@@ -60,8 +64,29 @@ def test_cudnn_ctc_brings_its_gradient() -> None:
 def test_chunked_linear_cross_entropy_is_a_linear_and_a_loss() -> None:
     """8 rows of 4 to 10 classes: 320 MACs; for both gradients as many again each. No logits are handed on."""
     x, w, y = S(8, 4), S(10, 4), S(8, dtype="int64")
-    plain = ask("torch_nn::_linear_cross_entropy_batch_chunked_no_reduction", x, w, y, None, None, -100, 4, "", None, out=S(8))
+    plain = ask(
+        "torch_nn::_linear_cross_entropy_batch_chunked_no_reduction",
+        x,
+        w,
+        y,
+        None,
+        None,
+        -100,
+        4,
+        "",
+        None,
+        out=S(8),
+    )
     assert (plain.macs, plain.activations, plain.transcendentals) == (320, 8, 80 + 8)
     tail = ("mean", -100, None, 4, "", None, False, True, True, False)
-    both = ask("torch_nn::_linear_cross_entropy_batch_chunked", x, w, y, None, None, *tail, out=(S(), x, w, S(0)))
+    both = ask(
+        "torch_nn::_linear_cross_entropy_batch_chunked",
+        x,
+        w,
+        y,
+        None,
+        None,
+        *tail,
+        out=(S(), x, w, S(0)),
+    )
     assert (both.macs, both.activations) == (960, 1)

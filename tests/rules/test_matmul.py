@@ -26,7 +26,10 @@ def loops(*ranges: int) -> int:
 def test_mm(m: int, k: int, n: int) -> None:
     expected = Cost(macs=loops(m, n, k), activations=m * n)
     assert total(torch.mm, torch.ones(m, k), torch.ones(k, n)) == expected
-    assert total(torch.mm, torch.ones(m, k, device="meta"), torch.ones(k, n, device="meta")) == expected
+    assert (
+        total(torch.mm, torch.ones(m, k, device="meta"), torch.ones(k, n, device="meta"))
+        == expected
+    )
 
 
 @given(SIZE, SIZE, SIZE, SIZE)
@@ -70,8 +73,16 @@ def test_matmul_broadcasts(batch: Any, drop_a: int, drop_b: int, m: int, k: int,
     rows = torch.broadcast_shapes(tuple(left), tuple(right))
     expected = loops(*rows, m, n, k)
     assert whole(torch.matmul, a, b).macs == total(torch.matmul, a, b).macs == expected
-    assert whole(torch.matmul, torch.ones(k), b).macs == total(torch.matmul, torch.ones(k), b).macs == loops(*right, n, k)
-    assert whole(torch.matmul, a, torch.ones(k)).macs == total(torch.matmul, a, torch.ones(k)).macs == loops(*left, m, k)
+    assert (
+        whole(torch.matmul, torch.ones(k), b).macs
+        == total(torch.matmul, torch.ones(k), b).macs
+        == loops(*right, n, k)
+    )
+    assert (
+        whole(torch.matmul, a, torch.ones(k)).macs
+        == total(torch.matmul, a, torch.ones(k)).macs
+        == loops(*left, m, k)
+    )
 
 
 def test_matmul_of_one_matrix_with_a_batch() -> None:
@@ -104,8 +115,14 @@ def test_linear_is_the_same_whole_and_in_parts(sizes: Any, bias: bool) -> None:
     out = rows * 7
     expected = Cost(macs=loops(rows, 7, 5), arithmetic=out * bias, activations=out)
     assert whole(layer, x) == expected
-    parts = total(layer, x)  # one vector without a batch runs as an elementwise sum after the product in some versions
-    assert (parts.macs, parts.arithmetic, parts.activations) == (expected.macs, expected.arithmetic, expected.activations)
+    parts = total(
+        layer, x
+    )  # one vector without a batch runs as an elementwise sum after the product in some versions
+    assert (parts.macs, parts.arithmetic, parts.activations) == (
+        expected.macs,
+        expected.arithmetic,
+        expected.activations,
+    )
 
 
 def test_linear_with_a_vector_for_a_weight() -> None:
@@ -119,43 +136,108 @@ def test_integer_and_low_precision_kernels() -> None:
     x, w, scale = S(4, 64, dtype="bfloat16"), S(32, 64, dtype="int8"), S(32)
     out = S(4, 32, dtype="bfloat16")
     assert ask("aten::_weight_int8pack_mm", x, w, scale, out=out) == expected
-    assert ask("aten::_weight_int4pack_mm", x, S(4, 2, 32, 4, dtype="int32"), 32, S(2, 32, 2), out=out) == expected
-    assert ask("aten::_weight_int4pack_mm_for_cpu", x, S(32, 32, dtype="uint8"), 32, S(2, 32, 2), out=out) == expected
-    assert ask("aten::_dyn_quant_matmul_4bit", x, S(2048, dtype="uint8"), 32, 64, 32, out=out) == expected
+    assert (
+        ask("aten::_weight_int4pack_mm", x, S(4, 2, 32, 4, dtype="int32"), 32, S(2, 32, 2), out=out)
+        == expected
+    )
+    assert (
+        ask(
+            "aten::_weight_int4pack_mm_for_cpu",
+            x,
+            S(32, 32, dtype="uint8"),
+            32,
+            S(2, 32, 2),
+            out=out,
+        )
+        == expected
+    )
+    assert (
+        ask("aten::_dyn_quant_matmul_4bit", x, S(2048, dtype="uint8"), 32, 64, 32, out=out)
+        == expected
+    )
     with_bias = Cost(macs=expected.macs, arithmetic=128, activations=128)
-    assert ask("aten::_mixed_dtypes_linear", x, S(32, 64, dtype="uint8"), scale, bias=scale, out=out) == with_bias
+    assert (
+        ask("aten::_mixed_dtypes_linear", x, S(32, 64, dtype="uint8"), scale, bias=scale, out=out)
+        == with_bias
+    )
     fp8 = S(4, 64, dtype="float8_e4m3fn"), S(64, 32, dtype="float8_e4m3fn")
     assert ask("aten::_scaled_mm", *fp8, S(), S(), scale, out=out) == with_bias
-    assert ask("aten::_scaled_mm_v2", *fp8, (S(),), (0,), (0,), (S(),), (0,), (0,), scale, None, out=out) == with_bias
-    fp4 = S(4, 32, dtype="float4_e2m1fn_x2"), S(32, 32, dtype="float4_e2m1fn_x2")  # two numbers in each element
+    assert (
+        ask(
+            "aten::_scaled_mm_v2",
+            *fp8,
+            (S(),),
+            (0,),
+            (0,),
+            (S(),),
+            (0,),
+            (0,),
+            scale,
+            None,
+            out=out,
+        )
+        == with_bias
+    )
+    fp4 = (
+        S(4, 32, dtype="float4_e2m1fn_x2"),
+        S(32, 32, dtype="float4_e2m1fn_x2"),
+    )  # two numbers in each element
     assert ask("aten::_scaled_mm", *fp4, S(), S(), out=out) == expected
 
 
 def test_int8_kernel_runs_here() -> None:
     x, w = torch.ones(4, 64, dtype=torch.bfloat16), torch.ones(32, 64, dtype=torch.int8)
-    assert total(torch._weight_int8pack_mm, x, w, torch.ones(32, dtype=torch.bfloat16)).macs == 4 * 64 * 32
+    assert (
+        total(torch._weight_int8pack_mm, x, w, torch.ones(32, dtype=torch.bfloat16)).macs
+        == 4 * 64 * 32
+    )
 
 
 def test_grouped_products_count_the_rows_that_belong_to_a_group() -> None:
     x, w = S(10, 8), S(3, 8, 5)
     name = "aten::_grouped_mm"
-    assert ask(name, x, w, (2, 2, 7), out=S(10, 5)) == Cost(macs=sum([2, 0, 5]) * 8 * 5, activations=50)
-    assert ask(name, x, w, S(3, dtype="int32"), out=S(10, 5)) == Cost(macs=10 * 8 * 5, activations=50, estimate=True)
-    assert ask(name, S(3, 4, 8), S(3, 8, 5), out=S(3, 4, 5)) == Cost(macs=3 * 4 * 8 * 5, activations=60)
+    assert ask(name, x, w, (2, 2, 7), out=S(10, 5)) == Cost(
+        macs=sum([2, 0, 5]) * 8 * 5, activations=50
+    )
+    assert ask(name, x, w, S(3, dtype="int32"), out=S(10, 5)) == Cost(
+        macs=10 * 8 * 5, activations=50, estimate=True
+    )
+    assert ask(name, S(3, 4, 8), S(3, 8, 5), out=S(3, 4, 5)) == Cost(
+        macs=3 * 4 * 8 * 5, activations=60
+    )
     assert ask(name, S(3, 4, 8), S(8, 9), (2, 5, 9), out=S(4, 9)).macs == 4 * 8 * (2 + 3 + 4)
     assert ask(name, S(4, 9), S(9, 5), (2, 5, 8), out=S(3, 4, 5)).macs == 4 * (2 + 3 + 3) * 5
     scaled = ask("aten::_scaled_grouped_mm", x, w, S(10), S(3, 5), (2, 2, 7), out=S(10, 5))
-    newer = ask("aten::_scaled_grouped_mm_v2", x, w, (S(10),), (0,), (0,), (S(15),), (0,), (0,), (2, 2, 7), out=S(10, 5))
+    newer = ask(
+        "aten::_scaled_grouped_mm_v2",
+        x,
+        w,
+        (S(10),),
+        (0,),
+        (0,),
+        (S(15),),
+        (0,),
+        (0,),
+        (2, 2, 7),
+        out=S(10, 5),
+    )
     assert scaled == newer == ask(name, x, w, (2, 2, 7), out=S(10, 5))
 
 
 def test_fused_activations_cost_what_they_cost_alone() -> None:
     x, y, b = R(2, 3), R(3, 4), R(4)
     plain = total(torch.addmm, b, x, y)
-    relu, gelu = total(torch.relu, R(2, 4)), total(lambda: torch.nn.functional.gelu(torch.ones(2, 4), approximate="tanh"))
+    relu, gelu = (
+        total(torch.relu, R(2, 4)),
+        total(lambda: torch.nn.functional.gelu(torch.ones(2, 4), approximate="tanh")),
+    )
     assert total(lambda: torch._addmm_activation(b, x, y)) == plain + relu
     fused = total(lambda: torch._addmm_activation(b, x, y, use_gelu=True))
-    assert (fused.macs, fused.arithmetic, fused.transcendentals) == (24, plain.arithmetic + gelu.arithmetic, gelu.transcendentals)
+    assert (fused.macs, fused.arithmetic, fused.transcendentals) == (
+        24,
+        plain.arithmetic + gelu.arithmetic,
+        gelu.transcendentals,
+    )
 
 
 def test_prepacked_linear_kernels_agree_with_linear() -> None:
@@ -168,30 +250,55 @@ def test_prepacked_linear_kernels_agree_with_linear() -> None:
     assert ask("mkldnn::_linear_pointwise", x, w, b, "none", (), None, out=out) == expected
     relu = Cost(arithmetic=30)
     assert ask("mkldnn::_linear_pointwise", x, w, b, "relu", (), None, out=out) == expected + relu
-    assert ask("mkldnn::_linear_pointwise.binary", x, out, w, b, "add", out=out) == expected + Cost(arithmetic=30)
+    assert ask("mkldnn::_linear_pointwise.binary", x, out, w, b, "add", out=out) == expected + Cost(
+        arithmetic=30
+    )
     assert ask("onednn::linear_relu_dynamic_fp16", x, w, b, out=out) == expected + relu
 
 
 def test_backward_of_linear() -> None:
     x, w, grad = S(6, 8), S(5, 8), S(6, 5)
-    assert ask("aten::mkldnn_linear_backward", x, grad, w, (True, True, True)) == Cost(macs=2 * 6 * 8 * 5, arithmetic=30)
-    assert ask("aten::mkldnn_linear_backward", x, grad, w, (False, True, False)) == Cost(macs=6 * 8 * 5)
+    assert ask("aten::mkldnn_linear_backward", x, grad, w, (True, True, True)) == Cost(
+        macs=2 * 6 * 8 * 5, arithmetic=30
+    )
+    assert ask("aten::mkldnn_linear_backward", x, grad, w, (False, True, False)) == Cost(
+        macs=6 * 8 * 5
+    )
     assert ask("aten::mkldnn_linear_backward_input", (6, 8), grad, w) == Cost(macs=240)
-    assert ask("aten::mkldnn_linear_backward_weights", grad, x, w, True) == Cost(macs=240, arithmetic=30)
-    assert ask("aten::matmul_backward", S(2, 6, 5), S(2, 6, 8), S(2, 8, 5), (True, True)).macs == 2 * 2 * 240
+    assert ask("aten::mkldnn_linear_backward_weights", grad, x, w, True) == Cost(
+        macs=240, arithmetic=30
+    )
+    assert (
+        ask("aten::matmul_backward", S(2, 6, 5), S(2, 6, 8), S(2, 8, 5), (True, True)).macs
+        == 2 * 2 * 240
+    )
 
 
 def test_lists_and_sums_of_products() -> None:
     a, b = (S(2, 3), S(4, 5)), (S(3, 6), S(5, 7))
-    assert ask("aten::_foreach_mm", a, b, out=(S(2, 6), S(4, 7))) == Cost(macs=36 + 140, activations=12 + 28)
-    assert ask("inductor::_mm_plus_mm", a[0], b[0], S(2, 5), S(5, 6), S(2, 6)) == Cost(macs=36 + 60, activations=12)
-    assert ask("aten::_compute_linear_combination", S(5, 3, 3), S(2, 5), out=S(2, 3, 3)).macs == 2 * 5 * 9
+    assert ask("aten::_foreach_mm", a, b, out=(S(2, 6), S(4, 7))) == Cost(
+        macs=36 + 140, activations=12 + 28
+    )
+    assert ask("inductor::_mm_plus_mm", a[0], b[0], S(2, 5), S(5, 6), S(2, 6)) == Cost(
+        macs=36 + 60, activations=12
+    )
+    assert (
+        ask("aten::_compute_linear_combination", S(5, 3, 3), S(2, 5), out=S(2, 3, 3)).macs
+        == 2 * 5 * 9
+    )
 
 
 def test_products_with_communication_count_the_local_work() -> None:
     name = "symm_mem::fused_all_gather_matmul"  # two ranks: a shard of 4 rows, 8 after gathering
-    assert ask(name, S(4, 6), (S(6, 5), S(6, 3)), 0, "g", out=(S(8, 6), (S(8, 5), S(8, 3)))).macs == 8 * 6 * (5 + 3)
-    assert ask("symm_mem::fused_matmul_reduce_scatter", S(8, 6), S(6, 5), "sum", 0, "g", out=S(4, 5)).macs == 8 * 6 * 5
+    assert ask(
+        name, S(4, 6), (S(6, 5), S(6, 3)), 0, "g", out=(S(8, 6), (S(8, 5), S(8, 3)))
+    ).macs == 8 * 6 * (5 + 3)
+    assert (
+        ask(
+            "symm_mem::fused_matmul_reduce_scatter", S(8, 6), S(6, 5), "sum", 0, "g", out=S(4, 5)
+        ).macs
+        == 8 * 6 * 5
+    )
 
 
 def test_nested_operands_are_counted_item_by_item() -> None:
@@ -201,6 +308,9 @@ def test_nested_operands_are_counted_item_by_item() -> None:
     with torch.no_grad():
         calls = watch(layer, x)
     assert any(c.args[0].lengths for c in calls if c.args and hasattr(c.args[0], "lengths"))
-    assert only(torch.nn.functional.linear, x, layer.weight, name="aten::linear").macs == (3 + 5) * 8 * 4
+    assert (
+        only(torch.nn.functional.linear, x, layer.weight, name="aten::linear").macs
+        == (3 + 5) * 8 * 4
+    )
     y = torch.nested.nested_tensor([t.t().contiguous() for t in items])
     assert only(torch.bmm, x, y, name="aten::bmm").macs == 3 * 8 * 3 + 5 * 8 * 5

@@ -45,7 +45,9 @@ def test_layer_norm_against_a_loop(batch: int, length: int, width: int, affine: 
 
 
 @given(st.integers(1, 3), st.integers(1, 2), st.integers(1, 2), st.integers(2, 3), st.booleans())
-def test_group_norm_against_a_loop(batch: int, groups: int, per_group: int, side: int, affine: bool) -> None:
+def test_group_norm_against_a_loop(
+    batch: int, groups: int, per_group: int, side: int, affine: bool
+) -> None:
     channels = groups * per_group
     x = torch.rand(batch, channels, side, side)
     cost = cost_of(torch.nn.GroupNorm(groups, channels, affine=affine), x)
@@ -54,7 +56,9 @@ def test_group_norm_against_a_loop(batch: int, groups: int, per_group: int, side
 
 
 @given(st.integers(2, 3), st.integers(1, 4), st.integers(1, 3), st.booleans())
-def test_batch_norm_in_training_against_a_loop(batch: int, channels: int, side: int, affine: bool) -> None:
+def test_batch_norm_in_training_against_a_loop(
+    batch: int, channels: int, side: int, affine: bool
+) -> None:
     x = torch.rand(batch, channels, side, side)
     norm = torch.nn.BatchNorm2d(channels, affine=affine, track_running_stats=False)
     cost = only(norm, x, name="aten::native_batch_norm")
@@ -64,15 +68,26 @@ def test_batch_norm_in_training_against_a_loop(batch: int, channels: int, side: 
 @pytest.mark.parametrize(
     ("training", "affine", "fvcore", "arithmetic"),
     [
-        (True, True, 80, 8 * 16 + 3 * 2),  # mean 1, variance 3, normalise 2, affine 2; per channel 2 divisions and eps
+        (
+            True,
+            True,
+            80,
+            8 * 16 + 3 * 2,
+        ),  # mean 1, variance 3, normalise 2, affine 2; per channel 2 divisions and eps
         (True, False, 64, 6 * 16 + 3 * 2),
         (False, True, 32, 4 * 16 + 2),
         (False, False, 16, 2 * 16 + 2),
     ],
 )
-def test_batch_norm_on_two_by_two_by_two_by_two(training: bool, affine: bool, fvcore: int, arithmetic: int) -> None:
+def test_batch_norm_on_two_by_two_by_two_by_two(
+    training: bool, affine: bool, fvcore: int, arithmetic: int
+) -> None:
     """fvcore: 5 and 4 per element in training, 2 and 1 in evaluation."""
-    cost = only(torch.nn.BatchNorm2d(2, affine=affine).train(training), torch.rand(2, 2, 2, 2), name="aten::native_batch_norm")
+    cost = only(
+        torch.nn.BatchNorm2d(2, affine=affine).train(training),
+        torch.rand(2, 2, 2, 2),
+        name="aten::native_batch_norm",
+    )
     assert (cost.fvcore, cost.arithmetic, cost.transcendentals) == (fvcore, arithmetic, 2)
 
 
@@ -97,7 +112,9 @@ def test_every_batch_norm_kernel_agrees() -> None:
         ask("aten::_native_batch_norm_legit_no_training", x, c, c, c, c, None, None, out=out),
         ask("aten::_batch_norm_no_update", x, c, c, c, c, None, None, out=out),
         ask("quantized::batch_norm2d", x, c, c, c, c, None, None, 0, out=S(2, 3, 4, 4)),
-        ask("onednn::qbatch_norm2d", x, None, 0, c, c, c, c, None, None, 0, None, out=S(2, 3, 4, 4)),
+        ask(
+            "onednn::qbatch_norm2d", x, None, 0, c, c, c, c, None, None, 0, None, out=S(2, 3, 4, 4)
+        ),
     }
     assert len(evaluation) == 1
     assert evaluation.pop().fvcore == 96 * 2
@@ -107,7 +124,12 @@ def test_instance_norm_is_a_batch_norm_over_one_item() -> None:
     """fvcore: 5 per element with a weight."""
     cost = cost_of(torch.nn.InstanceNorm2d(3, affine=True), torch.rand(2, 3, 4, 4))
     assert cost.fvcore == 96 * 5
-    assert only(torch.nn.InstanceNorm2d(3), torch.rand(2, 3, 4, 4), name="aten::native_batch_norm").fvcore == 96 * 4
+    assert (
+        only(
+            torch.nn.InstanceNorm2d(3), torch.rand(2, 3, 4, 4), name="aten::native_batch_norm"
+        ).fvcore
+        == 96 * 4
+    )
 
 
 @given(st.integers(1, 4), st.integers(1, 6), st.booleans())
@@ -116,8 +138,19 @@ def test_fused_rms_norm_is_its_parts(rows: int, width: int, affine: bool) -> Non
     x = torch.rand(rows, width)
     parts = cost_of(torch.nn.RMSNorm(width, elementwise_affine=affine), x)
     weight = S(width) if affine else None
-    fused = ask("aten::_fused_rms_norm", S(rows, width), (width,), weight, None, out=(S(rows, width), S(rows, 1)))
-    assert (parts.arithmetic, parts.transcendentals, parts.fvcore) == (fused.arithmetic, fused.transcendentals, 0)
+    fused = ask(
+        "aten::_fused_rms_norm",
+        S(rows, width),
+        (width,),
+        weight,
+        None,
+        out=(S(rows, width), S(rows, 1)),
+    )
+    assert (parts.arithmetic, parts.transcendentals, parts.fvcore) == (
+        fused.arithmetic,
+        fused.transcendentals,
+        0,
+    )
     assert fused.fvcore == 0
 
 
@@ -133,25 +166,48 @@ def test_fused_rms_norm_is_its_parts(rows: int, width: int, affine: bool) -> Non
 )
 def test_backward_counts_the_gradients_asked_for(mask: tuple[bool, ...], per_element: int) -> None:
     x, c = S(4, 6), S(6)
-    cost = ask("aten::native_layer_norm_backward", x, x, (6,), S(4, 1), S(4, 1), c, c, mask, out=(x, c, c))
+    cost = ask(
+        "aten::native_layer_norm_backward", x, x, (6,), S(4, 1), S(4, 1), c, c, mask, out=(x, c, c)
+    )
     assert cost.arithmetic == 24 * per_element
     assert cost.fvcore == 0
 
 
 def test_backward_of_a_frozen_batch_norm_is_one_product() -> None:
     x, c = S(2, 3, 4), S(3)
-    frozen = ask("aten::native_batch_norm_backward", x, x, c, c, c, c, c, False, None, (True, False, False), out=(x, None, None))
+    frozen = ask(
+        "aten::native_batch_norm_backward",
+        x,
+        x,
+        c,
+        c,
+        c,
+        c,
+        c,
+        False,
+        None,
+        (True, False, False),
+        out=(x, None, None),
+    )
     assert frozen.arithmetic == x.numel * 2  # times the weight, times the reciprocal deviation
 
 
 def test_synchronised_batch_norm_is_the_parts_of_one() -> None:
     x, c = S(2, 3, 4, 4), S(3)
-    apart = ask("aten::batch_norm_stats", x, None, out=(c, c)) + ask("aten::batch_norm_elemt", x, c, c, c, c, None, out=x)
+    apart = ask("aten::batch_norm_stats", x, None, out=(c, c)) + ask(
+        "aten::batch_norm_elemt", x, c, c, c, c, None, out=x
+    )
     whole = ask("aten::native_batch_norm", x, c, c, c, c, True, None, None, out=(x, c, c))
-    assert (apart.arithmetic, apart.transcendentals, apart.fvcore) == (whole.arithmetic, whole.transcendentals, whole.fvcore)
+    assert (apart.arithmetic, apart.transcendentals, apart.fvcore) == (
+        whole.arithmetic,
+        whole.transcendentals,
+        whole.fvcore,
+    )
 
 
 def test_weight_norm_is_a_norm_a_division_and_a_product() -> None:
     v, g = torch.rand(4, 5), torch.rand(4, 1)
-    cost: Any = only(lambda: torch._weight_norm_interface(v, g, 0), name="aten::_weight_norm_interface")
+    cost: Any = only(
+        lambda: torch._weight_norm_interface(v, g, 0), name="aten::_weight_norm_interface"
+    )
     assert (cost.arithmetic, cost.transcendentals) == (3 * prod(v.shape) + 4, 4)

@@ -45,7 +45,10 @@ def test_counting() -> None:
         (lambda p: torch.optim.Adam(p, fused=True), 14),
         (lambda p: torch.optim.AdamW(p, fused=True, amsgrad=True), 15),
         (lambda p: torch.optim.SGD(p, lr=0.1, fused=True), 4),
-        (lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, fused=True), 6),  # the first step copies
+        (
+            lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, fused=True),
+            6,
+        ),  # the first step copies
         (lambda p: torch.optim.Adagrad(p, fused=True), 8),
     ],
 )

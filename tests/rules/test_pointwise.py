@@ -58,13 +58,17 @@ def test_per_element(run: Any, arithmetic: int, transcendentals: int) -> None:
 def test_silu_is_sigmoid_and_a_product() -> None:
     x = torch.rand(2, 5)
     assert (
-        total(torch.nn.functional.silu, x) == total(lambda t: t * torch.sigmoid(t), x) == Cost(arithmetic=30, transcendentals=10)
+        total(torch.nn.functional.silu, x)
+        == total(lambda t: t * torch.sigmoid(t), x)
+        == Cost(arithmetic=30, transcendentals=10)
     )
 
 
 def test_glu_counts_the_half_that_comes_out() -> None:
     x = torch.rand(2, 6)
-    assert total(torch.nn.functional.glu, x) == total(lambda t: t[:, :3] * torch.sigmoid(t[:, 3:]), x)
+    assert total(torch.nn.functional.glu, x) == total(
+        lambda t: t[:, :3] * torch.sigmoid(t[:, 3:]), x
+    )
 
 
 def test_fused_dropout_is_its_parts() -> None:
@@ -76,8 +80,13 @@ def test_fused_dropout_is_its_parts() -> None:
 
 
 def test_backward_of_elu_needs_the_exponential_only_without_the_result() -> None:
-    assert ask("aten::elu_backward", S(8), None, None, None, False, S(8), out=S(8)).transcendentals == 8
-    assert ask("aten::elu_backward", S(8), None, None, None, True, S(8), out=S(8)).transcendentals == 0
+    assert (
+        ask("aten::elu_backward", S(8), None, None, None, False, S(8), out=S(8)).transcendentals
+        == 8
+    )
+    assert (
+        ask("aten::elu_backward", S(8), None, None, None, True, S(8), out=S(8)).transcendentals == 0
+    )
 
 
 def test_scalars_that_were_not_kept() -> None:
@@ -89,7 +98,12 @@ def test_scalars_that_were_not_kept() -> None:
 
 def test_sparse_counts_stored_elements() -> None:
     assert (
-        ask("aten::mul.Tensor", S(10, 10, nnz=7, layout="sparse_coo"), None, out=S(10, 10, nnz=7, layout="sparse_coo")).arithmetic
+        ask(
+            "aten::mul.Tensor",
+            S(10, 10, nnz=7, layout="sparse_coo"),
+            None,
+            out=S(10, 10, nnz=7, layout="sparse_coo"),
+        ).arithmetic
         == 7
     )
 
@@ -108,7 +122,9 @@ def test_broadcast_counts_the_result(a: list[int], b: list[int]) -> None:
 def test_list_operators_are_the_sum_over_the_list(sizes: list[list[int]], name: str) -> None:
     tensors = [torch.ones(s) for s in sizes]
     operands = {"add": 2, "lerp": 3, "addcmul": 3}.get(name, 1)
-    together = only(getattr(torch, f"_foreach_{name}"), *[tensors] * operands, name=f"aten::_foreach_{name}")
+    together = only(
+        getattr(torch, f"_foreach_{name}"), *[tensors] * operands, name=f"aten::_foreach_{name}"
+    )
     apart = sum((total(getattr(torch, name), *[t] * operands) for t in tensors), Cost())
     assert together == apart
 

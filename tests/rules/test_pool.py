@@ -17,8 +17,12 @@ from tests.rules.util import total as cost_of
 F = torch.nn.functional
 
 
-@given(st.integers(1, 2), st.integers(4, 8), st.integers(1, 3), st.integers(1, 3), st.integers(0, 1))
-def test_max_and_average_against_a_loop(channels: int, side: int, kernel: int, stride: int, padding: int) -> None:
+@given(
+    st.integers(1, 2), st.integers(4, 8), st.integers(1, 3), st.integers(1, 3), st.integers(0, 1)
+)
+def test_max_and_average_against_a_loop(
+    channels: int, side: int, kernel: int, stride: int, padding: int
+) -> None:
     """Each window folds kernel x kernel places, those in the padding too; the average divides."""
     assume(padding <= kernel // 2)
     x = torch.rand(1, channels, side, side)
@@ -27,8 +31,12 @@ def test_max_and_average_against_a_loop(channels: int, side: int, kernel: int, s
     for _ in range(channels * out * out):
         largest(tally_max.numbers(kernel * kernel))
         _ = total(tally_average.numbers(kernel * kernel)) / kernel
-    assert cost_of(lambda: F.max_pool2d(x, kernel, stride, padding)) == Cost(arithmetic=tally_max.arithmetic)
-    assert cost_of(lambda: F.avg_pool2d(x, kernel, stride, padding)) == Cost(arithmetic=tally_average.arithmetic)
+    assert cost_of(lambda: F.max_pool2d(x, kernel, stride, padding)) == Cost(
+        arithmetic=tally_max.arithmetic
+    )
+    assert cost_of(lambda: F.avg_pool2d(x, kernel, stride, padding)) == Cost(
+        arithmetic=tally_average.arithmetic
+    )
 
 
 @given(st.integers(1, 9), st.integers(1, 9))
@@ -37,7 +45,9 @@ def test_adaptive_windows_against_a_loop(size: int, output: int) -> None:
     places = [(i * size // output, -(-(i + 1) * size // output)) for i in range(output)]
     assert adaptive_places((size,), (output,)) == sum(end - start for start, end in places)
     weights = torch.eye(size)[None]  # one plane per place: which windows it falls into
-    assert adaptive_places((size,), (output,)) == int((F.adaptive_avg_pool1d(weights, output) > 0).sum())
+    assert adaptive_places((size,), (output,)) == int(
+        (F.adaptive_avg_pool1d(weights, output) > 0).sum()
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,17 +78,28 @@ def test_three_dimensions() -> None:
 
 def test_quantised_and_one_dnn_pools_agree_with_the_plain_one() -> None:
     x, y = S(1, 2, 4, 4), S(1, 2, 2, 2)
-    assert ask("quantized::max_pool2d", x, (2, 2), (2, 2), (0, 0), (1, 1), False, out=y) == Cost(arithmetic=32)
-    assert ask("aten::mkldnn_max_pool2d", x, (2, 2), out=y) == ask("aten::max_pool2d_with_indices", x, (2, 2), out=(y, y))
-    assert ask("aten::mkldnn_adaptive_avg_pool2d", x, (2, 2), out=y) == ask("aten::_adaptive_avg_pool2d", x, (2, 2), out=y)
+    assert ask("quantized::max_pool2d", x, (2, 2), (2, 2), (0, 0), (1, 1), False, out=y) == Cost(
+        arithmetic=32
+    )
+    assert ask("aten::mkldnn_max_pool2d", x, (2, 2), out=y) == ask(
+        "aten::max_pool2d_with_indices", x, (2, 2), out=(y, y)
+    )
+    assert ask("aten::mkldnn_adaptive_avg_pool2d", x, (2, 2), out=y) == ask(
+        "aten::_adaptive_avg_pool2d", x, (2, 2), out=y
+    )
 
 
 def test_backward() -> None:
     x = torch.rand(1, 2, 4, 4, requires_grad=True)
-    maximum = only(lambda: F.max_pool2d(x, 2).sum().backward(), name="aten::max_pool2d_with_indices_backward")
+    maximum = only(
+        lambda: F.max_pool2d(x, 2).sum().backward(), name="aten::max_pool2d_with_indices_backward"
+    )
     assert maximum.arithmetic == 8  # one place a window
     average = only(lambda: F.avg_pool2d(x, 2).sum().backward(), name="aten::avg_pool2d_backward")
     assert average.arithmetic == 8 * 5  # a division, and an addition to each place
-    adaptive = only(lambda: F.adaptive_avg_pool2d(x, 2).sum().backward(), name="aten::_adaptive_avg_pool2d_backward")
+    adaptive = only(
+        lambda: F.adaptive_avg_pool2d(x, 2).sum().backward(),
+        name="aten::_adaptive_avg_pool2d_backward",
+    )
     assert (adaptive.arithmetic, adaptive.fvcore) == (32 + 8, 0)
     assert prod(x.shape) == 32

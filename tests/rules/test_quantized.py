@@ -13,7 +13,14 @@ from dispatchcount.rules.cost import Cost
 from tests.rules.util import S, ask, names, only, total, watch, whole
 
 R = torch.randn
-ENGINE = next((e for e in ("fbgemm", "x86", "onednn", "qnnpack") if e in torch.backends.quantized.supported_engines), None)
+ENGINE = next(
+    (
+        e
+        for e in ("fbgemm", "x86", "onednn", "qnnpack")
+        if e in torch.backends.quantized.supported_engines
+    ),
+    None,
+)
 
 
 def quantize(x: torch.Tensor, dtype: torch.dtype = torch.quint8) -> torch.Tensor:
@@ -32,7 +39,9 @@ def _engine() -> Any:
 
 
 def linear_packed(bias: bool) -> Any:
-    return torch.ops.quantized.linear_prepack(quantize(R(5, 8), torch.qint8), R(5) if bias else None)
+    return torch.ops.quantized.linear_prepack(
+        quantize(R(5, 8), torch.qint8), R(5) if bias else None
+    )
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -42,13 +51,21 @@ def test_linear(bias: bool) -> None:
     relu = Cost(arithmetic=30)
     ops = torch.ops.quantized
     assert only(ops.linear_dynamic, x, packed, name="quantized::linear_dynamic") == expected
-    assert only(ops.linear_relu_dynamic, x, packed, name="quantized::linear_relu_dynamic") == expected + relu
+    assert (
+        only(ops.linear_relu_dynamic, x, packed, name="quantized::linear_relu_dynamic")
+        == expected + relu
+    )
     assert only(ops.linear, quantize(x), packed, 0.1, 0, name="quantized::linear") == expected
-    assert only(ops.linear_relu, quantize(x), packed, 0.1, 0, name="quantized::linear_relu") == expected + relu
+    assert (
+        only(ops.linear_relu, quantize(x), packed, 0.1, 0, name="quantized::linear_relu")
+        == expected + relu
+    )
 
 
 def test_linear_needs_no_weight() -> None:
-    assert ask("quantized::linear", S(2, 8, dtype="quint8"), None, None, 0, out=S(2, 5)) == Cost(macs=80, activations=10)
+    assert ask("quantized::linear", S(2, 8, dtype="quint8"), None, None, 0, out=S(2, 5)) == Cost(
+        macs=80, activations=10
+    )
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
@@ -60,7 +77,10 @@ def test_convolution(dims: int, groups: int) -> None:
     packed = prepack(quantize(w, torch.qint8), b, [1] * dims, [0] * dims, [1] * dims, groups)
     for suffix, after in (("", Cost()), ("_relu", Cost(arithmetic=expected.activations))):
         run = getattr(torch.ops.quantized, f"conv{dims}d{suffix}")
-        assert only(run, quantize(x), packed, 0.1, 0, name=f"quantized::conv{dims}d{suffix}") == expected + after
+        assert (
+            only(run, quantize(x), packed, 0.1, 0, name=f"quantized::conv{dims}d{suffix}")
+            == expected + after
+        )
 
 
 def test_dynamic_and_accumulating_convolutions() -> None:
@@ -72,7 +92,9 @@ def test_dynamic_and_accumulating_convolutions() -> None:
     assert ask("_quantized::conv2d", x, packed, None, 0, out=out) == plain
     added = plain + Cost(arithmetic=out.numel)
     assert ask("quantized::conv2d_add", x, out, packed, None, 0, out=out) == added
-    assert ask("quantized::conv2d_add_relu", x, out, packed, None, 0, out=out) == added + Cost(arithmetic=out.numel)
+    assert ask("quantized::conv2d_add_relu", x, out, packed, None, 0, out=out) == added + Cost(
+        arithmetic=out.numel
+    )
     assert ask("mkldnn_prepacked::conv2d_run", x, packed, out=out) == plain
 
 
@@ -83,7 +105,9 @@ def test_transposed_convolution(dims: int) -> None:
     prepack = getattr(torch.ops.quantized, f"conv_transpose{dims}d_prepack")
     packed = prepack(quantize(w, torch.qint8), b, [1] * dims, [0] * dims, [0] * dims, [1] * dims, 1)
     run = getattr(torch.ops.quantized, f"conv_transpose{dims}d")
-    assert only(run, quantize(x), packed, 0.1, 0, name=f"quantized::conv_transpose{dims}d") == expected
+    assert (
+        only(run, quantize(x), packed, 0.1, 0, name=f"quantized::conv_transpose{dims}d") == expected
+    )
 
 
 def test_an_unreadable_convolution_fails_with_a_reason() -> None:
@@ -95,7 +119,9 @@ def test_an_unreadable_convolution_fails_with_a_reason() -> None:
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_dynamic_networks(kind: str, bidirectional: bool) -> None:
     net = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[kind](3, 4, 2, bidirectional=bidirectional)
-    quantized = torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(net), {type(net)}, dtype=torch.qint8)[0]
+    quantized = torch.ao.quantization.quantize_dynamic(
+        torch.nn.Sequential(net), {type(net)}, dtype=torch.qint8
+    )[0]
     x = R(5, 2, 3)
     assert only(quantized, x, name=f"aten::quantized_{kind}") == whole(net, x)
     packed = torch.nn.utils.rnn.pack_sequence([R(5, 3), R(2, 3)])
@@ -103,7 +129,11 @@ def test_dynamic_networks(kind: str, bidirectional: bool) -> None:
 
 
 def test_cells() -> None:
-    for kind, cell in {"lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell, "rnn_tanh": torch.nn.RNNCell}.items():
+    for kind, cell in {
+        "lstm": torch.nn.LSTMCell,
+        "gru": torch.nn.GRUCell,
+        "rnn_tanh": torch.nn.RNNCell,
+    }.items():
         expected = whole(cell(3, 4), R(2, 3))
         state = S(2, 4)
         out = (state, state) if kind == "lstm" else state
@@ -117,9 +147,17 @@ def test_legacy_linear_kernels() -> None:
     x, b, out = S(2, 3, 8), S(5), S(2, 3, 5)
     expected = ask("aten::linear", x, S(5, 8), b, out=out)
     assert ask("aten::fbgemm_linear_fp16_weight", x, None, b, out=out) == expected
-    assert ask("aten::fbgemm_linear_int8_weight", x, S(5, 8), None, None, None, None, b, out=out) == expected
-    assert ask("aten::_wrapped_quantized_linear_prepacked", x, S(), S(), None, S(), S(), 5, out=out) == expected
-    assert ask("_quantized::wrapped_fbgemm_linear_fp16_weight", x, S(5, 8), b, 5, out=out) == expected
+    assert (
+        ask("aten::fbgemm_linear_int8_weight", x, S(5, 8), None, None, None, None, b, out=out)
+        == expected
+    )
+    assert (
+        ask("aten::_wrapped_quantized_linear_prepacked", x, S(), S(), None, S(), S(), 5, out=out)
+        == expected
+    )
+    assert (
+        ask("_quantized::wrapped_fbgemm_linear_fp16_weight", x, S(5, 8), b, 5, out=out) == expected
+    )
 
 
 def test_onednn_kernels() -> None:
@@ -130,7 +168,9 @@ def test_onednn_kernels() -> None:
     unary = ask("onednn::qlinear_pointwise", *head, b, None, 0, None, "relu", (), "", out=out)
     assert unary == linear + Cost(arithmetic=30)
     tail = (None, 0, None, None, 0, "sum", None, "relu", (), "")
-    assert ask("onednn::qlinear_pointwise.binary", *head, out, b, *tail, out=out) == linear + Cost(arithmetic=60)
+    assert ask("onednn::qlinear_pointwise.binary", *head, out, b, *tail, out=out) == linear + Cost(
+        arithmetic=60
+    )
     image, filters, result = S(2, 4, 6, 6), S(6, 4, 3, 3), S(2, 6, 4, 4)
     conv = ask("aten::conv2d", image, filters, S(6), out=result)
     head = (image, *scales[0], filters, *scales[1])

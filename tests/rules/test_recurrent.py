@@ -30,7 +30,16 @@ GATES = {"lstm": 4, "gru": 3, "tanh": 1, "relu": 1}
 MODE = {"relu": 0, "tanh": 1, "lstm": 2, "gru": 3}
 
 
-def walk(kind: str, steps: int, batch: int, width: int, hidden: int, layers: int, directions: int, proj: int = 0) -> int:
+def walk(
+    kind: str,
+    steps: int,
+    batch: int,
+    width: int,
+    hidden: int,
+    layers: int,
+    directions: int,
+    proj: int = 0,
+) -> int:
     """Multiply-adds of a network, gate by gate."""
     macs, state = 0, proj or hidden
     for _step in range(steps):
@@ -48,7 +57,9 @@ def same(a: Cost, b: Cost) -> bool:
     return (a.macs, a.arithmetic, a.transcendentals) == (b.macs, b.arithmetic, b.transcendentals)
 
 
-NET = st.tuples(st.integers(1, 3), st.integers(1, 2), st.integers(1, 3), st.integers(2, 3), st.integers(1, 2))
+NET = st.tuples(
+    st.integers(1, 3), st.integers(1, 2), st.integers(1, 3), st.integers(2, 3), st.integers(1, 2)
+)
 
 
 @pytest.mark.parametrize("kind", NETS)
@@ -116,18 +127,77 @@ def test_kernels_of_other_devices_agree_with_the_network(kind: str) -> None:
     params, seq, out = weights(kind, 3, 4, 2, 2), S(5, 2, 3), S(5, 2, 8)
     state = S(4, 2, 4)
     tail = (MODE[kind], 4, 0, 2, False, None, True, True, (), None)
-    cudnn = ask("aten::_cudnn_rnn", seq, params, 4, None, state, state, *tail, out=(out, state, state, None, None))
+    cudnn = ask(
+        "aten::_cudnn_rnn",
+        seq,
+        params,
+        4,
+        None,
+        state,
+        state,
+        *tail,
+        out=(out, state, state, None, None),
+    )
     miopen_tail = (MODE[kind], 4, 2, False, None, True, True, (), None)
-    miopen = ask("aten::miopen_rnn", seq, params, 4, state, state, *miopen_tail, out=(out, state, state, None, None))
+    miopen = ask(
+        "aten::miopen_rnn",
+        seq,
+        params,
+        4,
+        state,
+        state,
+        *miopen_tail,
+        out=(out, state, state, None, None),
+    )
     assert cudnn == miopen == expected
-    packed = ask("aten::_cudnn_rnn", S(10, 3), params, 4, None, state, state, *tail[:-2], (2,) * 5, None, out=(S(10, 8), state))
+    packed = ask(
+        "aten::_cudnn_rnn",
+        S(10, 3),
+        params,
+        4,
+        None,
+        state,
+        state,
+        *tail[:-2],
+        (2,) * 5,
+        None,
+        out=(S(10, 8), state),
+    )
     assert packed == expected
     for mask, factor in (((True,) * 4, 2), ((True, True, True, False), 1)):
-        back = ask("aten::_cudnn_rnn_backward", seq, params, 4, None, state, state, out, out, state, state, *tail, None, mask)
+        back = ask(
+            "aten::_cudnn_rnn_backward",
+            seq,
+            params,
+            4,
+            None,
+            state,
+            state,
+            out,
+            out,
+            state,
+            state,
+            *tail,
+            None,
+            mask,
+        )
         assert back.macs == factor * expected.macs
         assert back.activations == 0
         back = ask(
-            "aten::miopen_rnn_backward", seq, params, 4, None, state, state, out, out, state, state, *miopen_tail, None, mask
+            "aten::miopen_rnn_backward",
+            seq,
+            params,
+            4,
+            None,
+            state,
+            state,
+            out,
+            out,
+            state,
+            state,
+            *miopen_tail,
+            None,
+            mask,
         )
         assert back.macs == factor * expected.macs
     if kind == "lstm":
@@ -142,7 +212,10 @@ def test_onednn_backward_takes_the_forward_twice() -> None:
     y = net(x)[0].sum()
     calls = watch(y.backward)
     if "aten::mkldnn_rnn_layer_backward" in names(calls):
-        assert only(net(x)[0].sum().backward, name="aten::mkldnn_rnn_layer_backward").macs == 2 * whole(net, x).macs
+        assert (
+            only(net(x)[0].sum().backward, name="aten::mkldnn_rnn_layer_backward").macs
+            == 2 * whole(net, x).macs
+        )
     shapes = (
         S(5, 2, 3),
         S(16, 3),
@@ -158,7 +231,20 @@ def test_onednn_backward_takes_the_forward_twice() -> None:
         None,
         None,
     )
-    cost = ask("aten::mkldnn_rnn_layer_backward", *shapes, False, 2, 4, 1, True, True, False, (), False, None)
+    cost = ask(
+        "aten::mkldnn_rnn_layer_backward",
+        *shapes,
+        False,
+        2,
+        4,
+        1,
+        True,
+        True,
+        False,
+        (),
+        False,
+        None,
+    )
     n = 5 * 2 * 4
     assert cost == Cost(macs=2 * 10 * 16 * 7, arithmetic=10 * 32 + 22 * n, transcendentals=n)
 
@@ -168,7 +254,9 @@ def test_fused_cells_are_the_gates_alone() -> None:
     for kind in ("lstm", "gru"):
         cell, gates = CELLS[kind](3, 4), GATES[kind] * 4
         expected = whole(cell, R(2, 3))
-        products = ask("aten::mm", S(2, 3), S(3, gates), out=S(2, gates)) + ask("aten::mm", S(2, 4), S(4, gates), out=S(2, gates))
+        products = ask("aten::mm", S(2, 3), S(3, gates), out=S(2, gates)) + ask(
+            "aten::mm", S(2, 4), S(4, gates), out=S(2, gates)
+        )
         pair = S(2, gates), S(2, gates), S(2, 4), S(gates), S(gates)
         fused = ask(f"aten::_thnn_fused_{kind}_cell", *pair)
         assert same(products + fused, expected)
@@ -180,7 +268,9 @@ def test_backward_of_fused_cells() -> None:
     lstm = Cost(arithmetic=22 * 8, transcendentals=8)
     for name in ("_thnn_fused_lstm_cell_backward", "_thnn_fused_lstm_cell_backward_impl"):
         assert ask(f"aten::{name}", state, state, state, state, work, False) == lstm
-        assert ask(f"aten::{name}", state, state, state, state, work, True) == lstm + Cost(arithmetic=32)
+        assert ask(f"aten::{name}", state, state, state, state, work, True) == lstm + Cost(
+            arithmetic=32
+        )
     gru = Cost(arithmetic=16 * 8)
     assert ask("aten::_thnn_fused_gru_cell_backward", state, S(2, 20), False) == gru
     gates = S(2, 16), S(2, 16), S(16), S(16), state, state

@@ -121,7 +121,9 @@ def test_softmax_backward() -> None:
 
 
 def test_masked_softmax_selects_first() -> None:
-    assert ask("aten::_masked_softmax", S(2, 5), S(2, 5, dtype="bool"), out=S(2, 5)).arithmetic == 50
+    assert (
+        ask("aten::_masked_softmax", S(2, 5), S(2, 5, dtype="bool"), out=S(2, 5)).arithmetic == 50
+    )
 
 
 def test_segment_reduce() -> None:

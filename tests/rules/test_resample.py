@@ -26,7 +26,9 @@ F = torch.nn.functional
         ((1, 2, 2, 2, 2), "trilinear", 21, 0),
     ],
 )
-def test_interpolate_per_element_of_the_result(sizes: tuple[int, ...], mode: str, arithmetic: int, fvcore: int) -> None:
+def test_interpolate_per_element_of_the_result(
+    sizes: tuple[int, ...], mode: str, arithmetic: int, fvcore: int
+) -> None:
     x = torch.rand(sizes)
     n = x.numel() * 2 ** (len(sizes) - 2)
     found = total(lambda: F.interpolate(x, scale_factor=2, mode=mode))
@@ -35,11 +37,16 @@ def test_interpolate_per_element_of_the_result(sizes: tuple[int, ...], mode: str
 
 def test_bilinear_as_fvcore_has_it() -> None:
     """Doubling 2 x 2 x 2 x 2: 64 elements times 4."""
-    assert total(lambda: F.interpolate(torch.rand(2, 2, 2, 2), scale_factor=2, mode="bilinear")).fvcore == 256
+    assert (
+        total(lambda: F.interpolate(torch.rand(2, 2, 2, 2), scale_factor=2, mode="bilinear")).fvcore
+        == 256
+    )
 
 
 def test_area_is_adaptive_pooling() -> None:
-    assert total(lambda: F.interpolate(torch.rand(1, 2, 6, 6), size=(3, 3), mode="area")).fvcore == 72
+    assert (
+        total(lambda: F.interpolate(torch.rand(1, 2, 6, 6), size=(3, 3), mode="area")).fvcore == 72
+    )
 
 
 @given(st.integers(1, 12), st.integers(1, 12))
@@ -52,7 +59,9 @@ def test_antialiased_taps_are_the_non_zero_weights(size: int, output: int) -> No
 
 
 def test_antialiased_is_two_passes_and_an_estimate() -> None:
-    found = total(lambda: F.interpolate(torch.rand(1, 2, 4, 4), size=(2, 2), mode="bilinear", antialias=True))
+    found = total(
+        lambda: F.interpolate(torch.rand(1, 2, 4, 4), size=(2, 2), mode="bilinear", antialias=True)
+    )
     assert found.arithmetic == 2 * 2 * (4 * taps(4, 2, 2) + 2 * taps(4, 2, 2))
     assert found.estimate
 
@@ -77,12 +86,16 @@ def test_grid_sample_in_three_dimensions() -> None:
     x, grid = torch.rand(1, 2, 3, 3, 3), torch.rand(1, 2, 2, 2, 3)
     found = total(lambda: F.grid_sample(x, grid, align_corners=False))
     assert found.fvcore == 4 * 16
-    assert found.arithmetic == 8 * (12 + 6 + 16) + 16 * 15  # 8 corners: 2 products each, 8 products and 7 sums a value
+    assert (
+        found.arithmetic == 8 * (12 + 6 + 16) + 16 * 15
+    )  # 8 corners: 2 products each, 8 products and 7 sums a value
 
 
 def test_cudnn_grid_sampler_is_the_bilinear_one() -> None:
     x, grid, out = S(2, 3, 4, 4), S(2, 5, 5, 2), S(2, 3, 5, 5)
-    assert ask("aten::cudnn_grid_sampler", x, grid, out=out) == ask("aten::grid_sampler_2d", x, grid, 0, 0, False, out=out)
+    assert ask("aten::cudnn_grid_sampler", x, grid, out=out) == ask(
+        "aten::grid_sampler_2d", x, grid, 0, 0, False, out=out
+    )
 
 
 def test_backward_counts_nothing_for_fvcore() -> None:
@@ -91,10 +104,19 @@ def test_backward_counts_nothing_for_fvcore() -> None:
     back = only(run, name="aten::upsample_bilinear2d_backward")
     assert (back.arithmetic, back.fvcore) == (9 * 72, 0)
     grid = torch.rand(1, 4, 4, 2)
-    back = only(lambda: F.grid_sample(x, grid, align_corners=False).sum().backward(), name="aten::grid_sampler_2d_backward")
-    assert (back.arithmetic, back.fvcore) == (16 * 16 + 32 * 8, 0)  # weights again, a product and a sum a corner
+    back = only(
+        lambda: F.grid_sample(x, grid, align_corners=False).sum().backward(),
+        name="aten::grid_sampler_2d_backward",
+    )
+    assert (back.arithmetic, back.fvcore) == (
+        16 * 16 + 32 * 8,
+        0,
+    )  # weights again, a product and a sum a corner
 
 
 def test_affine_grid_is_a_matrix_product() -> None:
     """Each of 2 x 4 x 5 points of 2 coordinates is 3 MACs."""
-    assert total(lambda: F.affine_grid(torch.rand(2, 2, 3), [2, 1, 4, 5], align_corners=False)).macs == 80 * 3
+    assert (
+        total(lambda: F.affine_grid(torch.rand(2, 2, 3), [2, 1, 4, 5], align_corners=False)).macs
+        == 80 * 3
+    )

@@ -76,11 +76,23 @@ def test_sampled() -> None:
 def test_reduced(reduce: str, divisions: int) -> None:
     expected = Cost(macs=20, arithmetic=divisions, activations=30)
     a = LAYOUTS["csr"]
-    leaf = ask("aten::_sparse_mm_reduce_impl", S(6, 8, layout="sparse_csr", nnz=4), S(8, 5), reduce, out=(S(6, 5), S(0)))
+    leaf = ask(
+        "aten::_sparse_mm_reduce_impl",
+        S(6, 8, layout="sparse_csr", nnz=4),
+        S(8, 5),
+        reduce,
+        out=(S(6, 5), S(0)),
+    )
     assert leaf == expected
     assert total(torch.sparse.mm, a, R(8, 5), reduce).macs == 20
     back = ask(
-        "aten::_sparse_mm_reduce_impl_backward", S(6, 8, layout="sparse_csr", nnz=4), S(6, 5), S(8, 5), reduce, S(0), (True, True)
+        "aten::_sparse_mm_reduce_impl_backward",
+        S(6, 8, layout="sparse_csr", nnz=4),
+        S(6, 5),
+        S(8, 5),
+        reduce,
+        S(0),
+        (True, True),
     )
     assert back == Cost(macs=2 * 20)
 
@@ -104,15 +116,24 @@ def test_two_of_four() -> None:
     assert ask("aten::_sparse_semi_structured_mm", half, meta, b, out=out) == expected
     assert ask("aten::_sparse_semi_structured_addmm", S(64), half, meta, b, out=out) == added
     x = S(16, 64, dtype="float16")
-    assert ask("aten::_sparse_semi_structured_linear", x, half, meta, bias=S(64), out=S(16, 64)) == added
-    relu = ask("aten::_sparse_semi_structured_linear", x, half, meta, activation="relu", out=S(16, 64))
+    assert (
+        ask("aten::_sparse_semi_structured_linear", x, half, meta, bias=S(64), out=S(16, 64))
+        == added
+    )
+    relu = ask(
+        "aten::_sparse_semi_structured_linear", x, half, meta, activation="relu", out=S(16, 64)
+    )
     assert relu == added
     assert ask("aten::_cslt_sparse_mm", S(64 * 36), b, out=out) == expected
-    assert ask("aten::_cslt_sparse_mm", S(64 * 36), b, S(64), None, None, True, out=S(16, 64)) == added
+    assert (
+        ask("aten::_cslt_sparse_mm", S(64 * 36), b, S(64), None, None, True, out=S(16, 64)) == added
+    )
 
 
 def test_quantized_sparse_linear_is_an_upper_estimate() -> None:
-    assert ask("sparse::qlinear_dynamic", S(3, 8), None, out=S(3, 4)) == Cost(macs=96, activations=12, estimate=True)
+    assert ask("sparse::qlinear_dynamic", S(3, 8), None, out=S(3, 4)) == Cost(
+        macs=96, activations=12, estimate=True
+    )
 
 
 def test_semi_structured_kernel_agrees_with_torch_on_meta() -> None:
@@ -120,7 +141,10 @@ def test_semi_structured_kernel_agrees_with_torch_on_meta() -> None:
     x = torch.empty(64, 16, dtype=torch.float16, device="meta")
     meta = torch.empty(64, 4, dtype=torch.int16, device="meta")
     name = "aten::_sparse_semi_structured_mm"
-    assert only(torch.ops.aten._sparse_semi_structured_mm, weight, meta, x, name=name).macs == 64 * 32 * 16
+    assert (
+        only(torch.ops.aten._sparse_semi_structured_mm, weight, meta, x, name=name).macs
+        == 64 * 32 * 16
+    )
 
 
 PRODUCTS: dict[str, tuple[Any, int]] = {
@@ -151,7 +175,10 @@ def test_every_product_in_every_regime(layout: str, name: str) -> None:
         with regime(), dc.profile() as prof:
             try:
                 call(a)
-            except (RuntimeError, NotImplementedError):  # torch has not every product of every layout
+            except (
+                RuntimeError,
+                NotImplementedError,
+            ):  # torch has not every product of every layout
                 continue
         ran += 1
         assert not prof.report.unknown_ops

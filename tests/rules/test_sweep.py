@@ -28,7 +28,11 @@ def dtype_of(op: Any) -> torch.dtype | None:
 
 def storages(value: Any) -> set[int]:
     """Addresses of the memory of every plain dense tensor in `value`."""
-    tensors = (t for t in tree_leaves(value) if isinstance(t, torch.Tensor) and t.layout is torch.strided and not t.is_nested)
+    tensors = (
+        t
+        for t in tree_leaves(value)
+        if isinstance(t, torch.Tensor) and t.layout is torch.strided and not t.is_nested
+    )
     held = (t for t in tensors if t.numel() and t.device.type == "cpu" and not t._is_zerotensor())
     return {t.untyped_storage().data_ptr() for t in held}
 
@@ -46,7 +50,9 @@ class Sweep(Watch):
         entry = RULES.get(packet, overload)
         if entry is not None:
             operands, results = storages((args, kwargs)), storages(result)
-            writes = any(a.alias_info is not None and a.alias_info.is_write for a in func._schema.arguments)
+            writes = any(
+                a.alias_info is not None and a.alias_info.is_write for a in func._schema.arguments
+            )
             allocated = entry.kind is Kind.FREE and results - operands and "empty" not in packet
             viewed = entry.kind is not Kind.FREE and results and results <= operands and not writes
             if allocated or viewed:
@@ -64,10 +70,16 @@ def sweep(op: Any) -> Iterator[Sweep]:
         with Sweep() as seen:
             try:
                 result = op(sample.input, *sample.args, **sample.kwargs)
-                roots = [t for t in tree_leaves(result) if isinstance(t, torch.Tensor) and t.requires_grad]
+                roots = [
+                    t
+                    for t in tree_leaves(result)
+                    if isinstance(t, torch.Tensor) and t.requires_grad
+                ]
                 if roots and differentiable:
                     torch.autograd.backward(roots, [torch.ones_like(t) for t in roots])
-            except NotImplementedError:  # kernels of other devices, and to_sparse of a sparse tensor
+            except (
+                NotImplementedError
+            ):  # kernels of other devices, and to_sparse of a sparse tensor
                 pass
         yield seen
 
@@ -82,18 +94,24 @@ def swept() -> list[Sweep]:
 def test_every_kernel_has_an_entry(swept: list[Sweep]) -> None:
     calls = {(c.packet, c.overload) for seen in swept for c in seen.calls}
     assert len({packet for packet, _ in calls}) > 500
-    assert sorted({packet for packet, overload in calls if RULES.get(packet, overload) is None}) == []
+    assert (
+        sorted({packet for packet, overload in calls if RULES.get(packet, overload) is None}) == []
+    )
 
 
 def test_every_rule_answers_in_whole_numbers(swept: list[Sweep]) -> None:
     wrong = {}
-    for call in (c for seen in swept for c in seen.calls if RULES.get(c.packet, c.overload) is not None):
+    for call in (
+        c for seen in swept for c in seen.calls if RULES.get(c.packet, c.overload) is not None
+    ):
         try:
             found: Cost | Exception = cost(call)
         except Exception as error:
             found = error
         counts = [] if isinstance(found, Exception) else [getattr(found, name) for name in COUNTS]
-        if isinstance(found, Exception) or any(type(n) is not int or n < 0 for n in counts if n is not None):
+        if isinstance(found, Exception) or any(
+            type(n) is not int or n < 0 for n in counts if n is not None
+        ):
             wrong[call.packet] = f"{found!r} of {call}"
     assert wrong == {}
 

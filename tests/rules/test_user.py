@@ -24,7 +24,10 @@ def rule(*_: Any, **__: Any) -> int:
         ("mylib.nope", "import that library before"),
         ("aten::admm", "did you mean aten::addmm"),
         ("relu", "did you mean aten::relu"),  # without its library
-        ("aten::add.Nope", "aten::add has no overload 'Nope'; there are Scalar, Scalar_out, Tensor, out"),
+        (
+            "aten::add.Nope",
+            "aten::add has no overload 'Nope'; there are Scalar, Scalar_out, Tensor, out",
+        ),
         ("aten.addmm.", "has no overload ''"),
         ("aten::add.default", "has no overload 'default'"),  # TorchScript's alone
         ("higher_order::cnod", "did you mean higher_order::cond"),
@@ -77,10 +80,16 @@ def test_an_operator_has_to_be_there_when_it_is_named() -> None:
 
 def test_every_entry_of_the_registry_that_torch_has_may_be_named() -> None:
     names = {name.partition(".")[0] for name in torch._C._dispatch_get_all_op_names()}
-    assert all(target_name(name) == name for name in list(RULES.names())[::40] if name.partition(".")[0] in names)
+    assert all(
+        target_name(name) == name
+        for name in list(RULES.names())[::40]
+        if name.partition(".")[0] in names
+    )
 
 
-@pytest.mark.parametrize("target", [3, None, b"aten::mm", ["aten::mm"], torch.ops.aten, torch.matmul, torch.nn.Linear])
+@pytest.mark.parametrize(
+    "target", [3, None, b"aten::mm", ["aten::mm"], torch.ops.aten, torch.matmul, torch.nn.Linear]
+)
 def test_what_is_no_operator(target: Any) -> None:
     with pytest.raises(TypeError, match="a rule's target is an operator"):
         dc.register(target)

@@ -39,7 +39,9 @@ def overloads() -> list[Any]:
     found = []
     for packet, overload, _ in registered():
         space, _, name = packet.partition("::")
-        operator = getattr(getattr(getattr(torch.ops, space), name, None), overload or "default", None)
+        operator = getattr(
+            getattr(getattr(torch.ops, space), name, None), overload or "default", None
+        )
         if operator is not None and torch._C._dispatch_has_kernel(operator.name()):
             found.append(operator)
     return found
@@ -52,7 +54,13 @@ def writes(value: Any) -> bool:
 def operand(kind: str, size: int) -> Any:
     """A tensor of `size` elements, or a list of one; no to every flag; nothing for other types."""
     one = Shape((size,))
-    made = {"Tensor": one, "Optional[Tensor]": one, "List[Tensor]": (one,), "List[List[Tensor]]": ((one,),), "bool": False}
+    made = {
+        "Tensor": one,
+        "Optional[Tensor]": one,
+        "List[Tensor]": (one,),
+        "List[List[Tensor]]": ((one,),),
+        "bool": False,
+    }
     return made.get(kind)
 
 
@@ -69,19 +77,32 @@ class Made:
             same = [
                 a
                 for a in schema.arguments
-                if writes(result) and writes(a) and result.alias_info.before_set & a.alias_info.before_set
+                if writes(result)
+                and writes(a)
+                and result.alias_info.before_set & a.alias_info.before_set
             ]
             returned.append(given[same[0].name] if same else operand(str(result.type), 3**i))
             fresh += [] if same else [returned[-1]]
         self.args = tuple(given[a.name] for a in schema.arguments if not a.kwarg_only)
-        self.kwargs = {a.name: given[a.name] for a in schema.arguments if a.kwarg_only and a.name not in self.plan.outs}
+        self.kwargs = {
+            a.name: given[a.name]
+            for a in schema.arguments
+            if a.kwarg_only and a.name not in self.plan.outs
+        }
         self.out = returned[0] if len(returned) == 1 else tuple(returned)
         self.declared = [given[a.name] for a in schema.arguments if writes(a)]
         self.expected = nbytes(self.declared) + nbytes(fresh)
         self.silent = bool(self.declared) and not nbytes(self.out)
 
     def cost(self, entry: Entry | None) -> Costed:
-        return cost_of(entry, self.args, self.kwargs, self.out, written=self.plan.unreturned, filled=self.plan.filled)
+        return cost_of(
+            entry,
+            self.args,
+            self.kwargs,
+            self.out,
+            written=self.plan.unreturned,
+            filled=self.plan.filled,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -92,16 +113,29 @@ def calls() -> list[Made]:
 def test_every_schema_is_believed(calls: list[Made]) -> None:
     assert len(calls) > 3500
     assert sum(bool(made.declared) for made in calls) > 1300
-    wrong = {made.plan.func.name(): (made.cost(DERIVED).cost.bytes_written, made.expected) for made in calls}
+    wrong = {
+        made.plan.func.name(): (made.cost(DERIVED).cost.bytes_written, made.expected)
+        for made in calls
+    }
     assert {name: both for name, both in wrong.items() if both[0] != both[1]} == {}
 
 
 def test_no_operator_writes_nothing_for_returning_nothing(calls: list[Made]) -> None:
     """With the rules that there are. (Some cannot be asked: the numbers among their arguments are made up.)"""
-    entries = [(made, RULES.get(made.plan.packet, made.plan.overload)) for made in calls if made.silent]
-    costs = [(made, made.cost(entry)) for made, entry in entries if entry is not None and entry.rule is not None]
+    entries = [
+        (made, RULES.get(made.plan.packet, made.plan.overload)) for made in calls if made.silent
+    ]
+    costs = [
+        (made, made.cost(entry))
+        for made, entry in entries
+        if entry is not None and entry.rule is not None
+    ]
     assert sum(costed.status in (COUNTED, ZERO) for _, costed in costs) > 190
-    wrong = {made.plan.packet: costed.cost.bytes_written for made, costed in costs if costed.cost.bytes_written != made.expected}
+    wrong = {
+        made.plan.packet: costed.cost.bytes_written
+        for made, costed in costs
+        if costed.cost.bytes_written != made.expected
+    }
     assert wrong.keys() == EXPLICIT.keys()
 
 
@@ -164,7 +198,10 @@ def test_collectives_that_return_no_tensor() -> None:
     try:
         x = torch.rand(3)
         assert moved(lambda: dist.reduce(x, 0), "c10d.reduce_") == (12, 12)
-        assert moved(lambda: dist.all_reduce_coalesced([x, x]), "c10d.allreduce_coalesced_") == (24, 24)
+        assert moved(lambda: dist.all_reduce_coalesced([x, x]), "c10d.allreduce_coalesced_") == (
+            24,
+            24,
+        )
         assert moved(lambda: dist.all_reduce(x), "c10d.allreduce_") == (12, 12)
     finally:
         dist.destroy_process_group()
@@ -176,7 +213,10 @@ def test_chunk_cat_of_fsdp() -> None:
 
     out = torch.empty(2, 6)
     gathered = [torch.ones(4), torch.ones(4, 2)]
-    assert moved(lambda: torch.ops.fsdp.chunk_cat(gathered, 0, 2, out=out), "fsdp.chunk_cat") == (48, 48)
+    assert moved(lambda: torch.ops.fsdp.chunk_cat(gathered, 0, 2, out=out), "fsdp.chunk_cat") == (
+        48,
+        48,
+    )
 
 
 def test_operators_of_ones_own() -> None:
@@ -197,6 +237,9 @@ def test_operators_of_ones_own() -> None:
         torch.ops.written.step(torch.rand(2), torch.rand(3), count=torch.rand(5))
         torch.ops.written.fill(torch.rand(7))
     rows = prof.report.by_operator()
-    assert (rows["written.step"].bytes_read, rows["written.step"].bytes_written) == (4 * (2 + 3), 4 * (2 + 3 + 5))
+    assert (rows["written.step"].bytes_read, rows["written.step"].bytes_written) == (
+        4 * (2 + 3),
+        4 * (2 + 3 + 5),
+    )
     assert rows["written.fill"].bytes_written == 4 * 7
     assert seen == [(7,)]

@@ -38,8 +38,13 @@ class Watch(TorchDispatchMode):
         packet, _, overload = func.name().partition(".")
         read = VALUES.get(packet, ())
         names = [a.name for a in func._schema.arguments]
-        seen = tuple(contents(a) if name in read else describe(a) for name, a in zip(names, args, strict=False))
-        named = {k: contents(v) if k in read else describe(v) for k, v in kwargs.items() if k != "out"}
+        seen = tuple(
+            contents(a) if name in read else describe(a)
+            for name, a in zip(names, args, strict=False)
+        )
+        named = {
+            k: contents(v) if k in read else describe(v) for k, v in kwargs.items() if k != "out"
+        }
         if RULES.get(packet, overload) is None and func._can_decompose():
             with self:
                 parts = func.decompose(*args, **kwargs)
@@ -59,7 +64,12 @@ def watch(run: Callable[..., Any], *args: Any) -> list[Call]:
 
 def cost(call: Call) -> Cost:
     """What the registry says."""
-    return ask(f"{call.packet}.{call.overload}" if call.overload else call.packet, *call.args, out=call.out, **call.kwargs)
+    return ask(
+        f"{call.packet}.{call.overload}" if call.overload else call.packet,
+        *call.args,
+        out=call.out,
+        **call.kwargs,
+    )
 
 
 def ask(name: str, *args: Any, out: Any = (), **kwargs: Any) -> Cost:
@@ -77,7 +87,9 @@ def ask(name: str, *args: Any, out: Any = (), **kwargs: Any) -> Cost:
 
 def total(run: Callable[..., Any], *args: Any) -> Cost:
     """The sum over the calls that `run` makes, without the bytes that views and copies give themselves."""
-    return replace(sum((cost(c) for c in watch(run, *args)), Cost()), bytes_read=None, bytes_written=None)
+    return replace(
+        sum((cost(c) for c in watch(run, *args)), Cost()), bytes_read=None, bytes_written=None
+    )
 
 
 def only(run: Callable[..., Any], *args: Any, name: str) -> Cost:

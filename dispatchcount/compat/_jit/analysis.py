@@ -83,7 +83,9 @@ class Analysis:
 
     def by_module(self) -> Counter[str]:
         """The count of every module, called or not."""
-        return Counter({name: sum(counts.values()) for name, counts in self._analyze().counts.items()})
+        return Counter(
+            {name: sum(counts.values()) for name, counts in self._analyze().counts.items()}
+        )
 
     def unsupported_ops(self, module_name: str = "") -> Counter[str]:
         """How often each operator ran in a module that no handle is for and that dispatch has no count for either.
@@ -94,7 +96,9 @@ class Analysis:
             RuntimeError: nothing was counted yet. KeyError: no module goes by that name.
         """
         if self._stats is None:
-            raise RuntimeError("Analysis results should be computed before calling unsupported_ops(); ask for total() first")
+            raise RuntimeError(
+                "Analysis results should be computed before calling unsupported_ops(); ask for total() first"
+            )
         return self._stats.unsupported_ops[self.canonical_module_name(module_name)]
 
     def uncalled_modules(self) -> set[str]:
@@ -143,7 +147,9 @@ class Analysis:
         """
         assert isinstance(name, str), "Module name must be a string."
         if name not in self._aliases:
-            raise KeyError(f"Requested module name is not among the descendants of the analyzed model: {name!r}")
+            raise KeyError(
+                f"Requested module name is not among the descendants of the analyzed model: {name!r}"
+            )
         return self._aliases[name]
 
     def copy(self, new_model: nn.Module | None = None, new_inputs: Any = None) -> Self:
@@ -168,7 +174,9 @@ class Analysis:
             ValueError: `mode` is none of these.
         """
         if mode not in TRACER_MODES:
-            raise ValueError(f"Unrecognized tracer warning mode {mode}; it is one of {', '.join(TRACER_MODES)}.")
+            raise ValueError(
+                f"Unrecognized tracer warning mode {mode}; it is one of {', '.join(TRACER_MODES)}."
+            )
         self._warn_trace = mode
         return self
 
@@ -182,7 +190,9 @@ class Analysis:
             ValueError: `mode` is neither.
         """
         if mode not in ANCESTOR_MODES:
-            raise ValueError(f"Unrecognized ancestor mode: {mode}; it is one of {', '.join(ANCESTOR_MODES)}.")
+            raise ValueError(
+                f"Unrecognized ancestor mode: {mode}; it is one of {', '.join(ANCESTOR_MODES)}."
+            )
         self._ancestor_mode = mode
         self._stats = None
         return self
@@ -225,7 +235,11 @@ class Analysis:
             ignored=frozenset(self._ignored_ops),
             dropped=frozenset(self._dropped_ops),
             metric=self._metric if self._measuring else None,
-            measured=frozenset(k for k in self._measured if self._op_handles.get(k) is self._defaults[k] and self._measuring),
+            measured=frozenset(
+                k
+                for k in self._measured
+                if self._op_handles.get(k) is self._defaults[k] and self._measuring
+            ),
             owner=self._ancestor_mode == "owner",
         )
         self._stats = Count(trace, self._aliases, settings).statistics()
@@ -250,7 +264,9 @@ class Analysis:
 
     def _is_meant_to_be_called(self, name: str) -> bool:
         module = self._named_modules.get(name)
-        return module is not None and all(getattr(type(module), "forward", None) is not kind.forward for kind in _SILENT)
+        return module is not None and all(
+            getattr(type(module), "forward", None) is not kind.forward for kind in _SILENT
+        )
 
 
 def _macs(tally: Tally) -> int:
@@ -289,7 +305,9 @@ def analyze_together(*analyses: Analysis) -> None:
         analysis._use(trace, said)
 
 
-def scaled(analysis: Analysis, supported_ops: Mapping[str, Handle | None] | None, unit: float) -> tuple[Any, Counter[str]]:
+def scaled(
+    analysis: Analysis, supported_ops: Mapping[str, Handle | None] | None, unit: float
+) -> tuple[Any, Counter[str]]:
     """Counts by operator in `unit`s, and the unsupported operators."""
     analysis.set_op_handle(**dict(supported_ops or {}))
     counts: defaultdict[str, float] = defaultdict(float)
@@ -304,7 +322,11 @@ def _check_reachable(name: str) -> None:
     """Say once that a handle will never be called, and what to use instead."""
     if name.startswith("prim::") and not name.startswith("prim::PythonOp.") and name not in _WARNED:
         _WARNED.add(name)
-        instead = "its operators are counted one by one" if name == SCRIPTED else "it exists in TorchScript graphs alone"
+        instead = (
+            "its operators are counted one by one"
+            if name == SCRIPTED
+            else "it exists in TorchScript graphs alone"
+        )
         warnings.warn(
             f"the handle of {name} is never called: {instead}. "
             f"Give the operators that run their cost with @dispatchcount.register.",

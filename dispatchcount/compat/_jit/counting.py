@@ -93,9 +93,20 @@ class Count:
 
     def _leaves(self, leaves: list[Leaf]) -> set[str]:
         """Credit what dispatch counted for kinds that no handle is called for; those kinds, and the functions around them."""
-        settings, metric, counted, totals = self._settings, self._settings.metric, {""}, Counter[str]()
+        settings, metric, counted, totals = (
+            self._settings,
+            self._settings.metric,
+            {""},
+            Counter[str](),
+        )
         for leaf in leaves:
-            value = 0 if metric is None else (metric.figure if leaf.kind in settings.measured else metric.measure)(leaf.tally)
+            value = (
+                0
+                if metric is None
+                else (metric.figure if leaf.kind in settings.measured else metric.measure)(
+                    leaf.tally
+                )
+            )
             totals[leaf.kind] += value
             if value:
                 counted |= {leaf.kind, leaf.inside}
@@ -120,10 +131,14 @@ class Count:
                 return
         if handle is None:
             makes_tensors = any(value.sizes is not None or value.items for value in call.outputs)
-            if makes_tensors and not call.inside:  # else the custom autograd function around it is listed
+            if (
+                makes_tensors and not call.inside
+            ):  # else the custom autograd function around it is listed
                 self._unknown(node, call.kind, times)
         elif call.kind not in self._settings.measured:
-            self._credit(node, _counts(call.kind, handle(list(call.inputs), list(call.outputs))), times)
+            self._credit(
+                node, _counts(call.kind, handle(list(call.inputs), list(call.outputs))), times
+            )
 
     def _called(self, kind: str) -> bool:
         """Whether a handle is called for this kind: there is one, and dispatch does not know better."""
@@ -131,11 +146,15 @@ class Count:
 
     def _replaced(self, inside: str) -> bool:
         """Whether a custom autograd function counts as a whole, so that what runs in it does not."""
-        return bool(inside) and (inside in self._settings.handles or inside in self._settings.dropped)
+        return bool(inside) and (
+            inside in self._settings.handles or inside in self._settings.dropped
+        )
 
     def _credit(self, node: Node, counts: Mapping[str, Any], times: int) -> None:
         for name in self._scope(node):
-            self._counts[name] += Counter({op: value * times for op, value in counts.items()})  # drops what is not above 0
+            self._counts[name] += Counter(
+                {op: value * times for op, value in counts.items()}
+            )  # drops what is not above 0
 
     def _unknown(self, node: Node, kind: str, times: int) -> None:
         if kind not in self._settings.ignored and kind not in self._settings.dropped:
@@ -147,7 +166,9 @@ class Count:
         known = self._scopes.get(node)
         if known is None:
             stack = self._stack(node)
-            known = self._scopes[node] = name_and_parents(stack[0]) if self._settings.owner else set(stack)
+            known = self._scopes[node] = (
+                name_and_parents(stack[0]) if self._settings.owner else set(stack)
+            )
         return known
 
     def _stack(self, node: Node | None) -> list[str]:
@@ -192,4 +213,7 @@ def _counts(kind: str, result: Any) -> dict[str, int | float]:
                 f"The handle of {kind} returned it; an int will do."
             )
     # numpy's numbers have a width and would overflow where they add up
-    return {op: int(value) if isinstance(value, Integral) else float(value) for op, value in numbers.items()}
+    return {
+        op: int(value) if isinstance(value, Integral) else float(value)
+        for op, value in numbers.items()
+    }

@@ -20,7 +20,9 @@ WITH_WEIGHT, WITHOUT_WEIGHT = 5, 4
 def _sizes(value: Any) -> list[int]:
     sizes = get_shape(value)
     if sizes is None:
-        raise ValueError(f"the handle expects a tensor, it was given {value!r}; check which operand it reads")
+        raise ValueError(
+            f"the handle expects a tensor, it was given {value!r}; check which operand it reads"
+        )
     return sizes
 
 
@@ -55,11 +57,16 @@ def matmul_flop_jit(inputs: list[Any], outputs: list[Any]) -> int:
     left, right = _sizes(inputs[0]), _sizes(inputs[1])
     left = [1, *left] if len(left) == 1 else left
     right = [*right, 1] if len(right) == 1 else right
-    batch = (max(pair) if 0 not in pair else 0 for pair in zip_longest(left[-3::-1], right[-3::-1], fillvalue=1))
+    batch = (
+        max(pair) if 0 not in pair else 0
+        for pair in zip_longest(left[-3::-1], right[-3::-1], fillvalue=1)
+    )
     return prod(batch) * left[-2] * left[-1] * right[-1]
 
 
-def conv_flop_count(x_shape: list[int], w_shape: list[int], out_shape: list[int], transposed: bool = False) -> int:
+def conv_flop_count(
+    x_shape: list[int], w_shape: list[int], out_shape: list[int], transposed: bool = False
+) -> int:
     """Of a convolution: the weight's elements for each item and each place of the output, or of the input if `transposed`."""
     return x_shape[0] * prod(w_shape) * prod((x_shape if transposed else out_shape)[2:])
 

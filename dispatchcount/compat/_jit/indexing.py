@@ -72,5 +72,9 @@ def _dims(item: Any) -> int:
 def _selects(item: Any) -> bool:
     """True if an item picks one entry of a dimension, which is then gone."""
     if isinstance(item, torch.Tensor):
-        return not item.dim() and not item.is_floating_point() and item.dtype not in (torch.bool, torch.uint8)
+        return (
+            not item.dim()
+            and not item.is_floating_point()
+            and item.dtype not in (torch.bool, torch.uint8)
+        )
     return isinstance(item, Integral | torch.SymInt) and not isinstance(item, bool)

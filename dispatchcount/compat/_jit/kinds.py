@@ -16,7 +16,11 @@ LINEAR = "aten::linear"
 SIZE = "aten::size"
 TO = "aten::to"
 
-CONVOLUTIONS = {f"{name}{n}d": name.endswith("transpose") for name in ("conv", "conv_transpose") for n in (1, 2, 3)}
+CONVOLUTIONS = {
+    f"{name}{n}d": name.endswith("transpose")
+    for name in ("conv", "conv_transpose")
+    for n in (1, 2, 3)
+}
 """Functions that are traced as a convolution, and whether they are transposed ones."""
 
 CELLS = ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
@@ -41,7 +45,16 @@ COUNTS = {"numel": "aten::numel", "nelement": "aten::numel", "size": SIZE, "shap
 """Functions that are traced although they give no tensor."""
 
 # TorchScript has operators of these names for other things. What such functions run is known by its kernels.
-_NO_OPERATORS = {"grad", "backward", "data", "requires_grad_", "device", "name", "element_size", "layout"}
+_NO_OPERATORS = {
+    "grad",
+    "backward",
+    "data",
+    "requires_grad_",
+    "device",
+    "name",
+    "element_size",
+    "layout",
+}
 
 _ALIASES = """
     absolute=abs adjoint=mH arccos=acos arccosh=acosh arcsin=asin arcsinh=asinh arctan2=atan2
@@ -66,7 +79,9 @@ _PYTHON = """
     __truediv__=div
 """
 _NAMES = dict(pair.split("=") for pair in (_ALIASES + _PYTHON).split())
-_NAMES |= {f"{alias}_": f"{name}_" for alias, name in (pair.split("=") for pair in _ALIASES.split())}
+_NAMES |= {
+    f"{alias}_": f"{name}_" for alias, name in (pair.split("=") for pair in _ALIASES.split())
+}
 
 _KERNELS = {  # kernels that show up where no torch function runs (scripted code), under the names of what they implement
     "aten::convolution": CONVOLUTION,
@@ -93,7 +108,9 @@ def kind_of(function: str) -> str | None:
         return CONVOLUTION
     if function in CELLS:
         return LINEAR
-    if function == "batch_norm_elemt":  # the part of a synchronised batch norm that carries the figure of the whole
+    if (
+        function == "batch_norm_elemt"
+    ):  # the part of a synchronised batch norm that carries the figure of the whole
         return "aten::batch_norm"
     if function in CASTS or function in MOVES or function in CREATORS:
         return TO
@@ -102,7 +119,11 @@ def kind_of(function: str) -> str | None:
     if "." in function:
         return function.replace(".", "::", 1)
     kind = f"aten::{_NAMES.get(function, function)}"
-    return kind if function not in _NO_OPERATORS and function not in INDEXING and kind in _operators() else None
+    return (
+        kind
+        if function not in _NO_OPERATORS and function not in INDEXING and kind in _operators()
+        else None
+    )
 
 
 def kind_of_kernel(op: str) -> str:

@@ -20,7 +20,11 @@ def named_modules_with_dup(model: nn.Module, prefix: str = "") -> Iterator[tuple
         yield name, module
         inside = above | {id(module)}
         prefix = f"{name}." if name else ""
-        below = [(prefix + key, child, inside) for key, child in children(module) if id(child) not in inside]
+        below = [
+            (prefix + key, child, inside)
+            for key, child in children(module)
+            if id(child) not in inside
+        ]
         stack.extend(reversed(below))
 
 

@@ -43,11 +43,15 @@ def operands(function: str, args: Any, kwargs: Any, out: Any) -> list[Operands]:
     if kind == TO and function != "to":
         args, kwargs = _as_to(function, args, kwargs, out)
         function = "to"
-    named = bind(function.replace(".", "::", 1) if "." in function else _schema(function, kind), args, kwargs)
+    named = bind(
+        function.replace(".", "::", 1) if "." in function else _schema(function, kind), args, kwargs
+    )
     if function in CONVOLUTIONS:
         return [_convolution(named, CONVOLUTIONS[function], out)]
     values = list(map(Value.of, named.values()))
-    if function == "rsub" and isinstance(named.get("other"), torch.Tensor):  # traced as `sub`, the other way round
+    if function == "rsub" and isinstance(
+        named.get("other"), torch.Tensor
+    ):  # traced as `sub`, the other way round
         kind, values[:2] = "aten::sub", values[1::-1]
     elif function == "nonzero" and isinstance(out, tuple):
         kind = "aten::nonzero_numpy"
@@ -80,7 +84,10 @@ def _as_to(function: str, args: Any, kwargs: Any, out: Any) -> tuple[Any, Any]:
 def _made(function: str, out: Value) -> list[Operands]:
     """Making a tensor of Python's data is traced as moving it, and unless it is taken as it is, as detaching it."""
     rest = (out.type().dtype(), False, False, None)
-    traced: list[Operands] = [(TO, (out, *map(Value.of, rest)), (out,)), ("aten::detach", (out,), (out,))]
+    traced: list[Operands] = [
+        (TO, (out, *map(Value.of, rest)), (out,)),
+        ("aten::detach", (out,), (out,)),
+    ]
     return traced[:1] if function == "as_tensor" else traced
 
 
@@ -98,9 +105,21 @@ def _convolution(named: dict[str, Any], transposed: bool, out: Any) -> Operands:
     values = {name: Value.of(value) for name, value in named.items()}
     order = ("input", "weight", "bias", "stride", "padding", "dilation")
     inputs = [values.get(name, Value.of(None)) for name in order]
-    rest = (transposed, named.get("output_padding", [0]), named.get("groups", 1), False, False, True, True)
+    rest = (
+        transposed,
+        named.get("output_padding", [0]),
+        named.get("groups", 1),
+        False,
+        False,
+        True,
+        True,
+    )
     result = Value.of(out)
-    if result.sizes is not None and inputs[1].sizes is not None and len(result.sizes) < len(inputs[1].sizes):
+    if (
+        result.sizes is not None
+        and inputs[1].sizes is not None
+        and len(result.sizes) < len(inputs[1].sizes)
+    ):
         inputs[0], result = inputs[0].unsqueezed(), result.unsqueezed()
     return CONVOLUTION, (*inputs, *map(Value.of, rest)), (result,)
 
@@ -111,5 +130,10 @@ def _cell(function: str, args: Any, kwargs: Any) -> list[Operands]:
     hidden = named["hx"][0] if isinstance(named["hx"], list | tuple) else named["hx"]
     pairs = ((named["input"], named["w_ih"], named["b_ih"]), (hidden, named["w_hh"], named["b_hh"]))
     return [
-        (LINEAR, tuple(map(Value.of, pair)), (Value("TensorType", (*pair[0].shape[:-1], pair[1].shape[0])),)) for pair in pairs
+        (
+            LINEAR,
+            tuple(map(Value.of, pair)),
+            (Value("TensorType", (*pair[0].shape[:-1], pair[1].shape[0])),),
+        )
+        for pair in pairs
     ]

@@ -27,13 +27,17 @@ def parameter_count(model: nn.Module) -> defaultdict[str, int]:
 def parameter_rows(model: nn.Module, max_depth: int) -> list[tuple[str, str]]:
     """Rows of the parameter table: names and figures, indented by depth; for parameters their shapes."""
     counts = parameter_count(model)
-    shapes = {name: str(tuple(parameter.shape)) for name, parameter in named_parameters(model).items()}
+    shapes = {
+        name: str(tuple(parameter.shape)) for name, parameter in named_parameters(model).items()
+    }
     children = children_of(counts)
     rows = [("model", _size(counts[""]))]
 
     def add(parent: str, depth: int) -> None:
         for name in children.get(parent, ()) if depth <= max_depth else ():
-            rows.append((" " * depth + name, " " * depth + (shapes.get(name) or _size(counts[name]))))
+            rows.append(
+                (" " * depth + name, " " * depth + (shapes.get(name) or _size(counts[name])))
+            )
             add(name, depth + 1)
 
     add("", 1)

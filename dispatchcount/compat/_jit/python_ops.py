@@ -50,7 +50,9 @@ def _function_of(frame: FrameType) -> type | None:
         first = frame.f_locals.get(code.co_varnames[0]) if code.co_varnames else None
         cls = getattr(type(first), "_forward_cls", None)
         if cls is None and not isinstance(first, nn.Module):
-            cls = next((cls for cls in _subclasses(torch.autograd.Function) if _code(cls) is code), None)
+            cls = next(
+                (cls for cls in _subclasses(torch.autograd.Function) if _code(cls) is code), None
+            )
         _KNOWN[code] = cls
     return _KNOWN[code]
 

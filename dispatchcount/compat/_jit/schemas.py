@@ -39,7 +39,11 @@ class Schema:
         if len(args) > self.positional or not named.keys() <= self.kinds.keys():
             return None
         for a in self.arguments:
-            if not (_fits(named[a.name], self.kinds[a.name]) if a.name in named else a.has_default_value()):
+            if not (
+                _fits(named[a.name], self.kinds[a.name])
+                if a.name in named
+                else a.has_default_value()
+            ):
                 return None
         return {a.name: _spread(named.get(a.name, a.default_value), a) for a in self.arguments}
 
@@ -54,8 +58,12 @@ def bind(kind: str, args: Any, kwargs: Any) -> dict[str, Any]:
     """The arguments of a call by name in the schema's order; as they came if Python calls it in a way that no schema knows."""
     for schema in schemas(kind):
         bound = schema.bind(args, kwargs)
-        if bound is None:  # a Python function may have more arguments than the operator it stands for
-            bound = schema.bind(args[: schema.positional], {k: v for k, v in kwargs.items() if k in schema.kinds})
+        if (
+            bound is None
+        ):  # a Python function may have more arguments than the operator it stands for
+            bound = schema.bind(
+                args[: schema.positional], {k: v for k, v in kwargs.items() if k in schema.kinds}
+            )
         if bound is not None:
             return bound
     return {**{str(i): arg for i, arg in enumerate(args)}, **kwargs}
@@ -63,7 +71,11 @@ def bind(kind: str, args: Any, kwargs: Any) -> dict[str, Any]:
 
 def _spread(value: Any, argument: Any) -> Any:
     """One number for a list of known length stands for as many."""
-    return [value] * argument.N if isinstance(value, int) and "List[int]" in str(argument.type) and argument.N else value
+    return (
+        [value] * argument.N
+        if isinstance(value, int) and "List[int]" in str(argument.type) and argument.N
+        else value
+    )
 
 
 def _fits(value: Any, kind: str) -> bool:

@@ -46,5 +46,7 @@ def _accelerators(model: nn.Module) -> dict[str, set[int]]:
 def _restore(buffer: torch.Tensor, before: torch.Tensor) -> None:
     """Write the contents back, unless they never changed: a write would look like a change to autograd."""
     with torch.no_grad(), torch.inference_mode(buffer.is_inference()):
-        if not (buffer.is_meta or isinstance(buffer, FakeTensor)) and not torch.equal(buffer, before):
+        if not (buffer.is_meta or isinstance(buffer, FakeTensor)) and not torch.equal(
+            buffer, before
+        ):
             buffer.copy_(before)

@@ -51,7 +51,10 @@ def _group_by_module(statistics: Mapping[str, Mapping[str, Any]]) -> Numbers:
 
 
 def _indicate_uncalled_modules(
-    statistics: Texts, stat_name: str, uncalled_modules: Iterable[str], uncalled_indicator: str = "N/A"
+    statistics: Texts,
+    stat_name: str,
+    uncalled_modules: Iterable[str],
+    uncalled_indicator: str = "N/A",
 ) -> Texts:
     """For modules that were never called, `uncalled_indicator` instead of one statistic."""
     marked = {module: dict(row) for module, row in statistics.items()}
@@ -61,7 +64,9 @@ def _indicate_uncalled_modules(
 
 
 def _remove_zero_statistics(
-    statistics: Numbers, force_keep: Iterable[str] | None = None, require_trivial_children: bool = False
+    statistics: Numbers,
+    force_keep: Iterable[str] | None = None,
+    require_trivial_children: bool = False,
 ) -> Numbers:
     """Leave out modules that have only zeros.
 
@@ -83,10 +88,14 @@ def _remove_zero_statistics(
     return {name: dict(row) for name, row in statistics.items() if name in kept}
 
 
-def _fill_missing_statistics(model: nn.Module, statistics: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def _fill_missing_statistics(
+    model: nn.Module, statistics: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
     """Statistics by name and then module, with 0 for every module that one lacks."""
     names = [name for name, _ in named_modules(model)]
-    return {stat: dict.fromkeys(names, 0) | dict(by_module) for stat, by_module in statistics.items()}
+    return {
+        stat: dict.fromkeys(names, 0) | dict(by_module) for stat, by_module in statistics.items()
+    }
 
 
 def _get_input_sizes(iterable: Iterable[Any]) -> list[Any]:
@@ -134,7 +143,10 @@ def table_rows(statistics: Texts, max_depth: int, stat_columns: list[str]) -> li
 
     def row(title: str, name: str, depth: int) -> list[str]:
         indent = " " * depth
-        return [indent + title, *(indent + folded[name][c] if c in folded[name] else "" for c in stat_columns)]
+        return [
+            indent + title,
+            *(indent + folded[name][c] if c in folded[name] else "" for c in stat_columns),
+        ]
 
     root = fold("")
     prefix = f"{root}." if root else ""
@@ -152,6 +164,8 @@ def table_rows(statistics: Texts, max_depth: int, stat_columns: list[str]) -> li
 
 def _combine(above: dict[str, str], below: dict[str, str]) -> dict[str, str] | None:
     """Two rows as one, if they have the same columns and no column in which both say something different."""
-    if above.keys() != below.keys() or any(value and below[key] and value != below[key] for key, value in above.items()):
+    if above.keys() != below.keys() or any(
+        value and below[key] and value != below[key] for key, value in above.items()
+    ):
         return None
     return {key: value or below[key] for key, value in above.items()}

@@ -34,11 +34,18 @@ def module_rows(
     """Headers and rows of the table of parameters, flops and, if given, activations."""
     _quietly(flops, activations)
     header = "#parameters or shape" if show_param_shapes else "#parameters"
-    model, analyses = flops._model, {_FLOPS: flops} | ({_ACTIVATIONS: activations} if activations is not None else {})
-    numbers = _group_by_module({header: parameter_count(model)} | {name: a.by_module() for name, a in analyses.items()})
+    model, analyses = (
+        flops._model,
+        {_FLOPS: flops} | ({_ACTIVATIONS: activations} if activations is not None else {}),
+    )
+    numbers = _group_by_module(
+        {header: parameter_count(model)} | {name: a.by_module() for name, a in analyses.items()}
+    )
     texts = _pretty_statistics(_remove_zero_statistics(numbers, require_trivial_children=True))
     for name, analysis in analyses.items():
-        texts = _indicate_uncalled_modules(texts, name, analysis.uncalled_modules() & texts.keys(), "")
+        texts = _indicate_uncalled_modules(
+            texts, name, analysis.uncalled_modules() & texts.keys(), ""
+        )
     for name, parameter in named_parameters(model).items():
         if show_param_shapes and name in texts:
             texts[name][header] = str(tuple(parameter.shape))
@@ -51,12 +58,17 @@ def module_rows(
 def architecture(flops: Analysis, activations: Analysis | None) -> str:
     """The model as it prints itself, with each module's parameters, flops and, if given, activations."""
     _quietly(flops, activations)
-    model, analyses = flops._model, {_FLOPS: flops} | ({"#acts": activations} if activations is not None else {})
+    model, analyses = (
+        flops._model,
+        {_FLOPS: flops} | ({"#acts": activations} if activations is not None else {}),
+    )
     uncalled = set().union(*(analysis.uncalled_modules() for analysis in analyses.values()))
     filled = _fill_missing_statistics(
         model, {"#params": parameter_count(model)} | {n: a.by_module() for n, a in analyses.items()}
     )
-    texts = _pretty_statistics(_remove_zero_statistics(_group_by_module(filled), force_keep=uncalled), sig_figs=2)
+    texts = _pretty_statistics(
+        _remove_zero_statistics(_group_by_module(filled), force_keep=uncalled), sig_figs=2
+    )
     for name, analysis in analyses.items():
         texts = _indicate_uncalled_modules(texts, name, analysis.uncalled_modules())
     return (_MISSING if uncalled else "") + _model_stats_str(model, texts)
@@ -66,9 +78,15 @@ def _quietly(flops: Analysis, activations: Analysis | None) -> None:
     """Switch off warnings, as printing does, and let two fresh analyses of one input share a run."""
     analyses = [analysis for analysis in (flops, activations) if analysis is not None]
     for analysis in analyses:
-        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings(
+            "none"
+        )
     fresh = [analysis for analysis in analyses if analysis._stats is None]
-    if len(fresh) == 2 and fresh[0]._model is fresh[1]._model and fresh[0]._inputs is fresh[1]._inputs:
+    if (
+        len(fresh) == 2
+        and fresh[0]._model is fresh[1]._model
+        and fresh[0]._inputs is fresh[1]._inputs
+    ):
         analyze_together(*fresh)
 
 
@@ -115,12 +133,25 @@ def boxed(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = ""
     widths = [max(map(cell_len, column)) for column in zip(headers, *rows, strict=True)]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
     above = [" " * ((len(rule) - cell_len(title)) // 2) + title] if title else []
-    return "\n".join([*above, rule, _line(headers, widths), rule, *(_line(row, widths) for row in rows), rule, ""])
+    return "\n".join(
+        [
+            *above,
+            rule,
+            _line(headers, widths),
+            rule,
+            *(_line(row, widths) for row in rows),
+            rule,
+            "",
+        ]
+    )
 
 
 def piped(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table, headers two blanks wider than their text at least."""
-    widths = [max(cell_len(head) + 2, *map(cell_len, column)) for head, *column in zip(headers, *rows, strict=True)]
+    widths = [
+        max(cell_len(head) + 2, *map(cell_len, column))
+        for head, *column in zip(headers, *rows, strict=True)
+    ]
     rule = "|" + "|".join(":" + "-" * (width + 1) for width in widths) + "|"
     return "\n".join([_line(headers, widths), rule, *(_line(row, widths) for row in rows)])
 

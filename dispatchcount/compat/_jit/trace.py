@@ -26,7 +26,17 @@ from dispatchcount.report.rows import PHASES, ZERO
 from dispatchcount.report.tally import Tally
 
 _PYTHON_OP = "prim::PythonOp."
-_READS = {"item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__", "is_nonzero", "equal"}
+_READS = {
+    "item",
+    "tolist",
+    "numpy",
+    "__bool__",
+    "__int__",
+    "__float__",
+    "__index__",
+    "is_nonzero",
+    "equal",
+}
 """Functions that hand a tensor's contents to Python, where they can steer what runs next."""
 
 
@@ -82,7 +92,9 @@ class Trace:
         self._python_op: tuple[Node, Call] | None = None
         self._indexing: list[Operands] = []  # what the indexing that is running has run so far
         self._kernel: Call | None = None  # ran, but is not recorded yet
-        self._kernels: dict[tuple[int, Call], int] = {}  # those no function speaks for, by the id of the table that has them
+        self._kernels: dict[
+            tuple[int, Call], int
+        ] = {}  # those no function speaks for, by the id of the table that has them
 
     def attach(self, mode: CountingMode) -> None:
         """Part of `Watcher`."""
@@ -106,7 +118,10 @@ class Trace:
             traced = indexed(args[0], args[1], lifted(self._indexing, *args[2:3]))
         else:
             traced = operands(name, args, kwargs, out)
-        node, inside = self._mode.calls.node, "" if self._python_op is None else self._python_op[1].kind
+        node, inside = (
+            self._mode.calls.node,
+            "" if self._python_op is None else self._python_op[1].kind,
+        )
         for kind, inputs, outputs in traced:
             self._add(node, Call(kind, inputs, outputs, inside))
 
@@ -150,7 +165,10 @@ class Trace:
         if found is not None:
             kind = _PYTHON_OP + found[1].__name__
             self._frame = frame  # held so that the next call's frame is told from it
-            self._python_op = (self._mode.calls.node, Call(kind, tuple(map(Value.of, arguments_of(found[0]))), ()))
+            self._python_op = (
+                self._mode.calls.node,
+                Call(kind, tuple(map(Value.of, arguments_of(found[0]))), ()),
+            )
 
     def _end_python_op(self) -> None:
         if self._python_op is not None:
@@ -173,7 +191,17 @@ class Trace:
                 forward = phase == PHASES[FORWARD]
                 inside, kind, traced = _decode(function if forward else "", op)
                 scripted = not function.rpartition("/")[2]
-                yield Leaf(node, kind, inside, tally.calls, tally, traced, scripted, status == ZERO, forward)
+                yield Leaf(
+                    node,
+                    kind,
+                    inside,
+                    tally.calls,
+                    tally,
+                    traced,
+                    scripted,
+                    status == ZERO,
+                    forward,
+                )
 
     def untraced(self) -> Calls:
         """Kernels that no torch function speaks for, such as those of scripted code and of a backward pass."""
@@ -210,7 +238,11 @@ def arguments(model: nn.Module, inputs: Any) -> tuple[tuple[Any, ...], dict[str,
     """Positional and keyword arguments from what users give as inputs; see `run`."""
     if isinstance(inputs, tuple):
         return inputs, {}
-    if isinstance(inputs, Mapping) and all(isinstance(key, str) for key in inputs) and _takes(model.forward, inputs):
+    if (
+        isinstance(inputs, Mapping)
+        and all(isinstance(key, str) for key in inputs)
+        and _takes(model.forward, inputs)
+    ):
         return (), dict(inputs)
     return (inputs,), {}
 

@@ -17,7 +17,14 @@ _SCALARS = {
     "complex32": "ComplexHalf", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
     "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
 }  # fmt: skip
-_KINDS = {type(None): "NoneType", bool: "BoolType", int: "IntType", float: "FloatType", complex: "ComplexType", str: "StringType"}
+_KINDS = {
+    type(None): "NoneType",
+    bool: "BoolType",
+    int: "IntType",
+    float: "FloatType",
+    complex: "ComplexType",
+    str: "StringType",
+}
 _CONSTANTS = (*_KINDS, torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
@@ -50,7 +57,11 @@ class Type:
         return getattr(torch, self._dtype, None) if self._dtype else None
 
     def __str__(self) -> str:
-        return f"{self.scalarType()}({', '.join(map(repr, self._sizes))})" if self._sizes is not None else self._kind
+        return (
+            f"{self.scalarType()}({', '.join(map(repr, self._sizes))})"
+            if self._sizes is not None
+            else self._kind
+        )
 
     def str(self) -> str:
         """As text, ``"Float(1, 3)"``."""
@@ -85,7 +96,10 @@ class Value:
             return Value("ListType", items=tuple(map(Value.of, value)))
         if isinstance(value, torch.SymInt | torch.SymFloat | torch.SymBool):
             return Value("SymType", constant=str(value))
-        return Value(_KINDS.get(type(value), "AnyType"), constant=value if isinstance(value, _CONSTANTS) else None)
+        return Value(
+            _KINDS.get(type(value), "AnyType"),
+            constant=value if isinstance(value, _CONSTANTS) else None,
+        )
 
     def unsqueezed(self) -> Value:
         """A tensor with a batch of one in front."""

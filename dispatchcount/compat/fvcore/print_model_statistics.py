@@ -36,7 +36,9 @@ def flop_count_table(
     return piped(*module_rows(flops, max_depth, activations, show_param_shapes))
 
 
-def flop_count_str(flops: FlopCountAnalysis, activations: ActivationCountAnalysis | None = None) -> str:
+def flop_count_str(
+    flops: FlopCountAnalysis, activations: ActivationCountAnalysis | None = None
+) -> str:
     """The model as it prints itself, with parameters, flops and, if given, activations of every module.
 
     Args:
@@ -46,7 +48,9 @@ def flop_count_str(flops: FlopCountAnalysis, activations: ActivationCountAnalysi
     return architecture(flops, activations)
 
 
-def _model_stats_table(statistics: Texts, max_depth: int = 3, stat_columns: list[str] | None = None) -> str:
+def _model_stats_table(
+    statistics: Texts, max_depth: int = 3, stat_columns: list[str] | None = None
+) -> str:
     """Statistics of modules, already texts, as a Markdown table."""
     columns = stat_names(statistics) if stat_columns is None else stat_columns
     return piped(["module", *columns], table_rows(statistics, max_depth, columns))

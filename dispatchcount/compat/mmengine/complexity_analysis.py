@@ -54,7 +54,9 @@ def activation_count(
 def parameter_count_table(model: nn.Module, max_depth: int = 3) -> str:
     """The parameters of modules down to `max_depth`, as a table in a frame."""
     headers = ("name", "#elements or shape")
-    return boxed(headers, parameter_rows(model, max_depth), f"parameter count of {type(model).__name__}")
+    return boxed(
+        headers, parameter_rows(model, max_depth), f"parameter count of {type(model).__name__}"
+    )
 
 
 __all__ = [

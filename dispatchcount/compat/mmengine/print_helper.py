@@ -28,7 +28,10 @@ from dispatchcount.compat.mmengine.complexity_analysis import ActivationAnalyzer
 
 
 def complexity_stats_table(
-    flops: FlopAnalyzer, max_depth: int = 3, activations: ActivationAnalyzer | None = None, show_param_shapes: bool = True
+    flops: FlopAnalyzer,
+    max_depth: int = 3,
+    activations: ActivationAnalyzer | None = None,
+    show_param_shapes: bool = True,
 ) -> str:
     """Parameters, flops and, if given, activations of every module, as a table in a frame.
 
@@ -52,7 +55,11 @@ def complexity_stats_str(flops: FlopAnalyzer, activations: ActivationAnalyzer | 
 
 
 def get_model_complexity_info(
-    model: nn.Module, input_shape: Any = None, inputs: Any = None, show_table: bool = True, show_arch: bool = True
+    model: nn.Module,
+    input_shape: Any = None,
+    inputs: Any = None,
+    show_table: bool = True,
+    show_arch: bool = True,
 ) -> dict[str, Any]:
     """Flops, activations and parameters of a model, as numbers and in print.
 
@@ -81,11 +88,17 @@ def get_model_complexity_info(
         inputs = _made_up(model, input_shape)
     flops, activations = FlopAnalyzer(model, inputs), ActivationAnalyzer(model, inputs)
     analyze_together(flops, activations)
-    totals = {"flops": flops.total(), "activations": activations.total(), "params": parameter_count(model)[""]}
+    totals = {
+        "flops": flops.total(),
+        "activations": activations.total(),
+        "params": parameter_count(model)[""],
+    }
     info: dict[str, Any] = {}
     for name, total in totals.items():
         info |= {name: total, f"{name}_str": _format_size(total)}
-    info["out_table"] = "\n" + complexity_stats_table(flops, activations=activations) if show_table else ""
+    info["out_table"] = (
+        "\n" + complexity_stats_table(flops, activations=activations) if show_table else ""
+    )
     info["out_arch"] = "\n" + complexity_stats_str(flops, activations) if show_arch else ""
     return info
 
@@ -107,7 +120,9 @@ def _is_sizes(value: Any) -> bool:
     return isinstance(value, tuple) and all(isinstance(size, int) for size in value)
 
 
-def _stats_table_format(statistics: Texts, max_depth: int = 3, stat_columns: list[str] | None = None) -> str:
+def _stats_table_format(
+    statistics: Texts, max_depth: int = 3, stat_columns: list[str] | None = None
+) -> str:
     """Statistics of modules, already texts, as a table in a frame."""
     columns = stat_names(statistics) if stat_columns is None else stat_columns
     return boxed(["module", *columns], table_rows(statistics, max_depth, columns))

@@ -67,8 +67,12 @@ def get_model_complexity_info(
     FLOPS_BACKEND(backend)
     ignored, custom = list(ignore_modules), dict(custom_modules_hooks or {})
     refuse(ignore_modules=_classes(ignored), custom_modules_hooks=_classes(custom))
-    rules = {target: partial(_macs, hook) for target, hook in custom.items()} | dict.fromkeys(ignored, _nothing)
-    made = input_constructor(input_res) if input_constructor else empty_input(model, (1, *input_res))
+    rules = {target: partial(_macs, hook) for target, hook in custom.items()} | dict.fromkeys(
+        ignored, _nothing
+    )
+    made = (
+        input_constructor(input_res) if input_constructor else empty_input(model, (1, *input_res))
+    )
     args, kwargs = ((), made) if isinstance(made, dict) else ((made,), None)
     report, stream = run_once(model, args, kwargs, rules=rules or None), ost or sys.stdout
     if print_per_layer_stat:

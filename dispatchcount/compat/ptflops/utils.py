@@ -14,7 +14,11 @@ def flops_to_string(flops: int, units: str | None = None, precision: int = 2) ->
         units: ``"GMac"``, ``"MMac"`` or ``"KMac"``; by default what fits; any other stands for ``"Mac"``.
         precision: decimals.
     """
-    unit = next((name for name, size in MACS.items() if flops >= size), "Mac") if units is None else units
+    unit = (
+        next((name for name, size in MACS.items() if flops >= size), "Mac")
+        if units is None
+        else units
+    )
     return f"{round(flops / MACS[unit], precision)} {unit}" if unit in MACS else f"{flops} Mac"
 
 

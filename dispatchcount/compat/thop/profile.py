@@ -39,7 +39,11 @@ def profile(
 
 
 def profile_origin(
-    model: nn.Module, inputs: Iterable[Any], custom_ops: Any = None, verbose: bool = True, report_missing: bool = False
+    model: nn.Module,
+    inputs: Iterable[Any],
+    custom_ops: Any = None,
+    verbose: bool = True,
+    report_missing: bool = False,
 ) -> tuple[int, int]:
     """Thop's older way to count; here there is one, see `profile`."""
     return profile(model, inputs, custom_ops, verbose, report_missing=report_missing)
