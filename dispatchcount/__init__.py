@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from dispatchcount.report.model import Report as Report
     from dispatchcount.report.rows import OpIssue as OpIssue
     from dispatchcount.report.rows import Stats as Stats
-    from dispatchcount.rules.cost import Cost as Cost
-    from dispatchcount.rules.cost import Shape as Shape
-    from dispatchcount.rules.user import register as register
+    from dispatchcount.rules.core.cost import Cost as Cost
+    from dispatchcount.rules.core.register import register as register
+    from dispatchcount.rules.core.shape import Shape as Shape
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Cost": "rules.cost",
+    "Cost": "rules.core.cost",
     "Diff": "report.diff",
     "DispatchcountError": "errors",
     "OpIssue": "report.rows",
     "Profile": "profiler",
     "Report": "report.model",
     "ReportError": "errors",
-    "Shape": "rules.cost",
+    "Shape": "rules.core.shape",
     "Stats": "report.rows",
     "UncountedError": "errors",
     "expert_load": "report.load",
     "get_model_complexity_info": "compat.mmengine",
     "kernel": "profiler",
     "profile": "profiler",
-    "register": "rules.user",
+    "register": "rules.core.register",
 }
 
 __all__ = [

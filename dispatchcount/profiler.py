@@ -38,8 +38,8 @@ from dispatchcount.report.model import Report
 from dispatchcount.report.rows import NO_MODULE, Meta
 from dispatchcount.report.tally import Tally
 from dispatchcount.rules import library as library
-from dispatchcount.rules.registry import RULES, Registry, Rule
-from dispatchcount.rules.user import local_rules
+from dispatchcount.rules.core.register import local_rules
+from dispatchcount.rules.core.registry import RULES, Registry, Rule
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from dispatchcount.report.diff import COMPARED, Change
 from dispatchcount.report.model import Report
 from dispatchcount.report.rows import Module
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
 from tests.report import make
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import dispatchcount as dc
 from dispatchcount.errors import UncountedError
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.registry import RULES
 
 
 def counted(run: Callable[[], Any], **options: Any) -> dc.Report:

@@ -34,7 +34,7 @@ from dispatchcount.capture.tape import LIMIT
 from dispatchcount.capture.tracing import paused, resumed, tracing_state
 from dispatchcount.capture.unseen import Watch
 from dispatchcount.capture.used import note_parameters
-from dispatchcount.rules.registry import Entry, Kind, Registry
+from dispatchcount.rules.core.registry import OpKind, Registry, RegistryEntry
 
 _PARAMETER = torch.nn.Parameter
 
@@ -327,7 +327,9 @@ class CountingMode(TorchDispatchMode):
         """A tensor was filled by nothing seen before `reader` read it at `place`."""
         reason = f"memory that no operator had written was read by {reader} at {place}; dispatchcount.kernel gives a kernel's cost"
         plan = Pseudo(
-            f"(unseen kernel before {place})", Entry(Kind.UNKNOWN, reason=reason), unseen=True
+            f"(unseen kernel before {place})",
+            RegistryEntry(OpKind.UNKNOWN, reason=reason),
+            unseen=True,
         )
         self.pseudo(plan, (part_of(tensor),), Named(), None)
 

@@ -10,7 +10,7 @@ from torch.utils import _pytree as pytree
 
 from dispatchcount.capture.key import Named, Part, part_of
 from dispatchcount.capture.plan import Plan, Pseudo
-from dispatchcount.rules.registry import Entry, Kind
+from dispatchcount.rules.core.registry import OpKind, RegistryEntry
 
 if TYPE_CHECKING:
     from dispatchcount.capture.dispatch import CountingMode
@@ -125,8 +125,8 @@ def _record_triton(mode: CountingMode, plan: Plan, kwargs: Any) -> None:
     while not hasattr(kernel, "__name__"):
         kernel = kernel.fn
     packet = f"triton::{kernel.__name__}"
-    entry = mode.rules.get(packet) or Entry(
-        Kind.UNKNOWN,
+    entry = mode.rules.get(packet) or RegistryEntry(
+        OpKind.UNKNOWN,
         reason="a triton kernel without a rule; give it one with @dispatchcount.register",
     )
     mode.ran(

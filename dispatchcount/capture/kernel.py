@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from dispatchcount.capture.key import part_of
 from dispatchcount.capture.plan import Pseudo
-from dispatchcount.rules.cost import Cost
-from dispatchcount.rules.registry import Entry, Kind, takes_out
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import OpKind, RegistryEntry, takes_out
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,10 +75,10 @@ class kernel:  # noqa: N801  used like a function
 
         return launch  # type: ignore[return-value]
 
-    def _entry(self) -> Entry:
+    def _entry(self) -> RegistryEntry:
         cost = self._cost
         rule = cost if callable(cost) else lambda *args, **kwargs: cost
-        return Entry(Kind.RULE, rule, family="user", takes_out=takes_out(rule))
+        return RegistryEntry(OpKind.RULE, rule, family="user", takes_out=takes_out(rule))
 
     def _record(self, args: Any, kwargs: Any, out: Any) -> None:
         from dispatchcount.capture.dispatch import CountingMode

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
-from dispatchcount.rules.cost import Shape
+from dispatchcount.rules.core.shape import Shape
 
 if TYPE_CHECKING:
     from dispatchcount.capture.plan import Plan

@@ -10,7 +10,7 @@ from dispatchcount.capture.dispatch import CountingMode
 from dispatchcount.capture.names import Names
 from dispatchcount.capture.plan import Plan, Plans
 from dispatchcount.capture.record import Place, Recording
-from dispatchcount.rules.registry import Registry
+from dispatchcount.rules.core.registry import Registry
 
 
 class Observer(Protocol):

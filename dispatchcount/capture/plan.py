@@ -11,9 +11,10 @@ from torch._ops import HigherOrderOperator, OpOverload
 from dispatchcount.capture.composite import Composite, Kinds, composite, is_composite, kinds_of
 from dispatchcount.capture.key import NUMBERS, WORDS
 from dispatchcount.capture.record import Signature
-from dispatchcount.rules.atomic import ATOMIC
-from dispatchcount.rules.registry import Entry, Kind, Registry, candidates
-from dispatchcount.rules.values import EXPONENTS, VALUES
+from dispatchcount.rules.core.classify import ATOMIC
+from dispatchcount.rules.core.names import candidates
+from dispatchcount.rules.core.registry import OpKind, Registry, RegistryEntry
+from dispatchcount.rules.core.values import EXPONENTS, VALUES
 
 COUNT, FREE, ALLOCATE, PARTS, HIGHER, SILENT = range(6)
 """`Plan.way`: record by signature; count calls only; the same, and watch the result for being filled by something unseen; run as
@@ -104,7 +105,7 @@ class Plan:
         """What calls are told apart by, besides their operands."""
         return self
 
-    def entry(self, rules: Registry) -> Entry | None:
+    def entry(self, rules: Registry) -> RegistryEntry | None:
         """What the rules say of it now; they may have changed since it ran."""
         return rules.get(self.packet, self.overload)
 
@@ -143,7 +144,7 @@ class Plan:
             self.kept |= NUMBERS
         wanted = VALUES.get(self.packet, ())
         self.values = tuple(place for place, a in places if a.name in wanted)
-        self.keyless = entry is not None and entry.kind is Kind.FREE
+        self.keyless = entry is not None and entry.kind is OpKind.FREE
         self.way = self._way()
 
     def composite(self, args: Any, kwargs: Any) -> Composite | None:
@@ -197,7 +198,7 @@ class Pseudo:
     __slots__ = ("_entry", "identity", "name", "unseen", "way")
 
     def __init__(
-        self, name: str, entry: Entry, *, cost: Hashable = None, unseen: bool = False
+        self, name: str, entry: RegistryEntry, *, cost: Hashable = None, unseen: bool = False
     ) -> None:
         """`cost` tells apart what goes by one name; of one name and cost, calls differ by their operands alone."""
         self.identity = name, cost
@@ -206,7 +207,7 @@ class Pseudo:
         self.unseen = unseen
         self._entry = entry
 
-    def entry(self, rules: Registry) -> Entry:
+    def entry(self, rules: Registry) -> RegistryEntry:
         """Its own, whatever the rules."""
         return self._entry
 

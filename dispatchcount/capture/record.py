@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.rules.cost import Shape, shapes
+from dispatchcount.rules.core.shape import Shape, shapes
 
 if TYPE_CHECKING:
     from dispatchcount.capture.names import Info

@@ -17,11 +17,11 @@ from dispatchcount.cli.common import emit, load_torch, show
 from dispatchcount.cli.foreign import ForeignError, foreign
 from dispatchcount.errors import UsageError
 from dispatchcount.render.plain import Printable
-from dispatchcount.rules.classify import Classified, classify
-from dispatchcount.rules.registry import Kind
+from dispatchcount.rules.core.classify import Classified, classify
+from dispatchcount.rules.core.registry import OpKind
 
 NO_CLASS = "none"
-KINDS = (*(kind.value for kind in Kind), NO_CLASS)
+KINDS = (*(kind.value for kind in OpKind), NO_CLASS)
 
 MEANING = {
     "rule": "a formula",

@@ -12,7 +12,7 @@ from dispatchcount.compat._jit.state import untouched
 from dispatchcount.compat._modules import evaluating, named_parameters
 from dispatchcount.profiler import profile
 from dispatchcount.report.model import Report
-from dispatchcount.rules.cost import Shape
+from dispatchcount.rules.core.shape import Shape
 
 
 def run_once(

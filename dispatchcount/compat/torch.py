@@ -21,8 +21,8 @@ from dispatchcount.compat._once import hollow, not_counted
 from dispatchcount.profiler import Profile, profile
 from dispatchcount.report.model import Report
 from dispatchcount.report.rows import Entry
-from dispatchcount.rules.cost import Cost
-from dispatchcount.rules.user import target_name
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.names import target_name
 
 flop_registry: dict[Any, Callable[..., Any]] = dict(theirs.flop_registry)
 """Formulas by operator. Only those that are not torch's own are called; the others have rules that do the same, or better."""

@@ -24,7 +24,7 @@ from dispatchcount.report.rows import (
     Sample,
 )
 from dispatchcount.report.tally import Tally
-from dispatchcount.rules.registry import Registry
+from dispatchcount.rules.core.registry import Registry
 
 if TYPE_CHECKING:
     from dispatchcount.capture.names import Info

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dispatchcount.report.rows import COUNTED, FAILED, UNKNOWN, ZERO
-from dispatchcount.rules.cost import COUNTS, Cost, nbytes, shapes
-from dispatchcount.rules.registry import Entry, Kind
+from dispatchcount.rules.core.cost import COUNTS, Cost
+from dispatchcount.rules.core.registry import OpKind, RegistryEntry
+from dispatchcount.rules.core.shape import nbytes, shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ _NOTHING = Cost(bytes_read=0, bytes_written=0)
 
 
 def cost_of(
-    entry: Entry | None,
+    entry: RegistryEntry | None,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     out: Any,
@@ -50,17 +51,17 @@ def cost_of(
     moved = Cost(bytes_read=nbytes(read) + nbytes(kwargs), bytes_written=nbytes(out) + nbytes(more))
     if more and not shapes(out):
         out = more[0] if len(more) == 1 else tuple(more)
-    if entry is None or entry.kind is Kind.COMPOSITE:
+    if entry is None or entry.kind is OpKind.COMPOSITE:
         return Costed(moved, UNKNOWN, "no rule; add one with @dispatchcount.register")
-    if entry.kind is Kind.FREE:
+    if entry.kind is OpKind.FREE:
         return Costed(_NOTHING, ZERO)
     if any(size < 0 for shape in shapes((args, kwargs, out)) for size in shape):
         if (
-            entry.kind is Kind.MOVE
+            entry.kind is OpKind.MOVE
         ):  # no arithmetic whatever the size is; the bytes are only known not to be exact
             return Costed(replace(_NOTHING, estimate=True), ZERO)
         return Costed(_NOTHING, UNKNOWN, "a size depends on data that fake tensors do not have")
-    if entry.kind is Kind.UNKNOWN or entry.rule is None:
+    if entry.kind is OpKind.UNKNOWN or entry.rule is None:
         return Costed(moved, UNKNOWN, entry.reason)
     try:
         result = (
@@ -73,7 +74,7 @@ def cost_of(
         cost = replace(cost, bytes_read=moved.bytes_read)
     if cost.bytes_written is None:
         cost = replace(cost, bytes_written=moved.bytes_written)
-    return Costed(cost, ZERO if entry.kind is Kind.MOVE else COUNTED)
+    return Costed(cost, ZERO if entry.kind is OpKind.MOVE else COUNTED)
 
 
 def _checked(result: Any, out: Any) -> Cost:

@@ -26,7 +26,7 @@ from dispatchcount.report.rows import (
     Path,
     Sample,
 )
-from dispatchcount.rules.cost import COUNTS, Cost
+from dispatchcount.rules.core.cost import COUNTS, Cost
 
 LATEST = 8_640_000_000_000
 """The last second that JavaScript, which shows it, has a date for."""

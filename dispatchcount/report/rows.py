@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dispatchcount.report.brief import Brief
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
 
 FORWARD = "forward"
 PHASES = (FORWARD, "backward", "double backward", "recompute", "optimizer")

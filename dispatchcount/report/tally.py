@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dispatchcount.report.conventions import Convention
 from dispatchcount.report.rows import Entry, Stats
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
 
 
 class Tally:

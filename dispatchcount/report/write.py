@@ -11,7 +11,7 @@ from dispatchcount.report.model import Report
 from dispatchcount.report.rows import MEMORY_KINDS, METRICS, Memory, Meta, Module, Stats
 from dispatchcount.report.samples import Distribution
 from dispatchcount.report.views import module_params, self_and_total
-from dispatchcount.rules.cost import COUNTS, Cost
+from dispatchcount.rules.core.cost import COUNTS, Cost
 
 SCHEMA = "dispatchcount.report"
 VERSION = 1

@@ -14,11 +14,11 @@ from __future__ import annotations
 from math import prod
 from typing import Any, NamedTuple
 
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.fused import result
-from dispatchcount.rules.products import items
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.sizes import broadcast
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.products import items
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import broadcast, result
 from dispatchcount.rules.softmax import softmax_cost
 
 

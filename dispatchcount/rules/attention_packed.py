@@ -13,10 +13,11 @@ from math import prod
 from typing import Any
 
 from dispatchcount.rules.attention import Scores, backward_cost, forward_cost, heads_first
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.fused import result
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.values import known
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import result
+from dispatchcount.rules.core.values import known
 
 
 def length_first(query: Shape, key: Shape, value: Shape) -> Scores:

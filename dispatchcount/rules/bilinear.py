@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, contraction
-from dispatchcount.rules.products import rows
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.sizes import broadcast
+from dispatchcount.rules.core.cost import Cost, contraction
+from dispatchcount.rules.core.products import rows
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import broadcast
 
 
 @RULES.rule("aten::bilinear")

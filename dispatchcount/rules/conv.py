@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, contraction
-from dispatchcount.rules.fused import elementwise, epilogue
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost, contraction
+from dispatchcount.rules.core.fused import epilogue, function_cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
 
 
 def conv_cost(
@@ -93,7 +94,7 @@ def conv_add_relu(
 ) -> Cost:
     """`conv`, plus ``alpha * z``, then ReLU."""
     return (
-        conv_cost(self, weight, bias, out) + elementwise("add", out.numel) + epilogue("relu", out)
+        conv_cost(self, weight, bias, out) + function_cost("add", out.numel) + epilogue("relu", out)
     )
 
 
@@ -137,7 +138,7 @@ def onednn_binary(
     alpha: Any, unary_attr: str | None, unary_scalars: Any, unary_algorithm: Any, *, out: Shape,
 ) -> Cost:  # fmt: skip
     """`conv`, then `binary_attr` (add, sub, mul …) with `other`, then an activation."""
-    after = elementwise(binary_attr, out.numel) + epilogue(unary_attr, out, unary_algorithm)
+    after = function_cost(binary_attr, out.numel) + epilogue(unary_attr, out, unary_algorithm)
     return conv_cost(X, W, B, out) + after
 
 
@@ -147,7 +148,7 @@ def onednn_binary_inplace(
     alpha: Any, unary_attr: str | None, unary_scalars: Any, unary_algorithm: Any, *, out: Shape,
 ) -> Cost:  # fmt: skip
     """As `onednn_binary`, into `other`."""
-    after = elementwise(binary_attr, out.numel) + epilogue(unary_attr, out, unary_algorithm)
+    after = function_cost(binary_attr, out.numel) + epilogue(unary_attr, out, unary_algorithm)
     return conv_cost(X, W, B, out) + after
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dispatchcount.rules.conv import conv_cost, filters
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
 
 SAMPLE = 7
 """Bilinear interpolation of one value: four products, three additions. All channels share its place and weights: `PLACE`."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, nbytes
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.sizes import first
-from dispatchcount.rules.words import words
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.names import words
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import nbytes
+from dispatchcount.rules.core.sizes import first
 
 _DRAWS = words("""
     rand randn randint rand_like randn_like randint_like randperm uniform exponential geometric cauchy log_normal random

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, nbytes, shapes
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape, nbytes, shapes
 
 SUM, MEAN, MAX = 0, 1, 2  # torch's numbers for `mode`
 

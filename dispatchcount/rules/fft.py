@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from math import ceil, log2, prod
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.fused import result
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import result
 
 
 def fft_cost(full: Shape, dim: Sequence[int], *, real: bool) -> Cost:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dispatchcount.rules.attention import flex_backward_cost, flex_cost
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
 
 
 @RULES.rule("higher_order::flex_attention")

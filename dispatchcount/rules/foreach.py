@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, shapes
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.names import words
+from dispatchcount.rules.core.registry import RULES, Rule
+from dispatchcount.rules.core.shape import Shape, shapes
 from dispatchcount.rules.pointwise import EXTRA, POINTWISE, multiplications
 from dispatchcount.rules.reduce import norm as one_norm
 from dispatchcount.rules.reduce import powsum as one_powsum
-from dispatchcount.rules.registry import RULES, Rule
-from dispatchcount.rules.words import words
 
 _NAMES = words("""
     abs acos add asin atan ceil clamp_max clamp_min cos cosh div erf erfc exp expm1 floor frac lerp lgamma log log10 log1p

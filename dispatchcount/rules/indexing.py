@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, nbytes, shapes
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.sizes import along, broadcast
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape, nbytes, shapes
+from dispatchcount.rules.core.sizes import along, broadcast
 
 
 def itemsize(shape: Shape) -> int:

@@ -10,9 +10,10 @@ from math import prod
 from typing import Any
 
 from dispatchcount.rules import lapack
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.fused import result
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import result
 
 
 def per_matrix(A: Shape, macs: int, *, estimate: bool = False) -> Cost:

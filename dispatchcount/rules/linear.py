@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, contraction
-from dispatchcount.rules.fused import elementwise, epilogue
-from dispatchcount.rules.products import product, rows
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost, contraction
+from dispatchcount.rules.core.fused import epilogue, function_cost
+from dispatchcount.rules.core.products import product, rows
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
 
 
 def linear_cost(input: Shape, out: Shape, bias: Any = None) -> Cost:
@@ -89,7 +90,7 @@ def onednn_binary(
     X: Shape, other: Shape, W: Shape, B: Shape | None, attr: str, *, out: Shape
 ) -> Cost:
     """Rows · in · out, then `attr` (add, sub, mul) with `other`."""
-    return linear_cost(X, out, B) + elementwise(attr, out.numel)
+    return linear_cost(X, out, B) + function_cost(attr, out.numel)
 
 
 @RULES.rule("aten::linear_backward", "aten::mkldnn_linear_backward")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, shapes
-from dispatchcount.rules.fused import part
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.fused import part
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape, shapes
 
 
 def loss_of(input: Shape, weight: Shape, target: Shape, bias: Any, class_weight: Any) -> Cost:

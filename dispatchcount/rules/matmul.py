@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, contraction
-from dispatchcount.rules.fused import epilogue
-from dispatchcount.rules.products import product
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.values import known
+from dispatchcount.rules.core.cost import Cost, contraction
+from dispatchcount.rules.core.fused import epilogue
+from dispatchcount.rules.core.products import product
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.values import known
 
 
 def matrix_product(a: Shape, b: Shape, out: Shape, *, plus: bool = False) -> Cost:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, nbytes
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.words import words
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.names import words
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape, nbytes
 
 _REARRANGEMENTS = words("""
     clone contiguous _to_copy _pin_memory lift_fresh_copy cat _stack stack _chunk_cat block_diag constant_pad_nd

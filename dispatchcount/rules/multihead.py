@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from dispatchcount.rules.attention import forward_cost, heads_first
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.fused import elementwise, part, result
-from dispatchcount.rules.products import rows
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.fused import function_cost, part
+from dispatchcount.rules.core.products import rows
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import result
 
 
 def multihead_cost(
@@ -93,5 +95,5 @@ def encoder_layer(
     feed_forward = Cost(
         macs=2 * tokens * embed_dim * inner, arithmetic=tokens * (embed_dim + inner)
     )
-    activation = elementwise("gelu" if use_gelu else "relu", tokens * inner)
-    return attention + 2 * norm + feed_forward + activation + 2 * elementwise("add", out.numel)
+    activation = function_cost("gelu" if use_gelu else "relu", tokens * inner)
+    return attention + 2 * norm + feed_forward + activation + 2 * function_cost("add", out.numel)

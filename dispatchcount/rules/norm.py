@@ -11,9 +11,10 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, nbytes
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.sizes import given
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape, nbytes
+from dispatchcount.rules.core.sizes import given
 
 STATISTICS = 4
 NORMALISE = 2

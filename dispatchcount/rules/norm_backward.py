@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.sizes import given
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import given
 
 X_HAT = 2
 FROM_STATISTICS = 7

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dispatchcount.rules.attention import forward_cost, heads_first
-from dispatchcount.rules.cost import Cost, Shape, shapes
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape, shapes
 
 
 def _split(packed: Shape, heads: int) -> tuple[int, ...]:
@@ -36,3 +37,15 @@ def attention(
 def rotary_embedding(x: Shape, *_: Any, **__: Any) -> Cost:
     """Per element two products and a sum."""
     return Cost(arithmetic=3 * x.numel)
+
+
+_SYMBOLIC = (
+    "stands for any ONNX operator in a graph that is being exported; "
+    "it has no mathematics of its own"
+)
+RULES.unknown(
+    {
+        "onnx_symbolic::_symbolic": _SYMBOLIC,
+        "onnx_symbolic::_symbolic_multi_out": _SYMBOLIC,
+    }
+)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, numel, shapes
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.sizes import given
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import numel, shapes
+from dispatchcount.rules.core.sizes import given
 
 ADAM = 12
 """First moment 3 (lerp), second 4 (``b2 * v + (1 - b2) * g * g``), denominator 2 (``sqrt(v) / c + eps``), update 3."""

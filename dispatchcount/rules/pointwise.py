@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.registry import RULES, Rule
-from dispatchcount.rules.sizes import first
-from dispatchcount.rules.words import words
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.names import words
+from dispatchcount.rules.core.registry import RULES, Rule
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import first
 
 _ONE = words("""
     add sub rsub mul div remainder fmod reciprocal abs neg sign sgn signbit ceil floor round trunc eq ne lt le gt ge maximum
@@ -123,7 +124,7 @@ def extra(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
     return positional + sum(EXTRA[key] for key in named)
 
 
-def elementwise(arithmetic: int, transcendentals: int, name: str = "") -> Rule:
+def per_element(arithmetic: int, transcendentals: int, name: str = "") -> Rule:
     """The rule of an operator that costs so much per element of its first result."""
 
     def rule(*args: Any, out: Any = (), **kwargs: Any) -> Cost:
@@ -137,7 +138,7 @@ def elementwise(arithmetic: int, transcendentals: int, name: str = "") -> Rule:
 
 
 for _name, _costs in POINTWISE.items():
-    RULES.rule(f"aten::{_name}")(elementwise(*_costs, _name))
+    RULES.rule(f"aten::{_name}")(per_element(*_costs, _name))
 
 
 @RULES.rule("aten::clamp")

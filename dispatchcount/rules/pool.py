@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.sizes import first, times
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import first, times
 
 
 def adaptive_places(sizes: tuple[int, ...], output: tuple[int, ...]) -> int:

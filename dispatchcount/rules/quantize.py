@@ -1,17 +1,12 @@
-"""Quantising, dequantising, and element-wise operators on quantised tensors.
-
-A quantised element-wise operator counts what the float one does: the scaling before and after belongs to the number format and
-not to the mathematics, so a model has one count in both.
-"""
+"""Conversions between floats and quantized integers, and their imitation in training."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, numel
-from dispatchcount.rules.pointwise import POINTWISE, elementwise
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.words import words
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape, numel
 
 QUANTIZE = 5
 """Divide by the scale, round, add the zero point, clamp on both sides."""
@@ -19,38 +14,8 @@ QUANTIZE = 5
 DEQUANTIZE = 2
 """Subtract the zero point, multiply by the scale."""
 
-_SAME = words("""
-    add mul sigmoid leaky_relu hardswish elu celu threshold
-""")
-for _name in _SAME:
-    RULES.rule(f"quantized::{_name}")(elementwise(*POINTWISE[_name]))
-for _name in ("add", "mul"):
-    _arithmetic, _ = POINTWISE[_name]
-    RULES.rule(
-        f"quantized::{_name}_out", f"quantized::{_name}_scalar", f"quantized::{_name}_scalar_out"
-    )(elementwise(_arithmetic, 0))
-    RULES.rule(
-        *(
-            f"quantized::{_name}{form}"
-            for form in ("_relu", "_relu_out", "_scalar_relu", "_scalar_relu_out")
-        )
-    )(elementwise(_arithmetic + 1, 0))
-RULES.rule("_quantized::add", "onednn::qadd", "onednn::qmul")(elementwise(1, 0))
-RULES.rule("onednn::qadd_relu", "quantized::clamp", "quantized::relu6", "quantized::prelu")(
-    elementwise(2, 0)
-)
-RULES.rule("quantized::cat_relu", "quantized::cat_relu_out")(elementwise(1, 0))
 
-
-@RULES.rule("quantized::dropout")
-def dropout(
-    self: Shape, scale: Any, zero_point: Any, p: Any = None, training: bool = False, **_: Any
-) -> Cost:
-    """A mask and a scale per element in training, else nothing."""
-    return Cost(arithmetic=2 * self.numel if training else 0)
-
-
-@RULES.move("quantized::cat", "quantized::cat_out", "aten::int_repr", "aten::_make_per_tensor_quantized_tensor",
+@RULES.move("aten::int_repr", "aten::_make_per_tensor_quantized_tensor",
             "aten::_make_per_channel_quantized_tensor", "quantization::_Bfloat16QuantizedToFloat",
             "quantization::_FloatToBfloat16Quantized")  # fmt: skip
 def rearrange(*_: Any, **__: Any) -> Cost:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from dispatchcount.rules.conv import conv_cost
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.fused import elementwise, epilogue
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.fused import epilogue, function_cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
 from dispatchcount.rules.linear import linear_cost
-from dispatchcount.rules.registry import RULES
 
 
 def binary(name: str, out: Shape) -> Cost:
     """``add`` or ``sum`` with the other operand; nothing for ``none``."""
-    return Cost() if name == "none" else elementwise("add" if name == "sum" else name, out.numel)
+    return Cost() if name == "none" else function_cost("add" if name == "sum" else name, out.numel)
 
 
 @RULES.rule("onednn::qlinear_pointwise")

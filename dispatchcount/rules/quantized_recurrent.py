@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, shapes
-from dispatchcount.rules.fused import result
-from dispatchcount.rules.gates import GATES
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape, shapes
+from dispatchcount.rules.core.sizes import result
 from dispatchcount.rules.recurrent import layers
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.recurrent_gates import GATES
 
 
 def weights(kind: str, width: int, size: int, count: int, directions: int) -> list[Shape]:

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.fused import result
-from dispatchcount.rules.gates import BACKWARD, FORWARD, GATES, MODES
-from dispatchcount.rules.products import rows
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.products import rows
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import result
+from dispatchcount.rules.recurrent_gates import BACKWARD, FORWARD, GATES, MODES
 
 CELLS = {"lstm": "lstm", "gru": "gru", "rnn_tanh": "tanh", "rnn_relu": "relu"}
 """Operator name: kind of cell."""

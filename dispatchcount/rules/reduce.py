@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.sizes import first
-from dispatchcount.rules.words import words
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.names import words
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import first
 
 _FOLDS = words("""
     sum nansum prod amax amin argmax argmin any all count_nonzero _is_all_true _is_any_true hash_tensor cumsum cumprod cummax

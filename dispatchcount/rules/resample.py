@@ -11,8 +11,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, contraction
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost, contraction
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
 
 LINEAR = {1: 3, 2: 9, 3: 21}
 CUBIC = 35

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, nbytes
-from dispatchcount.rules.pointwise import elementwise
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.words import words
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.names import words
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape, nbytes
+from dispatchcount.rules.pointwise import per_element
 
 RULES.free(
     "profiler::_record_function_enter", "profiler::_record_function_enter_new", "profiler::_record_function_exit",
@@ -42,8 +43,8 @@ def load_tensor(*_: Any, out: Any, **__: Any) -> Cost:
     return Cost(bytes_read=0, bytes_written=nbytes(out))
 
 
-RULES.rule("static_runtime::signed_log1p")(elementwise(3, 1))  # sign(x) * log1p(|x|)
-RULES.rule("static_runtime::clamp_nan_to_num")(elementwise(5, 0))  # two bounds, three selects
+RULES.rule("static_runtime::signed_log1p")(per_element(3, 1))  # sign(x) * log1p(|x|)
+RULES.rule("static_runtime::clamp_nan_to_num")(per_element(5, 0))  # two bounds, three selects
 
 
 @RULES.rule("inductor::accumulate_grad_")
@@ -56,3 +57,11 @@ def accumulate_grad_(variable: Shape, grad: Any = None, new_grad: Any = None, **
 def zeros_and_scatter(shape: Any, indices: Any, values: Shape, *, out: Any, **_: Any) -> Cost:
     """Adds each value to its place in a tensor of zeros."""
     return Cost(arithmetic=values.numel)
+
+
+_TESTS = words("""
+    _foobar _test_autograd_multiple_dispatch _test_autograd_multiple_dispatch_view
+    _test_autograd_multiple_dispatch_view_copy _test_functorch_fallback _test_optional_filled_intlist
+    _test_optional_floatlist _test_optional_intlist _test_parallel_materialize _test_warn_in_autograd
+""")
+RULES.unknown({f"aten::{name}": "an operator of torch's own test suite" for name in _TESTS})

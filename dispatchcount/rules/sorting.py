@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.sizes import along, given, log2
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import along, given, log2
 
 
 def sorted_(n: int, row: int) -> Cost:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, contraction
-from dispatchcount.rules.fused import elementwise, epilogue, result
+from dispatchcount.rules.core.cost import Cost, contraction
+from dispatchcount.rules.core.fused import epilogue, function_cost
+from dispatchcount.rules.core.products import product, rows
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import result
 from dispatchcount.rules.linear import linear_cost
-from dispatchcount.rules.products import product, rows
-from dispatchcount.rules.registry import RULES
 
 
 @RULES.rule("aten::sparse_sampled_addmm")
@@ -84,7 +86,7 @@ def cslt_mm(
     """Two of four elements along K are stored: K / 2 for each result; `alpha` scales it."""
     macs = out.numel * (dense_B[-2] // 2)
     return contraction(macs, out, bias=bias is not None) + (
-        elementwise("mul", out.numel) if alpha is not None else Cost()
+        function_cost("mul", out.numel) if alpha is not None else Cost()
     )
 
 

@@ -5,8 +5,8 @@ Each has the entry of its twin in ``aten``.
 
 from __future__ import annotations
 
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.words import words
+from dispatchcount.rules.core.names import words
+from dispatchcount.rules.core.registry import RULES
 
 _SAME_NAME = words("""
     abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_not bitwise_or bitwise_xor ceil cos cosh digamma div eq

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, shapes
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.words import words
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.names import words
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape, shapes
 
 BILINEAR = 9
 """The weighted mean of four neighbours: three of two products and a sum; the weights are shared by all channels."""

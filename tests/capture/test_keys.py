@@ -17,7 +17,7 @@ import dispatchcount as dc
 from dispatchcount import profiler
 from dispatchcount.capture.dispatch import CountingMode
 from dispatchcount.capture.key import Facts, Named, describe, part_of, shown
-from dispatchcount.rules.cost import Shape
+from dispatchcount.rules.core.shape import Shape
 
 Figures = tuple[int, ...]
 

@@ -7,13 +7,13 @@ import pytest
 
 from dispatchcount.cli import ops
 from dispatchcount.errors import UsageError
-from dispatchcount.rules.classify import Classified
-from dispatchcount.rules.registry import Kind
+from dispatchcount.rules.core.classify import Classified
+from dispatchcount.rules.core.registry import OpKind
 
 ROWS = [
-    ops.Row("aten::mm", "", Classified(Kind.RULE, "matmul")),
-    ops.Row("aten::mm", "out", Classified(Kind.RULE, "matmul")),
-    ops.Row("aten::view", "", Classified(Kind.FREE, "views")),
+    ops.Row("aten::mm", "", Classified(OpKind.RULE, "matmul")),
+    ops.Row("aten::mm", "out", Classified(OpKind.RULE, "matmul")),
+    ops.Row("aten::view", "", Classified(OpKind.FREE, "views")),
     ops.Row("my::new", "", Classified(None)),
 ]
 

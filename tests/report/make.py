@@ -33,7 +33,7 @@ from dispatchcount.report.rows import (
     Path,
     Sample,
 )
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
 
 META = Meta("2.8.0", "3.12.1", "0.1.0", 1_750_000_000, ("cpu",), ("float32",), "SmallNet", False)
 

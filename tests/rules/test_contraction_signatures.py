@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import dispatchcount.rules.library  # noqa: F401
-from dispatchcount.rules.registry import RULES, Kind
-from dispatchcount.rules.values import VALUES
+from dispatchcount.rules.core.registry import RULES, OpKind
+from dispatchcount.rules.core.values import VALUES
 
 if importlib.util.find_spec("torch.nn.attention.varlen"):
     import torch.nn.attention.varlen
@@ -20,7 +20,7 @@ if importlib.util.find_spec("torchvision"):
 
 FAMILIES = {
     "matmul", "linear", "conv", "deform", "bilinear", "fft", "attention", "attention_packed", "multihead", "recurrent", "linalg",
-    "sparse", "quantized", "quantized_onednn", "quantized_recurrent",
+    "sparse", "quantized_layers", "quantized_onednn", "quantized_recurrent",
 }  # fmt: skip
 
 SAME = [
@@ -82,7 +82,7 @@ def rules() -> list[str]:
     return [
         n
         for n in RULES.names()
-        if (e := RULES.get(*_split(n))) and e.kind is Kind.RULE and e.family in FAMILIES
+        if (e := RULES.get(*_split(n))) and e.kind is OpKind.RULE and e.family in FAMILIES
     ]
 
 

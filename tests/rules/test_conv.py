@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
 from tests.rules.util import S, ask, only, total, whole
 
 R = torch.randn

@@ -15,9 +15,9 @@ import pytest
 import torch
 
 import dispatchcount.rules.library  # noqa: F401
-from dispatchcount.rules.classify import classify
-from dispatchcount.rules.cost import Cost
-from dispatchcount.rules.registry import RULES, Entry, Kind, Registry
+from dispatchcount.rules.core.classify import classify
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES, OpKind, Registry, RegistryEntry
 
 # Entries that no operator of the dispatcher's list stands for: TorchScript's own, and what one of the supported releases lacks.
 ELSEWHERE = {"prim::device", "prim::layout"}
@@ -46,7 +46,7 @@ def inventory() -> list[dict[str, str]]:
     return found
 
 
-def entries() -> list[tuple[str, str, Entry]]:
+def entries() -> list[tuple[str, str, RegistryEntry]]:
     found = []
     for name in RULES.names():
         packet, _, overload = name.partition(".")
@@ -143,9 +143,9 @@ def test_classes_follow_from_entry_and_kernel() -> None:
     local.rule("my::scaled")(lambda x: Cost())
     local.free("my::shape")
     local.unknown({"my::secret": "closed source"})
-    assert classify("my::scaled", composite=False, registry=local).kind is Kind.RULE
-    assert classify("my::scaled_", composite=False, registry=local).kind is Kind.RULE
-    assert classify("my::scaled", composite=True, registry=local).kind is Kind.COMPOSITE
-    assert classify("my::shape", composite=True, registry=local).kind is Kind.FREE
+    assert classify("my::scaled", composite=False, registry=local).kind is OpKind.RULE
+    assert classify("my::scaled_", composite=False, registry=local).kind is OpKind.RULE
+    assert classify("my::scaled", composite=True, registry=local).kind is OpKind.COMPOSITE
+    assert classify("my::shape", composite=True, registry=local).kind is OpKind.FREE
     assert classify("my::secret", composite=False, registry=local).reason == "closed source"
     assert classify("my::other", composite=False, registry=local).kind is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
 from tests.rules.util import S, ask
 
 TAIL = (1, 1, 1, 1, 1, 1, 1, 2)  # stride, padding, dilation, groups, offset groups

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatchcount.rules import lapack
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
 from tests.rules.util import S, ask, only, total, whole
 
 R = torch.randn

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES, OpKind
 from dispatchcount.rules.indexing import hits
-from dispatchcount.rules.registry import RULES, Kind
 from tests.rules.util import S, ask, only, total
 
 F32 = 4
@@ -59,7 +59,7 @@ def test_rearrangements_leave_the_bytes_to_the_caller(name: str) -> None:
     """Every operand is read once, every result written once."""
     entry = RULES.get(f"aten::{name}")
     assert entry is not None
-    assert entry.kind is Kind.MOVE
+    assert entry.kind is OpKind.MOVE
     assert ask(f"aten::{name}", S(3), out=S(3)) == Cost()
 
 

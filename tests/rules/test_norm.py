@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
 from tests.rules.counted import Number, Tally, total
 from tests.rules.util import S, ask, only
 from tests.rules.util import total as cost_of

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatchcount.rules import sizes
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
 from tests.rules.util import S, ask, only, total
 
 

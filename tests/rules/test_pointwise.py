@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
 from dispatchcount.rules.pointwise import GELU, POINTWISE
-from dispatchcount.rules.registry import RULES
 from tests.rules.util import S, ask, only, total
 
 SIZES = st.lists(st.integers(1, 5), min_size=0, max_size=3)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.pool import adaptive_places
 from tests.rules.counted import Tally, largest, total
 from tests.rules.util import S, ask, only

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
 from tests.rules.util import S, ask, names, only, total, watch, whole
 
 R = torch.randn

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pack_sequence
 
-from dispatchcount.rules.cost import Cost, Shape
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.shape import Shape
 from tests.rules.util import S, ask, names, only, total, watch, whole
 
 R = torch.randn

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import dispatchcount as dc
-from dispatchcount.rules.cost import Cost
+from dispatchcount.rules.core.cost import Cost
 from tests.rules.util import S, ask, only, total, whole
 
 R = torch.randn

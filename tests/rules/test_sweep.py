@@ -12,8 +12,8 @@ import torch
 from torch.testing._internal.common_methods_invocations import op_db
 from torch.utils._pytree import tree_leaves
 
-from dispatchcount.rules.cost import COUNTS, Cost
-from dispatchcount.rules.registry import RULES, Kind
+from dispatchcount.rules.core.cost import COUNTS, Cost
+from dispatchcount.rules.core.registry import RULES, OpKind
 from tests.rules.util import Watch, cost
 
 SAMPLES = 4
@@ -53,8 +53,10 @@ class Sweep(Watch):
             writes = any(
                 a.alias_info is not None and a.alias_info.is_write for a in func._schema.arguments
             )
-            allocated = entry.kind is Kind.FREE and results - operands and "empty" not in packet
-            viewed = entry.kind is not Kind.FREE and results and results <= operands and not writes
+            allocated = entry.kind is OpKind.FREE and results - operands and "empty" not in packet
+            viewed = (
+                entry.kind is not OpKind.FREE and results and results <= operands and not writes
+            )
             if allocated or viewed:
                 self.misplaced.add(packet)
         return result

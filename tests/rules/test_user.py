@@ -9,8 +9,9 @@ import torch
 
 import dispatchcount as dc
 import dispatchcount.rules.library
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.user import local_rules, target_name
+from dispatchcount.rules.core.names import target_name
+from dispatchcount.rules.core.register import local_rules
+from dispatchcount.rules.core.registry import RULES
 
 
 def rule(*_: Any, **__: Any) -> int:

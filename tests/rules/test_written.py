@@ -16,10 +16,11 @@ from dispatchcount.capture.plan import Plan
 from dispatchcount.cli.ops import registered
 from dispatchcount.report.costing import Costed, cost_of
 from dispatchcount.report.rows import COUNTED, ZERO
-from dispatchcount.rules.cost import Cost, Shape, nbytes
-from dispatchcount.rules.registry import RULES, Entry, Kind
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES, OpKind, RegistryEntry
+from dispatchcount.rules.core.shape import Shape, nbytes
 
-DERIVED = Entry(Kind.RULE, lambda *_, **__: Cost())
+DERIVED = RegistryEntry(OpKind.RULE, lambda *_, **__: Cost())
 """A rule that leaves the bytes to the caller."""
 
 EXPLICIT = {
@@ -94,7 +95,7 @@ class Made:
         self.expected = nbytes(self.declared) + nbytes(fresh)
         self.silent = bool(self.declared) and not nbytes(self.out)
 
-    def cost(self, entry: Entry | None) -> Costed:
+    def cost(self, entry: RegistryEntry | None) -> Costed:
         return cost_of(
             entry,
             self.args,

@@ -11,9 +11,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import dispatchcount.rules.library  # noqa: F401  (fills RULES)
 from dispatchcount.capture.key import contents, describe
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.values import VALUES
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.values import VALUES
 
 
 class Call(NamedTuple):

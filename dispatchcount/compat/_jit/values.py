@@ -10,7 +10,7 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from dispatchcount.capture.key import shape_of
-from dispatchcount.rules.cost import Shape
+from dispatchcount.rules.core.shape import Shape
 
 _SCALARS = {
     "float64": "Double", "float32": "Float", "float16": "Half", "bfloat16": "BFloat16",

@@ -14,7 +14,8 @@ from torch.utils import _pytree as pytree
 from dispatchcount.compat._modules import named_parameters
 from dispatchcount.compat._once import empty_input, hollow, not_counted, refuse, run_once
 from dispatchcount.compat.ptflops.utils import flops_to_string, params_to_string
-from dispatchcount.rules.cost import Cost, Shape
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.shape import Shape
 
 
 class FLOPS_BACKEND(Enum):  # noqa: N801

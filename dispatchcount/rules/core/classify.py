@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dispatchcount.rules.atomic import ATOMIC
-from dispatchcount.rules.registry import RULES, Kind, Registry
+from dispatchcount.rules.core.registry import RULES, OpKind, Registry
+
+ATOMIC = frozenset({"aten::linalg_eigvals", "aten::linalg_eigvalsh", "aten::linalg_svdvals"})
+"""Composite operators that are counted whole; each has a rule of its own.
+
+Torch runs another kernel for them when it can see a dispatch mode: their C++ code asks if a tensor
+subclass or mode is around (``isTensorSubclassLike``). Running them as their parts would therefore
+change the user's result.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +25,7 @@ class Classified:
         reason: for composite and unknown, why.
     """
 
-    kind: Kind | None
+    kind: OpKind | None
     family: str = ""
     reason: str = ""
 
@@ -35,9 +42,9 @@ def classify(
         registry: where entries are looked up.
     """
     entry = registry.get(packet, overload)
-    if composite and packet not in ATOMIC and (entry is None or entry.kind is not Kind.FREE):
+    if composite and packet not in ATOMIC and (entry is None or entry.kind is not OpKind.FREE):
         return Classified(
-            Kind.COMPOSITE, reason="torch runs it as other operators, which are counted"
+            OpKind.COMPOSITE, reason="torch runs it as other operators, which are counted"
         )
     if entry is None:
         return Classified(None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from dispatchcount.rules.cost import Shape
-from dispatchcount.rules.sizes import broadcast
+from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.sizes import broadcast
 
 
 def product(a: Shape, b: Shape) -> tuple[int, bool]:

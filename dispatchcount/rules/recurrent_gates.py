@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dispatchcount.rules.cost import Cost
-from dispatchcount.rules.fused import elementwise
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.fused import function_cost
 
 GATES = {"lstm": 4, "gru": 3, "tanh": 1, "relu": 1}
 """Kind of cell: row blocks of its weights."""
@@ -21,20 +21,24 @@ MODES = ("relu", "tanh", "lstm", "gru")
 def lstm(n: int) -> Cost:
     """4 sums; i, f, o by sigmoid, g by tanh; ``c = f * c + i * g``; ``h = o * tanh(c)``."""
     return (
-        elementwise("sigmoid", 3 * n)
-        + elementwise("tanh", 2 * n)
+        function_cost("sigmoid", 3 * n)
+        + function_cost("tanh", 2 * n)
         + Cost(arithmetic=(4 + 3 + 1) * n)
     )
 
 
 def gru(n: int) -> Cost:
     """Reset and update by sigmoid (2 sums); ``n = tanh(x + r * h)``; ``h = (h - n) * z + n``."""
-    return elementwise("sigmoid", 2 * n) + elementwise("tanh", n) + Cost(arithmetic=(2 + 2 + 3) * n)
+    return (
+        function_cost("sigmoid", 2 * n)
+        + function_cost("tanh", n)
+        + Cost(arithmetic=(2 + 2 + 3) * n)
+    )
 
 
 def simple(function: str) -> Callable[[int], Cost]:
     """One sum, then tanh or ReLU."""
-    return lambda n: elementwise(function, n) + Cost(arithmetic=n)
+    return lambda n: function_cost(function, n) + Cost(arithmetic=n)
 
 
 FORWARD: dict[str, Callable[[int], Cost]] = {

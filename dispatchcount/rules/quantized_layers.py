@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from dispatchcount.rules.conv import conv_cost
-from dispatchcount.rules.cost import Cost, Shape
-from dispatchcount.rules.fused import elementwise, epilogue
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.fused import epilogue, function_cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
 from dispatchcount.rules.linear import linear_cost
-from dispatchcount.rules.registry import RULES
 
 
 def unpacked(packed: Any) -> tuple[Shape, Shape | None]:
@@ -125,7 +126,9 @@ def _register_conv_add(name: str, after: str) -> None:
     def conv(qx: Shape, qaccum: Shape, packed_weight: Any, *_: Any, out: Shape) -> Cost:
         weight, bias = unpacked(packed_weight)
         return (
-            conv_cost(qx, weight, bias, out) + elementwise("add", out.numel) + epilogue(after, out)
+            conv_cost(qx, weight, bias, out)
+            + function_cost("add", out.numel)
+            + epilogue(after, out)
         )
 
 

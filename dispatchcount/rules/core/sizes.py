@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from dispatchcount.rules.cost import shapes
+from dispatchcount.rules.core.shape import Shape, shapes
 
 
 def first(value: Any) -> int:
@@ -42,3 +42,15 @@ def broadcast(*sizes: Sequence[int]) -> int:
 def given(*values: Any) -> int:
     """How many of the optional tensors are there."""
     return sum(value is not None for value in values)
+
+
+def result(out: Any) -> Shape:
+    """The first tensor of what an operator returned.
+
+    Raises:
+        ValueError: it returned none, so its cost cannot be told.
+    """
+    found = shapes(out)
+    if not found:
+        raise ValueError("the operator returned no tensor, so the size of its result is not known")
+    return found[0]

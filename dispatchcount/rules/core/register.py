@@ -5,40 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from dispatchcount.rules.existing import check_exists
-from dispatchcount.rules.registry import RULES, Entry, Kind, Registry, Rule, takes_out
+from dispatchcount.rules.core.names import target_name
+from dispatchcount.rules.core.registry import (
+    RULES,
+    OpKind,
+    Registry,
+    RegistryEntry,
+    Rule,
+    takes_out,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def target_name(target: Any) -> str:
-    """The registry's name of an operator: a packet, an overload, a higher-order operator, a triton kernel, or its name.
-
-    Raises:
-        TypeError: `target` is none of these. ValueError: it is a name that torch does not know.
-    """
-    if isinstance(target, str):
-        name = target.replace(".", "::", 1) if "::" not in target else target
-        check_exists(name)
-        return name
-    kind = {base.__name__ for base in type(target).__mro__}
-    if "OpOverloadPacket" in kind:
-        return str(target._qualified_op_name)
-    if "OpOverload" in kind:
-        name, overload = target._schema.name, target._overloadname
-        return f"{name}.{overload}" if overload != "default" else str(name)
-    if "HigherOrderOperator" in kind:
-        return f"higher_order::{target.name()}"
-    if "CustomOpDef" in kind:
-        return str(target._qualname)
-    if kind & {"JITFunction", "Autotuner", "Heuristics", "KernelInterface"}:
-        while not hasattr(target, "__name__"):
-            target = target.fn
-        return f"triton::{target.__name__}"
-    raise TypeError(
-        f"a rule's target is an operator (torch.ops.mylib.attn), one overload of it, a higher-order operator, a triton kernel or "
-        f"a name like 'mylib::attn'; got {target!r}"
-    )
 
 
 def register(*targets: Any, replace: bool = False) -> Callable[[F], F]:
@@ -102,7 +79,7 @@ def _enter(registry: Registry, names: list[str], rule: Any, replace: bool) -> No
         raise TypeError(
             f"the rule of {', '.join(names)} is {rule!r}; it must be a function of shapes"
         )
-    entry = Entry(Kind.RULE, rule, family="user", takes_out=takes_out(rule))
+    entry = RegistryEntry(OpKind.RULE, rule, family="user", takes_out=takes_out(rule))
     for name in names if not replace else ():
         registry.check_free(name)  # of all before any is entered
     for name in names:

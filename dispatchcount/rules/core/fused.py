@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from dispatchcount.rules.cost import Cost, Shape, shapes
-from dispatchcount.rules.registry import RULES
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
 
 
 def part(name: str, *args: Any, out: Any, **kwargs: Any) -> Cost:
@@ -28,7 +29,7 @@ def part(name: str, *args: Any, out: Any, **kwargs: Any) -> Cost:
     return replace(cost, activations=0, bytes_read=None, bytes_written=None)
 
 
-def elementwise(name: str, elements: int, **kwargs: Any) -> Cost:
+def function_cost(name: str, elements: int, **kwargs: Any) -> Cost:
     """The element-wise function `name` (``"tanh"``) over so many elements."""
     shape = Shape((elements,))
     return part(f"aten::{name}", shape, out=shape, **kwargs)
@@ -46,17 +47,5 @@ def epilogue(name: str | None, out: Shape, algorithm: str | None = None) -> Cost
     assert name is not None
     name = _SPELLING.get(name, name)
     if name == "gelu":
-        return elementwise(name, out.numel, approximate=algorithm or "none")
-    return elementwise(name, out.numel)
-
-
-def result(out: Any) -> Shape:
-    """The first tensor of what an operator returned.
-
-    Raises:
-        ValueError: it returned none, so its cost cannot be told.
-    """
-    found = shapes(out)
-    if not found:
-        raise ValueError("the operator returned no tensor, so the size of its result is not known")
-    return found[0]
+        return function_cost(name, out.numel, approximate=algorithm or "none")
+    return function_cost(name, out.numel)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.rules.cost import Shape
+from dispatchcount.rules.core.shape import Shape
 
 VALUES: dict[str, tuple[str, ...]] = {
     "aten::_flash_attention_forward": ("cum_seq_q", "cum_seq_k", "seqused_k"),

@@ -5,8 +5,8 @@ They cost nothing by definition. Reading one number back to Python (`_local_scal
 
 from __future__ import annotations
 
-from dispatchcount.rules.registry import RULES
-from dispatchcount.rules.words import words
+from dispatchcount.rules.core.names import words
+from dispatchcount.rules.core.registry import RULES
 
 _VIEWS = words("""
     alias as_strided detach diagonal expand permute select slice slice_inverse split split_with_sizes squeeze t transpose
@@ -38,6 +38,6 @@ _QUESTIONS = words("""
 
 RULES.free(
     *(f"aten::{name}" for name in _VIEWS + _METADATA + _ALLOCATION + _CHECKS + _QUESTIONS),
-    family="views",
+    family="free",
 )
-RULES.free(*(f"prim::{name}" for name in ("device", "layout")), family="views")
+RULES.free(*(f"prim::{name}" for name in ("device", "layout")), family="free")
