@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dispatchcount._version import __version__
+
 if TYPE_CHECKING:
     from dispatchcount.compat.mmengine import get_model_complexity_info as get_model_complexity_info
     from dispatchcount.errors import DispatchcountError as DispatchcountError
@@ -16,29 +18,27 @@ if TYPE_CHECKING:
     from dispatchcount.profiler import Profile as Profile
     from dispatchcount.profiler import kernel as kernel
     from dispatchcount.profiler import profile as profile
-    from dispatchcount.report.diff import Diff as Diff
-    from dispatchcount.report.load import expert_load as expert_load
-    from dispatchcount.report.model import Report as Report
+    from dispatchcount.report.expert_load import expert_load as expert_load
     from dispatchcount.report.rows import OpIssue as OpIssue
     from dispatchcount.report.rows import Stats as Stats
+    from dispatchcount.report_api import Diff as Diff
+    from dispatchcount.report_api import Report as Report
     from dispatchcount.rules.core.cost import Cost as Cost
     from dispatchcount.rules.core.register import register as register
     from dispatchcount.rules.core.shape import Shape as Shape
 
-__version__ = "0.1.0"
-
 _HOME = {
     "Cost": "rules.core.cost",
-    "Diff": "report.diff",
+    "Diff": "report_api",
     "DispatchcountError": "errors",
     "OpIssue": "report.rows",
     "Profile": "profiler",
-    "Report": "report.model",
+    "Report": "report_api",
     "ReportError": "errors",
     "Shape": "rules.core.shape",
     "Stats": "report.rows",
     "UncountedError": "errors",
-    "expert_load": "report.load",
+    "expert_load": "report.expert_load",
     "get_model_complexity_info": "compat.mmengine",
     "kernel": "profiler",
     "profile": "profiler",

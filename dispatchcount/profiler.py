@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-import dispatchcount
+from dispatchcount._version import __version__
 from dispatchcount.capture.compiled import STANCE
 from dispatchcount.capture.dispatch import CountingMode
 from dispatchcount.capture.frames import innermost_module
@@ -31,12 +31,12 @@ from dispatchcount.capture.plan import Plans
 from dispatchcount.capture.record import Recording, Signature
 from dispatchcount.capture.sampling import Sampler
 from dispatchcount.capture.timing import Timing
+from dispatchcount.costing.build import Accountant, build
 from dispatchcount.errors import UncountedError
-from dispatchcount.report.build import Accountant, build
-from dispatchcount.report.conventions import convention as known_convention
-from dispatchcount.report.model import Report
+from dispatchcount.report.conventions import find_convention
 from dispatchcount.report.rows import NO_MODULE, Meta
 from dispatchcount.report.tally import Tally
+from dispatchcount.report_api import Report
 from dispatchcount.rules import library as library
 from dispatchcount.rules.core.register import local_rules
 from dispatchcount.rules.core.registry import RULES, Registry, Rule
@@ -319,7 +319,7 @@ class _Session:
             meta=Meta(
                 torch=str(torch.__version__),
                 python=platform.python_version(),
-                dispatchcount=dispatchcount.__version__,
+                dispatchcount=__version__,
                 created=self._created or int(clock.time()),
                 model=model,
                 training=self._training,
@@ -330,6 +330,7 @@ class _Session:
             convention=convention,
             locate=inventory.locate,
             modules=lambda: inventory.modules,
+            make=Report,
             memory=None if self._memory is None else self._memory.rows(inventory),
         )
         if self._inventory is not None:
@@ -371,7 +372,7 @@ def profile(
     """
     return Profile(
         _roots(models),
-        convention=known_convention(convention).name,
+        convention=find_convention(convention).name,
         strict=strict,
         rules=local_rules(rules),
         memory=memory,

@@ -20,7 +20,7 @@ import pytest
 
 if TYPE_CHECKING:
     from dispatchcount.report.budget import Breach
-    from dispatchcount.report.model import Report
+    from dispatchcount.report_api import Report
 
 FOLDER = "complexity"
 UPDATE = "--complexity-update"
@@ -116,7 +116,7 @@ def _stored(path: Path, test: str) -> Report | None:
         dispatchcount.ReportError: there is a file, but it is no report, or it says that it is of another test.
     """
     from dispatchcount.errors import ReportError
-    from dispatchcount.report.model import Report
+    from dispatchcount.report_api import Report
 
     if not os.path.lexists(path):
         return None

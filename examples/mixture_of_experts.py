@@ -8,7 +8,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 import dispatchcount as dc
-from dispatchcount.report.load import expert_load
+from dispatchcount.report.expert_load import expert_load
 
 WIDTH, HIDDEN, EXPERTS, CHOSEN = 32, 64, 8, 2
 

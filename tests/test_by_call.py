@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import dispatchcount as dc
 from dispatchcount.capture import record
-from dispatchcount.report.load import expert_load
+from dispatchcount.report.expert_load import expert_load
 from dispatchcount.report.samples import distribution
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from dispatchcount.cli import main
 from dispatchcount.dashboard.collect import page_name
-from dispatchcount.report.model import Report
+from dispatchcount.report_api import Report
 from tests.report import make
 
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 
 from dispatchcount.report.diff import COMPARED, Change
-from dispatchcount.report.model import Report
 from dispatchcount.report.rows import Module
+from dispatchcount.report_api import Report
 from dispatchcount.rules.core.cost import Cost
 from tests.report import make
 

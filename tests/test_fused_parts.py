@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import dispatchcount as dc
-from dispatchcount.report.load import expert_load
+from dispatchcount.report.expert_load import expert_load
 from tests.nets import Net
 
 X = torch.ones(1, 5, 16)

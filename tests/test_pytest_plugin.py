@@ -6,7 +6,7 @@ import pytest
 
 import dispatchcount.profiler  # noqa: F401  # once, here: the tests below run pytest in this process, and torch loads once only
 from dispatchcount.pytest_plugin import baseline_path
-from dispatchcount.report.model import Report
+from dispatchcount.report_api import Report
 
 pytest_plugins = ["pytester"]
 

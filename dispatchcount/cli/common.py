@@ -19,7 +19,7 @@ from dispatchcount.report.conventions import CONVENTIONS
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
 
-    from dispatchcount.report.model import Report
+    from dispatchcount.report_api import Report
 
 
 def add_convention(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +82,7 @@ def load(path: str, convention: str | None = None) -> Report:
         dispatchcount.ReportError: there is no such file, or it holds no report.
         OSError: standard input cannot be read.
     """
-    from dispatchcount.report.model import Report
+    from dispatchcount.report_api import Report
 
     report = Report.from_json(streams.take() if path == STANDARD else path)
     return report if convention is None else report.with_convention(convention)

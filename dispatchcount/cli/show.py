@@ -23,7 +23,7 @@ from dispatchcount.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
 
-    from dispatchcount.report.model import Report
+    from dispatchcount.report_api import Report
 
 Options = dict[str, Any]
 

@@ -11,7 +11,7 @@ from torch import nn
 from dispatchcount.compat._jit.state import untouched
 from dispatchcount.compat._modules import evaluating, named_parameters
 from dispatchcount.profiler import profile
-from dispatchcount.report.model import Report
+from dispatchcount.report_api import Report
 from dispatchcount.rules.core.shape import Shape
 
 

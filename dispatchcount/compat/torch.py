@@ -19,8 +19,8 @@ from torch.utils import flop_counter as theirs
 
 from dispatchcount.compat._once import hollow, not_counted
 from dispatchcount.profiler import Profile, profile
-from dispatchcount.report.model import Report
 from dispatchcount.report.rows import Entry
+from dispatchcount.report_api import Report
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.names import target_name
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dispatchcount.errors import ReportError, UsageError
 
 if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
+    from dispatchcount.report_api import Report
 
 METRICS = ("flops", "macs", "params", "activations", "bytes", "calls")
 
@@ -71,7 +71,7 @@ def report_files(folder: Path) -> list[Path]:
 
 def collect(folder: Path, convention: str) -> Iterator[tuple[Run, Report] | Bad]:
     """Each report below `folder` under `convention`, one at a time, or why it is none."""
-    from dispatchcount.report.model import Report
+    from dispatchcount.report_api import Report
 
     for path in report_files(folder):
         file = path.relative_to(folder).as_posix()

@@ -10,7 +10,7 @@ from dispatchcount.errors import UsageError
 from dispatchcount.files import identity, write
 from dispatchcount.render.html import asset, embedded, fill, page
 from dispatchcount.render.html_data import exact
-from dispatchcount.report.conventions import convention as find_convention
+from dispatchcount.report.conventions import find_convention
 
 LIBRARY = "echarts.min.js"
 _SCRIPTS = ("common.js", "table.js", "dashboard.js")

@@ -11,7 +11,7 @@ from dispatchcount.render.numbers import ABSENT
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import footer, summary
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 
 _FIGURES = {
     "params": "params",
@@ -23,7 +23,7 @@ _FIGURES = {
 """The columns whose figures stand after a module, and what is said after each."""
 
 
-def architecture(report: Report) -> Printable:
+def architecture(report: ReportData) -> Printable:
     """The modules nested as in `print(model)`, each with its figures after a ``#``: params, flops, activations, time, memory."""
     rows = [row for row in select(report).rows if row.module is not report.modules[0]]
     text = Text()

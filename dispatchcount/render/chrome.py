@@ -14,7 +14,7 @@ from dispatchcount.render.walk import METRICS, run_name, title, walk
 from dispatchcount.report.rows import Entry
 
 if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
+    from dispatchcount.report.model import ReportData
 
 _LONGEST = 2**53
 """Times are doubles in the format: above this the trace is drawn in thousands, millions … of the metric."""
@@ -23,7 +23,7 @@ _COUNTED = ("macs", "activations", "bytes")
 
 
 def to_chrome_trace(
-    report: Report, path: str | PathLike[str] | None = None, metric: str = "flops"
+    report: ReportData, path: str | PathLike[str] | None = None, metric: str = "flops"
 ) -> bytes:
     """The run with a microsecond for each unit of `metric`; written to `path` as well, if given.
 
@@ -45,7 +45,7 @@ def to_chrome_trace(
         "otherData": {
             "metric": metric,
             "unit": f"1 µs = {trace.scale} {METRICS[metric].unit}",
-            "convention": f"{report.convention}: {report.convention_.unit}",
+            "convention": f"{report.convention}: {report.flop_definition.unit}",
             "exporter": f"dispatchcount {report.meta.dispatchcount}",
         },
     }
@@ -56,7 +56,7 @@ def to_chrome_trace(
 
 
 class _Trace:
-    def __init__(self, report: Report, metric: str) -> None:
+    def __init__(self, report: ReportData, metric: str) -> None:
         self.report = report
         self.metric = METRICS[metric]
         self.scale = 1

@@ -18,7 +18,7 @@ from dispatchcount.render.numbers import (
 from dispatchcount.render.numbers import exact as every_digit
 from dispatchcount.render.plain import ROOT, clean
 from dispatchcount.render.select import Row
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import MEMORY_KINDS, METRICS, NO_MODULE, Stats
 
 T = TypeVar("T")
@@ -188,7 +188,7 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
 """By the name that `Report.table` takes."""
 
 
-def measured(report: Report) -> tuple[str, ...]:
+def measured(report: ReportData) -> tuple[str, ...]:
     """The columns of what is measured only if asked for, those that this report has."""
     return ("time_ns",) * bool(report.total.time_ns) + ("memory",) * (report.memory is not None)
 

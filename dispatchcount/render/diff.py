@@ -11,7 +11,7 @@ from dispatchcount.render.grid import Cells, Grid
 from dispatchcount.render.markdown import code, escaped, line
 from dispatchcount.render.numbers import ABSENT, count, plural
 from dispatchcount.render.plain import Printable, clean, named
-from dispatchcount.report.diff import ADDED, COMPARED, REMOVED, RENAMED, Change, Diff
+from dispatchcount.report.diff import ADDED, COMPARED, REMOVED, RENAMED, Change, DiffData
 
 ALWAYS = ("flops", "params", "activations")
 """Totals that are shown even if they did not change."""
@@ -31,7 +31,7 @@ class _Table:
     left_out: int = 0
 
 
-def diff_table(diff: Diff, top: int | None = 30, *, exact: bool = False) -> Printable:
+def diff_table(diff: DiffData, top: int | None = 30, *, exact: bool = False) -> Printable:
     """The diff for a console; `top` limits the rows of modules and of operators, None shows all."""
     parts: list[RenderableType] = []
     for table in _tables(diff, top, exact):
@@ -55,7 +55,7 @@ def diff_table(diff: Diff, top: int | None = 30, *, exact: bool = False) -> Prin
     return Printable(Group(*parts))
 
 
-def diff_markdown(diff: Diff, top: int | None = 30) -> str:
+def diff_markdown(diff: DiffData, top: int | None = 30) -> str:
     """The diff as GitHub Markdown; names are code, so that nothing in them is markup."""
     lines: list[str] = []
     for table in _tables(diff, top, False):
@@ -72,7 +72,7 @@ def diff_markdown(diff: Diff, top: int | None = 30) -> str:
     return "\n".join([*lines, *(f"- {escaped(note)}" for note in _notes(diff))]) + "\n"
 
 
-def _tables(diff: Diff, top: int | None, exact: bool) -> list[_Table]:
+def _tables(diff: DiffData, top: int | None, exact: bool) -> list[_Table]:
     total = diff.total
     metrics = [metric for metric in COMPARED if metric in ALWAYS or total.delta(metric)]
     rows: list[tuple[str, ...]] = []
@@ -88,7 +88,7 @@ def _tables(diff: Diff, top: int | None, exact: bool) -> list[_Table]:
     return tables
 
 
-def _title(diff: Diff) -> str:
+def _title(diff: DiffData) -> str:
     if not diff:
         return "Nothing changed"
     parts = [
@@ -139,8 +139,8 @@ def _signed(value: int, exact: bool) -> str:
     return f"+{count(value, exact)}" if value > 0 else count(value, exact)
 
 
-def _notes(diff: Diff) -> list[str]:
-    notes = [f"flops: {diff.old.convention} convention: {diff.old.convention_.unit}"]
+def _notes(diff: DiffData) -> list[str]:
+    notes = [f"flops: {diff.old.convention} convention: {diff.old.flop_definition.unit}"]
     before = {(issue.op, issue.status) for issue in diff.old.issues}
     notes += [
         f"not counted, new: {clean(issue.op)} ({issue.status}, {plural(issue.calls, 'call')})"

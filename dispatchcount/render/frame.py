@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from dispatchcount.report.rows import METRICS
 
 if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
+    from dispatchcount.report.model import ReportData
 
 
-def to_frame(report: Report) -> Any:
+def to_frame(report: ReportData) -> Any:
     """A row for each module, indexed by name: its type, every figure with and, as ``self_flops`` …, without its children.
 
     Integers beyond 64 bits make their column one of Python ints.

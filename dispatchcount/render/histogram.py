@@ -9,12 +9,12 @@ from dispatchcount.render.grid import Cells, Grid, bar
 from dispatchcount.render.numbers import exact, human
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.summary import footer, summary
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 
 _WIDTH = 40
 
 
-def histogram(report: Report, *, bins: int = 10) -> Printable:
+def histogram(report: ReportData, *, bins: int = 10) -> Printable:
     """The samples' flops in `bins` equal ranges, with a bar for how many fell into each.
 
     Raises:

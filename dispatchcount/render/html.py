@@ -16,7 +16,7 @@ from dispatchcount.render.html_data import page_data
 from dispatchcount.render.notebook import to_notebook
 
 if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
+    from dispatchcount.report.model import ReportData
 
 LIBRARY = "vendor/echarts.min.js"
 _SCRIPTS = (
@@ -31,7 +31,7 @@ _SCRIPTS = (
 _STYLES = ("common.css", "report.css")
 
 
-def to_html(report: Report, path: str | PathLike[str] | None = None) -> str:
+def to_html(report: ReportData, path: str | PathLike[str] | None = None) -> str:
     """The report as one page; written to `path` as well, if given.
 
     Raises:
@@ -43,7 +43,7 @@ def to_html(report: Report, path: str | PathLike[str] | None = None) -> str:
     return whole
 
 
-def page(report: Report, library: str | None = None) -> str:
+def page(report: ReportData, library: str | None = None) -> str:
     """The report as a page that has the chart library in it, or loads it from the relative address `library`."""
     title = dict(report.meta.labels).get("model") or report.meta.model or "Profiled block"
     return fill(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dispatchcount.report.rows import COUNTED, ZERO, Stats
 
 if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
+    from dispatchcount.report.model import ReportData
 
 _EXACT_IN_JAVASCRIPT = 2**53 - 1
 
@@ -37,7 +37,7 @@ METRICS = (
 )
 
 
-def page_data(report: Report, title: str) -> dict[str, Any]:
+def page_data(report: ReportData, title: str) -> dict[str, Any]:
     """Everything the page shows. Integers that JavaScript cannot hold exactly become decimal text."""
     shown = [metric for metric in METRICS if metric.key == "flops" or metric.value(report.total)]
     rows = report.by_module()
@@ -47,7 +47,7 @@ def page_data(report: Report, title: str) -> dict[str, Any]:
     return {
         "title": title,
         "meta": asdict(report.meta),
-        "convention": {"name": report.convention, "unit": report.convention_.unit},
+        "convention": {"name": report.convention, "unit": report.flop_definition.unit},
         "metrics": [
             {"key": metric.key, "label": metric.label, "kind": metric.kind} for metric in shown
         ],
@@ -86,7 +86,7 @@ def page_data(report: Report, title: str) -> dict[str, Any]:
     }
 
 
-def _parent(report: Report, parent: int, index: dict[str, int]) -> int:
+def _parent(report: ReportData, parent: int, index: dict[str, int]) -> int:
     return index.get(report.modules[parent].name, -1) if parent >= 0 else -1
 
 
@@ -99,11 +99,11 @@ def _column(values: Iterable[int]) -> list[int | str]:
     return [exact(value) for value in values]
 
 
-def _operators(report: Report, shown: list[Metric], index: dict[str, int]) -> dict[str, Any]:
+def _operators(report: ReportData, shown: list[Metric], index: dict[str, int]) -> dict[str, Any]:
     """What each module did itself by operator, one place for each pair, so that the page can add up any part of the tree."""
     status: dict[str, str] = {}
     pairs: dict[tuple[int, str], Stats] = {}
-    convention = report.convention_
+    convention = report.flop_definition
     for entry in report.entries:
         status.setdefault(entry.op, entry.status)
         key = index[report.modules[report.paths[entry.path].module].name], entry.op
@@ -148,7 +148,7 @@ def _group(rows: dict[str, Stats], shown: list[Metric]) -> list[dict[str, Any]]:
     ]
 
 
-def _samples(report: Report, index: dict[str, int]) -> dict[str, Any] | None:
+def _samples(report: ReportData, index: dict[str, int]) -> dict[str, Any] | None:
     if not report.samples:
         return None
     taken = Counter(sample.profile for sample in report.samples)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dispatchcount.render.numbers import AT_LEAST, ESTIMATE, human, plural
 from dispatchcount.render.plain import cut, first_line
-from dispatchcount.report.diff import Diff
-from dispatchcount.report.model import Report
+from dispatchcount.report.diff import DiffData
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import COUNTED, ZERO
 
 _LONGEST_NAME = 60
 
 
-def report_line(report: Report) -> str:
+def report_line(report: ReportData) -> str:
     """``<Report ResNet: 4.11 G flops (fvcore), 25.6 M params, 161 modules>``, and how much is missing from it."""
     gap = any(entry.status not in (COUNTED, ZERO) for entry in report.entries)
     mark = ESTIMATE if report.estimate else AT_LEAST if gap else ""
@@ -29,7 +29,7 @@ def report_line(report: Report) -> str:
     return f"<Report {_model(report)}: {', '.join(parts)}>"
 
 
-def diff_line(diff: Diff) -> str:
+def diff_line(diff: DiffData) -> str:
     """``<Diff ResNet → ResNet: 4.11 G → 4.09 G flops (fvcore), 3 modules and 1 operator changed>``."""
     flops = f"{human(diff.old.flops)} → {human(diff.new.flops)} flops ({diff.old.convention})"
     rows = ((len(diff.modules), "module"), (len(diff.operators), "operator"))
@@ -39,5 +39,5 @@ def diff_line(diff: Diff) -> str:
     return f"<Diff {_model(diff.old)} → {_model(diff.new)}: {flops}, {changed} changed>"
 
 
-def _model(report: Report) -> str:
+def _model(report: ReportData) -> str:
     return cut(first_line(report.meta.model), _LONGEST_NAME) or "of a block"

@@ -11,12 +11,12 @@ from dispatchcount.render.numbers import nbytes, plural
 from dispatchcount.render.plain import Printable, clean, named
 from dispatchcount.render.select import label
 from dispatchcount.render.summary import Line, footer
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import MEMORY_KINDS, Memory, ModuleMemory
 from dispatchcount.report.views import memory_totals
 
 
-def memory_table(report: Report, *, depth: int | None = 3, exact: bool = False) -> Printable:
+def memory_table(report: ReportData, *, depth: int | None = 3, exact: bool = False) -> Printable:
     """The modules that hold memory, each with what it and those below it hold.
 
     Args:
@@ -71,7 +71,7 @@ def memory_table(report: Report, *, depth: int | None = 3, exact: bool = False) 
     )
 
 
-def _walk(report: Report, totals: list[ModuleMemory]) -> list[tuple[int, int]]:
+def _walk(report: ReportData, totals: list[ModuleMemory]) -> list[tuple[int, int]]:
     """Indices and levels of the modules that hold any, each above those below it, work outside every module last."""
     below: dict[int, list[int]] = {}
     for index, module in enumerate(report.modules):

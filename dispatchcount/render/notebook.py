@@ -19,7 +19,7 @@ from dispatchcount.render.plain import clean, some, tail
 from dispatchcount.report.rows import COUNTED, ZERO, Stats
 
 if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
+    from dispatchcount.report.model import ReportData
 
 MOST_ROWS = 24
 """Rows of the table; the biggest modules are kept."""
@@ -33,7 +33,7 @@ _LEFT = "padding:2px 10px;text-align:left;white-space:nowrap"
 _WARNING = "border-left:3px solid #d9822b;padding:2px 10px;margin:4px 0"
 
 
-def to_notebook(report: Report) -> str:
+def to_notebook(report: ReportData) -> str:
     """The totals, what could not be counted, and the biggest modules as an HTML fragment."""
     rows = report.by_module()
     types = {module.name: module.type for module in report.modules}
@@ -54,11 +54,11 @@ def to_notebook(report: Report) -> str:
         f'<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
         f'<thead><tr><th style="{_LEFT}">module</th><th style="{_LEFT}">type</th>{heads}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table>{left_out}"
-        f"<p>FLOPs by the convention {report.convention}: {html.escape(report.convention_.unit)}.</p></div>"
+        f"<p>FLOPs by the convention {report.convention}: {html.escape(report.flop_definition.unit)}.</p></div>"
     )
 
 
-def _headline(report: Report) -> str:
+def _headline(report: ReportData) -> str:
     gap = any(entry.status not in (COUNTED, ZERO) for entry in report.entries)
     mark = AT_LEAST if gap else ESTIMATE if report.estimate else ""
     figures = [f"{mark}{human(report.flops)} FLOPs ({report.convention})"]
@@ -66,7 +66,7 @@ def _headline(report: Report) -> str:
     return f"<p><b>{_text(report.meta.model or 'Profiled block')}</b>: {' · '.join(figures)}</p>"
 
 
-def _warnings(report: Report) -> str:
+def _warnings(report: ReportData) -> str:
     lines = []
     if report.meta.stopped_in is not None:
         where, error = report.meta.stopped_in or "(root)", report.meta.error or ""

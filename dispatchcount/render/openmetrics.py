@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dispatchcount.report.rows import METRICS
 
 if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
+    from dispatchcount.report.model import ReportData
 
 _HELP = {
     "flops": "Floating point operations under the convention in the label",
@@ -25,7 +25,7 @@ _HELP = {
 }
 
 
-def to_openmetrics(report: Report) -> str:
+def to_openmetrics(report: ReportData) -> str:
     """Gauges of the totals, ``dispatchcount_flops``, and of each module, ``dispatchcount_module_flops{module="layer1"}``.
 
     The report's labels and its convention are labels of every sample.

@@ -22,7 +22,7 @@ from dispatchcount.render.grid import Cells, Grid, heat
 from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.summary import footer, summary
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import COUNTED, ZERO, Stats
 
 COLUMNS = (
@@ -97,7 +97,7 @@ OPERATOR_COLUMNS: dict[str, Column[OperatorRow]] = {
 
 
 def operator_table(
-    report: Report, *, top: int | None = 15, sort: str = "flops", exact: bool = False
+    report: ReportData, *, top: int | None = 15, sort: str = "flops", exact: bool = False
 ) -> Printable:
     """The operators that ran, biggest first, and below them what the numbers mean and leave out.
 
@@ -146,7 +146,7 @@ def operator_table(
     return Printable(Group(Grid(cells), Text(), footer(lines + summary(report, exact=exact))))
 
 
-def _rows(report: Report) -> list[OperatorRow]:
+def _rows(report: ReportData) -> list[OperatorRow]:
     statuses: dict[str, dict[str, None]] = {}
     for entry in report.entries:
         statuses.setdefault(entry.op, {})[entry.status] = None

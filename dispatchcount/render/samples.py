@@ -11,12 +11,12 @@ from dispatchcount.render.numbers import ABSENT, count, percent, plural
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import Line, footer, hidden, summary
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.samples import ModuleSamples
 
 
 def samples_table(
-    report: Report, *, top: int | None = 15, depth: int | None = 3, exact: bool = False
+    report: ReportData, *, top: int | None = 15, depth: int | None = 3, exact: bool = False
 ) -> Printable:
     """Two tables: the most expensive samples, and every module's execution rate and figures over the samples.
 
@@ -49,7 +49,7 @@ def samples_table(
     )
 
 
-def _samples(report: Report, top: int | None, exact: bool) -> tuple[Grid, list[Line]]:
+def _samples(report: ReportData, top: int | None, exact: bool) -> tuple[Grid, list[Line]]:
     flops = report.sample_flops()
     biggest = sorted(zip(report.samples, flops, strict=True), key=lambda pair: -pair[1])
     shown, whole = biggest[:top], sum(flops)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dispatchcount.render.plain import ROOT
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import COUNTED, ZERO, Module, ModuleMemory, Stats
 from dispatchcount.report.views import memory_totals
 
@@ -61,7 +61,7 @@ class Selection:
 
 
 def select(
-    report: Report,
+    report: ReportData,
     depth: int | None = None,
     min_share: float = 0.0,
     key: Callable[[Row], tuple[object, ...]] | None = None,
@@ -104,7 +104,7 @@ def select(
 class _Rows:
     """Makes the rows below a parent, in the order in which they are shown."""
 
-    def __init__(self, report: Report, key: Callable[[Row], tuple[object, ...]] | None) -> None:
+    def __init__(self, report: ReportData, key: Callable[[Row], tuple[object, ...]] | None) -> None:
         self._report = report
         self._key = key
         self._stats = report.by_module()
@@ -142,14 +142,14 @@ class _Rows:
         )
 
 
-def label(report: Report, index: int) -> str:
+def label(report: ReportData, index: int) -> str:
     """The part of a module's name that its parent's does not say, the whole name where that is no part of it."""
     module = report.modules[index]
     above = report.modules[module.parent].name if module.parent >= 0 else ""
     return (module.name.removeprefix(f"{above}.") if above else module.name) or ROOT
 
 
-def _ran(report: Report) -> list[bool]:
+def _ran(report: ReportData) -> list[bool]:
     """For each module by index: whether it was called, or an operator ran in it, or that holds of one below it."""
     ran = [False] * len(report.modules)
     for path in report.paths:
@@ -159,7 +159,7 @@ def _ran(report: Report) -> list[bool]:
     return _upward(report, ran)
 
 
-def _gaps(report: Report) -> list[bool]:
+def _gaps(report: ReportData) -> list[bool]:
     """For each module by index: whether an operator that could not be counted ran in it."""
     gaps = [False] * len(report.modules)
     for entry in report.entries:
@@ -167,7 +167,7 @@ def _gaps(report: Report) -> list[bool]:
     return gaps
 
 
-def _upward(report: Report, flags: list[bool]) -> list[bool]:
+def _upward(report: ReportData, flags: list[bool]) -> list[bool]:
     """For each module by index: whether it or one below it has the flag."""
     flags = list(flags)
     for index in range(len(flags) - 1, -1, -1):

@@ -13,12 +13,12 @@ from dispatchcount.render.numbers import ABSENT, count, percent
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import select
 from dispatchcount.render.summary import footer, hidden, summary
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 
 MOST = 6
 
 
-def side_by_side(report: Report, *, depth: int | None = 3, exact: bool = False) -> Printable:
+def side_by_side(report: ReportData, *, depth: int | None = 3, exact: bool = False) -> Printable:
     """The modules as rows, and for each of the first six samples its calls, flops and share of that sample's flops.
 
     Time and memory, where they were measured, are those of the whole block.

@@ -10,13 +10,13 @@ from dispatchcount.files import write
 from dispatchcount.render.walk import METRICS, run_name, title, walk
 
 if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
+    from dispatchcount.report.model import ReportData
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 _UNITS = {"bytes": "bytes", "time_ns": "nanoseconds"}
 
 
-def to_speedscope(report: Report, path: str | PathLike[str] | None = None) -> bytes:
+def to_speedscope(report: ReportData, path: str | PathLike[str] | None = None) -> bytes:
     """The run as nested modules with the operators in them; written to `path` as well, if given.
 
     Each begins and ends at exact integers of the metric: a stack for each operator would hold every module above it, and of a
@@ -52,7 +52,7 @@ def to_speedscope(report: Report, path: str | PathLike[str] | None = None) -> by
     return data
 
 
-def _profile(report: Report, name: str, frames: dict[int | str, int]) -> dict[str, Any]:
+def _profile(report: ReportData, name: str, frames: dict[int | str, int]) -> dict[str, Any]:
     """The profile of one metric; `frames` has those of modules, by index, and of operators, by name."""
     metric = METRICS[name]
     events = _Events()
@@ -65,7 +65,7 @@ def _profile(report: Report, name: str, frames: dict[int | str, int]) -> dict[st
             events.leave()
     return {
         "type": "evented",
-        "name": f"{name} ({report.convention}: {report.convention_.unit})"
+        "name": f"{name} ({report.convention}: {report.flop_definition.unit})"
         if name == "flops"
         else name,
         "unit": _UNITS.get(name, "none"),

@@ -8,7 +8,7 @@ from rich.text import Text
 from dispatchcount.render.numbers import AT_LEAST, ESTIMATE, count, human, percent, plural
 from dispatchcount.render.plain import clean, cut, first_line, named, some
 from dispatchcount.render.select import Selection
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import COUNTED, PHASES, UNKNOWN, UNSEEN, ZERO, OpIssue
 from dispatchcount.report.views import inputs
 
@@ -19,10 +19,10 @@ Line = tuple[str, str, str]
 """What a line is about, what it says, and its style."""
 
 
-def summary(report: Report, *, exact: bool = False) -> list[Line]:
+def summary(report: ReportData, *, exact: bool = False) -> list[Line]:
     """What every rendering of a report says: the unit, where it ran, and all that is not in the numbers."""
     meta = report.meta
-    lines = [("flops", f"{report.convention} convention: {report.convention_.unit}", "")]
+    lines = [("flops", f"{report.convention} convention: {report.flop_definition.unit}", "")]
     if report.estimate or report.total.estimate_elementwise:
         ops = list(dict.fromkeys(e.op for e in report.entries if e.cost.estimate))
         estimated = some(ops, _MOST, "by_operator() marks them")
@@ -59,7 +59,7 @@ def summary(report: Report, *, exact: bool = False) -> list[Line]:
     return lines + _gaps(report) + [("note", clean(note), "") for note in meta.notes]
 
 
-def _inputs(report: Report) -> list[str]:
+def _inputs(report: ReportData) -> list[str]:
     """The shapes that went into the roots, in a few words: of each of the first roots the first shapes it was called with."""
     given = inputs(report)
     texts = []
@@ -119,7 +119,7 @@ def footer(lines: list[Line]) -> Table:
     return table
 
 
-def _gaps(report: Report) -> list[Line]:
+def _gaps(report: ReportData) -> list[Line]:
     """What is not in the numbers."""
     lines: list[Line] = []
     if report.meta.stopped_in is not None:
@@ -176,7 +176,7 @@ def _issues(about: str, issues: list[OpIssue], rest: str) -> list[Line]:
     return lines
 
 
-def _topmost(report: Report) -> list[str]:
+def _topmost(report: ReportData) -> list[str]:
     """Uncalled modules that are not below another one."""
     uncalled = set(report.uncalled_modules)
     return [

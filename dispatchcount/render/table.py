@@ -13,7 +13,7 @@ from dispatchcount.render.grid import Cells, Grid, heat, indent
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import footer, hidden, shared, summary
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import MEMORY_KINDS, Module, ModuleMemory
 
 COLUMNS = ("name", "type", "calls", "params", "flops", "share", "activations")
@@ -27,7 +27,7 @@ LEFT = ("name", "path", "type", "shapes")
 
 
 def module_table(
-    report: Report,
+    report: ReportData,
     *,
     depth: int | None = 3,
     columns: Sequence[str] | None = None,
@@ -96,7 +96,7 @@ _TOTAL = Module("total", "")
 _NOT_OF_TOTAL = ("type", "calls", "shapes")
 
 
-def _total(report: Report, rows: list[Row]) -> Row:
+def _total(report: ReportData, rows: list[Row]) -> Row:
     """The row under several top rows. Its own part is all there is: the rows' own parts add up to it."""
     gap = any(row.gap for row in rows)
     held = [row.memory for row in rows if row.memory is not None and not row.level]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
+    from dispatchcount.report.model import ReportData
 
 SCALARS = (
     "flops",
@@ -19,7 +19,7 @@ SCALARS = (
 )
 
 
-def to_tensorboard(report: Report, writer: Any, step: int = 0) -> None:
+def to_tensorboard(report: ReportData, writer: Any, step: int = 0) -> None:
     """Add the totals and the number of operators not counted as ``dispatchcount/flops`` … at `step`.
 
     Args:

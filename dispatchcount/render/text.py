@@ -12,7 +12,7 @@ from dispatchcount.render.markdown import code, escaped, line
 from dispatchcount.render.select import select
 from dispatchcount.render.summary import hidden, shared, summary
 from dispatchcount.render.table import COLUMNS, LEFT
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import METRICS
 from dispatchcount.report.serialize import dumps
 from dispatchcount.report.write import modules
@@ -20,7 +20,7 @@ from dispatchcount.report.write import modules
 _SELF = tuple(metric for metric in METRICS if metric != "calls")
 
 
-def to_csv(report: Report, path: str | PathLike[str] | None = None) -> str:
+def to_csv(report: ReportData, path: str | PathLike[str] | None = None) -> str:
     """A line for each module in the order of the model: full name, type, raw integers, and the same without its children.
 
     The columns: name, type, every metric of `Stats`, estimate (0 or 1), ``self_`` and each metric but calls.
@@ -49,7 +49,7 @@ def to_csv(report: Report, path: str | PathLike[str] | None = None) -> str:
     return text
 
 
-def to_jsonl(report: Report, path: str | PathLike[str] | None = None) -> bytes:
+def to_jsonl(report: ReportData, path: str | PathLike[str] | None = None) -> bytes:
     """A JSON object for each module and line, as under ``modules`` in the report's JSON, but ``parent`` is a name.
 
     Raises:
@@ -65,7 +65,7 @@ def to_jsonl(report: Report, path: str | PathLike[str] | None = None) -> bytes:
     return data
 
 
-def to_markdown(report: Report, depth: int | None = 3) -> str:
+def to_markdown(report: ReportData, depth: int | None = 3) -> str:
     """The module table as GitHub Markdown, full names in it, and what the numbers mean and leave out as a list below it.
 
     Raises:

@@ -10,13 +10,13 @@ from dispatchcount.render.grid import DRAWN, Cells, Grid, bar, beyond, heat
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import footer, hidden, shared, summary
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 
 _BAR = 10
 
 
 def module_tree(
-    report: Report, *, depth: int | None = None, min_share: float = 0.0, exact: bool = False
+    report: ReportData, *, depth: int | None = None, min_share: float = 0.0, exact: bool = False
 ) -> Printable:
     """The modules as a tree with guides: type, flops, share of all flops, time and memory if measured, and a bar of the share.
 

@@ -10,7 +10,7 @@ from dispatchcount.render.plain import ROOT, tail
 from dispatchcount.report.rows import Entry
 
 if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
+    from dispatchcount.report.model import ReportData
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,14 @@ class Metric:
 
     name: str
     unit: str
-    of: Callable[[Report, Entry], int]
+    of: Callable[[ReportData, Entry], int]
 
 
-def _flops(report: Report, entry: Entry) -> int:
+def _flops(report: ReportData, entry: Entry) -> int:
     cost = entry.cost
-    return report.convention_.flops(cost.macs, cost.fvcore, cost.arithmetic, cost.transcendentals)
+    return report.flop_definition.flops(
+        cost.macs, cost.fvcore, cost.arithmetic, cost.transcendentals
+    )
 
 
 METRICS = {
@@ -46,7 +48,7 @@ METRICS = {
 """Parameters are not among them: they belong to modules, whatever is called."""
 
 
-def walk(report: Report) -> Iterator[tuple[int, list[Entry], bool]]:
+def walk(report: ReportData) -> Iterator[tuple[int, list[Entry], bool]]:
     """Paths depth first: ``(path, its own entries, True)`` on the way in, ``(path, [], False)`` on the way out.
 
     Callees come in the order of `Report.paths`, that of their first call, after what the caller did itself.
@@ -67,13 +69,13 @@ def walk(report: Report) -> Iterator[tuple[int, list[Entry], bool]]:
             waiting += [(child, True) for child in reversed(children[path_])]
 
 
-def title(report: Report, path: int) -> str:
+def title(report: ReportData, path: int) -> str:
     """A path's module as a trace shows it: name, or the end of a very long one, and class."""
     module = report.modules[report.paths[path].module]
     return f"{tail(module.name) or ROOT} {module.type}".rstrip()
 
 
-def run_name(report: Report) -> str:
+def run_name(report: ReportData) -> str:
     """What a trace is called: the class of what ran, and the labels."""
     labels = ", ".join(f"{key}={value}" for key, value in report.meta.labels)
     return " ".join(

@@ -6,13 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from dispatchcount.errors import UsageError
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import METRICS
-
-if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
 
 BUDGETED = (*METRICS[:-1], "bytes", "unknown_ops", "failed_ops", "peak_memory")
 """What can be limited: every figure but time, bytes read and written together, operators not counted, peak memory."""
@@ -108,7 +105,7 @@ def _limit(metric: str, amount: str | int) -> Limit:
     )
 
 
-def figure(report: Report, metric: str) -> int:
+def figure(report: ReportData, metric: str) -> int:
     """The report's figure that a limit on `metric` is held against.
 
     Raises:
@@ -131,7 +128,7 @@ def figure(report: Report, metric: str) -> int:
 
 
 def check(
-    report: Report, limits: str | Mapping[str, str | int] | tuple[Limit, ...]
+    report: ReportData, limits: str | Mapping[str, str | int] | tuple[Limit, ...]
 ) -> tuple[Breach, ...]:
     """The figures that are over their limits; empty where all is well.
 
@@ -149,7 +146,7 @@ def check(
 
 
 def growth(
-    old: Report, new: Report, limits: str | Mapping[str, str | int] | tuple[Limit, ...]
+    old: ReportData, new: ReportData, limits: str | Mapping[str, str | int] | tuple[Limit, ...]
 ) -> tuple[Breach, ...]:
     """The figures that grew from `old` to `new` by more than their limits. Both reports follow one convention.
 

@@ -48,7 +48,7 @@ CONVENTIONS = {
 }
 
 
-def convention(name: str) -> Convention:
+def find_convention(name: str) -> Convention:
     """The convention called `name`.
 
     Raises:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.budget import Breach, Limit, growth
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import METRICS, Stats
 
-if TYPE_CHECKING:
-    from rich.console import ConsoleRenderable
-
-    from dispatchcount.report.model import Report
+R = TypeVar("R", bound=ReportData)
+D = TypeVar("D")
 
 ADDED, REMOVED, RENAMED, CHANGED = CHANGES = ("added", "removed", "renamed", "changed")
 
@@ -56,8 +55,8 @@ class Change(Brief):
 
 
 @dataclass(frozen=True, repr=False)
-class Diff:
-    """Two reports compared under the older one's convention.
+class DiffData:
+    """Two reports compared under the older one's convention; `dispatchcount.Diff` shows it.
 
     Attributes:
         old: the report that is compared with.
@@ -65,8 +64,8 @@ class Diff:
         rows: modules, then operators, that changed, each with the biggest change of flops first.
     """
 
-    old: Report
-    new: Report
+    old: ReportData
+    new: ReportData
     rows: tuple[Change, ...]
 
     @property
@@ -92,42 +91,19 @@ class Diff:
         """
         return growth(self.old, self.new, limits)
 
-    def table(self, top: int | None = 30, *, exact: bool = False) -> ConsoleRenderable:
-        """The totals and the biggest `top` changes as rich tables; `str()` is plain text."""
-        from dispatchcount.render.diff import diff_table
-
-        return diff_table(self, top, exact=exact)
-
-    def to_markdown(self, top: int | None = 30) -> str:
-        """The same as GitHub Markdown, for a comment on a pull request."""
-        from dispatchcount.render.diff import diff_markdown
-
-        return diff_markdown(self, top)
-
     def __bool__(self) -> bool:
-        """Whether anything changed."""
+        """True if anything changed."""
         return bool(self.rows) or any(self.total.delta(metric) for metric in COMPARED)
 
-    def __str__(self) -> str:
-        return str(self.table())
 
-    def __repr__(self) -> str:
-        from dispatchcount.render.line import diff_line
-
-        return diff_line(self)
-
-    def __rich__(self) -> ConsoleRenderable:
-        return self.table()
-
-
-def diff(old: Report, new: Report) -> Diff:
-    """What changed from `old` to `new`; see `dispatchcount.Report.diff`."""
+def diff(old: R, new: R, *, make: Callable[[R, R, tuple[Change, ...]], D]) -> D:
+    """What changed from `old` to `new`, as a diff of the class `make`."""
     new = new.with_convention(old.convention)
     types_old = {module.name: module.type for module in old.modules}
     types_new = {module.name: module.type for module in new.modules}
     modules = _changes("module", old.by_module(), new.by_module(), types_old, types_new)
     operators = _changes("operator", old.by_operator(), new.by_operator(), {}, {})
-    return Diff(old, new, (*sorted(_outermost(modules), key=_size), *sorted(operators, key=_size)))
+    return make(old, new, (*sorted(_outermost(modules), key=_size), *sorted(operators, key=_size)))
 
 
 def _changes(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import (
     Entry,
     Memory,
@@ -16,12 +18,11 @@ from dispatchcount.report.rows import (
     Sample,
 )
 
-if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
+R = TypeVar("R", bound=ReportData)
 
 
-def merge(reports: list[Report]) -> Report:
-    """See `Report.merge`."""
+def merge(reports: Sequence[ReportData], *, make: Callable[..., R]) -> R:
+    """Many runs or ranks as one report of the class `make`; see `dispatchcount.Report.merge`."""
     if not reports:
         raise ValueError("there is no report to merge")
     conventions = {report.convention for report in reports}
@@ -32,7 +33,7 @@ def merge(reports: list[Report]) -> Report:
     merger = _Merger()
     for report in reports:
         merger.add(report)
-    return merger.result(reports)
+    return merger.result(reports, make)
 
 
 class _Merger:
@@ -45,7 +46,7 @@ class _Merger:
         self.profiles: list[tuple[ModuleCost, ...]] = []
         self.memory: dict[int, ModuleMemory] = {}
 
-    def add(self, report: Report) -> None:
+    def add(self, report: ReportData) -> None:
         modules = [self._module(report, module) for module in report.modules]
         paths: list[int] = []
         for path in report.paths:
@@ -74,7 +75,7 @@ class _Merger:
                 max(before.saved, row.saved),
             )
 
-    def _module(self, report: Report, module: Module) -> int:
+    def _module(self, report: ReportData, module: Module) -> int:
         if module.name not in self.modules:
             parent = (
                 self.modules[report.modules[module.parent].name][0] if module.parent >= 0 else -1
@@ -121,7 +122,7 @@ class _Merger:
             )
         self.issues[key] = issue
 
-    def result(self, reports: list[Report]) -> Report:
+    def result(self, reports: Sequence[ReportData], make: Callable[..., R]) -> R:
         first = reports[0]
         metas = [report.meta for report in reports]
         stopped = next((meta for meta in metas if meta.stopped_in is not None), first.meta)
@@ -139,9 +140,9 @@ class _Merger:
         )
         peaks = [report.memory for report in reports if report.memory]
         peak = max(peaks, key=lambda memory: memory.peak) if peaks else None
-        return replace(
-            first,
+        return make(
             meta=meta,
+            convention=first.convention,
             modules=tuple(module for _, module in self.modules.values()),
             paths=tuple(path for _, path in self.paths.values()),
             entries=tuple(self.entries.values()),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import starmap
+from typing import TypeVar
 
 from dispatchcount.report.checked import Node
 from dispatchcount.report.conventions import CONVENTIONS
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import (
     FAILED,
     NO_MODULE,
@@ -31,9 +32,11 @@ from dispatchcount.rules.core.cost import COUNTS, Cost
 LATEST = 8_640_000_000_000
 """The last second that JavaScript, which shows it, has a date for."""
 
+R = TypeVar("R", bound=ReportData)
 
-def from_object(top: Node) -> Report:
-    """The report in a JSON object of the newest version.
+
+def from_object(top: Node, make: Callable[..., R]) -> R:
+    """The report in a JSON object of the newest version, of the class `make`.
 
     Raises:
         ReportError: a value is missing or is not what the schema asks for; the message says which.
@@ -43,7 +46,7 @@ def from_object(top: Node) -> Report:
     modules = _modules(top["modules"])
     paths = _paths(record["paths"], strings, len(modules))
     profiles = tuple(_profile(node, len(modules)) for node in record["profiles"].items())
-    return Report(
+    return make(
         _meta(top["meta"]),
         top["convention"]["name"].one_of(tuple(CONVENTIONS)),
         modules,

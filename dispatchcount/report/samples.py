@@ -9,13 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING
 
+from dispatchcount.report.report_rows import ReportRows
 from dispatchcount.report.rows import ModuleCost, Stats
 from dispatchcount.report.tally import Tally
-
-if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ def _at(ordered: list[int], weights: Mapping[int, int], ranks: tuple[int, ...]) 
     return found
 
 
-def profile_stats(report: Report, profile: int) -> dict[str, Stats]:
+def profile_stats(report: ReportRows, profile: int) -> dict[str, Stats]:
     """Every module's total and own figures in one sample that took `Report.profiles[profile]`."""
     own = [Tally() for _ in report.modules]
     total = [Tally() for _ in report.modules]
@@ -100,30 +97,32 @@ def profile_stats(report: Report, profile: int) -> dict[str, Stats]:
             total[parent].add(total[index])
     return {
         module.name: total[i].stats(
-            report.convention_, params=module.params, self_=own[i].stats(report.convention_)
+            report.flop_definition, params=module.params, self_=own[i].stats(report.flop_definition)
         )
         for i, module in enumerate(report.modules)
     }
 
 
-def by_sample(report: Report) -> list[tuple[str, dict[str, Stats]]]:
+def by_sample(report: ReportRows) -> list[tuple[str, dict[str, Stats]]]:
     """Each sample's label and every module's figures in it, in the order they ran. Equal samples share one dict."""
     profiles = [profile_stats(report, profile) for profile in range(len(report.profiles))]
     return [(sample.label, profiles[sample.profile]) for sample in report.samples]
 
 
-def sample_flops(report: Report) -> list[int]:
+def sample_flops(report: ReportRows) -> list[int]:
     """Each sample's flops, in the order they ran."""
     profiles = [sum(_flops(report, row) for row in profile) for profile in report.profiles]
     return [profiles[sample.profile] for sample in report.samples]
 
 
-def _flops(report: Report, row: ModuleCost) -> int:
+def _flops(report: ReportRows, row: ModuleCost) -> int:
     cost = row.cost
-    return report.convention_.flops(cost.macs, cost.fvcore, cost.arithmetic, cost.transcendentals)
+    return report.flop_definition.flops(
+        cost.macs, cost.fvcore, cost.arithmetic, cost.transcendentals
+    )
 
 
-def by_module_over_samples(report: Report) -> dict[str, ModuleSamples]:
+def by_module_over_samples(report: ReportRows) -> dict[str, ModuleSamples]:
     """For every module its execution rate and distributions over the samples; empty without samples."""
     number = len(report.samples)
     if not number:
@@ -150,7 +149,7 @@ def by_module_over_samples(report: Report) -> dict[str, ModuleSamples]:
 
 
 def _totals(
-    report: Report, profile: tuple[ModuleCost, ...]
+    report: ReportRows, profile: tuple[ModuleCost, ...]
 ) -> tuple[dict[int, int], dict[int, int]]:
     """Flops of the modules that did anything, and of those above them; and the calls of those that were called."""
     flops: dict[int, int] = {}

@@ -7,22 +7,24 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from dispatchcount import files
 from dispatchcount.errors import ReportError
 from dispatchcount.report.checked import Node
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.read import from_object
 from dispatchcount.report.write import SCHEMA, VERSION, encodable, to_object
+
+R = TypeVar("R", bound=ReportData)
 
 MIGRATIONS: dict[int, Callable[[Node], dict[str, Any]]] = {}
 """For each version before `VERSION`: what makes the next version's object of it."""
 
 
-def to_json(report: Report, path: str | PathLike[str] | None = None) -> bytes:
+def to_json(report: ReportData, path: str | PathLike[str] | None = None) -> bytes:
     """The report as UTF-8 JSON; written to `path` as well, if given.
 
     Integers beyond 63 bits are strings of digits. Characters that are no Unicode (lone surrogates) are written as their escapes.
@@ -46,8 +48,8 @@ def dumps(value: Any) -> bytes:
         )
 
 
-def from_json(source: bytes | str | PathLike[str]) -> Report:
-    """A report from JSON bytes, or from the file at a path (every `str` is a path).
+def from_json(source: bytes | str | PathLike[str], *, make: Callable[..., R]) -> R:
+    """A report of the class `make` from JSON bytes, or from the file at a path (a `str` is one).
 
     Raises:
         ReportError: there is no such file, or what it holds is no report; the message names the file and the place in it.
@@ -55,10 +57,10 @@ def from_json(source: bytes | str | PathLike[str]) -> Report:
     """
     name, data = _load(source)
     with _no_collection():
-        return _parse(name, data)
+        return _parse(name, data, make)
 
 
-def _parse(name: str, data: bytes) -> Report:
+def _parse(name: str, data: bytes, make: Callable[..., R]) -> R:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -78,7 +80,7 @@ def _parse(name: str, data: bytes) -> Report:
         )
     for old in range(version.value, VERSION):
         top = Node(MIGRATIONS[old](top), name)
-    return from_object(top)
+    return from_object(top, make)
 
 
 def _load(source: bytes | str | PathLike[str]) -> tuple[str, bytes]:

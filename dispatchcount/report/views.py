@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
+from dispatchcount.report.report_rows import ReportRows
 from dispatchcount.report.rows import MEMORY_KINDS, Entry, Module, ModuleMemory, Stats
 from dispatchcount.report.tally import Tally
-
-if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
 
 ANCESTORS = ("owner", "caller")
 
 
-def total(report: Report) -> Stats:
+def total(report: ReportRows) -> Stats:
     """Everything the block did; `calls` counts operator calls, `params` every parameter of the roots once."""
     tally = Tally()
     for entry in report.entries:
         tally.add_entry(entry)
         tally.calls += entry.calls
-    return tally.stats(report.convention_, params=sum(m.params for m in report.modules))
+    return tally.stats(report.flop_definition, params=sum(m.params for m in report.modules))
 
 
 def grouped(
-    report: Report, key: Callable[[Entry], str], entries: Iterable[Entry] | None = None
+    report: ReportRows, key: Callable[[Entry], str], entries: Iterable[Entry] | None = None
 ) -> dict[str, Stats]:
     """Entries summed by `key`, most flops first, then by name."""
     tallies: defaultdict[str, Tally] = defaultdict(Tally)
@@ -33,11 +30,11 @@ def grouped(
         tally = tallies[key(entry)]
         tally.add_entry(entry)
         tally.calls += entry.calls
-    rows = {name: tally.stats(report.convention_) for name, tally in tallies.items()}
+    rows = {name: tally.stats(report.flop_definition) for name, tally in tallies.items()}
     return dict(sorted(rows.items(), key=lambda row: (-row[1].flops, -row[1].macs, row[0])))
 
 
-def by_phase(report: Report, name: str | None = None) -> dict[str, Stats]:
+def by_phase(report: ReportRows, name: str | None = None) -> dict[str, Stats]:
     """Totals by phase, of the whole block or of module `name` and those below it.
 
     Raises:
@@ -53,7 +50,7 @@ def by_phase(report: Report, name: str | None = None) -> dict[str, Stats]:
     return grouped(report, lambda e: e.phase, entries)
 
 
-def by_module(report: Report, ancestors: str = "owner") -> dict[str, Stats]:
+def by_module(report: ReportRows, ancestors: str = "owner") -> dict[str, Stats]:
     """Every module's total, `self_` its own part, in the order of `Report.modules`.
 
     Args:
@@ -74,9 +71,11 @@ def by_module(report: Report, ancestors: str = "owner") -> dict[str, Stats]:
     params = module_params(report)
     rows: dict[str, Stats] = {}
     for index, module in enumerate(report.modules):
-        mine = own[index].stats(report.convention_, params=module.params)
+        mine = own[index].stats(report.flop_definition, params=module.params)
         total[index].calls = own[index].calls
-        rows[module.name] = total[index].stats(report.convention_, params=params[index], self_=mine)
+        rows[module.name] = total[index].stats(
+            report.flop_definition, params=params[index], self_=mine
+        )
     if (
         report.modules
         and not own[0].calls
@@ -86,7 +85,7 @@ def by_module(report: Report, ancestors: str = "owner") -> dict[str, Stats]:
     return rows
 
 
-def self_and_total(report: Report) -> tuple[list[Tally], list[Tally]]:
+def self_and_total(report: ReportRows) -> tuple[list[Tally], list[Tally]]:
     """For each module by index: what it did itself, and with all modules below it by name."""
     own = [Tally() for _ in report.modules]
     total = [Tally() for _ in report.modules]
@@ -98,7 +97,7 @@ def self_and_total(report: Report) -> tuple[list[Tally], list[Tally]]:
     return own, total
 
 
-def module_params(report: Report) -> list[int]:
+def module_params(report: ReportRows) -> list[int]:
     """For each module by index: elements of its parameters and those of the modules below it."""
     params = [module.params for module in report.modules]
     for index in range(len(params) - 1, -1, -1):
@@ -108,7 +107,7 @@ def module_params(report: Report) -> list[int]:
     return params
 
 
-def memory_totals(report: Report) -> list[ModuleMemory]:
+def memory_totals(report: ReportRows) -> list[ModuleMemory]:
     """For each module by index: the bytes that it and the modules below it hold; zeros where memory was not followed."""
     held = [[0] * len(MEMORY_KINDS) for _ in report.modules]
     for row in report.memory.modules if report.memory else ():
@@ -123,7 +122,7 @@ def memory_totals(report: Report) -> list[ModuleMemory]:
     return [ModuleMemory(index, *figures) for index, figures in enumerate(held)]
 
 
-def inputs(report: Report) -> dict[str, list[str]]:
+def inputs(report: ReportRows) -> dict[str, list[str]]:
     """Of every module that was called from outside all others: its name, and the distinct shapes of its inputs as text."""
     shapes: dict[str, dict[str, None]] = {}
     for path in report.paths:
@@ -144,7 +143,7 @@ def _sum_up(modules: tuple[Module, ...], total: list[Tally]) -> None:
             total[parent].add(total[index])
 
 
-def _caller_totals(report: Report) -> list[Tally]:
+def _caller_totals(report: ReportRows) -> list[Tally]:
     total = [Tally() for _ in report.modules]
     for index, (begins, tally) in enumerate(zip(_begins(report), path_totals(report), strict=True)):
         if index and begins:
@@ -155,7 +154,7 @@ def _caller_totals(report: Report) -> list[Tally]:
     return total
 
 
-def _begins(report: Report) -> list[bool]:
+def _begins(report: ReportRows) -> list[bool]:
     """For each path by index: True if its module does not run already in one of the calls that it was called from."""
     callees: list[list[int]] = [[] for _ in report.paths]
     for index, path in enumerate(report.paths):
@@ -180,7 +179,9 @@ Operators = dict[str, Tally]
 """Figures by operator."""
 
 
-def by_module_and_operator(report: Report, ancestors: str = "owner") -> dict[str, dict[str, Stats]]:
+def by_module_and_operator(
+    report: ReportRows, ancestors: str = "owner"
+) -> dict[str, dict[str, Stats]]:
     """For each module, called or not, its total by operator. `ancestors` as in `by_module`."""
     if ancestors not in ANCESTORS:
         raise ValueError(f"ancestors={ancestors!r} is not known; it is 'owner' or 'caller'")
@@ -209,7 +210,7 @@ def by_module_and_operator(report: Report, ancestors: str = "owner") -> dict[str
                 _add(by_path[path.parent], by_path[index])
     return {
         module.name: {
-            op: tally.stats(report.convention_) for op, tally in sorted(tallies[index].items())
+            op: tally.stats(report.flop_definition) for op, tally in sorted(tallies[index].items())
         }
         for index, module in enumerate(report.modules)
         if index or tallies[index]
@@ -229,7 +230,7 @@ def _add(operators: Operators, others: Operators) -> None:
         mine.calls += tally.calls
 
 
-def path_totals(report: Report) -> list[Tally]:
+def path_totals(report: ReportRows) -> list[Tally]:
     """For each path by index: what ran in its calls, callees included."""
     totals = [Tally() for _ in report.paths]
     for entry in report.entries:
@@ -241,7 +242,7 @@ def path_totals(report: Report) -> list[Tally]:
     return totals
 
 
-def by_call(report: Report, name: str) -> dict[str, Stats]:
+def by_call(report: ReportRows, name: str) -> dict[str, Stats]:
     """Calls of module `name` (or an alias of it) grouped by the shapes of their inputs, most calls first.
 
     Raises:
@@ -255,11 +256,11 @@ def by_call(report: Report, name: str) -> dict[str, Stats]:
             group = tallies[path.signature]
             group.add(tally)
             group.calls += path.calls
-    rows = {signature: tally.stats(report.convention_) for signature, tally in tallies.items()}
+    rows = {signature: tally.stats(report.flop_definition) for signature, tally in tallies.items()}
     return dict(sorted(rows.items(), key=lambda row: (-row[1].calls, row[0])))
 
 
-def uncalled(report: Report) -> tuple[str, ...]:
+def uncalled(report: ReportRows) -> tuple[str, ...]:
     """Names of modules that did nothing: never called, and no operator of another module used their parameters.
 
     Pure containers are left out.

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from dispatchcount.report.checked import number, numbers
-from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import MEMORY_KINDS, METRICS, Memory, Meta, Module, Stats
 from dispatchcount.report.samples import Distribution
 from dispatchcount.report.views import module_params, self_and_total
@@ -17,14 +17,14 @@ SCHEMA = "dispatchcount.report"
 VERSION = 1
 
 
-def to_object(report: Report) -> dict[str, Any]:
+def to_object(report: ReportData) -> dict[str, Any]:
     """The report as nested dicts and lists; see `schema.json`."""
     strings = _Strings()
     return {
         "schema": SCHEMA,
         "version": VERSION,
         "meta": _meta(report.meta),
-        "convention": {"name": report.convention, "unit": report.convention_.unit},
+        "convention": {"name": report.convention, "unit": report.flop_definition.unit},
         "total": figures(report.total),
         "phases": {name: figures(row) for name, row in report.by_phase().items()},
         "dtypes": {name: figures(row) for name, row in report.by_dtype().items()},
@@ -61,7 +61,7 @@ def to_object(report: Report) -> dict[str, Any]:
     }
 
 
-def modules(report: Report) -> list[dict[str, Any]]:
+def modules(report: ReportData) -> list[dict[str, Any]]:
     """A JSON object for each row of `Report.modules`: what it is, its total figures and, under ``"self"``, its own."""
     own, total = self_and_total(report)
     for path in report.paths:
@@ -70,9 +70,9 @@ def modules(report: Report) -> list[dict[str, Any]]:
     params = module_params(report)
     rows = []
     for index, module in enumerate(report.modules):
-        self_ = own[index].stats(report.convention_, params=module.params)
+        self_ = own[index].stats(report.flop_definition, params=module.params)
         row = _module(module) | figures(
-            total[index].stats(report.convention_, params=params[index])
+            total[index].stats(report.flop_definition, params=params[index])
         )
         rows.append(row | {"self": figures(self_)})
     return rows
@@ -106,7 +106,7 @@ def _module(module: Module) -> dict[str, Any]:
     }
 
 
-def _operators(report: Report) -> list[dict[str, Any]]:
+def _operators(report: ReportData) -> list[dict[str, Any]]:
     statuses: dict[str, dict[str, None]] = {}
     for entry in report.entries:
         statuses.setdefault(entry.op, {})[entry.status] = None
@@ -116,7 +116,7 @@ def _operators(report: Report) -> list[dict[str, Any]]:
     ]
 
 
-def _samples(report: Report) -> dict[str, Any] | None:
+def _samples(report: ReportData) -> dict[str, Any] | None:
     if not report.samples:
         return None
     return {
@@ -141,7 +141,7 @@ def distribution(row: Distribution) -> dict[str, Any]:
     return {key: number(value) for key, value in asdict(row).items()}
 
 
-def _memory(report: Report, memory: Memory) -> dict[str, Any]:
+def _memory(report: ReportData, memory: Memory) -> dict[str, Any]:
     rows = []
     for row in memory.modules:
         held = {kind: number(getattr(row, kind)) for kind in MEMORY_KINDS}
@@ -154,7 +154,7 @@ def _memory(report: Report, memory: Memory) -> dict[str, Any]:
     }
 
 
-def _entries(report: Report, strings: _Strings) -> dict[str, Any]:
+def _entries(report: ReportData, strings: _Strings) -> dict[str, Any]:
     entries = report.entries
     texts = {
         key: [strings.index(getattr(e, key)) for e in entries]

@@ -4,7 +4,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from dispatchcount.dashboard.site import build
-from dispatchcount.report.model import Report
+from dispatchcount.report_api import Report
 from tests.browser.conftest import Open
 from tests.report import make
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from playwright.sync_api import Page, expect
 
 from dispatchcount.render.html import to_html
-from dispatchcount.report.model import Report
 from dispatchcount.report.rows import NO_MODULE, Module, Path
+from dispatchcount.report_api import Report
 from tests.browser.conftest import Open
 from tests.report import make
 
@@ -58,7 +58,7 @@ def test_the_page_of_any_report_opens(name: str, open_page: Open, tmp_path: File
     report = getattr(make, name)()
     page = shown(report, open_page, tmp_path)
     expect(page.locator("#chart canvas")).to_be_visible()
-    expect(page.locator("#words")).to_contain_text(report.convention_.unit)
+    expect(page.locator("#words")).to_contain_text(report.flop_definition.unit)
     expect(page.locator("#totals .first")).to_contain_text(report.convention)
     expect(page.locator("#modules [role=status]")).to_contain_text(
         f"{len(report.by_module())} modules"

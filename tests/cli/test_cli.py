@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dispatchcount.cli import COMMANDS, main
-from dispatchcount.report.model import Report
+from dispatchcount.report_api import Report
 from tests.report import make
 
 Files = dict[str, Path]

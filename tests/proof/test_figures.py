@@ -14,7 +14,7 @@ from torchvision import models
 from torchvision.models.regnet import BlockParams
 
 import dispatchcount as dc
-from dispatchcount.report.model import Report
+from dispatchcount.report_api import Report
 
 IMAGE = (1, 3, 224, 224)
 

@@ -10,7 +10,7 @@ import torch
 from torch.testing._internal.common_methods_invocations import op_db
 
 import dispatchcount as dc
-from dispatchcount.report.model import Report
+from dispatchcount.report_api import Report
 from tests.proof.same import REGIMES, BareMode, difference, outcome, seed, tensors
 
 UNSET = {

@@ -11,8 +11,7 @@ import pytest
 from rich.console import Console
 
 from dispatchcount.render.html import page
-from dispatchcount.report.load import expert_load
-from dispatchcount.report.model import Report
+from dispatchcount.report.expert_load import expert_load
 from dispatchcount.report.rows import (
     NO_MODULE,
     Memory,
@@ -23,6 +22,7 @@ from dispatchcount.report.rows import (
     Path,
     Sample,
 )
+from dispatchcount.report_api import Report
 from tests.report import make
 
 DEEP = 20_000

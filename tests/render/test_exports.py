@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from dispatchcount.report.model import Report
+from dispatchcount.report_api import Report
 from tests.report import make
 
 SAMPLE = re.compile(

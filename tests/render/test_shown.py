@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from rich.cells import cell_len
 from rich.console import Console
 
-from dispatchcount.report.model import Report
 from dispatchcount.report.rows import Module, Path, Sample
+from dispatchcount.report_api import Report
 from tests.report.make import cnn, huge, reports, routed, stack, training, troubled
 
 WIDTHS = [*range(20, 60), *range(60, 201, 20)]

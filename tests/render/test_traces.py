@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from dispatchcount.render.chrome import to_chrome_trace
 from dispatchcount.render.speedscope import to_speedscope
 from dispatchcount.render.walk import METRICS
-from dispatchcount.report.model import Report
+from dispatchcount.report_api import Report
 from tests.report import make
 
 SCHEMA = json.loads(

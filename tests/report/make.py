@@ -11,7 +11,6 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from dispatchcount.report.conventions import CONVENTIONS
-from dispatchcount.report.model import Report
 from dispatchcount.report.rows import (
     COUNTED,
     FAILED,
@@ -33,6 +32,7 @@ from dispatchcount.report.rows import (
     Path,
     Sample,
 )
+from dispatchcount.report_api import Report
 from dispatchcount.rules.core.cost import Cost
 
 META = Meta("2.8.0", "3.12.1", "0.1.0", 1_750_000_000, ("cpu",), ("float32",), "SmallNet", False)

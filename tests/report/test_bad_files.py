@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatchcount.errors import ReportError
-from dispatchcount.report.model import Report
+from dispatchcount.report_api import Report
 from tests.report.make import cnn, routed, training, troubled
 
 GOOD = orjson.loads(training().to_json())

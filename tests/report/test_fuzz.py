@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from dispatchcount.errors import ReportError
-from dispatchcount.report.model import Report
+from dispatchcount.report_api import Report
 from tests.report.make import cnn, routed, training
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from dispatchcount.errors import ReportError
 from dispatchcount.report import serialize
-from dispatchcount.report.model import Report
+from dispatchcount.report_api import Report
 from tests.report.make import cnn, huge, reports, routed, training, troubled
 
 SCHEMA = json.loads((Path(serialize.__file__).parent / "schema.json").read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ import dispatchcount as dc
 import dispatchcount.rules.library
 from dispatchcount.capture.plan import Plan
 from dispatchcount.cli.ops import registered
-from dispatchcount.report.costing import Costed, cost_of
+from dispatchcount.costing.apply import Costed, cost_of
 from dispatchcount.report.rows import COUNTED, ZERO
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import RULES, OpKind, RegistryEntry

@@ -20,8 +20,8 @@ from dispatchcount.compat._jit.operands import Operands, kernel_operands, operan
 from dispatchcount.compat._jit.python_ops import applying, arguments_of
 from dispatchcount.compat._jit.state import untouched
 from dispatchcount.compat._jit.values import Value, results
+from dispatchcount.costing.build import Accountant
 from dispatchcount.profiler import profile
-from dispatchcount.report.build import Accountant
 from dispatchcount.report.rows import PHASES, ZERO
 from dispatchcount.report.tally import Tally
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from dispatchcount.report.costing import Costed, cost_of
-from dispatchcount.report.model import Report
+from dispatchcount.costing.apply import Costed, cost_of
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import (
     COUNTED,
     FORWARD,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from dispatchcount.capture.names import Info
     from dispatchcount.capture.record import Node, Recording, Signature
     from dispatchcount.capture.sampling import Sums
+
+R = TypeVar("R", bound=ReportData)
 
 MAX_SHAPES = 8
 """Distinct argument lists that an issue shows."""
@@ -170,8 +172,9 @@ def build(
     convention: str,
     locate: Callable[[Info], int],
     modules: Callable[[], tuple[Module, ...]],
+    make: Callable[..., R],
     memory: Memory | None = None,
-) -> Report:
+) -> R:
     """A report of what was recorded so far. The recording stays as it is.
 
     Args:
@@ -182,6 +185,7 @@ def build(
         convention: the report's.
         locate: a module's row by its info.
         modules: the module table, asked for once every row is located.
+        make: the class of the report.
         memory: if it was measured.
     """
     issues = {key: issue.copy() for key, issue in accountant.issues.items()}
@@ -212,7 +216,7 @@ def build(
         for (op, status), issue in issues.items()
     ]
     table = modules()
-    return Report(
+    return make(
         meta=replace(
             meta,
             devices=tuple(map(str, recording.devices)),

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
 
 from dispatchcount.report import views
 from dispatchcount.report.brief import Brief
-
-if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
+from dispatchcount.report.model import ReportData
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,7 +45,7 @@ class Load(Brief):
     imbalance: float
 
 
-def expert_load(report: Report, name: str) -> Load:
+def expert_load(report: ReportData, name: str) -> Load:
     """The load of the experts that `name` (a ModuleList, usually) holds, each a module that a router called or not.
 
     Only modules that are alike, several of them, are experts, and only what they did themselves is their load. There is no
@@ -86,7 +83,7 @@ def expert_load(report: Report, name: str) -> Load:
     return Load(experts, busiest * len(experts) / whole if whole else 0.0)
 
 
-def _not_experts(report: Report, children: list[int]) -> str:
+def _not_experts(report: ReportData, children: list[int]) -> str:
     """Why these modules, by index, are not the experts of one router; nothing if they are."""
     if not children:
         return "holds no modules; give the module that holds the experts"
@@ -123,7 +120,7 @@ def _not_experts(report: Report, children: list[int]) -> str:
     return ""
 
 
-def _not_their_work(report: Report, index: int, children: list[int]) -> str:
+def _not_their_work(report: ReportData, index: int, children: list[int]) -> str:
     """Why what the modules did is not what the experts did; nothing if it is."""
     rows = report.by_module()
     holder, modules = report.modules[index], [report.modules[i] for i in children]
@@ -142,7 +139,7 @@ def _not_their_work(report: Report, index: int, children: list[int]) -> str:
     return ""
 
 
-def _builds(report: Report) -> list[tuple[object, ...]]:
+def _builds(report: ReportData) -> list[tuple[object, ...]]:
     """For each module by index what tells whether two are alike: class, own parameters' shapes, and the same of each child."""
     known: dict[tuple[object, ...], int] = {}
     builds: list[tuple[object, ...]] = [()] * len(report.modules)
@@ -169,7 +166,7 @@ def _stem(name: str) -> str:
     return re.sub(r"\d+", "", name.rpartition(".")[2])
 
 
-def _tokens(report: Report, name: str) -> int | None:
+def _tokens(report: ReportData, name: str) -> int | None:
     tokens = 0
     for signature, row in views.by_call(report, name).items():
         sizes = re.search(r"\((\d+(?:, \d+)*)\)", signature)

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from dispatchcount.report.load import expert_load
-from dispatchcount.report.model import Report
+from dispatchcount.report.expert_load import expert_load
 from dispatchcount.report.rows import NO_MODULE, Entry, Module, Parameter, Path
+from dispatchcount.report_api import Report
 from tests.report.make import META, cost, entry, weights
 
 

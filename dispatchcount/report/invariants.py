@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import METRICS, Stats
 
-if TYPE_CHECKING:
-    from dispatchcount.report.model import Report
 
-
-def self_check(report: Report) -> None:
+def self_check(report: ReportData) -> None:
     """Assert the report's invariants; see `Report.self_check`."""
     rows = report.by_module()
     children: dict[int, list[Stats]] = {}

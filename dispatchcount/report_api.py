@@ -1,0 +1,263 @@
+"""The public `Report` and `Diff`: the data of `report/` with the methods that show and save it.
+
+`report/` knows no renderer and `render/` knows only data; this floor stands above both. Each method
+imports what it hands on to, so that reading a report does not load every renderer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dispatchcount.report.diff import DiffData
+from dispatchcount.report.model import ReportData
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleRenderable
+
+R = TypeVar("R", bound="Report")
+
+
+class Report(ReportData):
+    """What a profiled block did. Every figure is an exact int unless marked an estimate.
+
+    Attributes:
+        meta: versions, devices, where the block stopped, the user's labels.
+        convention: name of the convention that `flops` follows; see `with_convention`.
+        modules: the module table; index 0 is work outside every module, index 1 the root ``""``.
+        paths: the stacks of calls seen; index 0 is outside every module.
+        entries: what ran, one for each distinct path, operator, phase and dtype.
+        issues: operators that could not be counted.
+        samples, profiles: see `dispatchcount.Profile.sample`.
+        memory: see ``profile(memory=True)``; None where it was not asked for.
+    """
+
+    def __add__(self, other: Report) -> Report:
+        """Both runs together; see `merge`."""
+        return Report.merge([self, other]) if isinstance(other, Report) else NotImplemented
+
+    @classmethod
+    def merge(cls: type[R], reports: Iterable[Report]) -> R:
+        """Many runs or ranks as one.
+
+        Calls and costs add up by module and operator; parameters are those of the first report.
+
+        Raises:
+            ValueError: there is no report, or their conventions differ.
+        """
+        from dispatchcount.report.merge import merge
+
+        return merge(list(reports), make=cls)
+
+    def diff(self, other: Report) -> Diff:
+        """What changed from this report (old) to `other` (new)."""
+        from dispatchcount.report.diff import diff
+
+        return diff(self, other, make=Diff)
+
+    def self_check(self) -> None:
+        """Assert what always holds of a report; see `dispatchcount.report.invariants.self_check`.
+
+        Raises:
+            AssertionError: it does not hold; the message names the module and metric.
+        """
+        from dispatchcount.report.invariants import self_check
+
+        self_check(self)
+
+    def to_json(self, path: str | PathLike[str] | None = None) -> bytes:
+        """The report as JSON by the schema in the package; written to `path` as well, if given."""
+        from dispatchcount.report.serialize import to_json
+
+        return to_json(self, path)
+
+    @classmethod
+    def from_json(cls: type[R], source: bytes | str | PathLike[str]) -> R:
+        """A report from JSON bytes or from a file.
+
+        Raises:
+            dispatchcount.ReportError: it is not a report; the message says what is wrong, and where.
+        """
+        from dispatchcount.report.serialize import from_json
+
+        return from_json(source, make=cls)
+
+    def table(
+        self,
+        depth: int | None = 3,
+        columns: Sequence[str] | None = None,
+        *,
+        sort: str | None = None,
+        min_share: float = 0.0,
+        exact: bool = False,
+    ) -> ConsoleRenderable:
+        """The module tree as a rich table, plain text as a `str`; see `render.table.module_table`."""
+        from dispatchcount.render.table import module_table
+
+        return module_table(
+            self, depth=depth, columns=columns, sort=sort, min_share=min_share, exact=exact
+        )
+
+    def tree(
+        self, depth: int | None = None, *, min_share: float = 0.0, exact: bool = False
+    ) -> ConsoleRenderable:
+        """The modules as a rich tree with their share of the total."""
+        from dispatchcount.render.tree import module_tree
+
+        return module_tree(self, depth=depth, min_share=min_share, exact=exact)
+
+    def operators(
+        self, top: int | None = 15, *, sort: str = "flops", exact: bool = False
+    ) -> ConsoleRenderable:
+        """The operators as a rich table, biggest first."""
+        from dispatchcount.render.operators import operator_table
+
+        return operator_table(self, top=top, sort=sort, exact=exact)
+
+    def arch(self) -> ConsoleRenderable:
+        """The architecture as `print(model)` shows it, with each module's figures."""
+        from dispatchcount.render.arch import architecture
+
+        return architecture(self)
+
+    def histogram(self, bins: int = 10) -> ConsoleRenderable:
+        """The flops of the samples as a rich histogram."""
+        from dispatchcount.render.histogram import histogram
+
+        return histogram(self, bins=bins)
+
+    def memory_table(self, depth: int | None = 3, *, exact: bool = False) -> ConsoleRenderable:
+        """The bytes of each kind that every module holds, and the peak, as a rich table."""
+        from dispatchcount.render.memory import memory_table
+
+        return memory_table(self, depth=depth, exact=exact)
+
+    def side_by_side(self, depth: int | None = 3, *, exact: bool = False) -> ConsoleRenderable:
+        """The first samples beside each other: the modules each ran, how often, at what cost."""
+        from dispatchcount.render.side_by_side import side_by_side
+
+        return side_by_side(self, depth=depth, exact=exact)
+
+    def samples_table(
+        self, top: int | None = 15, *, depth: int | None = 3, exact: bool = False
+    ) -> ConsoleRenderable:
+        """The most expensive samples, and how often and at what cost each module ran in all."""
+        from dispatchcount.render.samples import samples_table
+
+        return samples_table(self, top=top, depth=depth, exact=exact)
+
+    def to_html(self, path: str | PathLike[str] | None = None) -> str:
+        """One self-contained HTML page; written to `path` as well, if given."""
+        from dispatchcount.render.html import to_html
+
+        return to_html(self, path)
+
+    def to_chrome_trace(
+        self, path: str | PathLike[str] | None = None, metric: str = "flops"
+    ) -> bytes:
+        """A Chrome/Perfetto trace: modules as nested slices as wide as `metric`.
+
+        It is written to `path` as well, if given.
+        """
+        from dispatchcount.render.chrome import to_chrome_trace
+
+        return to_chrome_trace(self, path, metric)
+
+    def to_speedscope(self, path: str | PathLike[str] | None = None) -> bytes:
+        """A speedscope file with a profile for each metric; written to `path` too, if given."""
+        from dispatchcount.render.speedscope import to_speedscope
+
+        return to_speedscope(self, path)
+
+    def to_csv(self, path: str | PathLike[str] | None = None) -> str:
+        """A line for each module, raw integers; written to `path` as well, if given."""
+        from dispatchcount.render.text import to_csv
+
+        return to_csv(self, path)
+
+    def to_jsonl(self, path: str | PathLike[str] | None = None) -> bytes:
+        """A JSON object for each module and line; written to `path` as well, if given."""
+        from dispatchcount.render.text import to_jsonl
+
+        return to_jsonl(self, path)
+
+    def to_markdown(self, depth: int | None = 3) -> str:
+        """The module table as GitHub Markdown."""
+        from dispatchcount.render.text import to_markdown
+
+        return to_markdown(self, depth)
+
+    def to_openmetrics(self) -> str:
+        """The totals and each module's figures as OpenMetrics text."""
+        from dispatchcount.render.openmetrics import to_openmetrics
+
+        return to_openmetrics(self)
+
+    def to_tensorboard(self, writer: Any, step: int = 0) -> None:
+        """Add the totals as scalars to a `torch.utils.tensorboard.SummaryWriter`."""
+        from dispatchcount.render.tensorboard import to_tensorboard
+
+        to_tensorboard(self, writer, step)
+
+    def to_frame(self) -> Any:
+        """The modules as a pandas DataFrame, indexed by name.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        from dispatchcount.render.frame import to_frame
+
+        return to_frame(self)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def __repr__(self) -> str:
+        from dispatchcount.render.line import report_line
+
+        return report_line(self)
+
+    def __rich__(self) -> ConsoleRenderable:
+        return self.table()
+
+    def _repr_html_(self) -> str:
+        from dispatchcount.render.notebook import to_notebook
+
+        return to_notebook(self)
+
+
+class Diff(DiffData):
+    """Two reports compared under the older one's convention.
+
+    Attributes:
+        old: the report that is compared with.
+        new: the other, under the convention of `old`.
+        rows: modules, then operators, that changed, each with the biggest change of flops first.
+    """
+
+    old: Report
+    new: Report
+
+    def table(self, top: int | None = 30, *, exact: bool = False) -> ConsoleRenderable:
+        """The totals and the biggest `top` changes as rich tables; `str()` is plain text."""
+        from dispatchcount.render.diff import diff_table
+
+        return diff_table(self, top, exact=exact)
+
+    def to_markdown(self, top: int | None = 30) -> str:
+        """The same as GitHub Markdown, for a comment on a pull request."""
+        from dispatchcount.render.diff import diff_markdown
+
+        return diff_markdown(self, top)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def __repr__(self) -> str:
+        from dispatchcount.render.line import diff_line
+
+        return diff_line(self)
+
+    def __rich__(self) -> ConsoleRenderable:
+        return self.table()
