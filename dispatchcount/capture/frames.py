@@ -137,6 +137,14 @@ def innermost_module(error: BaseException) -> nn.Module | None:
     return module
 
 
+def called_from(code: CodeType) -> Iterator[FrameType]:
+    """This thread's frames, innermost first, up to the function with that code."""
+    for frame in _frames(1):
+        if frame.f_code is code:
+            return
+        yield frame
+
+
 def _frames(above: int) -> Iterator[FrameType]:
     """The frames of this thread, innermost first, from `above` frames above the function that asks for them."""
     frame: FrameType | None = sys._getframe(above + 1)

@@ -1,4 +1,7 @@
-"""A model's modules, parameters and modes by name, also where a module has not every attribute of `nn.Module`."""
+"""A model's modules, parameters and modes by name.
+
+A module may lack attributes of `nn.Module`, as frozen ScriptModules do.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,9 @@ def tensors(model: nn.Module) -> list[torch.Tensor]:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Inside, every module that has a mode is in eval mode; afterwards each is in the one it was in.
+    """Put every module that has a mode in eval mode, and each in its own mode afterwards.
 
-    The modes are set one by one: a `train` of the user's may do more than can be taken back.
+    The modes are set one by one, for a `train` of the user's may do more than can be undone.
     """
     changed = [module for _, module in named_modules(model) if training(module)]
     for module in changed:

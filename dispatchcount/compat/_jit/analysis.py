@@ -1,9 +1,9 @@
-"""`JitModelAnalysis`: the interface that mmengine's and fvcore's analyses have in common."""
+"""`Analysis`: the interface that mmengine's and fvcore's analyses have in common."""
 
 from __future__ import annotations
 
 import warnings
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,12 +11,11 @@ from torch import nn
 from torch.jit import TracerWarning
 
 from dispatchcount.compat._jit import tables
-from dispatchcount.compat._jit.counting import SCRIPTED, Count, Metric, Settings, Statistics
-from dispatchcount.compat._jit.handles import generic_activation_jit
+from dispatchcount.compat._jit.counting import SCRIPTED, Count, Statistics
 from dispatchcount.compat._jit.names import aliases, named_modules_with_dup
 from dispatchcount.compat._jit.trace import Trace, run
+from dispatchcount.compat._jit.treatment import Reading, Settings
 from dispatchcount.compat._jit.values import Handle
-from dispatchcount.report.tally import Tally
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -27,18 +26,21 @@ _SILENT = (nn.ModuleList, nn.ModuleDict, nn.Module, nn.Identity)
 
 
 class Analysis:
-    """Counts per module and operator for one run of a model, made when first asked for and again after settings changed.
+    """Counts per module and operator for one run of a model.
 
-    The model runs once, in the mode it is in; its buffers and the random number generators are as before afterwards. What an
-    operator counts is decided by handles: functions of its inputs and outputs. Modules go by their dotted names, ``""`` being
-    the model; an operator counts for the module whose call it ran in.
+    The model runs when a count is first asked for, and again after settings changed. It runs in
+    the mode it is in; its buffers and the random number generators are as before afterwards.
+    Handles decide what an operator counts: functions of its inputs and outputs. Modules go by
+    their dotted names, and ``""`` is the model. An operator counts for the module whose call it
+    ran in.
 
     Args:
         model: the model.
-        inputs: a tuple of its positional arguments, or the only argument, or keyword arguments as a mapping.
+        inputs: a tuple of its positional arguments, or the only argument, or keyword arguments as
+            a mapping.
     """
 
-    _metric: ClassVar[Metric | None] = None
+    _reading: ClassVar[Reading | None] = None
     _measured: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[Mapping[str, Handle]] = {}
 
@@ -57,14 +59,14 @@ class Analysis:
         self.set_op_handle(**self._defaults)
 
     def _log(self, message: str) -> None:
-        """Where warnings about operators and modules go; each interface has its channel."""
+        """Log a warning about operators or modules; each interface has its own channel."""
         raise NotImplementedError
 
     def total(self, module_name: str = "") -> int:
-        """The count of a module and all that lies below it.
+        """The count of a module and of all that lies below it.
 
         Raises:
-            KeyError: no module goes by that name.
+            KeyError: no module has that name.
         """
         counts = self._analyze().counts[self.canonical_module_name(module_name)]
         return sum(counts.values())
@@ -73,7 +75,7 @@ class Analysis:
         """The count of a module by operator.
 
         Raises:
-            KeyError: no module goes by that name.
+            KeyError: no module has that name.
         """
         return self._analyze().counts[self.canonical_module_name(module_name)]
 
@@ -88,33 +90,40 @@ class Analysis:
         )
 
     def unsupported_ops(self, module_name: str = "") -> Counter[str]:
-        """How often each operator ran in a module that no handle is for and that dispatch has no count for either.
+        """How often each operator ran in a module that neither handles nor dispatch could count.
 
-        Scripted code is listed as ``prim::CallFunction``; its operators are counted all the same.
+        Scripted code is listed as ``prim::CallFunction``, though its operators are counted.
 
         Raises:
-            RuntimeError: nothing was counted yet. KeyError: no module goes by that name.
+            RuntimeError: nothing was counted yet.
+            KeyError: no module has that name.
         """
         if self._stats is None:
             raise RuntimeError(
-                "Analysis results should be computed before calling unsupported_ops(); ask for total() first"
+                "Analysis results should be computed before calling unsupported_ops(); "
+                "ask for total() first"
             )
         return self._stats.unsupported_ops[self.canonical_module_name(module_name)]
 
     def uncalled_modules(self) -> set[str]:
-        """Names of the modules that were never called. What ran by `module.forward(…)` belongs to the module that called it."""
+        """Names of the modules that were never called.
+
+        What ran by ``module.forward(…)`` belongs to the module that called it.
+        """
         return self._analyze().uncalled_mods
 
     def set_op_handle(self, *args: Any, **kwargs: Handle | None) -> Self:
-        """Set handles, as pairs of arguments or by keyword: ``set_op_handle("aten::matmul", None, "aten::gelu", mine)``.
+        """Set handles, as pairs of arguments or by keyword.
+
+        ``set_op_handle("aten::matmul", None, "aten::gelu", mine)`` sets two.
 
         Args:
-            *args: names of operators, each followed by its handle; None keeps an operator out that has no handle, and does
-                nothing to one that has, as in the libraries.
+            *args: names of operators, each followed by its handle. None leaves an operator out
+                that has no handle, and does nothing to one that has, as in the libraries.
             **kwargs: handles by name.
 
         Raises:
-            TypeError: a name is left without a handle.
+            TypeError: a name has no handle behind it.
         """
         self._stats = None
         if len(args) % 2:
@@ -131,7 +140,7 @@ class Analysis:
         return self
 
     def clear_op_handles(self) -> Self:
-        """Take all handles away, those that the analysis came with too; nothing counts until there are new ones."""
+        """Take all handles away, the library's own too; nothing counts until there are new ones."""
         self._op_handles = {}
         self._dropped_ops = set()
         self._ignored_ops = set(tables.IGNORED)
@@ -140,20 +149,21 @@ class Analysis:
         return self
 
     def canonical_module_name(self, name: str) -> str:
-        """The name that a module has in results, for one that goes by several.
+        """The name in results of a module that has several.
 
         Raises:
-            KeyError: no module goes by that name.
+            KeyError: no module has that name.
         """
         assert isinstance(name, str), "Module name must be a string."
         if name not in self._aliases:
             raise KeyError(
-                f"Requested module name is not among the descendants of the analyzed model: {name!r}"
+                "Requested module name is not among the descendants of the analyzed model: "
+                f"{name!r}"
             )
         return self._aliases[name]
 
     def copy(self, new_model: nn.Module | None = None, new_inputs: Any = None) -> Self:
-        """An analysis with all the same settings, on another model or other inputs if given."""
+        """An analysis with the same settings, on another model or other inputs if given."""
         model = self._model if new_model is None else new_model
         other = type(self)(model=model, inputs=self._inputs if new_inputs is None else new_inputs)
         other._op_handles = dict(self._op_handles)
@@ -164,11 +174,12 @@ class Analysis:
         return other.tracer_warnings(self._warn_trace).ancestor_mode(self._ancestor_mode)
 
     def tracer_warnings(self, mode: str) -> Self:
-        """Which warnings to let through while the model runs.
+        """Choose which warnings to let through while the model runs.
 
         Args:
-            mode: ``"all"``; ``"no_tracer_warning"`` (default): all but `torch.jit.TracerWarning`, which says that the model reads
-                a tensor's contents, so that another input may take another way; ``"none"``.
+            mode: ``"all"``; ``"no_tracer_warning"`` (the default) for all but
+                `torch.jit.TracerWarning`, which says that the model reads a tensor's contents, so
+                that another input may take another way; ``"none"``.
 
         Raises:
             ValueError: `mode` is none of these.
@@ -181,10 +192,11 @@ class Analysis:
         return self
 
     def ancestor_mode(self, mode: str) -> Self:
-        """Which modules an operator counts for besides the innermost one running.
+        """Choose the modules that an operator counts for besides the innermost one running.
 
         Args:
-            mode: ``"owner"`` (default): those above it by name; ``"caller"``: those being called.
+            mode: ``"owner"`` (the default) for those above it by name, ``"caller"`` for those
+                being called.
 
         Raises:
             ValueError: `mode` is neither.
@@ -198,12 +210,12 @@ class Analysis:
         return self
 
     def unsupported_ops_warnings(self, enabled: bool) -> Self:
-        """Whether to log unsupported operators."""
+        """Log unsupported operators if `enabled`."""
         self._enable_warn_unsupported_ops = enabled
         return self
 
     def uncalled_modules_warnings(self, enabled: bool) -> Self:
-        """Whether to log modules that were never called."""
+        """Log modules that were never called if `enabled`."""
         self._enable_warn_uncalled_mods = enabled
         return self
 
@@ -222,24 +234,21 @@ class Analysis:
             trace = run(self._model, self._inputs)
             if trace.read:
                 warnings.warn(
-                    "The model reads a tensor's contents into Python; the counts are those of this input, and another may take "
-                    "another way.",
+                    "The model reads a tensor's contents into Python; the counts are those of "
+                    "this input, and another may take another way.",
                     TracerWarning,
                     stacklevel=4,
                 )
         return trace
 
     def _use(self, trace: Trace, said: set[str] | None = None) -> None:
+        """Make the statistics of a run, and log its warnings except those that were `said`."""
         settings = Settings(
             handles=self._op_handles,
-            ignored=frozenset(self._ignored_ops),
-            dropped=frozenset(self._dropped_ops),
-            metric=self._metric if self._measuring else None,
-            measured=frozenset(
-                k
-                for k in self._measured
-                if self._op_handles.get(k) is self._defaults[k] and self._measuring
-            ),
+            own=self._own_handles() if self._measuring else frozenset(),
+            dropped=self._dropped_ops,
+            free=self._ignored_ops,
+            reading=self._reading if self._measuring else None,
             owner=self._ancestor_mode == "owner",
         )
         self._stats = Count(trace, self._aliases, settings).statistics()
@@ -249,6 +258,11 @@ class Analysis:
                 said.add(message)
                 self._log(message)
 
+    def _own_handles(self) -> frozenset[str]:
+        """The measured kinds of operators whose handle is still the library's own."""
+        handles, defaults = self._op_handles, self._defaults
+        return frozenset(kind for kind in self._measured if handles.get(kind) is defaults[kind])
+
     def _warnings(self, stats: Statistics) -> Iterator[str]:
         if self._enable_warn_unsupported_ops:
             for op, times in stats.unsupported_ops[""].items():
@@ -256,10 +270,11 @@ class Analysis:
         uncalled = sorted(name for name in stats.uncalled_mods if self._is_meant_to_be_called(name))
         if self._enable_warn_uncalled_mods and uncalled:
             yield (
-                "The following submodules of the model were never called during the trace of the graph. They may be unused, or "
-                "they were accessed by direct calls to .forward() or via other python methods. In the latter case they will have "
-                "zeros for statistics, though their statistics will still contribute to their parent calling module.\n"
-                + ", ".join(uncalled)
+                "The following submodules of the model were never called during the trace of the "
+                "graph. They may be unused, or they were accessed by direct calls to .forward() "
+                "or via other python methods. In the latter case they will have zeros for "
+                "statistics, though their statistics will still contribute to their parent "
+                "calling module.\n" + ", ".join(uncalled)
             )
 
     def _is_meant_to_be_called(self, name: str) -> bool:
@@ -269,50 +284,11 @@ class Analysis:
         )
 
 
-def _macs(tally: Tally) -> int:
-    return tally.macs
-
-
-def _flops(tally: Tally) -> int:
-    return tally.macs + tally.fvcore
-
-
-def _activations(tally: Tally) -> int:
-    return tally.activations
-
-
-class Flops(Analysis):
-    """Multiply-adds of contractions, and fvcore's figures for norms, upsampling, adaptive average pooling and grid sampling."""
-
-    _metric = Metric(_macs, _flops)
-    _defaults = tables.FLOP_HANDLES
-    # One pixel is pooled by `mean` on some devices, which by itself counts nothing.
-    _measured = frozenset(tables.FLOP_HANDLES) - {"aten::adaptive_avg_pool2d"}
-
-
-class Activations(Analysis):
-    """Elements of the results of convolutions, matrix products and the kernels built of them."""
-
-    # What a layer hands on is its result, in however many kernels it was made.
-    _metric = Metric(_activations, _activations, spare=generic_activation_jit())
-    _defaults = tables.ACTIVATION_HANDLES
-
-
 def analyze_together(*analyses: Analysis) -> None:
-    """Let several analyses of one model and input share one run; what all would warn of is said once."""
+    """Let several analyses of one model and input share a run, and log each warning once."""
     trace, said = analyses[0]._run(), set[str]()
     for analysis in analyses:
         analysis._use(trace, said)
-
-
-def scaled(
-    analysis: Analysis, supported_ops: Mapping[str, Handle | None] | None, unit: float
-) -> tuple[Any, Counter[str]]:
-    """Counts by operator in `unit`s, and the unsupported operators."""
-    analysis.set_op_handle(**dict(supported_ops or {}))
-    counts: defaultdict[str, float] = defaultdict(float)
-    counts.update((op, count / unit) for op, count in analysis.by_operator().items())
-    return counts, analysis.unsupported_ops()
 
 
 _WARNED: set[str] = set()

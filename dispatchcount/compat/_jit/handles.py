@@ -1,7 +1,8 @@
-"""The handles that mmengine and fvcore come with, by their names and with their formulas, for use in handles of one's own.
+"""The handles that mmengine and fvcore come with, for use in handles of one's own.
 
 Each takes the inputs and outputs of one operator (`Value`s) and returns a number or a Counter.
-Where their formula is wrong for some operands (a broadcast matrix product), these have the right one.
+The names and formulas are those of the libraries. Where a formula of theirs is wrong for some
+operands (a broadcast matrix product), the right one is here.
 """
 
 from __future__ import annotations
@@ -53,7 +54,10 @@ def bmm_flop_jit(inputs: list[Any], outputs: list[Any]) -> int:
 
 
 def matmul_flop_jit(inputs: list[Any], outputs: list[Any]) -> int:
-    """Of ``matmul``: m k n for each matrix of the broadcast batch; a vector is a row on the left and a column on the right."""
+    """Of ``matmul``: m k n for each matrix of the broadcast batch.
+
+    A vector is a row on the left and a column on the right.
+    """
     left, right = _sizes(inputs[0]), _sizes(inputs[1])
     left = [1, *left] if len(left) == 1 else left
     right = [*right, 1] if len(right) == 1 else right
@@ -67,18 +71,24 @@ def matmul_flop_jit(inputs: list[Any], outputs: list[Any]) -> int:
 def conv_flop_count(
     x_shape: list[int], w_shape: list[int], out_shape: list[int], transposed: bool = False
 ) -> int:
-    """Of a convolution: the weight's elements for each item and each place of the output, or of the input if `transposed`."""
+    """Of a convolution: the weight's elements for each item and each place of the output.
+
+    A transposed convolution counts the places of the input instead.
+    """
     return x_shape[0] * prod(w_shape) * prod((x_shape if transposed else out_shape)[2:])
 
 
 def conv_flop_jit(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-    """Of ``_convolution(x, weight, bias, stride, padding, dilation, transposed, …)``, under the name ``conv``."""
+    """Of ``_convolution(x, weight, bias, stride, padding, dilation, transposed, …)``.
+
+    It counts under the name ``conv``.
+    """
     x, weight, transposed = _sizes(inputs[0]), _sizes(inputs[1]), bool(inputs[6].toIValue())
     return Counter({"conv": conv_flop_count(x, weight, _sizes(outputs[0]), transposed)})
 
 
 def einsum_flop_jit(inputs: list[Any], outputs: list[Any]) -> int | float:
-    """Of ``einsum(equation, operands)``: half of what numpy counts for the best order of contraction.
+    """Of ``einsum(equation, operands)``: half of numpy's count for the best order of contraction.
 
     Raises:
         ImportError: numpy is not installed.
@@ -93,7 +103,10 @@ def einsum_flop_jit(inputs: list[Any], outputs: list[Any]) -> int | float:
 
 
 def norm_flop_counter(affine_arg_index: int) -> Handle:
-    """A handle for a normalisation whose weight is input `affine_arg_index`: 5 per element with a weight, 4 without."""
+    """A handle for a normalisation whose weight is input `affine_arg_index`.
+
+    It counts 5 per element with a weight, and 4 without.
+    """
 
     def handle(inputs: list[Any], outputs: list[Any]) -> int:
         affine = get_shape(inputs[affine_arg_index]) is not None
@@ -103,14 +116,22 @@ def norm_flop_counter(affine_arg_index: int) -> Handle:
 
 
 def batchnorm_flop_jit(inputs: list[Any], outputs: list[Any]) -> Any:
-    """Of ``batch_norm``: as any normalisation in training (input 5), else 2 per element with a weight and 1 without."""
+    """Of ``batch_norm``: in training (input 5) as of any normalisation.
+
+    Otherwise it counts 2 per element with a weight, and 1 without.
+    """
     if inputs[5].toIValue():
         return norm_flop_counter(1)(inputs, outputs)
     return prod(_sizes(inputs[0])) * (2 if get_shape(inputs[1]) is not None else 1)
 
 
 def elementwise_flop_counter(input_scale: float = 1, output_scale: float = 0) -> Handle:
-    """A handle that counts `input_scale` per element of the first input and `output_scale` per element of the first output."""
+    """A handle that counts by elements of the first input and of the first output.
+
+    Args:
+        input_scale: what an element of the input counts.
+        output_scale: what an element of the output counts.
+    """
 
     def handle(inputs: list[Any], outputs: list[Any]) -> Any:
         total: Any = 0
@@ -121,3 +142,20 @@ def elementwise_flop_counter(input_scale: float = 1, output_scale: float = 0) ->
         return total
 
     return handle
+
+
+__all__ = [
+    "Handle",
+    "addmm_flop_jit",
+    "batchnorm_flop_jit",
+    "bmm_flop_jit",
+    "conv_flop_count",
+    "conv_flop_jit",
+    "einsum_flop_jit",
+    "elementwise_flop_counter",
+    "generic_activation_jit",
+    "get_shape",
+    "linear_flop_jit",
+    "matmul_flop_jit",
+    "norm_flop_counter",
+]

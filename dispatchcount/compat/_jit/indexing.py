@@ -1,4 +1,7 @@
-"""Indexing as it is traced: the kernels that it ran, and the slices that took everything, which run nothing."""
+"""Indexing as it is traced.
+
+It is traced as the kernels that it ran, and as the slices that took everything, which run nothing.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,11 @@ def indexed(tensor: Any, index: Any, kernels: Iterable[Operands]) -> list[Operan
 
 
 def lifted(kernels: Iterable[Operands], assigned: Any = None) -> list[Operands]:
-    """The kernels of an indexing, where making a tensor of a list is traced as `to`, and of the `assigned` number as nothing."""
+    """The kernels of an indexing as they are traced.
+
+    A list in the index becomes a tensor, which is traced as `to`. An `assigned` number becomes one
+    as well, which is not traced.
+    """
     skip = isinstance(assigned, Number)
     found: list[Operands] = []
     for kind, inputs, outputs in kernels:

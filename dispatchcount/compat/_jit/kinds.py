@@ -1,8 +1,9 @@
 """Which TorchScript operator a torch function or a kernel stands for, ``"aten::linear"``.
 
-A Python-level name is no proof: ``hasattr(torch.ops.aten, name)`` is true of every Python object's ``__eq__`` and of operators
-that TorchScript has for lists. The dispatcher's own list of operators is asked, after the names under which Python, or an alias,
-knows an operator have been put right as TorchScript's tracer does.
+A Python-level name proves nothing: ``hasattr(torch.ops.aten, name)`` is true of ``__eq__``, which
+every Python object has, and of operators that TorchScript has for lists. So the dispatcher's own
+list of operators is asked. Names that Python or an alias has for an operator are first replaced
+by the operator's own, as TorchScript's tracer does.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ CONVOLUTIONS = {
 CELLS = ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
 
 CASTS = {
-    "double": torch.float64, "float": torch.float32, "half": torch.float16, "bfloat16": torch.bfloat16,
-    "cdouble": torch.complex128, "cfloat": torch.complex64,
-    "long": torch.int64, "int": torch.int32, "short": torch.int16, "char": torch.int8, "byte": torch.uint8, "bool": torch.bool,
+    "double": torch.float64, "float": torch.float32, "half": torch.float16,
+    "bfloat16": torch.bfloat16, "cdouble": torch.complex128, "cfloat": torch.complex64,
+    "long": torch.int64, "int": torch.int32, "short": torch.int16, "char": torch.int8,
+    "byte": torch.uint8, "bool": torch.bool,
 }  # fmt: skip
 """Methods that are traced as `to`, and the dtype that they ask for."""
 
@@ -44,7 +46,8 @@ INDEXING = ("__getitem__", "__setitem__")
 COUNTS = {"numel": "aten::numel", "nelement": "aten::numel", "size": SIZE, "shape": SIZE}
 """Functions that are traced although they give no tensor."""
 
-# TorchScript has operators of these names for other things. What such functions run is known by its kernels.
+# TorchScript has operators of these names for other things. The kernels tell what such functions
+# run.
 _NO_OPERATORS = {
     "grad",
     "backward",
@@ -83,7 +86,8 @@ _NAMES |= {
     f"{alias}_": f"{name}_" for alias, name in (pair.split("=") for pair in _ALIASES.split())
 }
 
-_KERNELS = {  # kernels that show up where no torch function runs (scripted code), under the names of what they implement
+# Kernels that show up where no torch function runs (scripted code), and what they implement.
+_KERNELS = {
     "aten::convolution": CONVOLUTION,
     "aten::convolution_overrideable": CONVOLUTION,
     "aten::native_batch_norm": "aten::batch_norm",
@@ -102,15 +106,17 @@ _KERNELS = {  # kernels that show up where no torch function runs (scripted code
 
 
 @cache
-def kind_of(function: str) -> str | None:
-    """The operator that a torch function stands for; None where it stands for none, and its kernels for themselves."""
+def traced_kind(function: str) -> str | None:
+    """The operator that a torch function is traced as.
+
+    None means that the function is traced as the kernels that it runs.
+    """
     if function in CONVOLUTIONS or function == "convolution":
         return CONVOLUTION
     if function in CELLS:
         return LINEAR
-    if (
-        function == "batch_norm_elemt"
-    ):  # the part of a synchronised batch norm that carries the figure of the whole
+    if function == "batch_norm_elemt":
+        # The part of a synchronised batch norm that carries the figure of the whole.
         return "aten::batch_norm"
     if function in CASTS or function in MOVES or function in CREATORS:
         return TO
@@ -119,15 +125,13 @@ def kind_of(function: str) -> str | None:
     if "." in function:
         return function.replace(".", "::", 1)
     kind = f"aten::{_NAMES.get(function, function)}"
-    return (
-        kind
-        if function not in _NO_OPERATORS and function not in INDEXING and kind in _operators()
-        else None
-    )
+    if function in _NO_OPERATORS or function in INDEXING or kind not in _operators():
+        return None
+    return kind
 
 
-def kind_of_kernel(op: str) -> str:
-    """The operator that a kernel stands for: ``"aten.convolution"`` is ``"aten::_convolution"``."""
+def kernel_kind(op: str) -> str:
+    """The operator that a kernel stands for: ``"aten::batch_norm"`` for ``"aten.cudnn_batch_norm"``."""
     kind = op.replace(".", "::", 1)
     return _KERNELS.get(kind, kind)
 

@@ -1,4 +1,4 @@
-"""Module names, the names of modules that have several included."""
+"""Module names, including those of modules that have several."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dispatchcount.capture.held import children
 
 
 def named_modules_with_dup(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Like `named_modules`, but a module held in several places comes once for each, with all that lies below it.
+    """Like `named_modules`, but a module that is held in several places comes once for each.
 
-    A module that holds itself ends there.
+    All that lies below it comes each time as well. The walk ends at a module that holds itself.
     """
     stack: list[tuple[str, nn.Module, frozenset[int]]] = [(prefix, model, frozenset())]
     while stack:
@@ -29,7 +29,10 @@ def named_modules_with_dup(model: nn.Module, prefix: str = "") -> Iterator[tuple
 
 
 def aliases(model: nn.Module) -> dict[int | str, str]:
-    """The first name of every module, by the module's id (it need not hash) and by each of its names."""
+    """The first name of every module, by the module's id and by each of its names.
+
+    Ids are used because a module need not be hashable.
+    """
     found: dict[int | str, str] = {}
     for name, module in named_modules_with_dup(model):
         found[name] = found.setdefault(id(module), name)

@@ -1,4 +1,4 @@
-"""The operators that TorchScript would have traced for a call, with their operands in the order it has them."""
+"""The operators that TorchScript would have traced for a call, with their operands in order."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from dispatchcount.compat._jit.kinds import (
     LINEAR,
     SIZE,
     TO,
-    kind_of,
-    kind_of_kernel,
+    kernel_kind,
+    traced_kind,
 )
 from dispatchcount.compat._jit.schemas import bind
 from dispatchcount.compat._jit.values import Value, results
@@ -28,8 +28,11 @@ Operands = tuple[str, tuple[Value, ...], tuple[Value, ...]]
 
 
 def operands(function: str, args: Any, kwargs: Any, out: Any) -> list[Operands]:
-    """What stands for a call of a torch function, usually one operator; none if it made no tensor and is not traced for that."""
-    kind = kind_of(function)
+    """The operators that a call of a torch function is traced as, usually one.
+
+    A function that made no tensor is traced as none, except those in `COUNTS`.
+    """
+    kind = traced_kind(function)
     if kind is None:
         return []
     if function in COUNTS:
@@ -49,9 +52,8 @@ def operands(function: str, args: Any, kwargs: Any, out: Any) -> list[Operands]:
     if function in CONVOLUTIONS:
         return [_convolution(named, CONVOLUTIONS[function], out)]
     values = list(map(Value.of, named.values()))
-    if function == "rsub" and isinstance(
-        named.get("other"), torch.Tensor
-    ):  # traced as `sub`, the other way round
+    if function == "rsub" and isinstance(named.get("other"), torch.Tensor):
+        # Traced as `sub`, the other way round.
         kind, values[:2] = "aten::sub", values[1::-1]
     elif function == "nonzero" and isinstance(out, tuple):
         kind = "aten::nonzero_numpy"
@@ -61,15 +63,15 @@ def operands(function: str, args: Any, kwargs: Any, out: Any) -> list[Operands]:
 
 
 def kernel_operands(op: str, args: Any, kwargs: Any, out: Any) -> Operands | None:
-    """What stands for a kernel, ``"aten.select"``, that no function speaks for; None if it made no tensor."""
+    """A kernel, ``"aten.select"``, as it would be traced; None if it made no tensor."""
     if next(tensors_in(out), None) is None:
         return None
     named = bind(op.replace(".", "::", 1), args, kwargs)
-    return kind_of_kernel(op), tuple(map(Value.of, named.values())), results(out)
+    return kernel_kind(op), tuple(map(Value.of, named.values())), results(out)
 
 
 def _schema(function: str, kind: str) -> str:
-    """Whose schema knows the arguments: the function's own operator if it has one, else that of the one it stands for."""
+    """The operator whose schema has the arguments: the function's own, or `kind` if it has none."""
     own = f"aten::{function}"
     return own if function.isidentifier() and torch._C._jit_get_schemas_for_operator(own) else kind
 
@@ -82,7 +84,7 @@ def _as_to(function: str, args: Any, kwargs: Any, out: Any) -> tuple[Any, Any]:
 
 
 def _made(function: str, out: Value) -> list[Operands]:
-    """Making a tensor of Python's data is traced as moving it, and unless it is taken as it is, as detaching it."""
+    """A tensor made of Python's data is traced as moved, and as detached unless taken as it is."""
     rest = (out.type().dtype(), False, False, None)
     traced: list[Operands] = [
         (TO, (out, *map(Value.of, rest)), (out,)),
@@ -125,7 +127,7 @@ def _convolution(named: dict[str, Any], transposed: bool, out: Any) -> Operands:
 
 
 def _cell(function: str, args: Any, kwargs: Any) -> list[Operands]:
-    """A recurrent cell is traced as its two linear maps: of the input and of the hidden state."""
+    """A recurrent cell is traced as its two linear maps, of the input and of the hidden state."""
     named = bind(f"aten::{function}", args, kwargs)
     hidden = named["hx"][0] if isinstance(named["hx"], list | tuple) else named["hx"]
     pairs = ((named["input"], named["w_ih"], named["b_ih"]), (hidden, named["w_hh"], named["b_hh"]))

@@ -11,9 +11,9 @@ from dispatchcount.compat._modules import named_parameters
 
 
 def parameter_count(model: nn.Module) -> defaultdict[str, int]:
-    """Elements of each parameter and of each module's parameters, by dotted name; ``""`` is the whole model.
+    """Elements of each parameter, and of the parameters of each module, by dotted name.
 
-    A tensor with several names counts under its first one.
+    The whole model goes by ``""``. A tensor with several names counts under its first one.
     """
     counts: defaultdict[str, int] = defaultdict(int)
     for name, parameter in named_parameters(model).items():
@@ -25,7 +25,10 @@ def parameter_count(model: nn.Module) -> defaultdict[str, int]:
 
 
 def parameter_rows(model: nn.Module, max_depth: int) -> list[tuple[str, str]]:
-    """Rows of the parameter table: names and figures, indented by depth; for parameters their shapes."""
+    """Rows of the parameter table: names and figures, indented by depth.
+
+    Parameters have their shape in place of a figure.
+    """
     counts = parameter_count(model)
     shapes = {
         name: str(tuple(parameter.shape)) for name, parameter in named_parameters(model).items()

@@ -1,8 +1,10 @@
-"""Finds custom autograd functions on Python's stack: applying one is no torch function, and nothing else announces it."""
+"""Finds custom autograd functions on Python's stack, for nothing else announces them.
+
+To apply one is not a torch function: ``MyFunction.apply(x)`` runs `forward` straight away.
+"""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Any
@@ -10,23 +12,23 @@ from typing import Any
 import torch
 from torch import nn
 
-_KNOWN: dict[CodeType, type | None] = {}
+from dispatchcount.capture import frames
 
 
 def applying(outermost: CodeType) -> tuple[FrameType, type] | None:
-    """The frame in which the `forward` of a custom autograd function runs, and its class; of several inside another, the outer.
+    """The frame in which the `forward` of a custom autograd function runs, and its class.
+
+    If one function runs inside another, the outer one is found, for it stands for both.
 
     Args:
-        outermost: where on the stack to stop looking.
+        outermost: the code of the function in which to stop looking.
     """
     found = None
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_code is not outermost:
+    for frame in frames.called_from(outermost):
         if frame.f_code.co_name == "forward":
             cls = _function_of(frame)
             if cls is not None:
                 found = frame, cls
-        frame = frame.f_back  # type: ignore[assignment]
     return found
 
 
@@ -45,16 +47,18 @@ def arguments_of(frame: FrameType) -> list[Any]:
 
 
 def _function_of(frame: FrameType) -> type | None:
+    """The custom autograd function whose `forward` runs in a frame; None if it is another's.
+
+    The first argument tells: it is the function's context, or a module if the `forward` is a
+    module's. A `forward` that takes no context is looked for among all functions that there are.
+    """
     code = frame.f_code
-    if code not in _KNOWN:
-        first = frame.f_locals.get(code.co_varnames[0]) if code.co_varnames else None
-        cls = getattr(type(first), "_forward_cls", None)
-        if cls is None and not isinstance(first, nn.Module):
-            cls = next(
-                (cls for cls in _subclasses(torch.autograd.Function) if _code(cls) is code), None
-            )
-        _KNOWN[code] = cls
-    return _KNOWN[code]
+    first = frame.f_locals.get(code.co_varnames[0]) if code.co_varnames else None
+    context_of: type | None = getattr(type(first), "_forward_cls", None)
+    if context_of is not None or isinstance(first, nn.Module):
+        return context_of
+    functions = _subclasses(torch.autograd.Function)
+    return next((function for function in functions if _code(function) is code), None)
 
 
 def _subclasses(cls: type) -> Iterator[type]:

@@ -1,6 +1,7 @@
 """Puts a call's arguments in the order of the operator's schema, defaults filled in.
 
-Torch can do that as well, but prints every tensor on its way to an error message, which runs operators.
+Torch can do that as well, but it prints every tensor on its way to an error message, and printing
+runs operators.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Schema:
         self.positional = sum(not a.kwarg_only for a in schema.arguments)
 
     def bind(self, args: Any, kwargs: Any) -> dict[str, Any] | None:
-        """The arguments by name in order; None if they are none of this overload's."""
+        """The arguments by name in order; None if this overload does not take them."""
         last = self.positional - 1
         if len(args) > self.positional > 1 and str(self.arguments[last].type) == "List[int]":
             args = (*args[:last], args[last:])  # x.view(2, 3) means x.view((2, 3))
@@ -55,12 +56,14 @@ def schemas(kind: str) -> tuple[Schema, ...]:
 
 
 def bind(kind: str, args: Any, kwargs: Any) -> dict[str, Any]:
-    """The arguments of a call by name in the schema's order; as they came if Python calls it in a way that no schema knows."""
+    """The arguments of a call by name, in the order of the schema.
+
+    They are returned as they came if no schema allows the call.
+    """
     for schema in schemas(kind):
         bound = schema.bind(args, kwargs)
-        if (
-            bound is None
-        ):  # a Python function may have more arguments than the operator it stands for
+        if bound is None:
+            # A Python function may have more arguments than the operator it stands for.
             bound = schema.bind(
                 args[: schema.positional], {k: v for k, v in kwargs.items() if k in schema.kinds}
             )
@@ -70,12 +73,10 @@ def bind(kind: str, args: Any, kwargs: Any) -> dict[str, Any]:
 
 
 def _spread(value: Any, argument: Any) -> Any:
-    """One number for a list of known length stands for as many."""
-    return (
-        [value] * argument.N
-        if isinstance(value, int) and "List[int]" in str(argument.type) and argument.N
-        else value
-    )
+    """The list that one number stands for, where the schema has a list of known length."""
+    if isinstance(value, int) and "List[int]" in str(argument.type) and argument.N:
+        return [value] * argument.N
+    return value
 
 
 def _fits(value: Any, kind: str) -> bool:

@@ -16,7 +16,10 @@ from dispatchcount.compat._modules import named_modules, tensors
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Whatever runs inside, the model's buffers (BatchNorm statistics) and the generators' states are as before afterwards."""
+    """Restore the model's buffers and the states of the random number generators afterwards.
+
+    The buffers are BatchNorm statistics and the like.
+    """
     with ExitStack() as stack:
         for kind, indices in _accelerators(model).items():
             stack.enter_context(torch.random.fork_rng(devices=sorted(indices), device_type=kind))
@@ -44,7 +47,10 @@ def _accelerators(model: nn.Module) -> dict[str, set[int]]:
 
 
 def _restore(buffer: torch.Tensor, before: torch.Tensor) -> None:
-    """Write the contents back, unless they never changed: a write would look like a change to autograd."""
+    """Write the contents back if they changed.
+
+    A buffer that did not change is not written, for autograd takes every write for a change.
+    """
     with torch.no_grad(), torch.inference_mode(buffer.is_inference()):
         if not (buffer.is_meta or isinstance(buffer, FakeTensor)) and not torch.equal(
             buffer, before

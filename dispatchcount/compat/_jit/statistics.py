@@ -1,4 +1,4 @@
-"""Statistics on their way to a printed form: by kind or by module, numbers to text, rows left out or folded into one."""
+"""Statistics on their way to a printed form: grouped, turned into text, and folded into rows."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ Texts = dict[str, dict[str, str]]
 
 
 def _format_size(x: int | float, sig_figs: int = 3, hide_zero: bool = False) -> str:
-    """A number with a suffix: ``4144854528`` is ``"4.145G"``, ``440`` is ``"0.44K"``, up to 100 it stands as it is.
+    """A number with a suffix: ``"4.145G"`` for ``4144854528``, ``"0.44K"`` for ``440``.
+
+    Numbers up to 100 are written as they are.
 
     Args:
         x: the number.
         sig_figs: decimals, of which trailing zeros are left out.
-        hide_zero: whether 0 is ``""``.
+        hide_zero: True to return ``""`` for 0.
     """
     if hide_zero and x == 0:
         return ""
@@ -73,7 +75,7 @@ def _remove_zero_statistics(
     Args:
         statistics: by module, the root included.
         force_keep: modules that stay in any case; the root always does.
-        require_trivial_children: whether one stays as long as a module below it does.
+        require_trivial_children: True to keep a module as long as one below it is kept.
     """
     keep = {"", *(force_keep or ())}
     children = children_of(statistics)
@@ -99,7 +101,7 @@ def _fill_missing_statistics(
 
 
 def _get_input_sizes(iterable: Iterable[Any]) -> list[Any]:
-    """The sizes of every tensor in nested inputs, None for what is no tensor and holds none."""
+    """The sizes of every tensor in nested inputs, None for what neither is nor holds a tensor."""
     sizes: list[Any] = []
     for item in iterable:
         if isinstance(item, torch.Tensor):
@@ -127,7 +129,10 @@ def stat_names(statistics: Texts) -> list[str]:
 
 
 def table_rows(statistics: Texts, max_depth: int, stat_columns: list[str]) -> list[list[str]]:
-    """Rows of the module table: each level one blank further in, a module with a single child of like figures folded into it."""
+    """Rows of the module table, each level one blank further in.
+
+    A module whose single child has the same figures shares a row with it.
+    """
     folded = {name: dict(row) for name, row in statistics.items()}
     children = children_of(folded)
 
@@ -163,9 +168,21 @@ def table_rows(statistics: Texts, max_depth: int, stat_columns: list[str]) -> li
 
 
 def _combine(above: dict[str, str], below: dict[str, str]) -> dict[str, str] | None:
-    """Two rows as one, if they have the same columns and no column in which both say something different."""
+    """Two rows as one; None if their columns differ, or the texts in one of these."""
     if above.keys() != below.keys() or any(
         value and below[key] and value != below[key] for key, value in above.items()
     ):
         return None
     return {key: value or below[key] for key, value in above.items()}
+
+
+__all__ = [
+    "_fill_missing_statistics",
+    "_format_size",
+    "_get_input_sizes",
+    "_group_by_module",
+    "_indicate_uncalled_modules",
+    "_pretty_statistics",
+    "_remove_zero_statistics",
+]
+"""The names that mmengine and fvcore have for these functions in their own printing modules."""

@@ -1,4 +1,7 @@
-"""The printed forms: the module table, the architecture with figures, and their frames. All as wide as they need to be."""
+"""The printed forms: the module table, the architecture with figures, and the frames of tables.
+
+All are as wide as they need to be, and nothing is cut.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +37,7 @@ def module_rows(
     """Headers and rows of the table of parameters, flops and, if given, activations."""
     _quietly(flops, activations)
     header = "#parameters or shape" if show_param_shapes else "#parameters"
-    model, analyses = (
-        flops._model,
-        {_FLOPS: flops} | ({_ACTIVATIONS: activations} if activations is not None else {}),
-    )
+    model, analyses = flops._model, _named(flops, activations, _ACTIVATIONS)
     numbers = _group_by_module(
         {header: parameter_count(model)} | {name: a.by_module() for name, a in analyses.items()}
     )
@@ -56,12 +56,12 @@ def module_rows(
 
 
 def architecture(flops: Analysis, activations: Analysis | None) -> str:
-    """The model as it prints itself, with each module's parameters, flops and, if given, activations."""
+    """The model as it prints itself, with the figures of each module.
+
+    The figures are parameters, flops and, if given, activations.
+    """
     _quietly(flops, activations)
-    model, analyses = (
-        flops._model,
-        {_FLOPS: flops} | ({"#acts": activations} if activations is not None else {}),
-    )
+    model, analyses = flops._model, _named(flops, activations, "#acts")
     uncalled = set().union(*(analysis.uncalled_modules() for analysis in analyses.values()))
     filled = _fill_missing_statistics(
         model, {"#params": parameter_count(model)} | {n: a.by_module() for n, a in analyses.items()}
@@ -74,8 +74,13 @@ def architecture(flops: Analysis, activations: Analysis | None) -> str:
     return (_MISSING if uncalled else "") + _model_stats_str(model, texts)
 
 
+def _named(flops: Analysis, activations: Analysis | None, name: str) -> dict[str, Analysis]:
+    """The analyses that there are, by the names of their columns."""
+    return {_FLOPS: flops} | ({} if activations is None else {name: activations})
+
+
 def _quietly(flops: Analysis, activations: Analysis | None) -> None:
-    """Switch off warnings, as printing does, and let two fresh analyses of one input share a run."""
+    """Switch off warnings, as printing does, and let two fresh analyses share a run."""
     analyses = [analysis for analysis in (flops, activations) if analysis is not None]
     for analysis in analyses:
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings(

@@ -1,4 +1,7 @@
-"""Runs a model once and keeps what it called: the torch functions with their operands, and what each cost by dispatch."""
+"""Runs a model once and keeps what it called.
+
+These are the torch functions with their operands, and what each cost by dispatch.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from dispatchcount.capture.observed import ObservedMode
 from dispatchcount.capture.plan import Plan
 from dispatchcount.capture.record import FORWARD, Node, Place
 from dispatchcount.compat._jit.indexing import indexed, lifted
-from dispatchcount.compat._jit.kinds import INDEXING, kind_of, kind_of_kernel
+from dispatchcount.compat._jit.kinds import INDEXING, kernel_kind, traced_kind
 from dispatchcount.compat._jit.operands import Operands, kernel_operands, operands
 from dispatchcount.compat._jit.python_ops import applying, arguments_of
 from dispatchcount.compat._jit.state import untouched
@@ -25,7 +28,9 @@ from dispatchcount.profiler import profile
 from dispatchcount.report.rows import PHASES, ZERO
 from dispatchcount.report.tally import Tally
 
-_PYTHON_OP = "prim::PythonOp."
+PYTHON_OP = "prim::PythonOp."
+"""What the kinds of custom autograd functions begin with; the function's name follows."""
+
 _READS = {
     "item",
     "tolist",
@@ -42,7 +47,14 @@ _READS = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A traced operator: its kind, inputs and outputs, and the custom autograd function it ran in, ``"prim::PythonOp.Name"``."""
+    """A traced operator.
+
+    Attributes:
+        kind: the operator, ``"aten::linear"``.
+        inputs: its inputs.
+        outputs: its outputs.
+        inside: the custom autograd function that it ran in, ``"prim::PythonOp.Name"``, or ``""``.
+    """
 
     kind: str
     inputs: tuple[Value, ...]
@@ -50,20 +62,24 @@ class Call:
     inside: str = ""
 
 
-Calls = dict[tuple[Node, Call], int]
-"""How often each was made, by the module calls it was made in."""
+CallCounts = dict[tuple[Node, Call], int]
+"""How often each call was made, by the stack of module calls that it was made in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """What kernels that implement one kind of operator did at one node.
+    """What the kernels that implement one kind of operator did at one node.
 
     Attributes:
-        node: the stack of module calls. kind: what operator they stand for. inside: as in `Call`.
-        calls: how many kernels. tally: their cost.
-        traced: True if a `Call` of `Trace.calls` stands for them. scripted: True if they ran under no torch function at all, as
-            those of scripted code do.
-        zero: True if they are zero by definition. forward: True if they ran outside of a backward pass.
+        node: the stack of module calls.
+        kind: the operator that the kernels stand for.
+        inside: as in `Call`.
+        calls: how many kernels ran.
+        tally: their cost.
+        traced: True if a `Call` of `Trace.calls` stands for them.
+        scripted: True if they ran under no torch function, as those of scripted code do.
+        zero: True if they cost nothing by definition.
+        forward: True if they ran outside of a backward pass.
     """
 
     node: Node
@@ -78,23 +94,28 @@ class Leaf:
 
 
 class Trace:
-    """What one run of a model called. Also the profile's `Watcher` while it runs, and an `Observer` of its kernels.
+    """What one run of a model called.
+
+    While the model runs, this is the profile's `Watcher` and an `Observer` of its kernels.
 
     Attributes:
-        calls: what TorchScript would have traced. read: True if Python read a tensor's contents.
+        calls: what TorchScript would have traced.
+        read: True if Python read a tensor's contents.
     """
 
     def __init__(self) -> None:
-        self.calls: Calls = {}
+        self.calls: CallCounts = {}
         self.read = False
         self._mode: Any = None
+        # The custom autograd function that is running: where, and its call so far.
         self._frame: FrameType | None = None
         self._python_op: tuple[Node, Call] | None = None
-        self._indexing: list[Operands] = []  # what the indexing that is running has run so far
-        self._kernel: Call | None = None  # ran, but is not recorded yet
-        self._kernels: dict[
-            tuple[int, Call], int
-        ] = {}  # those no function speaks for, by the id of the table that has them
+        # The kernels that the indexing in progress has run so far.
+        self._indexing: list[Operands] = []
+        # A kernel that ran and is not recorded yet.
+        self._kernel: Call | None = None
+        # Kernels that no function speaks for, by the id of the table that they are recorded in.
+        self._kernels: dict[tuple[int, Call], int] = {}
 
     def attach(self, mode: CountingMode) -> None:
         """Part of `Watcher`."""
@@ -103,40 +124,38 @@ class Trace:
         mode.observe(self)
 
     def label(self, name: str) -> str:
-        """Part of `Watcher`: the function's name, and before it the custom autograd function it runs in."""
+        """Part of `Watcher`: the function's name, behind the custom function that it runs in."""
         self._follow_python_op()
         self._indexing = []
         return name if self._python_op is None else f"{self._python_op[1].kind}/{name}"
 
     def called(self, name: str, args: Any, kwargs: Any, out: Any) -> None:
-        """Part of `Watcher`."""
+        """Part of `Watcher`: keep the operators that a function's call is traced as."""
         self.read = self.read or name in _READS
-        if self._python_op is not None:
-            op = self._python_op[1]
-            self._python_op = (self._python_op[0], Call(op.kind, op.inputs, results(out)))
+        self._python_op_made(out)
         if name in INDEXING:
             traced = indexed(args[0], args[1], lifted(self._indexing, *args[2:3]))
         else:
             traced = operands(name, args, kwargs, out)
-        node, inside = (
-            self._mode.calls.node,
-            "" if self._python_op is None else self._python_op[1].kind,
-        )
+        node = self._mode.calls.node
+        inside = "" if self._python_op is None else self._python_op[1].kind
         for kind, inputs, outputs in traced:
             self._add(node, Call(kind, inputs, outputs, inside))
 
     def before(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> None:
-        """Part of `Observer`: a kernel that no torch function announced may run in a custom autograd function all the same."""
+        """Part of `Observer`: label a kernel that no torch function announced.
+
+        It may run in a custom autograd function all the same.
+        """
         if not mode.function.rpartition("/")[2]:
             mode.function = self.label("")
 
     def after(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
-        """Part of `Observer`."""
+        """Part of `Observer`: keep a kernel that no torch function speaks for."""
         inside, _, function = mode.function.rpartition("/")
-        if not function and self._python_op is not None:
-            op = self._python_op[1]
-            self._python_op = (self._python_op[0], Call(op.kind, op.inputs, results(out)))
-        if function and kind_of(function) is not None:
+        if not function:
+            self._python_op_made(out)
+        if function and traced_kind(function) is not None:
             return
         made = kernel_operands(plan.name, args, kwargs, out)
         if made is not None and function in INDEXING:
@@ -145,7 +164,7 @@ class Trace:
             self._kernel = Call(*made, inside)
 
     def recorded(self, place: Place) -> None:
-        """Part of `Observer`."""
+        """Part of `Observer`: count the kernel that was kept, in the table that it went to."""
         if self._kernel is not None:
             key = (id(place[0]), self._kernel)
             self._kernels[key] = self._kernels.get(key, 0) + 1
@@ -156,19 +175,24 @@ class Trace:
         self.calls[key] = self.calls.get(key, 0) + 1
 
     def _follow_python_op(self) -> None:
-        """See which custom autograd function is being applied, from Python's stack: `apply` is no torch function."""
+        """See whether a custom autograd function has begun or ended since the last call."""
         found = applying(run.__code__)
         frame = None if found is None else found[0]
         if frame is self._frame:
             return
         self._end_python_op()
         if found is not None:
-            kind = _PYTHON_OP + found[1].__name__
-            self._frame = frame  # held so that the next call's frame is told from it
-            self._python_op = (
-                self._mode.calls.node,
-                Call(kind, tuple(map(Value.of, arguments_of(found[0]))), ()),
-            )
+            kind = PYTHON_OP + found[1].__name__
+            inputs = tuple(map(Value.of, arguments_of(found[0])))
+            # The frame is held: a later frame cannot be the same object then.
+            self._frame = frame
+            self._python_op = (self._mode.calls.node, Call(kind, inputs, ()))
+
+    def _python_op_made(self, out: Any) -> None:
+        """Take `out` for the output of the running custom autograd function, until the next one."""
+        if self._python_op is not None:
+            node, op = self._python_op
+            self._python_op = (node, Call(op.kind, op.inputs, results(out)))
 
     def _end_python_op(self) -> None:
         if self._python_op is not None:
@@ -176,7 +200,7 @@ class Trace:
         self._frame = self._python_op = None
 
     def close(self) -> None:
-        """The run is over."""
+        """End what is still running: the run is over."""
         self._end_python_op()
 
     def nodes(self) -> Iterator[Node]:
@@ -190,7 +214,6 @@ class Trace:
             for (op, phase, _, status, function), tally in accountant.rows(node, {}).items():
                 forward = phase == PHASES[FORWARD]
                 inside, kind, traced = _decode(function if forward else "", op)
-                scripted = not function.rpartition("/")[2]
                 yield Leaf(
                     node,
                     kind,
@@ -198,15 +221,15 @@ class Trace:
                     tally.calls,
                     tally,
                     traced,
-                    scripted,
-                    status == ZERO,
-                    forward,
+                    scripted=not function.rpartition("/")[2],
+                    zero=status == ZERO,
+                    forward=forward,
                 )
 
-    def untraced(self) -> Calls:
-        """Kernels that no torch function speaks for, such as those of scripted code and of a backward pass."""
+    def untraced(self) -> CallCounts:
+        """Kernels that no torch function speaks for, as those of scripted code and of backward."""
         tables = {id(table): node for node in self.nodes() for _, table in node.tables()}
-        calls: Calls = {}
+        calls: CallCounts = {}
         for (table, call), times in self._kernels.items():
             key = (tables[table], call)
             calls[key] = calls.get(key, 0) + times
@@ -218,8 +241,8 @@ def run(model: nn.Module, inputs: Any) -> Trace:
 
     Args:
         model: any module; DataParallel and DistributedDataParallel are looked into.
-        inputs: a tuple holds the positional arguments; a mapping whose keys `forward` takes, keyword arguments; anything else
-            is the one argument.
+        inputs: a tuple holds the positional arguments; a mapping whose keys `forward` takes holds
+            keyword arguments; anything else is the one argument.
     """
     wrapped = isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel)
     target = model.module if wrapped else model
@@ -256,7 +279,11 @@ def _takes(forward: Callable[..., Any], named: Mapping[str, Any]) -> bool:
 
 
 def _decode(function: str, op: str) -> tuple[str, str, bool]:
-    """From a record's function and operator: the custom autograd function around it, the kind, True if a `Call` stands for it."""
+    """What a record's function and operator say.
+
+    Returns:
+        The custom autograd function around it, its kind, and True if a `Call` stands for it.
+    """
     inside, _, name = function.rpartition("/")
-    kind = kind_of(name) if name else None
-    return inside, kind or kind_of_kernel(op), kind is not None or name in INDEXING
+    kind = traced_kind(name) if name else None
+    return inside, kind or kernel_kind(op), kind is not None or name in INDEXING

@@ -1,4 +1,7 @@
-"""Operands as TorchScript shows them to handles, made from the arguments of a call. They hold shapes and constants, no tensor."""
+"""Operands as TorchScript shows them to handles, made from the arguments of a call.
+
+They hold shapes and constants, and no tensor.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from dispatchcount.rules.core.shape import Shape
 _SCALARS = {
     "float64": "Double", "float32": "Float", "float16": "Half", "bfloat16": "BFloat16",
     "complex32": "ComplexHalf", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
-    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
+    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
+    "bool": "Bool",
 }  # fmt: skip
 _KINDS = {
     type(None): "NoneType",
@@ -73,8 +77,11 @@ class Value:
     """An operand or a result, as `torch._C.Value` answers for it.
 
     Attributes:
-        sizes: a tensor's sizes, else None. dtype: its dtype, ``"float32"``.
-        kind: the kind of its type. constant: a plain value. items: what a list or tuple holds.
+        kind: the kind of its type, ``"TensorType"``.
+        sizes: a tensor's sizes, else None.
+        dtype: a tensor's dtype, ``"float32"``.
+        constant: a plain value.
+        items: what a list or tuple holds.
     """
 
     kind: str
@@ -85,7 +92,11 @@ class Value:
 
     @staticmethod
     def of(value: Any) -> Value:
-        """What stands for an argument: for a tensor (or a `Shape`) its sizes and dtype, for a list its items, else the value."""
+        """The value that stands for an argument.
+
+        A tensor (or a `Shape`) is kept as its sizes and dtype, a list as its items, and anything
+        else as it is.
+        """
         if isinstance(value, torch.Tensor):
             if is_lazy(value):
                 return Value("TensorType")
@@ -106,7 +117,7 @@ class Value:
         return self if self.sizes is None else Value(self.kind, (1, *self.sizes), self.dtype)
 
     def isCompleteTensor(self) -> bool:  # noqa: N802
-        """Whether it is a tensor."""
+        """True if it is a tensor."""
         return self.sizes is not None
 
     def type(self) -> Type:
@@ -133,7 +144,11 @@ class Maker:
     _value: Value
 
     def kind(self) -> str:
-        """``"prim::ListConstruct"`` for a list, ``"prim::Param"`` for a tensor, else ``"prim::Constant"``."""
+        """The node's kind.
+
+        It is ``"prim::ListConstruct"`` for a list, ``"prim::Param"`` for a tensor, and
+        ``"prim::Constant"`` for anything else.
+        """
         if self._value.items is not None:
             return "prim::ListConstruct"
         return "prim::Param" if self._value.sizes is not None else "prim::Constant"
@@ -153,9 +168,9 @@ def results(out: Any) -> tuple[Value, ...]:
 
 
 def get_shape(val: Any) -> list[int] | None:
-    """The sizes of an operand that a handle is given; None where it is no tensor."""
+    """The sizes of an operand that a handle is given; None if it is not a tensor."""
     return val.type().sizes() if val.isCompleteTensor() else None
 
 
 Handle = Callable[[list[Any], list[Any]], Any]
-"""Takes an operator's inputs and outputs and returns a number, or a Counter of numbers by operator."""
+"""Takes an operator's inputs and outputs, and returns a number or numbers by operator."""

@@ -1,4 +1,7 @@
-"""fvcore's model analysis: ``from dispatchcount.compat.fvcore import …`` instead of ``from fvcore.nn``."""
+"""fvcore's model analysis.
+
+Write ``from dispatchcount.compat.fvcore import …`` instead of ``from fvcore.nn import …``.
+"""
 
 from __future__ import annotations
 

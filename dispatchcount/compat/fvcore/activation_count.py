@@ -8,14 +8,17 @@ from typing import Any
 
 from torch import nn
 
-from dispatchcount.compat._jit.analysis import Activations, scaled
+from dispatchcount.compat._jit.figures import Activations, counts_in
 from dispatchcount.compat._jit.tables import ACTIVATION_HANDLES as _DEFAULT_SUPPORTED_OPS
 from dispatchcount.compat._jit.values import Handle
 from dispatchcount.compat.fvcore.jit_analysis import JitModelAnalysis
 
 
 class ActivationCountAnalysis(Activations, JitModelAnalysis):
-    """Activations of a model, by module and operator; see `dispatchcount.compat._jit.analysis.Analysis`."""
+    """Activations of a model, by module and operator.
+
+    `dispatchcount.compat._jit.analysis.Analysis` describes what it does.
+    """
 
 
 def activation_count(
@@ -28,7 +31,7 @@ def activation_count(
         inputs: as for `ActivationCountAnalysis`.
         supported_ops: more handles, or None for an operator to leave out.
     """
-    return scaled(ActivationCountAnalysis(model, inputs), supported_ops, 1e6)
+    return counts_in(1e6, ActivationCountAnalysis(model, inputs), supported_ops)
 
 
 __all__ = ["_DEFAULT_SUPPORTED_OPS", "ActivationCountAnalysis", "activation_count"]

@@ -8,14 +8,17 @@ from typing import Any
 
 from torch import nn
 
-from dispatchcount.compat._jit.analysis import Flops, scaled
+from dispatchcount.compat._jit.figures import Flops, counts_in
 from dispatchcount.compat._jit.tables import FLOP_HANDLES as _DEFAULT_SUPPORTED_OPS
 from dispatchcount.compat._jit.values import Handle
 from dispatchcount.compat.fvcore.jit_analysis import JitModelAnalysis
 
 
 class FlopCountAnalysis(Flops, JitModelAnalysis):
-    """Flops of a model, by module and operator; see `dispatchcount.compat._jit.analysis.Analysis`."""
+    """Flops of a model, by module and operator.
+
+    `dispatchcount.compat._jit.analysis.Analysis` describes what it does.
+    """
 
 
 def flop_count(
@@ -28,7 +31,7 @@ def flop_count(
         inputs: as for `FlopCountAnalysis`.
         supported_ops: more handles, or None for an operator to leave out.
     """
-    return scaled(FlopCountAnalysis(model, inputs), supported_ops, 1e9)
+    return counts_in(1e9, FlopCountAnalysis(model, inputs), supported_ops)
 
 
 __all__ = ["_DEFAULT_SUPPORTED_OPS", "FlopCountAnalysis", "flop_count"]

@@ -13,7 +13,10 @@ _IGNORED_OPS = set(IGNORED)
 
 
 class JitModelAnalysis(Analysis):
-    """An analysis without handles of its own; warnings go to fvcore's logger, ``fvcore.nn.jit_analysis``."""
+    """An analysis without handles of its own.
+
+    Warnings go to fvcore's logger, ``fvcore.nn.jit_analysis``.
+    """
 
     def _log(self, message: str) -> None:
         logging.getLogger("fvcore.nn.jit_analysis").warning(message)

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from dispatchcount.compat._jit.statistics import (
-    Texts,
-    _fill_missing_statistics,
-    _format_size,
-    _get_input_sizes,
-    _group_by_module,
-    _indicate_uncalled_modules,
-    _pretty_statistics,
-    _remove_zero_statistics,
-    stat_names,
-    table_rows,
-)
+from dispatchcount.compat._jit import statistics
+from dispatchcount.compat._jit.statistics import *  # noqa: F403
+from dispatchcount.compat._jit.statistics import Texts, stat_names, table_rows
 from dispatchcount.compat._jit.text import _model_stats_str, architecture, module_rows, piped
 from dispatchcount.compat.fvcore.activation_count import ActivationCountAnalysis
 from dispatchcount.compat.fvcore.flop_count import FlopCountAnalysis
@@ -31,7 +22,7 @@ def flop_count_table(
         flops: the analysis; its warnings are switched off.
         max_depth: levels below the model that are shown.
         activations: an analysis of the same model.
-        show_param_shapes: whether parameters have rows with their shapes.
+        show_param_shapes: True to give each parameter a row with its shape.
     """
     return piped(*module_rows(flops, max_depth, activations, show_param_shapes))
 
@@ -39,7 +30,9 @@ def flop_count_table(
 def flop_count_str(
     flops: FlopCountAnalysis, activations: ActivationCountAnalysis | None = None
 ) -> str:
-    """The model as it prints itself, with parameters, flops and, if given, activations of every module.
+    """The model as it prints itself, with the figures of every module.
+
+    The figures are parameters, flops and, if given, activations.
 
     Args:
         flops: the analysis; its warnings are switched off.
@@ -57,15 +50,9 @@ def _model_stats_table(
 
 
 __all__ = [
-    "_fill_missing_statistics",
-    "_format_size",
-    "_get_input_sizes",
-    "_group_by_module",
-    "_indicate_uncalled_modules",
     "_model_stats_str",
     "_model_stats_table",
-    "_pretty_statistics",
-    "_remove_zero_statistics",
     "flop_count_str",
     "flop_count_table",
 ]
+__all__ += statistics.__all__

@@ -1,4 +1,7 @@
-"""mmengine's model complexity analysis: ``from dispatchcount.compat.mmengine import …`` instead of ``from mmengine.analysis``."""
+"""mmengine's model complexity analysis.
+
+Write ``from dispatchcount.compat.mmengine import …`` where ``from mmengine.analysis import …`` was.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from dispatchcount.compat.mmengine.complexity_analysis import (
 from dispatchcount.compat.mmengine.print_helper import get_model_complexity_info
 
 analysis = sys.modules[__name__]
-"""For ``import dispatchcount.compat.mmengine as mmengine`` and then ``mmengine.analysis.FlopAnalyzer``."""
+"""For code that says ``mmengine.analysis.FlopAnalyzer``, with this package as ``mmengine``."""
 
 __all__ = [
     "ActivationAnalyzer",

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from dispatchcount.compat._jit.analysis import Activations, Flops, scaled
+from dispatchcount.compat._jit.figures import Activations, Flops, counts_in
 from dispatchcount.compat._jit.params import parameter_count, parameter_rows
 from dispatchcount.compat._jit.tables import ACTIVATION_HANDLES as _DEFAULT_SUPPORTED_ACT_OPS
 from dispatchcount.compat._jit.tables import FLOP_HANDLES as _DEFAULT_SUPPORTED_FLOP_OPS
@@ -18,11 +18,17 @@ from dispatchcount.compat.mmengine.jit_analysis import JitModelAnalysis
 
 
 class FlopAnalyzer(Flops, JitModelAnalysis):
-    """Flops of a model, by module and operator; see `dispatchcount.compat._jit.analysis.Analysis`."""
+    """Flops of a model, by module and operator.
+
+    `dispatchcount.compat._jit.analysis.Analysis` describes what it does.
+    """
 
 
 class ActivationAnalyzer(Activations, JitModelAnalysis):
-    """Activations of a model, by module and operator; see `dispatchcount.compat._jit.analysis.Analysis`."""
+    """Activations of a model, by module and operator.
+
+    `dispatchcount.compat._jit.analysis.Analysis` describes what it does.
+    """
 
 
 def flop_count(
@@ -35,7 +41,7 @@ def flop_count(
         inputs: as for `FlopAnalyzer`.
         supported_ops: more handles, or None for an operator to leave out.
     """
-    return scaled(FlopAnalyzer(model, inputs), supported_ops, 1e9)
+    return counts_in(1e9, FlopAnalyzer(model, inputs), supported_ops)
 
 
 def activation_count(
@@ -48,7 +54,7 @@ def activation_count(
         inputs: as for `ActivationAnalyzer`.
         supported_ops: more handles, or None for an operator to leave out.
     """
-    return scaled(ActivationAnalyzer(model, inputs), supported_ops, 1e6)
+    return counts_in(1e6, ActivationAnalyzer(model, inputs), supported_ops)
 
 
 def parameter_count_table(model: nn.Module, max_depth: int = 3) -> str:

@@ -15,7 +15,10 @@ _IGNORED_OPS = set(IGNORED)
 
 
 class JitModelAnalysis(Analysis):
-    """An analysis without handles of its own. It warns on mmengine's current logger if that is loaded, else on ``mmengine``."""
+    """An analysis without handles of its own.
+
+    Warnings go to mmengine's current logger if mmengine is loaded, else to the logger ``mmengine``.
+    """
 
     def _log(self, message: str) -> None:
         mmengine = sys.modules.get("mmengine.logging")

@@ -7,21 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from dispatchcount.compat._jit import statistics
 from dispatchcount.compat._jit.analysis import analyze_together
 from dispatchcount.compat._jit.params import parameter_count
 from dispatchcount.compat._jit.state import untouched
-from dispatchcount.compat._jit.statistics import (
-    Texts,
-    _fill_missing_statistics,
-    _format_size,
-    _get_input_sizes,
-    _group_by_module,
-    _indicate_uncalled_modules,
-    _pretty_statistics,
-    _remove_zero_statistics,
-    stat_names,
-    table_rows,
-)
+from dispatchcount.compat._jit.statistics import *  # noqa: F403
+from dispatchcount.compat._jit.statistics import Texts, _format_size, stat_names, table_rows
 from dispatchcount.compat._jit.text import _model_stats_str, architecture, boxed, module_rows
 from dispatchcount.compat._modules import tensors
 from dispatchcount.compat.mmengine.complexity_analysis import ActivationAnalyzer, FlopAnalyzer
@@ -39,13 +30,15 @@ def complexity_stats_table(
         flops: the analysis; its warnings are switched off.
         max_depth: levels below the model that are shown.
         activations: an analysis of the same model.
-        show_param_shapes: whether parameters have rows with their shapes.
+        show_param_shapes: True to give each parameter a row with its shape.
     """
     return boxed(*module_rows(flops, max_depth, activations, show_param_shapes))
 
 
 def complexity_stats_str(flops: FlopAnalyzer, activations: ActivationAnalyzer | None = None) -> str:
-    """The model as it prints itself, with parameters, flops and, if given, activations of every module.
+    """The model as it prints itself, with the figures of every module.
+
+    The figures are parameters, flops and, if given, activations.
 
     Args:
         flops: the analysis; its warnings are switched off.
@@ -63,22 +56,26 @@ def get_model_complexity_info(
 ) -> dict[str, Any]:
     """Flops, activations and parameters of a model, as numbers and in print.
 
-    The model runs once, in the mode it is in and under the caller's grad mode; its buffers and the random number generators are
-    as before afterwards.
+    The model runs once, in the mode it is in and under the caller's grad mode. Its buffers and the
+    random number generators are as before afterwards.
 
     Args:
         model: the model; it may have no parameters and may be on any device, meta too.
-        input_shape: sizes of a float32 input without its batch of one, ``(3, 224, 224)``, or a tuple of such for several inputs.
-        inputs: instead of `input_shape`, the model's arguments: a tuple holds them in order, a mapping by the names that
-            `forward` has for them; anything else (a tensor, a list) is the only one.
-        show_table: whether to make ``out_table``.
-        show_arch: whether to make ``out_arch``.
+        input_shape: the sizes of a float32 input without its batch of one, ``(3, 224, 224)``, or
+            a tuple of such for several inputs.
+        inputs: the model's arguments, instead of `input_shape`: a tuple holds them in order, a
+            mapping by the names that `forward` has for them; anything else (a tensor, a list) is
+            the only argument.
+        show_table: True to make ``out_table``.
+        show_arch: True to make ``out_arch``.
 
     Returns:
-        ``flops``, ``flops_str``, ``activations``, ``activations_str``, ``params``, ``params_str``, ``out_table``, ``out_arch``.
+        ``flops``, ``flops_str``, ``activations``, ``activations_str``, ``params``, ``params_str``,
+        ``out_table`` and ``out_arch``.
 
     Raises:
-        ValueError: neither or both of `input_shape` and `inputs` are given, or `input_shape` is no tuple of ints nor of such.
+        ValueError: neither or both of `input_shape` and `inputs` are given, or `input_shape` is
+            not a tuple of ints or of such tuples.
     """
     if input_shape is None and inputs is None:
         raise ValueError('One of "input_shape" and "inputs" should be set.')
@@ -108,8 +105,9 @@ def _made_up(model: nn.Module, input_shape: Any) -> tuple[torch.Tensor, ...]:
     shapes = (input_shape,) if _is_sizes(input_shape) else input_shape
     if not isinstance(shapes, tuple) or not all(map(_is_sizes, shapes)):
         raise ValueError(
-            '"input_shape" should be either a `tuple of int` (to construct one input tensor) or a `tuple of tuple of int` '
-            f"(to construct multiple input tensors); got {input_shape!r}. Anything else goes in as `inputs`."
+            '"input_shape" should be either a `tuple of int` (to construct one input tensor) or a '
+            "`tuple of tuple of int` (to construct multiple input tensors); "
+            f"got {input_shape!r}. Anything else goes in as `inputs`."
         )
     device = next((tensor.device for tensor in tensors(model)), torch.device("cpu"))
     with untouched(model):
@@ -129,16 +127,10 @@ def _stats_table_format(
 
 
 __all__ = [
-    "_fill_missing_statistics",
-    "_format_size",
-    "_get_input_sizes",
-    "_group_by_module",
-    "_indicate_uncalled_modules",
     "_model_stats_str",
-    "_pretty_statistics",
-    "_remove_zero_statistics",
     "_stats_table_format",
     "complexity_stats_str",
     "complexity_stats_table",
     "get_model_complexity_info",
 ]
+__all__ += statistics.__all__

@@ -1,0 +1,113 @@
+"""Each kind of operator is counted in one way and listed in none or one: what decides, and that it holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from dispatchcount.compat._jit.handles import matmul_flop_jit
+from dispatchcount.compat._jit.treatment import Reading, Settings, Treatment
+from dispatchcount.compat.fvcore import ActivationCountAnalysis, FlopCountAnalysis
+
+READING = Reading(unhandled=lambda tally: tally.macs, measured=lambda tally: tally.macs)
+
+
+@pytest.mark.parametrize(
+    ("sets", "expected"),
+    [
+        ({}, Treatment.UNSUPPORTED),
+        ({"free"}, Treatment.DROPPED),
+        ({"found"}, Treatment.SPARE),
+        ({"found", "free"}, Treatment.SPARE),
+        ({"handles"}, Treatment.HANDLE),
+        ({"handles", "free", "found"}, Treatment.HANDLE),
+        ({"handles", "own"}, Treatment.MEASURED),
+        ({"dropped"}, Treatment.DROPPED),
+        ({"dropped", "found", "free"}, Treatment.DROPPED),
+    ],
+)
+def test_one_decision_a_kind(sets: set[str], expected: Treatment) -> None:
+    kind = "aten::mm"
+    settings = Settings(
+        handles={kind: matmul_flop_jit} if "handles" in sets else {},
+        own={kind} if "own" in sets else (),
+        dropped={kind} if "dropped" in sets else (),
+        free={kind} if "free" in sets else (),
+        reading=READING,
+        owner=True,
+    )
+    assert settings.treatment(kind, {kind} if "found" in sets else ()) is expected
+
+
+class Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        return torch.mm(x, x) + 1
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient
+
+
+class Apply(nn.Module):
+    def __init__(self, *functions: type[torch.autograd.Function]) -> None:
+        super().__init__()
+        self.functions = functions
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for function in self.functions:
+            x = function.apply(x)
+        return x
+
+
+def test_a_custom_function_counts_by_its_parts_or_as_a_whole_never_both() -> None:
+    inputs = torch.ones(3, 3)
+    # The product has 3*3 elements. The function hands them on, which does not count again.
+    assert ActivationCountAnalysis(Apply(Product), inputs).by_operator() == Counter(mm=9)
+    flops = FlopCountAnalysis(Apply(Product), inputs)
+    assert flops.by_operator() == Counter(mm=27)
+    assert flops.unsupported_ops() == Counter()
+    flops.set_op_handle("prim::PythonOp.Product", lambda inputs, outputs: 5)
+    assert flops.by_operator() == Counter({"PythonOp.Product": 5})
+
+
+@torch.jit.script
+def scripted(x: torch.Tensor) -> torch.Tensor:
+    return torch.sigmoid(x)
+
+
+class Scripted(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return scripted(x)
+
+
+def test_an_operator_with_a_handle_is_not_listed_as_unsupported() -> None:
+    flops = FlopCountAnalysis(Scripted(), torch.ones(3, 3))
+    assert flops.total() == 0
+    assert flops.unsupported_ops() == Counter({"aten::sigmoid": 1, "prim::CallFunction": 1})
+    flops.set_op_handle("aten::sigmoid", lambda inputs, outputs: 7)
+    assert flops.by_operator() == Counter(sigmoid=7)
+    assert flops.unsupported_ops() == Counter({"prim::CallFunction": 1})
+
+
+def made(name: str) -> type[torch.autograd.Function]:
+    """Functions of one source: their `forward` share a code object, and only contexts tell them apart."""
+
+    class Made(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+            return x.cos()
+
+    Made.__name__ = name
+    return Made
+
+
+def test_functions_that_share_their_code_are_told_apart() -> None:
+    model = Apply(made("One"), made("Two"), made("Two"))
+    flops = FlopCountAnalysis(model, torch.ones(3))
+    flops.total()
+    assert flops.unsupported_ops() == Counter({"prim::PythonOp.One": 1, "prim::PythonOp.Two": 2})
