@@ -7,7 +7,8 @@ from dispatchcount.capture import frames
 
 def test_frames_called_from_a_function() -> None:
     def innermost() -> list[str]:
-        return [frame.f_code.co_name for frame in frames.called_from(outermost.__code__)]
+        found = list(frames.called_from(outermost.__code__))
+        return [frame.f_code.co_name for frame in found]
 
     def between() -> list[str]:
         return innermost()

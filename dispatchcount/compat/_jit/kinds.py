@@ -131,7 +131,7 @@ def traced_kind(function: str) -> str | None:
 
 
 def kernel_kind(op: str) -> str:
-    """The operator that a kernel stands for: ``"aten::batch_norm"`` for ``"aten.cudnn_batch_norm"``."""
+    """The operator that a kernel implements: ``"aten::linear"`` for ``"aten.linear"``."""
     kind = op.replace(".", "::", 1)
     return _KERNELS.get(kind, kind)
 
