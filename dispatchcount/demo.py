@@ -1,6 +1,7 @@
-"""A small model whose cost depends on its input: a loop, an early exit and routed experts. Needs no download.
+"""A small model whose cost depends on its input: it has a loop, an early exit and routed experts.
 
-`dispatchcount demo` runs it on two inputs that take different ways through it.
+It needs no download. `dispatchcount demo` runs it on two inputs that take different ways
+through it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ TOKENS = 16
 
 
 class Refine(nn.Module):
-    """Self-attention and a gate. Called again and again until its input has settled."""
+    """Self-attention and a gate. The model calls it until its input has settled."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -21,7 +22,7 @@ class Refine(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """One step on tokens ``(batch, tokens, width)``; halves what is not settled."""
+        """Do one step on tokens ``(batch, tokens, width)``; it halves what is not settled."""
         mixed, _ = self.attention(x, x, x, need_weights=False)
         return 0.5 * x + 0.01 * self.norm(mixed)
 
@@ -37,12 +38,14 @@ class Experts(nn.Module):
             for _ in range(experts)
         )
         with torch.no_grad():
-            self.router.weight.copy_(
-                torch.eye(experts, width)
-            )  # the token's biggest of its first features decides
+            # A token goes to the expert whose number the biggest of its first features has.
+            self.router.weight.copy_(torch.eye(experts, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tokens ``(batch, tokens, width)`` through the expert each is routed to; an expert without tokens does not run."""
+        """Send the tokens ``(batch, tokens, width)`` through the experts that they are routed to.
+
+        An expert without tokens does not run.
+        """
         choice = self.router(x).argmax(-1)
         out = torch.zeros_like(x)
         for index, expert in enumerate(self.experts):
@@ -53,7 +56,7 @@ class Experts(nn.Module):
 
 
 class Demo(nn.Module):
-    """Embeds, refines in a loop, leaves early if it is sure, else asks the experts."""
+    """Embeds tokens, refines them in a loop, and asks the experts unless it is sure already."""
 
     def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
@@ -67,17 +70,20 @@ class Demo(nn.Module):
         """Class scores ``(batch, 10)`` for features ``(batch, tokens, 32)``."""
         x = self.embed(features)
         restless = float(features.abs().mean())
-        while restless > 0.25:  # the loop: as often as the input needs
+        while restless > 0.25:  # The loop runs as often as the input needs.
             x = self.refine(x)
             restless /= 2
         scores: Tensor = self.early_exit(x.mean(1))
-        if float(features.std()) > 0.5:  # the early exit, unless there is something to tell apart
+        if float(features.std()) > 0.5:  # Otherwise the model leaves early.
             scores = self.head(self.experts(x).mean(1))
         return scores
 
 
 def model() -> Demo:
-    """The demo's model, its weights the same every time; the global random state stays as it was."""
+    """The demo's model, with the same weights every time.
+
+    The global random state stays as it was.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         demo = Demo()
@@ -86,7 +92,10 @@ def model() -> Demo:
 
 
 def inputs() -> dict[str, Tensor]:
-    """Two inputs of one shape: a calm one that leaves early, and a varied one that loops, goes on and meets all experts."""
+    """Two inputs of one shape.
+
+    The calm one leaves early. The varied one loops, goes on, and needs all experts.
+    """
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(1, TOKENS, 32, generator=generator)
     return {"calm": 0.3 + 0.05 * noise, "varied": 2.0 * noise}

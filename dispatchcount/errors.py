@@ -1,4 +1,4 @@
-"""What dispatchcount raises of its own, and what others' exceptions say."""
+"""The exceptions of dispatchcount, and the text of other people's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _LONGEST = 500
 
 
 class DispatchcountError(Exception):
-    """Base of the errors below; the command line prints its message and exits with `exit_code`."""
+    """Base of the errors below. The command line prints its message and exits with `exit_code`."""
 
     exit_code = 2
 
@@ -16,7 +16,10 @@ class ReportError(DispatchcountError, ValueError):
 
 
 class UsageError(DispatchcountError, ValueError):
-    """A wrong target, shape, option or file on the command line."""
+    """The caller, in Python or on the command line, gave something that cannot be used.
+
+    It may be a target, a shape, an option, a file, or a limit of a budget.
+    """
 
 
 class BudgetError(DispatchcountError, AssertionError):
@@ -32,9 +35,10 @@ class UncountedError(DispatchcountError, RuntimeError):
 
 
 def text_of(error: BaseException) -> str:
-    """What an exception says, on one line, whatever it does when it is asked.
+    """The text of an exception, on one line.
 
-    A class of the user's may raise in its own ``__str__``. That must not hide that it was raised itself.
+    The exception's class may be a user's, and its ``__str__`` may raise. That must not hide that
+    the exception was raised.
     """
     try:
         if isinstance(error, SystemExit):
@@ -46,5 +50,5 @@ def text_of(error: BaseException) -> str:
 
 
 def described(error: BaseException) -> str:
-    """An exception's kind and text: ``ValueError: no such size``."""
+    """The class and text of an exception: ``ValueError: no such size``."""
     return f"{type(error).__name__}: {text_of(error)}".removesuffix(": ")

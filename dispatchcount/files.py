@@ -1,4 +1,4 @@
-"""Writing a file so that it is there in full or not at all, and telling files apart."""
+"""Writes files so that each is there in full or not at all, and tells files apart."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from os import PathLike
 
 
 def write(path: str | PathLike[str], data: bytes | str) -> None:
-    """Write `data` to `path`, text as UTF-8: a temporary file in the same folder takes the name once it is complete.
+    """Write `data` to `path`, text as UTF-8.
 
-    A file that was there keeps its permissions, and its content if anything fails. A link is followed. What is no regular
-    file (``/dev/stdout``, a pipe) is written to directly.
+    A temporary file in the same folder is written, and takes the name once it is complete. A file
+    that was there keeps its permissions, and its content if anything fails. A link is followed.
+    Anything other than a regular file (``/dev/stdout``, a pipe) is written to directly.
 
     Raises:
-        OSError: the kind that the system raised; the message names `path` and says what is wrong.
+        OSError: the system's error, of its kind; the message names `path` and says what is wrong.
     """
     name = os.fspath(path)
     content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
@@ -33,10 +34,10 @@ def write(path: str | PathLike[str], data: bytes | str) -> None:
 
 
 def check(path: str | PathLike[str]) -> None:
-    """Find out, before there is anything to write, what is wrong with the name of a file to be written.
+    """Find out whether a file could be written to `path`, before there is anything to write.
 
     Raises:
-        OSError: `path` is a folder, or lies in none.
+        OSError: `path` is a folder, or the folder that it would lie in is not there.
     """
     name = os.fspath(path)
     folder = os.path.dirname(os.path.realpath(name))
@@ -47,13 +48,13 @@ def check(path: str | PathLike[str]) -> None:
 
 
 def identity(path: str | int | PathLike[str]) -> tuple[int, int] | None:
-    """What two names of one regular file have in common, links included: compare it to tell whether they are one.
+    """A value that is the same for all names of one regular file, links included.
 
     Args:
         path: a name or an open descriptor.
 
     Returns:
-        None where there is no such file, and for what is no regular file, such as a terminal or ``/dev/null``.
+        None if there is no such file, or if it is not a regular file (a terminal, ``/dev/null``).
     """
     try:
         found = os.stat(path)

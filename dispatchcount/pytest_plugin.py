@@ -1,10 +1,10 @@
-"""The pytest plugin: a fixture that holds a model to a budget, and keeps a baseline beside the test.
+"""The pytest plugin: a fixture that holds a model to a budget, and baselines beside the tests.
 
     def test_cost(complexity):
         complexity(model, x).assert_below(flops="4.2G", params="26M", unknown_ops=0)
 
-``pytest --complexity-update`` stores what was measured in the folder ``complexity`` beside the test file. torch is imported
-only once a test measures something.
+``pytest --complexity-update`` stores what was measured in the folder ``complexity`` beside the test
+file. torch is imported only once a test measures something.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UPDATE = "--complexity-update"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds ``--complexity-update``."""
+    """Add the option ``--complexity-update``."""
     group = parser.getgroup("dispatchcount")
     group.addoption(
         UPDATE,
@@ -39,13 +39,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def complexity(request: pytest.FixtureRequest) -> Complexity:
     """Call it with a model and the model's inputs; then hold the result to a budget."""
-    # The node id, put together anew: pytest-xdist adds a test's group to it, and a run without xdist would not find the baseline.
+    # The node id is put together anew: pytest-xdist adds a test's group to it, and a run without
+    # xdist would not find the baseline.
     test = f"{request.node.parent.nodeid}::{request.node.name}"
     return Complexity(request.path, test, bool(request.config.getoption(UPDATE)))
 
 
 class Complexity:
-    """Measures models in one test. `path` is the test's file, `test` its node id; with `update` baselines are stored."""
+    """Measures models in one test.
+
+    Args:
+        path: the test's file.
+        test: the test's node id.
+        update: True to store what is measured as the baseline.
+    """
 
     def __init__(self, path: Path, test: str, update: bool) -> None:
         self._path = path
@@ -62,10 +69,10 @@ class Complexity:
         return self.report(prof.report)
 
     def report(self, report: Report) -> Measured:
-        """Hold a report that the test made itself to a budget: of a training step, of `model.generate()`.
+        """Take a report that the test made itself, of a training step or of `model.generate()`.
 
         Raises:
-            dispatchcount.ReportError: the baseline cannot be read, or is another test's.
+            dispatchcount.ReportError: the baseline cannot be read, or belongs to another test.
         """
         from dispatchcount.errors import ReportError
 
@@ -87,10 +94,13 @@ class Complexity:
 
 
 def baseline_path(path: Path, test: str, number: int) -> Path:
-    """Where the baseline of a test's `number`-th measurement is kept: a name that every file system can hold.
+    """The path of the baseline of a test's `number`-th measurement.
+
+    Every file system can hold the name.
 
     Args:
-        path: the test's file. The folder is beside it, so that the same test has the same baseline wherever pytest runs.
+        path: the test's file. The baseline's folder is beside it, so that a test has the same
+            baseline in whatever folder pytest is started.
         test: the test's node id, ``tests/test_a.py::TestNet::test_cost[cpu]``.
         number: counts from 1.
     """
@@ -98,22 +108,26 @@ def baseline_path(path: Path, test: str, number: int) -> Path:
     name = ".".join([path.stem, *parts]) + (f".{number}" if number > 1 else "")
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)
     if safe != name or len(safe) > 120:
-        safe = f"{safe[:120]}-{hashlib.sha256(name.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
+        digest = hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()
+        safe = f"{safe[:120]}-{digest[:8]}"
     return path.parent / FOLDER / f"{safe}.json"
 
 
 def _within(test: str) -> list[str]:
-    """The part of a node id behind the file's name: classes and the test itself, which a bracketed ``::`` does not divide."""
+    """The classes and the test in a node id, without the file.
+
+    Parameters in brackets may contain ``::``, which does not divide.
+    """
     inside, bracket, parameters = test.partition("::")[2].partition("[")
     parts = inside.split("::")
     return [*parts[:-1], parts[-1] + bracket + parameters]
 
 
 def _stored(path: Path, test: str) -> Report | None:
-    """The baseline of a test, None if it has none.
+    """The baseline of a test; None if there is none.
 
     Raises:
-        dispatchcount.ReportError: there is a file, but it is no report, or it says that it is of another test.
+        dispatchcount.ReportError: the file does not hold a report, or holds another test's.
     """
     from dispatchcount.errors import ReportError
     from dispatchcount.report_api import Report
@@ -122,14 +136,15 @@ def _stored(path: Path, test: str) -> Report | None:
         return None
     baseline = Report.from_json(path)
     owner = dict(baseline.meta.labels).get("test", test)
-    # A baseline that was stored before there were node ids has the test's name alone, which says enough outside of a class.
+    # Older baselines have only the test's name, without the file. That is enough for a test outside
+    # of a class.
     if _from_file(owner) != _from_file(test) and [owner] != _within(test):
         raise ReportError(f"{path}: it is the baseline of {owner}, not of {test}")
     return baseline
 
 
 def _from_file(test: str) -> str:
-    """A node id without its folders: what they are depends on where pytest was started."""
+    """A node id without folders, which depend on where pytest was started."""
     file, colons, inside = test.partition("::")
     return file.rpartition("/")[2] + colons + inside
 
@@ -140,7 +155,7 @@ class Measured:
 
     Attributes:
         report: the report.
-        baseline: the one stored before, None where there is none.
+        baseline: the report that was stored before; None if there is none.
         path: where the baseline is, or would be.
     """
 
@@ -149,10 +164,13 @@ class Measured:
     path: Path
 
     def assert_below(self, **limits: str | int) -> Measured:
-        """Fail if a figure is over its limit: ``assert_below(flops="4.2G", params="26M", unknown_ops=0)``.
+        """Fail if a figure is over its limit.
+
+        ``assert_below(flops="4.2G", params="26M", unknown_ops=0)`` limits three.
 
         Raises:
-            dispatchcount.errors.BudgetError: one is; the message shows the biggest modules and what grew since the baseline.
+            dispatchcount.errors.BudgetError: a figure is over its limit; the message shows the
+                biggest modules, and what grew since the baseline.
             dispatchcount.errors.UsageError: a limit cannot be read.
         """
         __tracebackhide__ = True
@@ -161,10 +179,12 @@ class Measured:
         return self._judge(check(self.report, limits))
 
     def assert_growth_below(self, **limits: str | int) -> Measured:
-        """Fail if a figure grew more than this since the baseline: ``assert_growth_below(flops="1%", params=0)``.
+        """Fail if a figure grew by more than its limit since the baseline.
+
+        ``assert_growth_below(flops="1%", params=0)`` limits two.
 
         Raises:
-            dispatchcount.errors.BudgetError: one did, or there is no baseline.
+            dispatchcount.errors.BudgetError: a figure grew by more, or there is no baseline.
             dispatchcount.errors.UsageError: a limit cannot be read.
         """
         __tracebackhide__ = True
@@ -200,9 +220,8 @@ class Measured:
         if self.baseline is None:
             parts.append(f"There is no baseline to compare with; store one with: pytest {UPDATE}")
         else:
-            parts.append(
-                f"Since the baseline {FOLDER}/{self.path.name}:\n{self.baseline.diff(self.report).table(10)}"
-            )
+            changed = self.baseline.diff(self.report).table(10)
+            parts.append(f"Since the baseline {FOLDER}/{self.path.name}:\n{changed}")
         return "\n\n".join(parts)
 
 

@@ -1,4 +1,7 @@
-"""A two-stage detector: the second stage runs once for each region that the first proposes, so the cost depends on the image."""
+"""A two-stage detector, whose cost depends on the image.
+
+The second stage runs once for each region that the first one proposes.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Text generation with a key-value cache: what does the prompt cost (prefill), and what each token after it (decode)?
+"""Text generation with a key-value cache.
 
-A hook on the model begins a sample at each call, so that every step is told apart. Without any hook, `by_call` groups a module's
-calls by the shapes of their inputs: one group for the prompt, one for the single tokens.
+What does the prompt cost (prefill), and what does each token after it cost (decode)? A hook on the
+model begins a sample at each call, so that the steps are told apart. `by_call` needs no hook: it
+groups a module's calls by the shapes of their inputs, with one group for the prompt and one for the
+single tokens.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A mixture of experts: every token goes to two of eight experts. How evenly is the work spread?"""
+"""A mixture of experts, in which every token goes to two of eight. How even is the work?"""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class MixtureOfExperts(nn.Module):
 def main() -> dc.Report:
     torch.manual_seed(0)
     model = MixtureOfExperts()
-    taste = torch.randn(WIDTH)  # sentences are alike, so the router favours some experts
+    taste = torch.randn(WIDTH)  # Sentences are alike, so the router favours some experts.
     with dc.profile(model) as prof, torch.no_grad():
         for length in prof.samples(
             [5, 9, 3, 16, 7, 12, 4, 8], label=lambda i, n: f"sentence {i}, {n} tokens"

@@ -1,4 +1,7 @@
-"""A tree-recursive net: a module that calls itself, as often as the sentence's tree is big. Forward and backward."""
+"""A tree-recursive net: a module that calls itself for each branch of a sentence's tree.
+
+Forward and backward are counted.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ class TreeNet(nn.Module):
 
 
 def depth(report: dc.Report) -> int:
-    """How deep the root called itself."""
+    """How many calls of the root were inside one another."""
     depths = [0]
     for path in report.paths[1:]:
         depths.append(depths[path.parent] + (report.modules[path.module].name == ""))

@@ -1,6 +1,7 @@
 """The command line: ``dispatchcount COMMAND``, also ``python -m dispatchcount COMMAND``.
 
-Only the module of the command that is called is imported, so that looking at a report never waits for torch.
+Only the module of the command that is called is imported, so that a command which looks at a
+report never waits for torch.
 """
 
 from __future__ import annotations
@@ -26,13 +27,18 @@ COMMANDS = {
     "dashboard": "static pages of many reports: models, trends, links",
     "ops": "the operators that torch has, and what is counted for each",
 }
-"""Every command by the name of its module in this package, with its help. A module has `add_parser` and `run`."""
+"""The help of every command, by the name of its module in this package.
+
+Each of these modules has functions `add_parser` and `run`.
+"""
 
 WRONG_USE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit code: 0, 1 for a failed check, 2 for wrong use, a bad file or a bad stream.
+    """Run a command and return the exit code.
+
+    It is 0, or 1 for a failed check, or 2 for wrong use, a bad file or a bad stream.
 
     Args:
         argv: the arguments, those of the process by default.
@@ -41,16 +47,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     with streams.ready():
         try:
             code = _run(arguments)
-            streams.flush()  # a result that did not arrive is no success
+            streams.flush()  # A result that did not arrive is not a success.
         except KeyboardInterrupt:
             return INTERRUPTED
         except BrokenPipeError as error:
-            if error.filename == streams.OUTPUT:  # the reader has enough: nothing is left to say
+            if error.filename == streams.OUTPUT:
+                # The reader has read enough and is gone, so nothing is left to say.
                 return BROKEN_PIPE
             return _failed(error, arguments)
-        except (
-            BaseException
-        ) as error:  # SystemExit too: only the parser may end a command, and `_run` sees to that
+        except BaseException as error:
+            # SystemExit too: only the parser may end a command, and `_run` sees to that.
             return _failed(error, arguments)
     return code
 
@@ -59,7 +65,7 @@ def _run(arguments: list[str]) -> int:
     parser = _parser(arguments)
     try:
         args = parser.parse_args(arguments)
-    except SystemExit as stop:  # the parser has said what is wrong, or shown the help
+    except SystemExit as stop:  # The parser has said what is wrong, or shown the help.
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     code: int = args.run(args)
     return code
@@ -81,14 +87,17 @@ def _sentence(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
         return "there is not enough memory for this"
-    return f"{described(error)}; this is a fault of dispatchcount, please report it with what --traceback shows"
+    return (
+        f"{described(error)}; this is a fault of dispatchcount, please report it with what "
+        "--traceback shows"
+    )
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose messages are safe on a terminal, and that knows when nobody could read them."""
+    """A parser with messages that are safe on a terminal, which notices if they are not shown."""
 
     def error(self, message: str) -> NoReturn:
-        """Says what is wrong, control characters of the arguments escaped."""
+        """Say what is wrong, with control characters of the arguments escaped."""
         from dispatchcount.render.plain import clean
 
         super().error(clean(message))
@@ -100,7 +109,8 @@ class _Parser(argparse.ArgumentParser):
         return super()._get_values(action, arg_strings)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        # argparse's own hides that a stream cannot be written, and the command would exit 0 having shown nothing.
+        # argparse's own method hides that a stream cannot be written: the command would exit with 0
+        # and have shown nothing.
         if message and file is sys.stderr:
             with suppress(OSError, ValueError):
                 file.write(message)

@@ -1,4 +1,4 @@
-"""Building a model on a device, also where its builder cannot work on that device."""
+"""Builds a model on a device, even if its builder cannot work on that device."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Make = Callable[[], Any]
 def build(make: Make, device: str, target: str, did: str, hint: str = "") -> Any:
     """What `make` returns, called under ``torch.device(device)``.
 
-    A builder that fails on meta, because it reads numbers from its tensors, is run again on the CPU. The caller moves what
-    it makes.
+    A builder may fail on meta because it reads numbers from its tensors. It is run again on the
+    CPU then, and the caller moves what it makes.
 
     Args:
         make: the builder.
         device: as ``torch.device`` takes it.
         target: the builder's name on the command line.
-        did: what is said of a builder that raises, as for `foreign`.
-        hint: likewise.
+        did: what to say of a builder that raises, as for `foreign`.
+        hint: what to say behind it, as for `foreign`.
 
     Raises:
         UsageError: the builder raised, or makes a model that is too big for the memory.
@@ -87,10 +87,13 @@ def _size(nbytes: int) -> str:
 
 
 def _estimate(make: Make) -> int | None:
-    """Bytes of the parameters and buffers of what `make` returns, about: it is run on meta with invented numbers.
+    """About how many bytes the parameters and buffers of what `make` returns take.
 
-    What it makes may differ from the real model where it depends on the numbers, so it serves for nothing else. None if it
-    cannot be made that way either.
+    `make` is run on meta with invented numbers. What it makes may differ from the real model where
+    that depends on the numbers, so it is used for nothing else.
+
+    Returns:
+        None if it cannot be made that way either.
     """
     try:
         with foreign("no estimate:"), torch.device("meta"), _InventedScalars(), _InventedArrays():

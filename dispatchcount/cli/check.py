@@ -17,7 +17,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "check",
         help="hold a report against a budget; exit 1 if it is over",
-        description="Exits 1 if a figure is over its budget, or grew more than allowed against a baseline. Needs no torch.",
+        description="Exits 1 if a figure is over its budget, or grew more than allowed against a"
+        " baseline. Needs no torch.",
     )
     parser.add_argument("file", metavar="FILE", help="a report as JSON; - reads standard input")
     parser.add_argument(
@@ -37,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
     """Print what is over its limit; 1 if anything is."""
     if args.max is None and args.baseline is None:
         raise UsageError(
-            "there is nothing to check; give a budget with --max flops=4.2G, or --baseline old.json --fail-over flops=1%"
+            "there is nothing to check; give a budget with --max flops=4.2G, "
+            "or --baseline old.json --fail-over flops=1%"
         )
     if (args.baseline is None) != (args.fail_over is None):
         raise UsageError(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def add_convention(parser: argparse.ArgumentParser) -> None:
-    """The option ``--convention``."""
+    """Add the option ``--convention``."""
     parser.add_argument(
         "--convention",
         choices=sorted(CONVENTIONS),
@@ -32,11 +32,11 @@ def add_convention(parser: argparse.ArgumentParser) -> None:
 
 
 TABLE_OPTIONS = ("depth", "columns", "sort", "min_share", "exact")
-"""What `add_table_options` adds, by attribute. An option that was not given is no attribute."""
+"""The attributes that `add_table_options` adds. An option that was not given has none."""
 
 
 def add_table_options(parser: argparse.ArgumentParser) -> None:
-    """The options of the module table."""
+    """Add the options of the module table."""
     absent = argparse.SUPPRESS
     parser.add_argument(
         "--depth", type=depth, default=absent, metavar="N", help="levels of modules, or all"
@@ -62,12 +62,12 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
 
 
 def given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
-    """Those of the options `names` that were given, with their values."""
+    """The options among `names` that were given, with their values."""
     return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
 
 def load_torch() -> Any:
-    """Torch, without its remark that NumPy is not installed: nothing here needs it."""
+    """Import torch, without its remark that NumPy is not installed: nothing here needs NumPy."""
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
     with foreign("torch cannot be imported:"):
         import torch
@@ -103,7 +103,9 @@ def emit(result: str | bytes, path: str | None) -> None:
 
 
 def show(renderable: ConsoleRenderable, path: str | None = None) -> None:
-    """Show a rich renderable: in colour and fitted on a terminal, as plain text of full width anywhere else.
+    """Show a rich renderable.
+
+    A terminal gets it in colour and at its width, anything else as plain text of full width.
 
     Raises:
         OSError: the file cannot be written.
@@ -118,7 +120,7 @@ def show(renderable: ConsoleRenderable, path: str | None = None) -> None:
 
 @contextmanager
 def usage() -> Iterator[None]:
-    """Turns what a renderer says of a wrong option into an error that the command line prints.
+    """Turn what a renderer says of a wrong option into an error that the command line prints.
 
     Raises:
         dispatchcount.errors.UsageError: a ValueError was raised inside.
@@ -132,7 +134,7 @@ def usage() -> Iterator[None]:
 
 
 def names(text: str) -> list[str]:
-    """Names with commas between them, one at least."""
+    """Names with commas between them; there must be at least one."""
     found = [name.strip() for name in text.split(",") if name.strip()]
     if not found:
         raise argparse.ArgumentTypeError(f"there is no name in {text!r}")

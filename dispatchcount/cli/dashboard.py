@@ -16,8 +16,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "dashboard",
         help="static pages of many reports: models, trends, links",
-        description="Makes static pages of all reports in a folder, by their labels model, input and commit: a table of models,"
-        " trend lines, a page for each report. Needs no torch and no server.",
+        description="Makes static pages of all reports in a folder, by their labels model, input"
+        " and commit: a table of models, trend lines, a page for each report. Needs no torch and no"
+        " server.",
     )
     parser.add_argument(
         "folder", metavar="DIR", help="a folder with reports as JSON, also in folders below it"
@@ -45,8 +46,6 @@ def run(args: argparse.Namespace) -> int:
         complain(f"left out {one.file}: {one.error}")
     series = len({(run.model, run.input) for run in runs})
     index = clean(str(site / "index.html"))
-    emit(
-        f"{index}: {plural(len(runs), 'report')} in {series} series, {plural(len(bad), 'file')} left out",
-        None,
-    )
+    reports, left_out = plural(len(runs), "report"), plural(len(bad), "file")
+    emit(f"{index}: {reports} in {series} series, {left_out} left out", None)
     return 0

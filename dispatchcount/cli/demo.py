@@ -1,4 +1,7 @@
-"""``dispatchcount demo``: counts a small model that comes with the package, on two inputs that take different ways."""
+"""``dispatchcount demo``: counts a small model that comes with the package.
+
+It runs on two inputs that take different ways through it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "demo",
         help="count a small model and show all there is to see",
-        description="Counts a small model with a loop, an early exit and routed experts on two inputs. Needs no download.",
+        description="Counts a small model with a loop, an early exit and routed experts on two"
+        " inputs. Needs no download.",
     )
     parser.add_argument(
         "--json", metavar="FILE", help="also save the report there; - prints it instead"
@@ -39,9 +43,8 @@ def run(args: argparse.Namespace) -> int:
     report = prof.report
     if args.json is not None:
         emit(report.to_json(), written)
-        if (
-            written is None
-        ):  # standard output holds the report, and nothing that a reader of it would trip over
+        if written is None:
+            # Standard output holds the report: a program that reads it must find nothing else.
             return 0
     show(report.side_by_side(depth=3, exact=args.exact))
     emit("", None)

@@ -16,8 +16,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "diff",
         help="what changed from one report to another",
-        description="Modules and operators added, removed, renamed or changed, the biggest change first,"
-        " by the older report's convention. Needs no torch.",
+        description="Shows modules and operators that were added, removed, renamed or changed, the"
+        " biggest change first, by the older report's convention. Needs no torch.",
     )
     parser.add_argument("old", metavar="OLD", help="the report to compare with, as JSON")
     parser.add_argument("new", metavar="NEW", help="the other; - reads standard input")

@@ -43,12 +43,14 @@ def make_inputs(
     if maker is not None:
         if shapes:
             raise UsageError(
-                "--input and --inputs were both given; give shapes or a function that makes the inputs"
+                "--input and --inputs were both given; give shapes, or a function that makes the "
+                "inputs"
             )
         make = attribute(maker)
         if not callable(make):
             raise UsageError(
-                f"{maker} is a {type(make).__name__}; --inputs needs a function that returns the inputs"
+                f"{maker} is a {type(make).__name__}; "
+                "--inputs needs a function that returns the inputs"
             )
         with foreign(
             f"{maker}() raised", "; it is called without arguments and returns the inputs"
@@ -64,7 +66,7 @@ def make_inputs(
 
 
 def _usual(model: Any, library: str, device: str) -> Inputs:
-    """What a model of a library is run on if nothing else is said."""
+    """The inputs that a model of a library is run on by default."""
     if library == "transformers":
         main = getattr(model, "main_input_name", "input_ids")
         size = getattr(model.config, "image_size", None)
@@ -80,23 +82,26 @@ def _usual(model: Any, library: str, device: str) -> Inputs:
     family = type(model).__module__
     if ".video" in family:
         return (torch.rand(CLIP, device=device),), {}
-    if ".optical_flow" in family:  # from one image to the next
+    if ".optical_flow" in family:  # Its inputs are two images, one after the other.
         return (torch.rand(IMAGE, device=device), torch.rand(IMAGE, device=device)), {}
     size = getattr(model, "default_cfg", {}).get("input_size")
     return (torch.rand((1, *size) if size else IMAGE, device=device),), {}
 
 
 def tensor_of(text: str, device: str) -> torch.Tensor:
-    """A tensor of a shape written ``1,3,224,224`` or ``1,128:int64``: random for floating dtypes, zeros for others.
+    """A tensor of a shape that is written ``1,3,224,224`` or ``1,128:int64``.
+
+    Its values are random for floating dtypes, and zeros for others.
 
     Raises:
-        UsageError: it is no shape, there is no such dtype, or no such tensor can be made.
+        UsageError: `text` is not a shape, there is no such dtype, or the tensor cannot be made.
     """
     sizes, _, name = text.partition(":")
     dtype = getattr(torch, name or "float32", None)
     if not isinstance(dtype, torch.dtype):
         raise UsageError(
-            f"--input {text}: torch has no dtype {name!r}; one such as float32, float16, bfloat16, int64 or bool"
+            f"--input {text}: torch has no dtype {name!r}; "
+            "give one such as float32, float16, bfloat16, int64 or bool"
         )
     try:
         shape = [int(size) for size in sizes.removesuffix(",").split(",")] if sizes.strip() else []
@@ -104,7 +109,8 @@ def tensor_of(text: str, device: str) -> torch.Tensor:
         shape = [-1]
     if any(size < 0 for size in shape):
         raise UsageError(
-            f"--input {text}: {sizes!r} is no shape; give sizes with commas, 1,3,224,224, and a dtype after a colon"
+            f"--input {text}: {sizes!r} is no shape; "
+            "give sizes with commas, 1,3,224,224, and a dtype after a colon"
         )
     free = memory.free()
     if (
@@ -113,28 +119,34 @@ def tensor_of(text: str, device: str) -> torch.Tensor:
         and prod(shape) * dtype.itemsize > free
     ):
         raise UsageError(
-            f"--input {text}: this takes more memory than the {free:,} bytes that are free; --device meta takes none"
+            f"--input {text}: this takes more memory than the {free:,} bytes that are free; "
+            "--device meta takes none"
         )
     with (
         foreign(f"--input {text}: torch makes no such tensor on {device}:"),
         warnings.catch_warnings(),
     ):
-        warnings.simplefilter(
-            "ignore"
-        )  # of dtypes on their way in or out: what counts is that the tensor can be had
+        # torch warns of dtypes that are new or deprecated; here it matters only that they work.
+        warnings.simplefilter("ignore")
         if dtype.is_floating_point or dtype.is_complex:
             return torch.rand(shape, device=device).to(dtype)
         return torch.zeros(shape, dtype=dtype, device=device)
 
 
 def written(inputs: Inputs) -> str:
-    """Inputs as the command line takes them, ``1,3,224,224``, with names where they have some: ``tokens=2,5:int64 scale=1``."""
+    """Inputs as the command line takes them: ``1,3,224,224``.
+
+    Named ones have their names before them: ``tokens=2,5:int64 scale=1``.
+    """
     positional, named = inputs
     return _listed([*((None, value) for value in positional), *named.items()])
 
 
 def _listed(items: Iterable[tuple[Any, Any]], depth: int = 2) -> str:
-    """The first items as names, where they are not None, and values; lists and dicts in them to a depth."""
+    """The first items, each as its name, unless that is None, and its value.
+
+    Lists and dicts among the values are written out to a depth of `depth`.
+    """
     first = list(islice(items, _MOST_NAMED + 1))
     shown = [
         ("" if name is None else f"{name}=") + _written(value, depth)

@@ -1,4 +1,7 @@
-"""The one guard around code that is not ours: a target's import, its builder, its forward, a library, a device."""
+"""The one guard around code that is not ours.
+
+It is used for a target's import, its builder and its forward, for libraries and for devices.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,19 @@ class ForeignError(UsageError):
 
 @contextmanager
 def foreign(did: str, hint: str = "") -> Iterator[None]:
-    """Runs foreign code. Whatever it raises comes out as a `ForeignError`; only Ctrl-C comes out as it is.
+    """Turn whatever foreign code raises inside into a `ForeignError`, except a Ctrl-C.
 
-    `SystemExit` is turned into the error as well: a target must not end the command, least of all with status 0. What
-    foreign code prints goes to standard error, because standard output is for the result, and it cannot close either.
+    That includes `SystemExit`, for a target must not end the command, least of all with status 0.
+    What foreign code prints goes to standard error, because standard output is for the result. It
+    can close neither of the two.
 
     Args:
-        did: what the code did, the beginning of the error's sentence: ``"net.py:build() raised"``.
+        did: the beginning of the error's sentence, which says what the code did:
+            ``"net.py:build() raised"``.
         hint: the end of the sentence, after what was raised.
 
     Raises:
-        ForeignError: the code raised, or tried to exit.
+        ForeignError: the code raised something, or tried to exit.
     """
     streams, leave = (sys.stdin, sys.stdout, sys.stderr), os._exit
     sys.stdout, sys.stderr = _Lent(sys.stderr), _Lent(sys.stderr)
@@ -51,7 +56,7 @@ class _Lent(io.TextIOBase):
         self._stream = stream
 
     def close(self) -> None:
-        """Leaves the stream open."""
+        """Leave the stream open."""
 
     def __getattribute__(self, name: str) -> Any:
         if name in ("_stream", "close", "detach"):
@@ -60,7 +65,7 @@ class _Lent(io.TextIOBase):
 
 
 def _staying(leave: Any) -> Any:
-    """`os._exit` that raises in this process. A child that was forked from it may leave as it likes."""
+    """An `os._exit` that raises in this process, and ends a child that was forked from it."""
     here = os.getpid()
 
     def leave_at_once(status: int) -> NoReturn:

@@ -16,7 +16,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "html",
         help="one HTML page of a report, for any browser, offline",
-        description="Makes one self-contained page of a report, which works offline. Needs no torch.",
+        description="Makes one self-contained page of a report, which works offline."
+        " Needs no torch.",
     )
     parser.add_argument("file", metavar="FILE", help="a report as JSON; - reads standard input")
     parser.add_argument(
@@ -36,7 +37,8 @@ def run(args: argparse.Namespace) -> int:
     (file,) = inputs(args.file)
     if args.output is None and file == STANDARD:
         raise UsageError(
-            "a report from standard input has no name; say where to write the page with -o page.html"
+            "a report from standard input has no name; "
+            "say where to write the page with -o page.html"
         )
     beside = f"{os.path.splitext(file)[0]}.html"
     written = output(beside if args.output is None else args.output, [file])

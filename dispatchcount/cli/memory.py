@@ -1,4 +1,4 @@
-"""How much memory is free, and work that stops with an exception before the machine runs out of it."""
+"""Says how much memory is free, and stops work with an exception before none is left."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _KEPT_BACK = 10
-"""One part in so many of what is free is left to the machine."""
+"""The machine keeps one part in so many of what is free."""
 
 
 def free() -> int | None:
-    """Bytes that this process may still use without the machine running out; None where the system does not say.
+    """How many bytes this process may still use before the machine runs out of memory.
 
-    It is what Linux calls available, swap included, or what the process's control group leaves of it if that is less.
+    That is what Linux calls available, including swap, or what the process's control group leaves
+    of it if that is less.
+
+    Returns:
+        None where the system does not say.
     """
     found = _fields("/proc/meminfo")
     if "MemAvailable" not in found:
@@ -23,9 +27,8 @@ def free() -> int | None:
         ("/sys/fs/cgroup", "memory.max", "memory.current"),
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
-        with suppress(
-            OSError, ValueError
-        ):  # there is no such group, or its limit is the word "max"
+        # There may be no such group, or its limit is the word "max".
+        with suppress(OSError, ValueError):
             most, used = (int(Path(folder, name).read_text()) for name in (limit, usage))
             amounts.append(most - used + _reclaimable(folder))
     least = max(0, min(amounts))
@@ -34,10 +37,11 @@ def free() -> int | None:
 
 @contextmanager
 def at_most(nbytes: int | None) -> Iterator[None]:
-    """Lets the process take no more than so many bytes inside: what asks for more gets a MemoryError or a RuntimeError.
+    """Let the process take at most so many more bytes inside.
 
-    Linux gives a process more memory than there is, and ends it when it uses it. With a limit the allocation fails. Does
-    nothing where there is no such limit, or if `nbytes` is None.
+    An allocation of more raises a MemoryError or a RuntimeError. Without the limit, Linux gives a
+    process more memory than there is, and ends it when it uses that. Nothing happens where the
+    system has no such limit, or if `nbytes` is None.
     """
     held = _fields("/proc/self/status").get("VmData")
     if nbytes is None or held is None:
@@ -65,7 +69,10 @@ def was_too_much(error: BaseException | None) -> bool:
 
 
 def _fields(path: str) -> dict[str, int]:
-    """The sizes in a file of lines such as ``MemAvailable:  23610132 kB``, in bytes; empty where there is no such file."""
+    """The sizes in a file of lines such as ``MemAvailable:  23610132 kB``, in bytes.
+
+    There are none if there is no such file.
+    """
     fields = {}
     with suppress(OSError):
         for line in Path(path).read_text().splitlines():
@@ -76,7 +83,10 @@ def _fields(path: str) -> dict[str, int]:
 
 
 def _reclaimable(folder: str) -> int:
-    """Bytes of a control group that are files' contents not used lately: the system drops them when it needs the memory."""
+    """How many bytes of a control group are contents of files that were not used lately.
+
+    The system drops them when it needs the memory.
+    """
     for line in Path(folder, "memory.stat").read_text().splitlines():
         name, _, value = line.partition(" ")
         if name in ("inactive_file", "total_inactive_file"):

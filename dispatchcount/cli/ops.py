@@ -1,4 +1,4 @@
-"""``dispatchcount ops``: every operator that the installed torch registers, and the class that it is in."""
+"""``dispatchcount ops``: every operator that the installed torch registers, with its class."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _REGISTER = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One overload: its packet, its overload name ("" for the default) and where it stands."""
+    """One overload: its packet, its overload name ("" for the default) and its class."""
 
     packet: str
     overload: str
@@ -65,15 +65,17 @@ class Row:
 
 
 def registered() -> list[tuple[str, str, bool]]:
-    """Packet, overload and whether it is composite, of every overload that the installed torch (and torchvision) registers."""
+    """Every overload that the installed torch (and torchvision) registers.
+
+    Returns:
+        For each its packet, its overload name, and True if it is composite.
+    """
     torch = load_torch()
     from dispatchcount.capture.composite import runs_as_parts
 
     for module in _REGISTER:
-        with (
-            suppress(ForeignError),
-            foreign(f"{module} cannot be imported:"),
-        ):  # what cannot be loaded registers nothing
+        # What cannot be imported registers nothing.
+        with suppress(ForeignError), foreign(f"{module} cannot be imported:"):
             import_module(module)
     rows = []
     for name in sorted(torch._C._dispatch_get_all_op_names()):
@@ -90,7 +92,7 @@ def inventory() -> list[Row]:
 
 
 def choose(rows: list[Row], kinds: list[str], namespaces: list[str], search: str) -> list[Row]:
-    """The rows of these classes and namespaces (all if empty) whose name contains `search`."""
+    """The rows of these classes and namespaces (of all if empty) whose name contains `search`."""
     return [
         row
         for row in rows
@@ -158,7 +160,7 @@ def as_json(rows: list[Row]) -> str:
 
 
 def as_markdown(rows: list[Row], version: str) -> str:
-    """A page: the classes with their counts, then every packet under its namespace, class and family."""
+    """A page: the classes with their counts, then every packet by namespace, class and family."""
     lines = [
         "# Operators",
         "",
@@ -227,7 +229,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the inventory.
 
     Raises:
-        dispatchcount.errors.UsageError: nothing is left of it to print.
+        dispatchcount.errors.UsageError: no operator was found.
     """
     everything = inventory()
     rows = choose(everything, args.kinds, args.namespaces, args.search)

@@ -1,4 +1,4 @@
-"""Names of files on the command line: those that a command reads, and those that it writes."""
+"""Checks the names of files on the command line: those to read, and those to write."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dispatchcount import files
 from dispatchcount.errors import UsageError
 
 STANDARD = "-"
-"""Stands for standard input among the files that are read, and for standard output as the file that is written."""
+"""Stands for standard input where a file is read, and for standard output where one is written."""
 
 
 def named(path: str, what: str = "file") -> str:
-    """`path`, if it can be the name of anything.
+    """Check that `path` can be the name of something, and return it.
 
     Raises:
-        dispatchcount.errors.UsageError: it is empty, or holds what no name on this system can hold.
+        dispatchcount.errors.UsageError: it is empty, or no name on this system can hold it.
     """
     try:
         encoded = os.fsencode(path)
@@ -31,18 +31,19 @@ def named(path: str, what: str = "file") -> str:
 
 
 def inputs(*paths: str) -> tuple[str, ...]:
-    """`paths`, which a command is to read.
+    """Check `paths`, which a command is to read, and return them.
 
     Raises:
-        dispatchcount.errors.UsageError: one is no name or names a device, which may have no end, or two ask for standard
-            input, which can be read but once.
+        dispatchcount.errors.UsageError: one cannot be a name, or names a device, which may have no
+            end; or two stand for standard input, which can be read only once.
     """
     if paths.count(STANDARD) > 1:
         raise UsageError(
             "standard input can be read only once; give the name of a file for one of the reports"
         )
     for path in paths:
-        with suppress(OSError):  # whoever reads the file says what is wrong with it
+        # If there is no such file, whoever reads it says so.
+        with suppress(OSError):
             mode = os.stat(named(path)).st_mode
             if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
                 raise UsageError(
@@ -52,14 +53,17 @@ def inputs(*paths: str) -> tuple[str, ...]:
 
 
 def output(path: str | None, reads: Sequence[str]) -> str | None:
-    """`path`, which a command is to write; None for standard output.
+    """Check `path`, which a command is to write, and return it.
 
     Args:
-        path: a name, ``-`` or None.
+        path: a name, or ``-`` or None for standard output.
         reads: the files that the command reads. None of them may be written, by whatever name.
 
+    Returns:
+        None for standard output.
+
     Raises:
-        dispatchcount.errors.UsageError: it is no name, or is one of `reads`.
+        dispatchcount.errors.UsageError: `path` cannot be a name, or is one of `reads`.
         OSError: no file can be written there.
     """
     written = None if path is None or path == STANDARD else named(path)
@@ -78,7 +82,10 @@ def output(path: str | None, reads: Sequence[str]) -> str | None:
 
 
 def code(*targets: str | None) -> list[str]:
-    """The files that targets such as ``file.py:build`` are read from; of ``package.module:build`` once it is imported."""
+    """The files that targets such as ``file.py:build`` are read from.
+
+    The file of ``package.module:build`` is known once the module is imported.
+    """
     places = [target.rpartition(":")[0] for target in targets if target is not None]
     files_ = [
         place if place.endswith(".py") else getattr(sys.modules.get(place), "__file__", None)

@@ -31,8 +31,9 @@ def add_parser(subparsers: Any) -> None:
         "profile",
         help="build a model, run it once and show what it costs",
         description=(
-            "Builds TARGET with random weights, runs it once and shows what each module costs. TARGET is package.module:callable "
-            "or file.py:callable (returns the model), torchvision:resnet50, timm:NAME or transformers:ConfigClass."
+            "Builds TARGET with random weights, runs it once and shows what each module costs. "
+            "TARGET is package.module:callable or file.py:callable (returns the model), "
+            "torchvision:resnet50, timm:NAME or transformers:ConfigClass."
         ),
         epilog="examples: dispatchcount profile torchvision:resnet50    "
         "dispatchcount profile net.py:build --input 1,3,32,32 --device meta --json net.json",
@@ -43,7 +44,8 @@ def add_parser(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="SHAPE",
-        help="shape of a positional input: 1,3,224,224 or with a dtype 1,128:int64; repeat for more",
+        help="shape of a positional input: 1,3,224,224 or with a dtype 1,128:int64;"
+        " repeat for more",
     )
     parser.add_argument(
         "--inputs",
@@ -82,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     """Profile the target."""
     saved = output(args.json, code(args.target, args.inputs))
     if saved is not None:
-        saved = os.path.abspath(saved)  # foreign code may go to another folder
+        saved = os.path.abspath(saved)  # Foreign code may change the folder.
     with _progress() as say:
         say("loading torch")
         load_torch()
@@ -202,7 +204,7 @@ def _scalar(out: Any) -> Any:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """A spinner on standard error that says what is being done; nothing where that is no terminal."""
+    """Show on standard error what is being done, if that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda text: None
         return
@@ -212,4 +214,5 @@ def _progress() -> Iterator[Callable[[str], None]]:
     from dispatchcount.render.plain import clean
 
     with Console(stderr=True).status("starting") as status:
-        yield lambda text: status.update(Text(clean(text)))  # a name may look like markup
+        # The text is not markup, though a name in it may look like it.
+        yield lambda text: status.update(Text(clean(text)))

@@ -33,7 +33,7 @@ SHOWN: dict[str, tuple[Callable[[Report, Options], ConsoleRenderable], tuple[str
     "operators": (lambda report, options: report.operators(**options), ("top", "sort", "exact")),
     "arch": (lambda report, _: report.arch(), ()),
 }
-"""Forms for a console: how to get one, and the options that it takes."""
+"""Forms for a console: how to make one, and the options that it takes."""
 
 WRITTEN: dict[str, tuple[Callable[[Report, Options], str | bytes], tuple[str, ...]]] = {
     "csv": (lambda report, _: report.to_csv(), ()),
@@ -44,7 +44,7 @@ WRITTEN: dict[str, tuple[Callable[[Report, Options], str | bytes], tuple[str, ..
     "chrome": (lambda report, options: report.to_chrome_trace(**options), ("metric",)),
     "speedscope": (lambda report, _: report.to_speedscope(), ()),
 }
-"""Forms for files and other programs, likewise."""
+"""Forms for files and other programs: how to make one, and the options that it takes."""
 
 _OPTIONS = (*TABLE_OPTIONS, "top", "metric")
 
@@ -91,7 +91,8 @@ def run(args: argparse.Namespace) -> int:
                 or "none of these options"
             )
             raise UsageError(
-                f"--{name.replace('_', '-')} does not apply to --format {args.format}, which takes {known}"
+                f"--{name.replace('_', '-')} does not apply to --format {args.format}, "
+                f"which takes {known}"
             )
     written = output(args.output, inputs(args.file))
     report = load(args.file, args.convention)

@@ -1,4 +1,7 @@
-"""Standard input, output and error as a process may get them: closed, full, broken, or without the letters of a name."""
+"""Reads and writes the standard streams, in whatever state a process gets them.
+
+They may be closed, full or broken, or have an encoding that lacks letters of a name.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _BEGINNING = 4096
 
 
 class Missing(io.TextIOBase):
-    """Stands for a standard stream that is closed: to read or write it is an OSError that names it."""
+    """Stands for a standard stream that is closed: reading or writing raises an OSError."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -28,16 +31,17 @@ class Missing(io.TextIOBase):
 
     @property
     def buffer(self) -> NoReturn:
-        """The bytes below the text, which are as closed."""
+        """The stream of bytes below the text, which is closed as well."""
         self._fail()
 
 
 @contextmanager
 def ready() -> Iterator[None]:
-    """Gives every standard stream a meaning inside, and takes care that nothing is left in one that cannot be written.
+    """Make every standard stream usable inside, and leave no unwritten text in one afterwards.
 
-    A stream that is closed raises an OSError when it is used, except standard error: what cannot be complained of is left
-    unsaid. Names may hold letters that a stream's encoding lacks; they are written as their escapes.
+    A closed stream raises an OSError when it is used. A closed standard error takes everything and
+    drops it, for there is nowhere to complain. Letters that a stream's encoding lacks are written
+    as escapes.
     """
     before = sys.stdin, sys.stdout, sys.stderr
     _hold_descriptors()
@@ -74,17 +78,19 @@ def put(data: str | bytes) -> None:
 
 
 def flush() -> None:
-    """See that what was put has arrived.
+    """Make sure that what was put has arrived.
 
     Raises:
-        OSError: it has not; the error's `filename` is `OUTPUT`.
+        OSError: it has not arrived; the error's `filename` is `OUTPUT`.
     """
     with _named(OUTPUT):
         sys.stdout.flush()
 
 
 def take() -> bytes:
-    """All of standard input, or its beginning if that cannot be the one of a JSON object: the rest may have no end.
+    """Read all of standard input, if it begins as a JSON object does.
+
+    Otherwise only its beginning is read, for input that is not a report may have no end.
 
     Raises:
         OSError: it cannot be read; the error's `filename` is `INPUT`.
@@ -99,7 +105,10 @@ def take() -> bytes:
 
 
 def complain(sentence: str) -> None:
-    """Say something on standard error, on one line. Where that cannot be written, the exit status has to say enough."""
+    """Say something on standard error, on one line.
+
+    If standard error cannot be written, the exit status has to say enough.
+    """
     from dispatchcount.render.plain import clean
 
     with suppress(OSError, ValueError):
@@ -112,12 +121,15 @@ def _named(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), name) from error
-    except ValueError as error:  # Python's word for a stream that was closed meanwhile
+    except ValueError as error:  # Python raises this for a stream that was closed meanwhile.
         raise OSError(errno.EBADF, str(error), name) from error
 
 
 def _put_all(stream: io.RawIOBase, data: str | bytes) -> None:
-    """Write to a stream without a buffer, as ``PYTHONUNBUFFERED`` makes it: it may take a part and say nothing of the rest."""
+    """Write to a stream without a buffer, as ``PYTHONUNBUFFERED`` makes it.
+
+    Such a stream may take a part of the data and say nothing of the rest.
+    """
     text = sys.stdout
     rest = (
         data
@@ -133,13 +145,14 @@ def _closed(stream: Any) -> bool:
 
 
 def _hold_descriptors() -> None:
-    """Fill the places of closed standard streams, so that the next file that is opened does not become one of them.
+    """Fill the descriptors of closed standard streams, so that no file that is opened gets them.
 
-    A library that prints to descriptor 1 would else write into a report. The places refuse what is asked of them.
+    Otherwise a library that prints to descriptor 1 could write into a report. What fills them can
+    be neither read nor written in the stream's direction.
     """
     for descriptor, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
         if not _is_open(descriptor):
-            os.open(os.devnull, mode)  # takes the lowest free place, which is this one
+            os.open(os.devnull, mode)  # It gets the lowest free descriptor, which is this one.
 
 
 def _is_open(descriptor: int) -> bool:
@@ -151,7 +164,10 @@ def _is_open(descriptor: int) -> bool:
 
 
 def _settle(stream: Any) -> None:
-    """Flush a stream. If that fails, lose what is left in it, or Python would complain of it once more on its way out."""
+    """Flush a stream, or drop what is left in it if that fails.
+
+    Otherwise Python would complain of it once more when it exits.
+    """
     try:
         stream.flush()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What ``dispatchcount profile`` is given to count: a model that is found by its name and built."""
+"""Finds and builds the model that ``dispatchcount profile`` is given by its name."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from dispatchcount.cli.foreign import foreign
 from dispatchcount.cli.zoos import ZOOS, find, nearest
 from dispatchcount.errors import UsageError
 
-FORMS = "package.module:callable, file.py:callable, torchvision:resnet50, timm:NAME or transformers:ConfigClass"
+FORMS = (
+    "package.module:callable, file.py:callable, "
+    "torchvision:resnet50, timm:NAME or transformers:ConfigClass"
+)
 
 
 def load_model(target: str, device: str) -> tuple[nn.Module, str]:
-    """The model that a target names, built on `device` with random weights, and the library it comes from, ``""`` if none.
+    """The model that a target names, built on `device` with random weights.
+
+    Returns:
+        The model, and the library that it comes from, ``""`` if it comes from none.
 
     Raises:
-        UsageError: the target has another form, or what it names is not there or builds no module.
+        UsageError: the target has another form, or what it names is not there or does not build a
+            module.
     """
     library, separator, name = target.partition(":")
     if not separator or not library or not name:
@@ -37,13 +44,16 @@ def load_model(target: str, device: str) -> tuple[nn.Module, str]:
             model = build(model, device, target, f"{target}() raised", hint)
     if not _is_module(model):
         raise UsageError(
-            f"{target} gave a {type(model).__name__}, not a torch.nn.Module; it must return the model to profile"
+            f"{target} gave a {type(model).__name__}, not a torch.nn.Module; "
+            "it must return the model to profile"
         )
     return moved(model, device), library
 
 
 def attribute(target: str) -> Any:
-    """What ``package.module:name`` or ``file.py:name`` stands for; the name may be dotted.
+    """The object that ``package.module:name`` or ``file.py:name`` stands for.
+
+    The name may be dotted.
 
     Raises:
         UsageError: there is no such file, module or name, or importing it raised.
@@ -75,9 +85,8 @@ def _import_file(place: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(
-        path.stem, module
-    )  # dataclasses and pickles in the file look themselves up
+    # Dataclasses and pickles in the file look up their module by its name.
+    sys.modules.setdefault(path.stem, module)
     sys.path.insert(0, str(path.parent.resolve()))
     with foreign(f"{place} could not be imported:"):
         spec.loader.exec_module(module)
@@ -89,9 +98,8 @@ def _import_module(place: str) -> Any:
         sys.path.insert(0, "")
     found = None
     if all(place.split(".")):
-        with foreign(
-            f"{place} could not be imported:"
-        ):  # to find a module in a package imports the package
+        # To find a module that lies in a package, Python imports the package.
+        with foreign(f"{place} could not be imported:"):
             found = _spec(place)
     if found is None:
         raise UsageError(
@@ -106,10 +114,10 @@ def _spec(place: str) -> Any:
         return importlib.util.find_spec(place)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{place}.".startswith(f"{error.name}."):
-            raise  # a package is there, and misses something that it imports
+            raise  # The package is there, and something that it imports is not.
         return None
 
 
 def _is_module(value: Any) -> bool:
-    # By its type alone: an object may have a `__class__` of its own that raises, or lies.
+    # Its type alone is asked: an object may have a `__class__` of its own that raises, or lies.
     return issubclass(type(value), nn.Module)

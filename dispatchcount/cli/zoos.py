@@ -1,4 +1,7 @@
-"""Models of torchvision, timm and transformers by name, with random weights: nothing is ever downloaded."""
+"""Builds models of torchvision, timm and transformers by name, with random weights.
+
+Nothing is ever downloaded.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ Make = Callable[[], Any]
 
 
 def find(library: str, name: str) -> Make:
-    """What builds the model `name` of one of `ZOOS`.
+    """The builder of the model `name` of one of `ZOOS`.
 
     Raises:
         dispatchcount.errors.UsageError: the library is not installed, or has no such model.
@@ -33,7 +36,7 @@ def find(library: str, name: str) -> Make:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """The end of a sentence that says there is no `name`: what was meant, or what there is."""
+    """The end of a sentence that says there is no `name`: names that come close, or a few."""
     from difflib import get_close_matches
 
     close = get_close_matches(name, known, 3)
@@ -47,7 +50,7 @@ def _torchvision(torchvision: Any, name: str) -> tuple[Make | None, list[str]]:
     if name not in known:
         return None, known
     build = torchvision.models.get_model_builder(name)
-    # A detector takes weights of its backbone besides, and those are not None by default.
+    # A detector also takes weights of its backbone, which are not None by default.
     untrained = dict.fromkeys(
         taken for taken in inspect.signature(build).parameters if taken.startswith("weights")
     )
@@ -55,7 +58,8 @@ def _torchvision(torchvision: Any, name: str) -> tuple[Make | None, list[str]]:
 
 
 def _timm(timm: Any, name: str) -> tuple[Make | None, list[str]]:
-    # A name of the registry only: "hf-hub:" and "local-dir:" would bring a configuration from elsewhere.
+    # Only names of the registry are taken: "hf-hub:" and "local-dir:" would fetch a configuration
+    # from elsewhere.
     known = timm.list_models()
     return (
         partial(timm.create_model, name, pretrained=False)
@@ -78,7 +82,7 @@ def _transformers(transformers: Any, name: str) -> tuple[Make | None, list[str]]
 
 
 def _untrained(config: Any, kind: type) -> None:
-    """Say in a configuration, and in those inside it, that no backbone comes with trained weights."""
+    """Set in a configuration, and in those inside it, that no backbone has trained weights."""
     for key, value in list(vars(config).items()):
         if key == "use_pretrained_backbone":
             setattr(config, key, False)
@@ -91,7 +95,11 @@ ZOOS: dict[str, Callable[[Any, str], tuple[Make | None, list[str]]]] = {
     "timm": _timm,
     "transformers": _transformers,
 }
-"""For each library: from the imported library and a name, what builds the model (None if there is none), and known names."""
+"""Looks up a model, for each library.
+
+It takes the imported library and a name, and returns the builder of that model (None if there is
+none) and the known names.
+"""
 
 
 def _offline(make: Make) -> Any:
@@ -101,11 +109,16 @@ def _offline(make: Make) -> Any:
 
 @contextmanager
 def _no_network() -> Iterator[None]:
-    """Finds no host inside. Some builder may know a way to weights that is not switched off above; it fails at its first step."""
+    """Let no host be found inside.
+
+    Some builder may know a way to trained weights that is not switched off above. It fails at its
+    first step.
+    """
 
     def refuse(host: Any, *_: Any, **__: Any) -> NoReturn:
         raise RuntimeError(
-            f"the builder asks for {host!r}, but models are built with random weights and without a download"
+            f"the builder asks for {host!r}, but models are built with random weights and "
+            "without a download"
         )
 
     find_host = socket.getaddrinfo

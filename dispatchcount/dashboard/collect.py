@@ -1,4 +1,4 @@
-"""Many reports on disk as a few numbers each."""
+"""Reads many reports from disk and keeps a few numbers of each."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ class Run:
     Attributes:
         file: its path below the folder.
         page: the name of its page.
-        model, input, commit: its labels; `model` falls back to the class of what ran, and has a `mode` other than eval behind
-            it: a training step is no point on the line of an evaluation.
+        model: its label; if it has none, the class of the model that ran. A mode other than eval
+            is added in brackets, for a training step does not belong on one line with evaluations.
+        input: its label.
+        commit: its label.
         labels: the other labels.
         created: seconds since 1970.
         values: its totals by `METRICS`.
@@ -47,7 +49,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A file that is no report, and why."""
+    """A file that does not hold a report, and the reason."""
 
     file: str
     error: str
@@ -64,13 +66,14 @@ def report_files(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.rglob("*.json") if path.is_file())
     if not found:
         raise UsageError(
-            f"there is no .json file in {folder} or below; save reports there with report.to_json(path)"
+            f"there is no .json file in {folder} or below; "
+            "save reports there with report.to_json(path)"
         )
     return found
 
 
 def collect(folder: Path, convention: str) -> Iterator[tuple[Run, Report] | Bad]:
-    """Each report below `folder` under `convention`, one at a time, or why it is none."""
+    """Each report below `folder` under `convention`, one at a time, or why it cannot be read."""
     from dispatchcount.report_api import Report
 
     for path in report_files(folder):
@@ -105,6 +108,10 @@ def summarize(report: Report, file: str) -> Run:
 
 
 def page_name(file: str) -> str:
-    """A file name for a report's page that is safe in any file system and any link, and differs for each file."""
+    """A file name for a report's page, which differs for each file.
+
+    It is safe in any file system and in any link.
+    """
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", file.removesuffix(".json")).strip("._")[:80]
-    return f"{safe}-{hashlib.sha256(file.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}.html"
+    digest = hashlib.sha256(file.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"{safe}-{digest[:8]}.html"

@@ -1,4 +1,7 @@
-"""The dashboard's pages: ``index.html``, a page for each report, the chart library once."""
+"""Writes the dashboard's pages: ``index.html``, and a page for each report.
+
+The chart library is written once, beside them.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,14 @@ _STYLES = ("common.css", "report.css", "dashboard.css")
 
 
 def build(folder: Path, site: Path, convention: str) -> tuple[list[Run], list[Bad]]:
-    """Write the pages of all reports below `folder` to the folder `site`, and return what went in and what could not.
+    """Write the pages of all reports below `folder` to the folder `site`.
+
+    Returns:
+        The reports that have a page, and the files that could not be read.
 
     Raises:
-        dispatchcount.errors.UsageError: `folder` holds no readable report, `site` is a file, or a page would be written over
-            a report. Nothing was written then.
+        dispatchcount.errors.UsageError: `folder` holds no readable report, `site` is a file, or a
+            page would be written over a report. Nothing was written then.
         OSError: a page cannot be written.
     """
     if site.exists() and not site.is_dir():
@@ -48,7 +54,7 @@ def build(folder: Path, site: Path, convention: str) -> tuple[list[Run], list[Ba
 
 
 def _refuse_to_overwrite(folder: Path, site: Path) -> None:
-    # A file of `site` can be one of `folder` by a link only, for their names end differently.
+    # The names of pages and reports end differently, so only a link can make them one file.
     reports = report_files(folder)
     read = {identity(path): path for path in reports}
     pages = [site / "reports" / page_name(path.relative_to(folder).as_posix()) for path in reports]
