@@ -40,7 +40,8 @@ next_sequence: Callable[[], int] = getattr(torch._C._autograd, "_get_sequence_nr
 LIMIT = 1 << 19
 """Changes of module remembered; with more, the oldest half is forgotten and backward of those forwards has no module."""
 
-_ACCUMULATE = (1 << 64) - 1
+ACCUMULATES = (1 << 64) - 1
+"""The sequence number of autograd nodes that accumulate a gradient: they have none of their own."""
 
 
 class Intervals:
@@ -87,9 +88,9 @@ class _InBackward(NamedTuple):
 
 
 def sequence_of(node: Any) -> int | None:
-    """The sequence number of an autograd node; None for one that accumulates a gradient (those have none of their own)."""
+    """The sequence number of an autograd node; None for one that accumulates a gradient."""
     number = int(node._sequence_nr())
-    return None if number >= _ACCUMULATE else number
+    return None if number == ACCUMULATES else number
 
 
 def at_end_of_backward(action: Callable[[], None]) -> None:

@@ -18,6 +18,7 @@ from torch.optim.optimizer import (
 )
 
 from dispatchcount.capture.autograd import (
+    ACCUMULATES,
     at_end_of_backward,
     current_node,
     graph_task,
@@ -25,7 +26,7 @@ from dispatchcount.capture.autograd import (
     sequence_of,
 )
 from dispatchcount.capture.frames import call_kwargs, in_checkpoint, module_calls
-from dispatchcount.capture.held import parameter_named, parameters
+from dispatchcount.capture.held import entries_of, parameter_named
 from dispatchcount.capture.inputs import input_shapes, plain_shapes
 from dispatchcount.capture.names import Info, Names
 from dispatchcount.capture.optimizer_steps import OptimizerSteps
@@ -41,7 +42,7 @@ from dispatchcount.capture.record import (
     Table,
 )
 from dispatchcount.capture.tape import LIMIT, Tape
-from dispatchcount.capture.tracing import tracing_state
+from dispatchcount.capture.tracing import is_tracing
 
 _TENSOR = torch.Tensor
 _function_modes: Callable[[], int] = torch._C._len_torch_function_stack
@@ -133,8 +134,8 @@ class Calls:
         node = self.node
         return [*self.tape.callers[1:], node] if self.tape.callers else []
 
-    def count(self, signature: Signature) -> Place | None:
-        """Put an operator into the tree at once; None if a line of ours was at work."""
+    def count(self, signature: Signature, task: int) -> Place | None:
+        """Put an operator that runs in the backward pass `task` into the tree; None if a line of ours was at work."""
         tape, thread = self.tape, get_ident()
         before = tape.worker
         if before == thread:
@@ -143,7 +144,7 @@ class Calls:
         try:
             if tape.events:
                 tape.settle()
-            table = self._table()
+            table = self._table(task)
             count = table.get(signature)
             if count is None:
                 self._recording.new(table, signature)
@@ -153,9 +154,8 @@ class Calls:
         finally:
             tape.worker = before
 
-    def _table(self) -> Table:
-        """Where an operator that runs now is recorded."""
-        task = graph_task()
+    def _table(self, task: int) -> Table:
+        """Where an operator that runs now, in the backward pass `task`, is recorded."""
         if task == self._outer_pass:
             task = -1
         if self._steps_taken and self._steps.at_work((len(self._stack), task)):
@@ -196,10 +196,10 @@ class Calls:
             or len(args) != 1
             or type(args[0]) is not _TENSOR
             or _function_modes()
-            or tracing_state() is not None
+            or is_tracing()
         ):
             kwargs = call_kwargs()
-            plain = not _function_modes() and tracing_state() is None
+            plain = not _function_modes() and not is_tracing()
             signature: Any = plain_shapes(args, kwargs) if plain else input_shapes(args, kwargs)
         else:
             try:
@@ -334,9 +334,9 @@ class Calls:
         grad = torch.is_grad_enabled()
         known = self._backward
         autograd_node = current_node()
-        sequence = None if autograd_node is None else sequence_of(autograd_node)
+        number = None if autograd_node is None else autograd_node._sequence_nr()
         # Most autograd nodes run several operators, all in the same table.
-        if known is not None and known[0] == sequence and not grad and not self._checkpoints:
+        if known is not None and known[0] == number and not grad and not self._checkpoints:
             return known[1]
         owner, maker = self._owner(autograd_node)
         if (grad or self._checkpoints) and (_is_checkpoint(autograd_node) or in_checkpoint()):
@@ -348,8 +348,8 @@ class Calls:
         table = owner.table(BACKWARD if maker is None or maker in self._passes else DOUBLE_BACKWARD)
         if grad:
             self._keep_graph(owner, task, in_backward=True)
-        elif sequence is not None:
-            self._backward = (sequence, table)
+        elif number is not None and number != ACCUMULATES:
+            self._backward = (number, table)
         return table
 
     def running(self) -> Node:
@@ -380,11 +380,12 @@ class Calls:
         if info is None or not _holds(info, name, parameter):
             # The block began, or a module was made: note who holds what. torch refuses to swap a tensor that something
             # refers to weakly, so a parameter goes by its id, and its module is asked whether it holds it still.
-            self._owners = {}
+            owners = self._owners = {}
             for known in list(self.names.infos.values()):
                 module = known.module()
-                for name, held in () if module is None else parameters(module):
-                    self._owners.setdefault(id(held), (known, name))
+                for name, held in () if module is None else entries_of(module, "_parameters"):
+                    if held is not None and id(held) not in owners:
+                        owners[id(held)] = known, name
             info, _ = self._owners.setdefault(id(parameter), (self.names.outside, ""))
         if info is None or info is self.names.outside:
             return self._root

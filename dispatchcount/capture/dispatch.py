@@ -18,12 +18,11 @@ from dispatchcount.capture.key import (
     Named,
     Part,
     contents,
-    describe,
     is_dense,
     part_of,
     short_key,
     shown,
-    shown_flat,
+    shown_of,
 )
 from dispatchcount.capture.names import Names
 from dispatchcount.capture.numbers import with_tensors
@@ -31,12 +30,15 @@ from dispatchcount.capture.plan import ALLOCATE, HIGHER, PARTS, SILENT, Plan, Pl
 from dispatchcount.capture.record import Place, Recording, Signature
 from dispatchcount.capture.subclass import Inside, takes_apart
 from dispatchcount.capture.tape import LIMIT
-from dispatchcount.capture.tracing import paused, resumed, tracing_state
+from dispatchcount.capture.tracing import is_tracing, paused, resumed
 from dispatchcount.capture.unseen import Watch
 from dispatchcount.capture.used import note_parameters
 from dispatchcount.rules.core.registry import OpKind, Registry, RegistryEntry
 
 _PARAMETER = torch.nn.Parameter
+
+_NOT_SHORT = (KeyError, AttributeError, IndexError, TypeError, RuntimeError)
+"""What comes of looking for a call by its short key: there is none yet, or the call has no such key."""
 
 MAX_TYPES = 256
 """Combinations of operands' classes that a block remembers; classes may be made anew in every call."""
@@ -88,42 +90,35 @@ class CountingMode(TorchDispatchMode):
         self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None
     ) -> Any:
         plan = self._short.get(id(func))
-        if plan is None or types or kwargs or self.watch.storages or tracing_state() is not None:
+        if plan is None or types or self.watch.storages or is_tracing():
             return self._special(func, types, args, kwargs or {})
         try:
-            out = func(*args)
+            out = func(*args, **kwargs) if kwargs else func(*args)
         except RuntimeError as error:
-            return self._special(func, types, with_tensors(error, func, args), {})
+            return self._special(func, types, with_tensors(error, func, args), kwargs or {})
         if plan.keyless:
             signature = plan.signature
             if args and type(args[0]) is _PARAMETER:
                 self.used.add(id(args[0]))  # a view of a weight
         else:
             try:
-                if plan.settled:
-                    key = short_key(plan, out.dtype, args, self.used)
-                else:
-                    key = short_key(plan, None, (*args, out), self.used)
-                signature = self._signatures[key]
-            except (
-                KeyError,
-                TypeError,
-                RuntimeError,
-                AttributeError,
-            ):  # a new one, or one without a short key
-                note_parameters(args, self.used)
+                signature = self._signatures[short_key(plan, args, kwargs, out, self.used)]
+            except _NOT_SHORT:  # a new one, or one without a short key
+                kwargs = kwargs or {}
+                note_parameters((*args, *kwargs.values()), self.used)
                 signature = self._signature(plan, args, kwargs, out)
         # The common case of `_bump`, written out.
+        task = graph_task()
         events = self._events
         if (
-            signature.seen is self._token
-            and len(events) < LIMIT
+            task == -1
+            and signature.seen is self._token
             and not self.direct
-            and graph_task() == -1
+            and len(events) < LIMIT
         ):
             events.append(signature)
         else:
-            self._bump(signature, out)
+            self._bump(signature, out, task)
         return out
 
     def skip(self, skipping: bool) -> None:
@@ -178,18 +173,18 @@ class CountingMode(TorchDispatchMode):
             if plan.keyless and not self.function
             else self._signature(plan, args, kwargs, out)
         )
-        place = self._bump(signature, out)
+        place = self._bump(signature, out, graph_task())
         if plan.way == ALLOCATE:
             self.watch.allocated(out)
         elif self.watch.storages:
             self.watch.check(self, plan, args, kwargs)
         return place
 
-    def _bump(self, signature: Signature, out: Any = None) -> Place | None:
-        """Count a call; where it was counted, if it is in the tree already."""
+    def _bump(self, signature: Signature, out: Any, task: int) -> Place | None:
+        """Count a call that runs in the backward pass `task`; where it was counted, if it is in the tree already."""
         place = None
-        if graph_task() != -1 or self.direct:
-            place = self.calls.count(signature)
+        if task != -1 or self.direct:
+            place = self.calls.count(signature, task)
         else:
             self._events.append(signature)
             if len(self._events) >= LIMIT:
@@ -209,47 +204,47 @@ class CountingMode(TorchDispatchMode):
     def _signature(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
         """The signature shared by all calls like this one."""
         if plan.keyless:
-            args, kwargs, out = (), None, None
-        elif (
-            plan.short and not kwargs and not self.function and (is_dense(out) or not plan.settled)
-        ):
-            with suppress(KeyError, TypeError, RuntimeError):  # a call without a short key
-                return self._short_signature(plan, args, out)
-        key = (plan, self.function, *self._parts(plan, args, kwargs or {}), part_of(out))
+            args, kwargs, out = (), {}, None
+        elif plan.short and not self.function and (is_dense(out) or not plan.settled):
+            with suppress(*_NOT_SHORT):
+                return self._short_signature(plan, args, kwargs, out)
+        key = (plan, self.function, *self._parts(plan, args, kwargs), part_of(out))
         signature = self._signatures.get(key)
         if signature is None:
             given, named, result = map(shown, key[2:])
             signature = self._signatures[key] = Signature(plan, given, named, result, self.function)
         return signature
 
-    def _short_signature(self, plan: Plan, args: Any, out: Any) -> Signature:
+    def _short_signature(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
         """The signature of a call that has a short key.
 
-        For speed, the key of an operator whose result's sizes follow from its arguments has the result's dtype alone.
-
         Raises:
-            KeyError, TypeError, RuntimeError: the call has no short key.
+            AttributeError, IndexError, TypeError, RuntimeError: the call has no short key.
         """
-        dtype, operands = (out.dtype, args) if plan.settled else (None, (*args, out))
-        key = short_key(plan, dtype, operands, self.used)
+        key = short_key(plan, args, kwargs, out, self.used)
         signature = self._signatures.get(key)
         if signature is None:
-            seen = shown_flat(key[2:])
-            given, result = (seen, describe(out)) if plan.settled else (seen[:-1], seen[-1])
-            signature = self._signatures[key] = Signature(plan, given, {}, result, "")
+            given, named, result = shown_of(key, kwargs, out)
+            signature = self._signatures[key] = Signature(plan, given, named, result, "")
         return signature
 
     @staticmethod
     def _parts(plan: Plan, args: Any, kwargs: Any) -> tuple[Any, Named]:
         """The parts of a call's arguments, by position and by name, without those that the call only writes."""
-
-        def part(place: int | str, value: Any) -> Any:
-            return contents(value) if place in plan.values else part_of(value, plan.kept)
-
-        given = tuple([part(i, arg) for i, arg in enumerate(args)])
-        return given, Named(
-            [(name, part(name, arg)) for name, arg in kwargs.items() if name not in plan.outs]
-        )
+        kept, values = plan.kept, plan.values
+        if values:
+            given = [
+                contents(arg) if place in values else part_of(arg, kept)
+                for place, arg in enumerate(args)
+            ]
+        else:
+            given = [part_of(arg, kept) for arg in args]
+        named = [
+            (name, contents(arg) if name in values else part_of(arg, kept))
+            for name, arg in kwargs.items()
+            if name not in plan.outs
+        ]
+        return tuple(given), Named(named)
 
     def _special(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
         """Everything off the common path: a new operator, a subclass, a composite, a higher-order operator."""
@@ -257,7 +252,7 @@ class CountingMode(TorchDispatchMode):
             self.exports.check()
         if self._aside and not self.calls.is_free():
             return func(*args, **kwargs)
-        if tracing_state() is not None:
+        if is_tracing():
             return self._untraced(func, types, args, kwargs)
         plan = self._plans.of(func)
         if plan.way != ALLOCATE:
@@ -321,7 +316,7 @@ class CountingMode(TorchDispatchMode):
             signature = self.recording.pseudos[key] = Signature(
                 plan, given, named, result, self.function
             )
-        return self._bump(signature)
+        return self._bump(signature, None, graph_task())
 
     def unseen(self, tensor: torch.Tensor, reader: str, place: str) -> None:
         """A tensor was filled by nothing seen before `reader` read it at `place`."""

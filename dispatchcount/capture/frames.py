@@ -21,7 +21,12 @@ from torch.optim import Optimizer
 
 def module_calls() -> int:
     """Module calls on this thread's stack: frames of ``nn.Module._wrapped_call_impl``, which each ``module(…)`` runs."""
-    return sum(frame.f_code is _CALL for frame in _frames(1))
+    count = 0
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        count += frame.f_code is _CALL
+        frame = frame.f_back
+    return count
 
 
 def call_kwargs() -> dict[str, Any]:

@@ -8,7 +8,7 @@ raises means that there is nothing to read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from torch import nn
 T = TypeVar("T")
 
 _own = object.__getattribute__
+_MODULE = nn.Module
 
 
 def children(module: nn.Module) -> Sequence[tuple[str, nn.Module]]:
@@ -37,15 +38,22 @@ def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
         place = stack.pop()
         found.append(place)
         name, module = place
-        entries = entries_of(module, "_modules")
+        # A block reads every module twice, so what `entries_of` and `is_module` ask first is written out.
+        table = _own(module, "__dict__").get("_modules")
+        entries = table.items() if type(table) is dict else entries_of(module, "_modules")
         if entries and id(module) not in looked_into:
             looked_into.add(id(module))
             prefix = f"{name}." if name else ""
-            stack += [(f"{prefix}{key}", child) for key, child in entries if is_module(child)][::-1]
+            for key, part in reversed(entries):
+                if issubclass(type(part), _MODULE) or is_module(part):
+                    stack.append((f"{prefix}{key}", part))
     return found
 
 
-def entries_of(module: nn.Module, table: str) -> Collection[tuple[str, Any]]:
+Entries = ItemsView[str, Any] | Sequence[tuple[str, Any]]
+
+
+def entries_of(module: nn.Module, table: str) -> Entries:
     """The entries of one of a module's tables, whatever they are: None for a part that is left out, and anything else."""
     found = _own(module, "__dict__").get(table)
     if type(found) is dict:

@@ -15,6 +15,8 @@ from dispatchcount.capture.held import children, entries_of, extra_repr, guarded
 from dispatchcount.capture.names import Info, Kind, Names, kind_of
 from dispatchcount.report.rows import NO_MODULE, Module, Parameter
 
+_PARAMETER = nn.Parameter
+
 Fact = tuple[str, int, Any, torch.dtype, bool, bool]
 """A parameter as it was when the block ended: its key, id, sizes (None of a lazy one) and dtype, whether it is trained, and
 whether an operator was seen to use it."""
@@ -125,27 +127,24 @@ class Inventory:
         self._by_info: dict[Info, int] = {}
 
     def _take(self, root: Info, module: nn.Module) -> list[Taken]:
+        infos, held = self._names.infos, self._names.held
         taken: list[Taken] = []
         for name, part in walk(module):
+            info = infos.get(id(part))
+            if info is None or info.ref() is not part:
+                info = held(root, part, name)
             kind = kind_of(type(part))  # which may be another by now
             called = kind.name_of(part) if kind.wraps else kind.name
-            taken.append(
-                (
-                    name,
-                    self._names.held(root, part, name),
-                    called,
-                    kind.container,
-                    self._facts(part, kind),
-                )
-            )
+            taken.append((name, info, called, kind.container, self._facts(part, kind)))
         return taken
 
     def _facts(self, module: nn.Module, kind: Kind) -> list[Fact]:
         used = self._used
         facts: list[Fact] = []
         for key, t in entries_of(module, "_parameters"):
-            if type(t) is nn.Parameter:
-                facts.append((key, id(t), t.shape, t.dtype, t.requires_grad, id(t) in used))
+            if type(t) is _PARAMETER:
+                address = id(t)
+                facts.append((key, address, t.shape, t.dtype, t.requires_grad, address in used))
             elif t is not None and is_tensor(t):
                 facts.append((key, id(t), _sizes(t), t.dtype, t.requires_grad, id(t) in used))
         if not kind.plain:

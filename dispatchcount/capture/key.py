@@ -56,24 +56,38 @@ class Named(tuple[tuple[str, Part], ...]):
 
 
 def short_key(
-    plan: Plan, dtype: torch.dtype | None, args: Any, parameters: set[int]
+    plan: Plan, args: Any, kwargs: Any, out: Any, parameters: set[int]
 ) -> tuple[Part, ...]:
-    """The key of a call of which a row of parts says all: `plan`, `dtype`, and the parts in a row.
+    """The key of a call whose operands are plain tensors and scalars: `plan`, the result, and the operands in a row.
 
-    Most calls of most operators have one or two plain tensors and nothing else, and this runs for every operator, so those are
-    written out.
+    Of the result it holds no more than does not follow from the operands: the dtype; or, of several results, the
+    device; or, as the last in the row, all of it. Operands that were given by name follow as one `Named`.
+
+    Most calls of most operators have one or two plain tensors and nothing else. This runs for every operator, so
+    those cases are written out.
 
     Args:
         plan: of the operator.
-        dtype: of the result, where its sizes follow from the arguments; None where the result is the last of `args`.
-        args: the arguments.
-        parameters: gets the ids of module parameters among the arguments, which are met here anyway.
+        args: the operands given by position.
+        kwargs: the operands given by name, if any.
+        out: the result.
+        parameters: gets the ids of module parameters among the operands, which are met here anyway.
 
     Raises:
-        TypeError: something else is among them (a sparse tensor, a subclass, a packed weight), or a size is symbolic, which
-            shows when the key is hashed.
+        AttributeError, IndexError, TypeError: something else is among them (a sparse tensor, a subclass, a packed
+            weight), or a size is symbolic, which shows when the key is hashed.
         RuntimeError: a tensor has no plain sizes (strided nested tensors).
     """
+    settled: Any
+    if plan.settled:
+        settled = out.dtype
+    elif plan.settled_by_device:
+        settled = args[0].device
+    else:
+        settled = None
+        args = (*args, out)
+    if kwargs:
+        return (*_row(args, plan.kept, parameters, [plan, settled]), _named(kwargs, plan.kept))
     if len(args) == 2:
         first, second = args
         one, two = type(first), type(second)
@@ -87,12 +101,36 @@ def short_key(
                 parameters.add(id(first))
             if two is _PARAMETER:
                 parameters.add(id(second))
-            return plan, dtype, first.shape, first.dtype, second.shape, second.dtype
+            return plan, settled, first.shape, first.dtype, second.shape, second.dtype
     elif len(args) == 1:
         (first,) = args
         if type(first) is _TENSOR and first.layout is _STRIDED:
-            return plan, dtype, first.shape, first.dtype
-    return _row(args, plan.kept, parameters, [plan, dtype])
+            return plan, settled, first.shape, first.dtype
+    return _row(args, plan.kept, parameters, [plan, settled])
+
+
+def _named(kwargs: dict[str, Any], kept: frozenset[type]) -> Named:
+    """The part of scalars given by name."""
+    parts = []
+    for name, value in kwargs.items():
+        kind = type(value)
+        if kind in kept:
+            parts.append((name, value))
+        elif kind in _SCALARS:
+            parts.append((name, kind))
+        else:
+            raise TypeError(f"a {kind.__name__} given by name has no short part")
+    return Named(parts)
+
+
+def shown_of(
+    key: tuple[Part, ...], kwargs: Any, out: Any
+) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+    """What a rule sees of a call with a short key: its operands by position, those by name, and the result."""
+    seen = list(shown_flat(key[2:]))
+    named = seen.pop() if kwargs else {}
+    result = seen.pop() if key[1] is None else describe(out)
+    return tuple(seen), named, result
 
 
 def _row(
@@ -189,9 +227,9 @@ def facts_of(tensor: torch.Tensor) -> Facts:
     if layout is _STRIDED:
         if tensor.is_nested:
             return _nested(tensor, dtype)
-        return Facts(
-            tensor.shape if type(tensor) in _PLAIN else tuple(map(_size, tensor.shape)), dtype
-        )
+        sizes = tensor.shape if type(tensor) in _PLAIN else tuple(map(_size, tensor.shape))
+        # This is `Facts(sizes, dtype)` without the Python function that a named tuple is made by.
+        return tuple.__new__(Facts, (sizes, dtype, "strided", None, ()))
     if layout is torch.jagged:
         return _nested(tensor, dtype)
     name = str(layout).removeprefix("torch.")

@@ -6,7 +6,7 @@ Nothing here holds a module alive, and what is kept does not grow with modules t
 from __future__ import annotations
 
 import weakref
-from collections import Counter, defaultdict
+from collections import defaultdict
 from inspect import CO_VARARGS, CO_VARKEYWORDS, getattr_static
 from typing import Any
 
@@ -92,14 +92,14 @@ class Names:
         self._spare: dict[
             tuple[Info | None, str], list[Info]
         ] = {}  # of modules that are gone, by `above` and `like`
-        self._places: Counter[Info | None] = (
-            Counter()
-        )  # how many `like` there are in that, by `above`
+        # How many `like` there are in that, how many modules are alive, and how many were at once; all by `above`.
+        self._places: defaultdict[Info | None, int] = defaultdict(int)
         self._alive: defaultdict[Info | None, int] = defaultdict(int)
-        self._most: Counter[Info | None] = Counter()  # alive at once, by `above`
-        self._foreigners: Counter[tuple[Info, str]] = Counter()
+        self._most: defaultdict[Info | None, int] = defaultdict(int)
+        self._foreigners: defaultdict[tuple[Info, str], int] = defaultdict(int)
+        self._gone = self._leave  # one for all modules: each look at a method makes another
         for label, module in roots:
-            info = self.info(module) or self._stand(Info("", "", None), module)
+            info = self.info(module) or self._stand_alone(Info("", "", None), module)
             self.roots.append((label, info))
             self._hold_parts(info, module)
 
@@ -113,7 +113,7 @@ class Names:
         info = self.infos.get(id(module))
         if info is not None and info.ref() is module:
             return info
-        return self._stand(self._free(above, name) or Info(name, name, above), module)
+        return self._stand_alone(self._free(above, name) or Info(name, name, above), module)
 
     def meet(self, module: nn.Module, caller: Info) -> Info:
         """The info of a module not known yet that is called from inside `caller`."""
@@ -133,7 +133,7 @@ class Names:
         if info is None:
             info = Info("", like, None)
             self.roots.append((None, info))
-        self._stand(info, module)
+        self._stand_alone(info, module)
         self._hold_parts(info, module)
         return info
 
@@ -145,25 +145,33 @@ class Names:
             self._foreigners[caller, like] += 1
             number = self._foreigners[caller, like]
             info = Info(like if number == 1 else f"{like[:-1]} #{number})", like, caller)
-        return self._stand(info, module)
+        return self._stand_alone(info, module)
 
     def _hold_parts(self, root: Info, module: nn.Module) -> None:
-        infos = self.infos
+        infos, spare, stand = self.infos, self._spare, self._stand
+        stood = 0
         for name, part in walk(module)[1:]:
             info = infos.get(id(part))
             if info is None or info.ref() is not part:
-                self._stand(self._free(root, name) or Info(name, name, root), part)
+                stand((spare and self._free(root, name)) or Info(name, name, root), part)
+                stood += 1
+        self._alive[root] += stood
 
     def _stand(self, info: Info, module: nn.Module) -> Info:
-        """Let `info` stand for `module` until that is gone."""
-        info.ref = ref = _Ref(module, self._leave)
-        ref.key = key = id(module)
+        """Let `info` stand for `module` until that is gone. The caller counts it as alive."""
+        key = id(module)
+        info.ref = ref = _Ref(module, self._gone)
+        ref.key = key
         kind = kind_of(type(module))
         info.type = kind.name_of(module) if kind.wraps else kind.name
         info.many = kind.many
         self.infos[key] = info
-        self._alive[info.above] += 1
         return info
+
+    def _stand_alone(self, info: Info, module: nn.Module) -> Info:
+        """Let `info` stand for `module`, and count it as alive."""
+        self._alive[info.above] += 1
+        return self._stand(info, module)
 
     def _leave(self, ref: Any) -> None:
         """A module is gone; its info waits for another. This may come in any thread, and in the middle of anything."""

@@ -43,6 +43,7 @@ class Plan:
         way: one of the constants above.
         kept: types of arguments, other than tensors, whose values can matter to a rule.
         settled: True if the sizes of its result follow from its arguments' sizes, ints, bools and strings.
+        settled_by_device: True if the sizes and dtypes of its results follow from the same and the device.
         keyless: whether all its calls are alike to a rule, for none of them costs anything.
         outs: names of `out=` arguments that are returned too; rules do not get them by name.
         values: positions and names of integer operands whose contents matter.
@@ -65,6 +66,7 @@ class Plan:
         "overload",
         "packet",
         "settled",
+        "settled_by_device",
         "short",
         "signature",
         "unreturned",
@@ -81,6 +83,7 @@ class Plan:
         self.unreturned: tuple[int | str, ...] = ()
         self.filled: frozenset[int] = frozenset()
         self.settled = False
+        self.settled_by_device = False
         self._composites: dict[Kinds, Composite | None] = {}
         self.kept = WORDS
         self.signature = Signature(self, (), {}, None, "")
@@ -98,7 +101,7 @@ class Plan:
                 f"higher_order.{name}",
             )
             self.keyless, self.way = False, HIGHER
-        self.short = self.way == FREE or (self.way == COUNT and not self.values)
+        self.short = self.way == FREE or (self.way == COUNT and not self.values and not self.outs)
 
     @property
     def identity(self) -> Plan:
@@ -139,6 +142,7 @@ class Plan:
             else frozenset()
         )
         self.settled = _settled(func)
+        self.settled_by_device = self.packet in _SETTLED_BY_DEVICE
         entry = rules.get(self.packet, self.overload)
         if any(name in EXPONENTS for name in candidates(self.packet)):
             self.kept |= NUMBERS
@@ -227,6 +231,29 @@ def _settled(func: OpOverload) -> bool:
         and any(kind in ("Tensor", "List[Tensor]") for kind in given)
         and not any("List[float]" in kind for kind in given)
     )
+
+
+_SETTLED_BY_DEVICE = {
+    f"aten::{name}"
+    for name in (
+        "native_batch_norm",
+        "_native_batch_norm_legit",
+        "_native_batch_norm_legit_no_training",
+        "native_batch_norm_backward",
+        "native_layer_norm",
+        "native_layer_norm_backward",
+        "native_group_norm",
+        "native_group_norm_backward",
+        "convolution_backward",
+        "max_pool2d_with_indices",
+        "_scaled_dot_product_flash_attention_for_cpu",
+        "_scaled_dot_product_flash_attention_for_cpu_backward",
+    )
+}
+"""Operators with several results, of which kernels of one device always leave the same ones empty.
+
+Most layers are among these, and describing three results takes as long as describing all operands.
+"""
 
 
 def _written(argument: Any) -> bool:

@@ -17,6 +17,9 @@ import torch
 tracing_state: Callable[[], Any] = torch._C._get_tracing_state
 """The tracer that is on in this thread; None where none is, or where it is paused."""
 
+is_tracing: Callable[[], bool] = torch._C._is_tracing
+"""True where that is on."""
+
 _TRACER = torch._C._parse_dispatch_key("Tracer")
 
 
