@@ -32,9 +32,9 @@ import dispatchcount as dc
 from dispatchcount.render.columns import MODULE_COLUMNS
 from dispatchcount.render.html import page
 from dispatchcount.render.operators import OPERATOR_COLUMNS
-from dispatchcount.render.walk import METRICS
 from dispatchcount.report.budget import BUDGETED, check
-from dispatchcount.report.rows import METRICS as FIGURES
+from dispatchcount.report.metrics import KEYS as FIGURES
+from dispatchcount.report.metrics import SPENT
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.report import make
@@ -313,7 +313,7 @@ def forms(
     yield "openmetrics", report.to_openmetrics
     yield "tensorboard", lambda: report.to_tensorboard(_Writer())
     yield "frame", report.to_frame
-    for metric in METRICS:
+    for metric in SPENT:
         yield f"chrome trace, {metric}", lambda metric=metric: report.to_chrome_trace(metric=metric)  # type: ignore[misc]
     yield "speedscope", report.to_speedscope
     for ancestors in ("owner", "caller"):

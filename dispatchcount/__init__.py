@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from dispatchcount.profiler import kernel as kernel
     from dispatchcount.profiler import profile as profile
     from dispatchcount.report.expert_load import expert_load as expert_load
+    from dispatchcount.report.metrics import Stats as Stats
     from dispatchcount.report.rows import OpIssue as OpIssue
-    from dispatchcount.report.rows import Stats as Stats
     from dispatchcount.report_api import Diff as Diff
     from dispatchcount.report_api import Report as Report
     from dispatchcount.rules.core.cost import Cost as Cost
@@ -36,7 +36,7 @@ _HOME = {
     "Report": "report_api",
     "ReportError": "errors",
     "Shape": "rules.core.shape",
-    "Stats": "report.rows",
+    "Stats": "report.metrics",
     "UncountedError": "errors",
     "expert_load": "report.expert_load",
     "get_model_complexity_info": "compat.mmengine",

@@ -206,11 +206,11 @@ class Measured:
         return self
 
     def _story(self, breaches: tuple[Breach, ...]) -> str:
-        from dispatchcount.report.rows import METRICS
+        from dispatchcount.report.metrics import KEYS
 
         parts = ["\n".join(str(breach) for breach in breaches)]
         over = dict.fromkeys(breach.limit.metric for breach in breaches)
-        parts += [_biggest(self.report, metric) for metric in over if metric in METRICS]
+        parts += [_biggest(self.report, metric) for metric in over if metric in KEYS]
         if {"unknown_ops", "failed_ops"} & set(over):
             issues = (
                 f"  {issue.op} in {', '.join(issue.modules)}: {issue.message}"

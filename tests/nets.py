@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import dispatchcount as dc
-from dispatchcount.report.rows import METRICS
+from dispatchcount.report.metrics import KEYS
 
 LAYER = 2 * 4 * 4
 """MACs of Linear(4, 4) on a batch of two."""
@@ -65,7 +65,7 @@ def own_macs(report: dc.Report, phase: str | None = None) -> dict[str, int]:
 def phases(report: dc.Report) -> dict[str, int]:
     """MACs by phase, zeros left out; checks on the way that the phases of every module and of the whole add up."""
     report.self_check()
-    for metric in set(METRICS) - {"params"}:
+    for metric in set(KEYS) - {"params"}:
         assert sum(getattr(row, metric) for row in report.by_phase().values()) == getattr(
             report.total, metric
         )

@@ -128,11 +128,10 @@ class Accountant:
         if tally is None:
             tally = rows[self._keys.setdefault(key, key)] = Tally()
         cost = costed.cost
+        if cost.activations and phase != FORWARD:
+            # Activations are what a layer hands on in the forward; a gradient is not one.
+            cost = replace(cost, activations=0)
         tally.add_cost(cost, calls)
-        if phase != FORWARD:
-            tally.activations -= (
-                cost.activations * calls
-            )  # what a layer hands on, a gradient is none
         tally.calls += calls
         if costed.status not in (COUNTED, ZERO):
             issue = issues.setdefault((signature.plan.name, costed.status), Issue(costed.message))

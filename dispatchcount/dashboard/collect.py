@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatchcount.errors import ReportError, UsageError
+from dispatchcount.report.metrics import CONDENSED
 
 if TYPE_CHECKING:
     from dispatchcount.report_api import Report
 
-METRICS = ("flops", "macs", "params", "activations", "bytes", "calls")
+METRICS = tuple(metric for metric in CONDENSED if not (metric.elementwise or metric.measured))
+"""The metrics that a run's line shows, and that a trend can be drawn of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,6 @@ def summarize(report: Report, file: str) -> Run:
     labels = dict(report.meta.labels)
     model = labels.pop("model", "") or report.meta.model or "(no model)"
     mode = labels.pop("mode", "eval")
-    total = report.total
-    values = {metric: getattr(total, metric) for metric in METRICS if metric != "bytes"}
     return Run(
         file=file,
         page=page_name(file),
@@ -101,7 +101,7 @@ def summarize(report: Report, file: str) -> Run:
         commit=labels.pop("commit", ""),
         labels=tuple(labels.items()),
         created=report.meta.created,
-        values=values | {"bytes": total.bytes_read + total.bytes_written},
+        values={metric.key: metric.value(report.total) for metric in METRICS},
         uncounted=tuple(issue.op for issue in report.issues),
         stopped_in=report.meta.stopped_in,
     )

@@ -12,7 +12,7 @@ from dispatchcount.dashboard.collect import METRICS, Bad, Run, collect, page_nam
 from dispatchcount.errors import UsageError
 from dispatchcount.files import identity, write
 from dispatchcount.render.html import asset, embedded, fill, page
-from dispatchcount.render.html_data import exact
+from dispatchcount.render.html_data import described, exact
 from dispatchcount.report.conventions import find_convention
 
 LIBRARY = "echarts.min.js"
@@ -70,7 +70,7 @@ def index(runs: list[Run], bad: list[Bad], convention: str) -> str:
     """The first page."""
     data: dict[str, Any] = {
         "convention": {"name": convention, "unit": find_convention(convention).unit},
-        "metrics": list(METRICS),
+        "metrics": [described(metric) for metric in METRICS],
         "runs": [_row(run) for run in runs],
         "bad": [{"file": one.file, "error": one.error} for one in bad],
     }

@@ -10,8 +10,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.files import write
-from dispatchcount.render.walk import METRICS, run_name, title, walk
-from dispatchcount.report.rows import Entry
+from dispatchcount.render.nested_calls import nested_calls, run_name, title
+from dispatchcount.report.metrics import SPENT
+from dispatchcount.report.views import by_entry
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
@@ -34,9 +35,9 @@ def to_chrome_trace(
         ValueError: `metric` cannot be a width.
         OSError: `path` cannot be written.
     """
-    if metric not in METRICS:
+    if metric not in SPENT:
         raise ValueError(
-            f"metric {metric!r} cannot be the width of a trace; it is one of {', '.join(METRICS)}"
+            f"metric {metric!r} cannot be the width of a trace; it is one of {', '.join(SPENT)}"
         )
     trace = _Trace(report, metric)
     whole: dict[str, Any] = {
@@ -44,7 +45,7 @@ def to_chrome_trace(
         "displayTimeUnit": "ns",
         "otherData": {
             "metric": metric,
-            "unit": f"1 µs = {trace.scale} {METRICS[metric].unit}",
+            "unit": f"1 µs = {trace.scale} {SPENT[metric].unit}",
             "convention": f"{report.convention}: {report.flop_definition.unit}",
             "exporter": f"dispatchcount {report.meta.dispatchcount}",
         },
@@ -58,16 +59,17 @@ def to_chrome_trace(
 class _Trace:
     def __init__(self, report: ReportData, metric: str) -> None:
         self.report = report
-        self.metric = METRICS[metric]
+        self.metric = SPENT[metric]
         self.scale = 1
-        whole = sum(self.metric.of(report, entry) for entry in report.entries)
+        self.figures = by_entry(report)
+        whole = sum(map(self.metric.value, self.figures))
         while whole // self.scale > _LONGEST:
             self.scale *= 1000
 
     def events(self) -> list[dict[str, Any]]:
         names = {
             "process_name": run_name(self.report),
-            "thread_name": f"modules, as wide as their {self.metric.name}",
+            "thread_name": f"modules, as wide as their {self.metric.key}",
         }
         events: list[dict[str, Any]] = [
             {"ph": "M", "name": kind, "pid": 1, "tid": 1, "args": {"name": name}}
@@ -76,19 +78,17 @@ class _Trace:
         at = 0
         sums = dict.fromkeys(_COUNTED, 0)
         opened: list[tuple[int, int]] = []  # start of each open module, its place among the events
-        for path, entries, entering in walk(self.report):
+        for path, entries, entering in nested_calls(self.report):
             if entering:
                 opened.append((at, len(events)))
                 events.append({})
                 for entry in entries:
-                    width = self.metric.of(self.report, entry)
+                    width = self.metric.value(self.figures[entry])
                     if width:
-                        events.append(
-                            self._slice(entry.op, "operator", at, at + width, self._operator(entry))
-                        )
+                        events.append(self._operator(entry, at, at + width))
                     at += width
                     for counter in _COUNTED:
-                        sums[counter] += METRICS[counter].of(self.report, entry)
+                        sums[counter] += SPENT[counter].value(self.figures[entry])
                 if entries:
                     events += [self._counter(counter, at, sums[counter]) for counter in _COUNTED]
             if entering == (path == 0):  # outside every module ends before the modules begin
@@ -132,13 +132,15 @@ class _Trace:
 
     def _module(self, path: int, width: int) -> dict[str, Any]:
         row = self.report.paths[path]
-        return {self.metric.name: width, "calls": row.calls, "inputs": row.signature}
+        return {self.metric.key: width, "calls": row.calls, "inputs": row.signature}
 
-    def _operator(self, entry: Entry) -> dict[str, Any]:
-        figures = {metric.name: metric.of(self.report, entry) for metric in METRICS.values()}
-        return figures | {
+    def _operator(self, index: int, start: int, end: int) -> dict[str, Any]:
+        entry, stats = self.report.entries[index], self.figures[index]
+        args: dict[str, Any] = {key: metric.value(stats) for key, metric in SPENT.items()}
+        args |= {
             "calls": entry.calls,
             "phase": entry.phase,
             "dtype": entry.dtype,
             "status": entry.status,
         }
+        return self._slice(entry.op, "operator", start, end, args)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from dispatchcount.render.numbers import (
@@ -18,22 +18,12 @@ from dispatchcount.render.numbers import (
 from dispatchcount.render.numbers import exact as every_digit
 from dispatchcount.render.plain import ROOT, clean
 from dispatchcount.render.select import Row
+from dispatchcount.report.metrics import BY_KEY, METRICS, Stats
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import MEMORY_KINDS, METRICS, NO_MODULE, Stats
+from dispatchcount.report.rows import MEMORY_KINDS, NO_MODULE
 
 T = TypeVar("T")
 Value = int | float | str | None
-
-HEADERS = dict(zip(METRICS, METRICS, strict=True)) | {
-    "macs": "MACs",
-    "bytes_read": "bytes read",
-    "bytes_written": "bytes written",
-    "time_ns": "time",
-}
-"""Over the column of each metric."""
-
-ESTIMABLE = ("flops", "macs", "arithmetic", "transcendentals")
-"""The metrics that rules work out, and may estimate; sizes of tensors are always exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +65,16 @@ def metric(
         picked = stats(row)
         return marked(picked, name, gap(row))
 
-    header, show = header or HEADERS[name], _duration if name == "time_ns" else count
-    return Column(header, value, show, mark) if name in ESTIMABLE else Column(header, value, show)
+    row = BY_KEY[name]
+    show = _duration if row.unit == "nanoseconds" else count
+    column = Column(header or row.label, value, show)
+    return replace(column, mark=mark) if row.estimable else column
 
 
 def marked(stats: Stats | None, name: str, gap: bool) -> str:
     """The mark of a figure that an estimate is part of, or from which operators are missing."""
-    elementwise = name in ("arithmetic", "transcendentals")
-    estimate = stats is not None and (stats.estimate_elementwise if elementwise else stats.estimate)
+    flag = "estimate_elementwise" if BY_KEY[name].elementwise else "estimate"
+    estimate = stats is not None and getattr(stats, flag)
     return ESTIMATE if estimate else AT_LEAST if gap else ""
 
 
@@ -158,17 +150,16 @@ def _bytes(value: int | float, exact: bool) -> str:
     return every_digit(int(value)) if exact else nbytes(int(value))
 
 
+_COUNTED = tuple(one.key for one in METRICS if one.additive and not one.measured)
+"""The metrics that every operator's rule counts."""
+
 MODULE_COLUMNS: dict[str, Column[Row]] = {
     "name": Column("module", lambda row: row.label),
     "path": Column("full name", lambda row: row.module.name or ROOT),
     "type": Column("type", lambda row: row.module.type),
     "calls": Column("calls", lambda row: row.stats.calls or None),
     "params": metric("params", lambda row: row.stats, _gap),
-    **{
-        name: metric(name, _figures, _gap)
-        for name in METRICS
-        if name not in ("calls", "params", "time_ns")
-    },
+    **{name: metric(name, _figures, _gap) for name in _COUNTED},
     "share": Column("share", lambda row: row.share, show_percent),
     "time_ns": metric("time_ns", _measured, _gap),
     "flops_per_s": Column("flops/s", lambda row: rate(_figures(row)), mark=_mark),
@@ -180,9 +171,8 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
     "self_params": metric("params", lambda row: row.stats.self_, _own_gap, "self params"),
     "self_time_ns": metric("time_ns", _own_measured, _own_gap, "self time"),
     **{
-        f"self_{name}": metric(name, _own, _own_gap, f"self {HEADERS[name]}")
-        for name in METRICS
-        if name not in ("calls", "params", "time_ns")
+        f"self_{name}": metric(name, _own, _own_gap, f"self {BY_KEY[name].label}")
+        for name in _COUNTED
     },
 }
 """By the name that `Report.table` takes."""

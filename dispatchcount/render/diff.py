@@ -11,7 +11,8 @@ from dispatchcount.render.grid import Cells, Grid
 from dispatchcount.render.markdown import code, escaped, line
 from dispatchcount.render.numbers import ABSENT, count, plural
 from dispatchcount.render.plain import Printable, clean, named
-from dispatchcount.report.diff import ADDED, COMPARED, REMOVED, RENAMED, Change, DiffData
+from dispatchcount.report.diff import ADDED, REMOVED, RENAMED, Change, DiffData
+from dispatchcount.report.metrics import COMPARED
 
 ALWAYS = ("flops", "params", "activations")
 """Totals that are shown even if they did not change."""
@@ -74,7 +75,8 @@ def diff_markdown(diff: DiffData, top: int | None = 30) -> str:
 
 def _tables(diff: DiffData, top: int | None, exact: bool) -> list[_Table]:
     total = diff.total
-    metrics = [metric for metric in COMPARED if metric in ALWAYS or total.delta(metric)]
+    keys = [metric.key for metric in COMPARED]
+    metrics = [key for key in keys if key in ALWAYS or total.delta(key)]
     rows: list[tuple[str, ...]] = []
     for metric in metrics:
         before, after = (count(getattr(stats, metric), exact) for stats in (total.old, total.new))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.report.rows import METRICS
+from dispatchcount.report.metrics import KEYS
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
@@ -27,9 +27,9 @@ def to_frame(report: ReportData) -> Any:
     rows = report.by_module()
     types = {module.name: module.type for module in report.modules}
     columns: dict[str, list[Any]] = {"type": [types[name] for name in rows]}
-    for metric in METRICS:
+    for metric in KEYS:
         columns[metric] = [getattr(row, metric) for row in rows.values()]
-    for metric in METRICS:
+    for metric in KEYS:
         columns[f"self_{metric}"] = [getattr(row.self_, metric) for row in rows.values()]
     columns["estimate"] = [row.estimate for row in rows.values()]
     return pd.DataFrame(columns, index=pd.Index(list(rows), name="module"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.report.rows import COUNTED, ZERO, Stats
+from dispatchcount.report.metrics import CONDENSED, Metric, Stats
+from dispatchcount.report.rows import COUNTED, ZERO
+from dispatchcount.report.views import own_by_operator
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
@@ -15,26 +17,14 @@ if TYPE_CHECKING:
 _EXACT_IN_JAVASCRIPT = 2**53 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A figure that the page can size areas by: its key, its label, how numbers of it are written, how to read it."""
-
-    key: str
-    label: str
-    kind: str
-    value: Callable[[Stats], int]
-
-
-METRICS = (
-    Metric("flops", "FLOPs", "count", lambda row: row.flops),
-    Metric("macs", "MACs", "count", lambda row: row.macs),
-    Metric("params", "Params", "count", lambda row: row.params),
-    Metric("activations", "Activations", "count", lambda row: row.activations),
-    Metric("bytes", "Bytes", "bytes", lambda row: row.bytes_read + row.bytes_written),
-    Metric("arithmetic", "Arithmetic", "count", lambda row: row.arithmetic),
-    Metric("transcendentals", "Transcendentals", "count", lambda row: row.transcendentals),
-    Metric("time", "Time", "time", lambda row: row.time_ns),
+METRICS = sorted(
+    (metric for metric in CONDENSED if metric.key != "calls"),
+    key=lambda metric: (metric.measured, metric.elementwise),
 )
+"""The figures that the page can size areas by. Calls, of which areas say little, have a column."""
+
+_KINDS = {"bytes": "bytes", "nanoseconds": "time"}
+"""How the page's script writes numbers of a unit; it counts all others."""
 
 
 def page_data(report: ReportData, title: str) -> dict[str, Any]:
@@ -48,9 +38,7 @@ def page_data(report: ReportData, title: str) -> dict[str, Any]:
         "title": title,
         "meta": asdict(report.meta),
         "convention": {"name": report.convention, "unit": report.flop_definition.unit},
-        "metrics": [
-            {"key": metric.key, "label": metric.label, "kind": metric.kind} for metric in shown
-        ],
+        "metrics": [described(metric) for metric in shown],
         "estimate": report.estimate,
         "gap": any(entry.status not in (COUNTED, ZERO) for entry in report.entries),
         "whole": {metric.key: exact(metric.value(report.total)) for metric in shown},
@@ -90,6 +78,19 @@ def _parent(report: ReportData, parent: int, index: dict[str, int]) -> int:
     return index.get(report.modules[parent].name, -1) if parent >= 0 else -1
 
 
+def described(metric: Metric) -> dict[str, Any]:
+    """What the page's script has to know of a metric."""
+    return {
+        "key": metric.key,
+        "label": metric.title,
+        "kind": _KINDS.get(metric.unit, "count"),
+        "help": f"{metric.help}.",
+        "estimable": metric.estimable,
+        "elementwise": metric.elementwise,
+        "additive": metric.additive,
+    }
+
+
 def exact(value: int) -> int | str:
     """An integer for the page: itself, or its digits where JavaScript could not hold it exactly."""
     return value if -_EXACT_IN_JAVASCRIPT <= value <= _EXACT_IN_JAVASCRIPT else str(value)
@@ -99,28 +100,18 @@ def _column(values: Iterable[int]) -> list[int | str]:
     return [exact(value) for value in values]
 
 
-def _operators(report: ReportData, shown: list[Metric], index: dict[str, int]) -> dict[str, Any]:
+def _operators(
+    report: ReportData, shown: Sequence[Metric], index: dict[str, int]
+) -> dict[str, Any]:
     """What each module did itself by operator, one place for each pair, so that the page can add up any part of the tree."""
     status: dict[str, str] = {}
-    pairs: dict[tuple[int, str], Stats] = {}
-    convention = report.flop_definition
     for entry in report.entries:
         status.setdefault(entry.op, entry.status)
-        key = index[report.modules[report.paths[entry.path].module].name], entry.op
-        cost = entry.cost
-        row = Stats(
-            flops=convention.flops(cost.macs, cost.fvcore, cost.arithmetic, cost.transcendentals),
-            macs=cost.macs,
-            arithmetic=cost.arithmetic,
-            transcendentals=cost.transcendentals,
-            activations=cost.activations,
-            bytes_read=cost.bytes_read or 0,
-            bytes_written=cost.bytes_written or 0,
-            calls=entry.calls,
-            time_ns=entry.time_ns,
-        )
-        pairs[key] = pairs[key] + row if key in pairs else row
-    additive = [metric for metric in shown if metric.key != "params"]
+    pairs = {
+        (index[report.modules[module].name], op): row
+        for (module, op), row in own_by_operator(report).items()
+    }
+    additive = [metric for metric in shown if metric.additive]
     order = {op: i for i, op in enumerate(status)}
     return {
         "name": list(status),
@@ -135,14 +126,12 @@ def _operators(report: ReportData, shown: list[Metric], index: dict[str, int]) -
     }
 
 
-def _group(rows: dict[str, Stats], shown: list[Metric]) -> list[dict[str, Any]]:
+def _group(rows: dict[str, Stats], shown: Sequence[Metric]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
             "calls": exact(row.calls),
-            "values": {
-                metric.key: exact(metric.value(row)) for metric in shown if metric.key != "params"
-            },
+            "values": {metric.key: exact(metric.value(row)) for metric in shown if metric.additive},
         }
         for name, row in rows.items()
     ]

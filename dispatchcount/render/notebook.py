@@ -16,7 +16,8 @@ from dispatchcount.render.numbers import (
     plural,
 )
 from dispatchcount.render.plain import clean, some, tail
-from dispatchcount.report.rows import COUNTED, ZERO, Stats
+from dispatchcount.report.metrics import Stats
+from dispatchcount.report.rows import COUNTED, ZERO
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData

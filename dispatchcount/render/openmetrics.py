@@ -6,23 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from dispatchcount.report.rows import METRICS
+from dispatchcount.report.metrics import METRICS
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
-
-_HELP = {
-    "flops": "Floating point operations under the convention in the label",
-    "macs": "Multiply-accumulates of contractions",
-    "arithmetic": "Element-wise adds, multiplies and compares besides the MACs",
-    "transcendentals": "Element-wise exp, log, tanh, sqrt and the like",
-    "activations": "Elements handed on by convolutions, matrix products and the kernels built of them",
-    "params": "Elements of the parameters, a tied tensor once",
-    "bytes_read": "Bytes of operands of operators that touch memory",
-    "bytes_written": "Bytes of results of operators that touch memory",
-    "calls": "Calls of operators, or of the module",
-    "time_ns": "Nanoseconds inside operators, 0 where time was not measured",
-}
 
 
 def to_openmetrics(report: ReportData) -> str:
@@ -38,7 +25,7 @@ def to_openmetrics(report: ReportData) -> str:
     lines: list[str] = []
     for metric in METRICS:
         lines += _family(
-            f"dispatchcount_{metric}", _HELP[metric], [(common, getattr(total, metric))]
+            f"dispatchcount_{metric.key}", metric.help, [(common, metric.value(total))]
         )
     issues = [
         (common | {"op": issue.op, "status": issue.status}, issue.calls)
@@ -49,12 +36,12 @@ def to_openmetrics(report: ReportData) -> str:
     )
     for metric in METRICS:
         rows = [
-            (common | {"module": name, "type": types[name]}, getattr(row, metric))
+            (common | {"module": name, "type": types[name]}, metric.value(row))
             for name, row in modules.items()
         ]
         lines += _family(
-            f"dispatchcount_module_{metric}",
-            f"{_HELP[metric]}, by module with those below it",
+            f"dispatchcount_module_{metric.key}",
+            f"{metric.help}, by module with those below it",
             rows,
         )
     return "\n".join([*lines, "# EOF", ""])

@@ -22,8 +22,9 @@ from dispatchcount.render.grid import Cells, Grid, heat
 from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.summary import footer, summary
+from dispatchcount.report.metrics import METRICS, Stats
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import COUNTED, ZERO, Stats
+from dispatchcount.report.rows import COUNTED, ZERO
 
 COLUMNS = (
     "operator",
@@ -66,6 +67,11 @@ def _counted(row: OperatorRow) -> Stats | None:
     return row.stats if {COUNTED, ZERO} & set(row.statuses) else None
 
 
+def _known(row: OperatorRow) -> Stats:
+    """Its figures of what is known without a rule: bytes follow from the operands."""
+    return row.stats
+
+
 def _gap(row: OperatorRow) -> bool:
     return bool(set(row.statuses) - {COUNTED, ZERO})
 
@@ -85,10 +91,10 @@ OPERATOR_COLUMNS: dict[str, Column[OperatorRow]] = {
     "flops": metric("flops", _counted, _gap),
     "share": Column("share", lambda row: _share(row) if _counted(row) else None, show_percent),
     **{
-        name: metric(name, _counted, _gap)
-        for name in ("macs", "arithmetic", "transcendentals", "activations")
+        one.key: metric(one.key, _known if one.unit == "bytes" else _counted, _gap)
+        for one in METRICS
+        if one.additive and not one.measured and one.key != "flops"
     },
-    **{name: metric(name, lambda row: row.stats, _gap) for name in ("bytes_read", "bytes_written")},
     "intensity": Column("flops/byte", lambda row: intensity(_counted(row)), mark=_mark),
     "time_ns": metric("time_ns", _measured, _gap),
     "flops_per_s": Column("flops/s", lambda row: rate(_counted(row)), mark=_mark),

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dispatchcount.render.plain import ROOT
+from dispatchcount.report.metrics import Stats
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import COUNTED, ZERO, Module, ModuleMemory, Stats
+from dispatchcount.report.rows import COUNTED, ZERO, Module, ModuleMemory
 from dispatchcount.report.views import memory_totals
 
 

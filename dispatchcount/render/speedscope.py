@@ -7,13 +7,16 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.files import write
-from dispatchcount.render.walk import METRICS, run_name, title, walk
+from dispatchcount.render.nested_calls import nested_calls, run_name, title
+from dispatchcount.report.metrics import SPENT, Metric, Stats
+from dispatchcount.report.views import by_entry
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
-_UNITS = {"bytes": "bytes", "time_ns": "nanoseconds"}
+_UNITS = ("bytes", "nanoseconds")
+"""Units of ours that the format knows, by the same names."""
 
 
 def to_speedscope(report: ReportData, path: str | PathLike[str] | None = None) -> bytes:
@@ -33,7 +36,8 @@ def to_speedscope(report: ReportData, path: str | PathLike[str] | None = None) -
     operators = list(dict.fromkeys(entry.op for entry in report.entries))
     keys: list[int | str] = [*modules, *operators]
     frames = {key: frame for frame, key in enumerate(keys)}
-    profiles = [_profile(report, metric, frames) for metric in METRICS]
+    figures = by_entry(report)
+    profiles = [_profile(report, metric, figures, frames) for metric in SPENT.values()]
     whole = {
         "$schema": _SCHEMA,
         "name": run_name(report),
@@ -42,7 +46,7 @@ def to_speedscope(report: ReportData, path: str | PathLike[str] | None = None) -
         "shared": {"frames": [{"name": name} for name in (*modules.values(), *operators)]},
         "profiles": [
             profile
-            for metric, profile in zip(METRICS, profiles, strict=True)
+            for metric, profile in zip(SPENT, profiles, strict=True)
             if profile["endValue"] or metric == "flops"
         ],
     }
@@ -52,23 +56,32 @@ def to_speedscope(report: ReportData, path: str | PathLike[str] | None = None) -
     return data
 
 
-def _profile(report: ReportData, name: str, frames: dict[int | str, int]) -> dict[str, Any]:
-    """The profile of one metric; `frames` has those of modules, by index, and of operators, by name."""
-    metric = METRICS[name]
+def _profile(
+    report: ReportData, metric: Metric, figures: list[Stats], frames: dict[int | str, int]
+) -> dict[str, Any]:
+    """The profile of one metric.
+
+    Args:
+        report: the report.
+        metric: what the profile is as wide as.
+        figures: those of each entry.
+        frames: the frame of each module, by its index, and of each operator, by its name.
+    """
     events = _Events()
-    for path, entries, entering in walk(report):
+    for path, entries, entering in nested_calls(report):
         if entering:
             events.enter(frames[report.paths[path].module])
             for entry in entries:
-                events.spend(frames[entry.op], metric.of(report, entry))
+                operator = frames[report.entries[entry].op]
+                events.spend(operator, metric.value(figures[entry]))
         if entering == (path == 0):  # outside every module ends before the modules begin
             events.leave()
     return {
         "type": "evented",
-        "name": f"{name} ({report.convention}: {report.flop_definition.unit})"
-        if name == "flops"
-        else name,
-        "unit": _UNITS.get(name, "none"),
+        "name": f"{metric.key} ({report.convention}: {report.flop_definition.unit})"
+        if metric.key == "flops"
+        else metric.key,
+        "unit": metric.unit if metric.unit in _UNITS else "none",
         "startValue": 0,
         "endValue": events.at,
         "events": events.noted,

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dispatchcount.report.metrics import COMPARED
+
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
-
-SCALARS = (
-    "flops",
-    "macs",
-    "activations",
-    "params",
-    "arithmetic",
-    "transcendentals",
-    "bytes_read",
-    "bytes_written",
-)
 
 
 def to_tensorboard(report: ReportData, writer: Any, step: int = 0) -> None:
@@ -28,6 +19,7 @@ def to_tensorboard(report: ReportData, writer: Any, step: int = 0) -> None:
             float32: seven digits.
         step: the training step.
     """
-    for metric in SCALARS:
-        writer.add_scalar(f"dispatchcount/{metric}", getattr(report, metric), step)
+    for metric in COMPARED:
+        if metric.key != "calls":
+            writer.add_scalar(f"dispatchcount/{metric.key}", metric.value(report.total), step)
     writer.add_scalar("dispatchcount/uncounted_ops", len(report.issues), step)

@@ -12,12 +12,12 @@ from dispatchcount.render.markdown import code, escaped, line
 from dispatchcount.render.select import select
 from dispatchcount.render.summary import hidden, shared, summary
 from dispatchcount.render.table import COLUMNS, LEFT
+from dispatchcount.report.metrics import KEYS
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import METRICS
 from dispatchcount.report.serialize import dumps
 from dispatchcount.report.write import modules
 
-_SELF = tuple(metric for metric in METRICS if metric != "calls")
+_SELF = tuple(metric for metric in KEYS if metric != "calls")
 
 
 def to_csv(report: ReportData, path: str | PathLike[str] | None = None) -> str:
@@ -30,7 +30,7 @@ def to_csv(report: ReportData, path: str | PathLike[str] | None = None) -> str:
     """
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("name", "type", *METRICS, "estimate", *(f"self_{metric}" for metric in _SELF)))
+    writer.writerow(("name", "type", *KEYS, "estimate", *(f"self_{metric}" for metric in _SELF)))
     types = {module.name: module.type for module in report.modules}
     for name, row in report.by_module().items():
         own = [getattr(row.self_, metric) for metric in _SELF]
@@ -38,7 +38,7 @@ def to_csv(report: ReportData, path: str | PathLike[str] | None = None) -> str:
             (
                 name,
                 types[name],
-                *(getattr(row, metric) for metric in METRICS),
+                *(getattr(row, metric) for metric in KEYS),
                 int(row.estimate),
                 *own,
             )

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from dispatchcount.errors import UsageError
+from dispatchcount.report.metrics import COMPARED, SUMS
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import METRICS
 
-BUDGETED = (*METRICS[:-1], "bytes", "unknown_ops", "failed_ops", "peak_memory")
-"""What can be limited: every figure but time, bytes read and written together, operators not counted, peak memory."""
+_FIGURES = {metric.key: metric for metric in (*COMPARED, *SUMS)}
+
+BUDGETED = (*_FIGURES, "unknown_ops", "failed_ops", "peak_memory")
+"""What can be limited: every figure but time, sums such as bytes, operators not counted, the peak."""
 
 _SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 _SCALES |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40, "pi": 2**50}
@@ -111,8 +113,6 @@ def figure(report: ReportData, metric: str) -> int:
     Raises:
         dispatchcount.errors.UsageError: the report did not measure it.
     """
-    if metric == "bytes":
-        return report.bytes_read + report.bytes_written
     if metric == "unknown_ops":
         return len(report.unknown_ops)
     if metric == "failed_ops":
@@ -123,8 +123,7 @@ def figure(report: ReportData, metric: str) -> int:
                 "peak_memory cannot be checked: the report was made without profile(memory=True)"
             )
         return report.memory.peak
-    value: int = getattr(report.total, metric)
-    return value
+    return _FIGURES[metric].value(report.total)
 
 
 def check(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from dispatchcount.report.metrics import ELEMENTWISE
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,24 +14,25 @@ class Convention:
 
     Attributes:
         name: what users write, ``"fvcore"``.
-        per_mac: flops of one multiply-accumulate.
-        fvcore: whether norms, upsampling, adaptive average pooling and grid sampling add fvcore's figures.
-        elementwise: whether arithmetic and transcendentals add one flop each.
+        counts: the fields of `Cost` that are flops, and how many flops one of each is.
         unit: one line for under a table.
     """
 
     name: str
-    per_mac: int
-    fvcore: bool
-    elementwise: bool
+    counts: tuple[tuple[str, int], ...]
     unit: str
 
-    def flops(self, macs: int, fvcore: int, arithmetic: int, transcendentals: int) -> int:
-        """Flops of a cost given by its parts."""
-        extra = (fvcore if self.fvcore else 0) + (
-            arithmetic + transcendentals if self.elementwise else 0
-        )
-        return self.per_mac * macs + extra
+    @property
+    def elementwise(self) -> bool:
+        """True if arithmetic and transcendentals are flops."""
+        return any(name in ELEMENTWISE for name, _ in self.counts)
+
+    def flops(self, cost: Any) -> int:
+        """Flops of one call's `Cost`, or of a sum of costs, which has the same fields (`Tally`)."""
+        flops = 0
+        for name, flops_of_one in self.counts:
+            flops += flops_of_one * getattr(cost, name)
+        return flops
 
 
 CONVENTIONS = {
@@ -36,14 +40,16 @@ CONVENTIONS = {
     for c in (
         Convention(
             "fvcore",
-            1,
-            True,
-            False,
+            (("macs", 1), ("fvcore", 1)),
             "1 MAC = 1 flop, plus norms, upsampling, pooling and grid sampling as fvcore has them",
         ),
-        Convention("macs", 1, False, False, "1 MAC = 1 flop, nothing besides"),
-        Convention("torch", 2, False, False, "1 MAC = 2 flops, nothing besides"),
-        Convention("full", 2, False, True, "1 MAC = 2 flops, plus every element-wise operation"),
+        Convention("macs", (("macs", 1),), "1 MAC = 1 flop, nothing besides"),
+        Convention("torch", (("macs", 2),), "1 MAC = 2 flops, nothing besides"),
+        Convention(
+            "full",
+            (("macs", 2), *((name, 1) for name in ELEMENTWISE)),
+            "1 MAC = 2 flops, plus every element-wise operation",
+        ),
     )
 }
 

@@ -8,16 +8,13 @@ from typing import TypeVar
 
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.budget import Breach, Limit, growth
+from dispatchcount.report.metrics import COMPARED, METRICS, Stats
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import METRICS, Stats
 
 R = TypeVar("R", bound=ReportData)
 D = TypeVar("D")
 
 ADDED, REMOVED, RENAMED, CHANGED = CHANGES = ("added", "removed", "renamed", "changed")
-
-COMPARED = METRICS[:-1]
-"""The figures in which a row counts as changed: all but time, which no two runs share."""
 
 _NOTHING = Stats()
 
@@ -93,7 +90,7 @@ class DiffData:
 
     def __bool__(self) -> bool:
         """True if anything changed."""
-        return bool(self.rows) or any(self.total.delta(metric) for metric in COMPARED)
+        return bool(self.rows) or any(self.total.delta(metric.key) for metric in COMPARED)
 
 
 def diff(old: R, new: R, *, make: Callable[[R, R, tuple[Change, ...]], D]) -> D:
@@ -150,7 +147,7 @@ def _changes(
 
 
 def _figures(row: Stats) -> tuple[int, ...]:
-    return tuple(getattr(row, metric) for metric in COMPARED)
+    return tuple(metric.value(row) for metric in COMPARED)
 
 
 def _renamed(
@@ -162,7 +159,7 @@ def _renamed(
     """
     free: dict[tuple[str, tuple[int, ...]], dict[str, None]] = {}
     for name, (type_, row) in old.items():
-        if not only_costly or row.macs or row.arithmetic or row.transcendentals:
+        if not only_costly or any(metric.value(row) for metric in METRICS if metric.estimable):
             free.setdefault((type_, _figures(row)), {})[name] = None
     found: dict[str, str] = {}
     for name, (type_, row) in new.items():

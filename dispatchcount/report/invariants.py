@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dispatchcount.report.metrics import KEYS, Stats
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import METRICS, Stats
 
 
 def self_check(report: ReportData) -> None:
@@ -18,7 +18,7 @@ def self_check(report: ReportData) -> None:
             continue
         row = rows[module.name]
         assert row.self_ is not None
-        for metric in METRICS:
+        for metric in KEYS:
             if metric == "calls":
                 continue
             whole, parts = (
@@ -28,7 +28,7 @@ def self_check(report: ReportData) -> None:
             assert whole == parts, (
                 f"{module.name or '(root)'}: total {metric} {whole} is not its own part and its children's, {parts}"
             )
-    for metric in METRICS:
+    for metric in KEYS:
         if metric != "calls":
             top, whole = _sum(children.get(-1, []), metric), getattr(report.total, metric)
             assert top == whole, f"total {metric} {whole} is not the sum of the top rows, {top}"

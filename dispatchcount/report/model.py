@@ -9,8 +9,9 @@ from typing import TypeVar
 from dispatchcount.report import samples as over_samples
 from dispatchcount.report import views
 from dispatchcount.report.conventions import find_convention
+from dispatchcount.report.metrics import Stats
 from dispatchcount.report.report_rows import ReportRows
-from dispatchcount.report.rows import FAILED, UNKNOWN, UNSEEN, ZERO, OpIssue, Stats
+from dispatchcount.report.rows import FAILED, UNKNOWN, UNSEEN, ZERO, OpIssue
 
 R = TypeVar("R", bound="ReportData")
 

@@ -7,16 +7,7 @@ from functools import cached_property
 
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.conventions import Convention, find_convention
-from dispatchcount.report.rows import (
-    Entry,
-    Memory,
-    Meta,
-    Module,
-    ModuleCost,
-    OpIssue,
-    Path,
-    Sample,
-)
+from dispatchcount.report.rows import Entry, Memory, Meta, Module, ModuleCost, OpIssue, Path, Sample
 
 
 @dataclass(frozen=True, repr=False)

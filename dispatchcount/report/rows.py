@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dispatchcount.report.brief import Brief
 from dispatchcount.rules.core.cost import Cost
@@ -251,64 +251,3 @@ class Meta(Brief):
     error: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Stats(Brief):
-    """Totals of a module, operator, phase or dtype under a convention. For a module `self_` is what it did without its children.
-
-    `calls` counts calls of the module, or of operators where the row is not a module's. `estimate` says that an estimate is part
-    of `flops`, `estimate_elementwise` that one is part of `arithmetic` or `transcendentals`. The `repr` leaves zeros and
-    `self_` out.
-    """
-
-    flops: int = 0
-    macs: int = 0
-    arithmetic: int = 0
-    transcendentals: int = 0
-    activations: int = 0
-    params: int = 0
-    bytes_read: int = 0
-    bytes_written: int = 0
-    calls: int = 0
-    time_ns: int = 0
-    estimate: bool = False
-    estimate_elementwise: bool = False
-    self_: Stats | None = field(default=None, repr=False)
-
-    @property
-    def total(self) -> Stats:
-        """This row itself: the figures on it include the children's."""
-        return self
-
-    def __add__(self, other: Stats) -> Stats:
-        """Field by field; `self_` is dropped, for a sum of rows is not a module."""
-        return Stats(
-            self.flops + other.flops,
-            self.macs + other.macs,
-            self.arithmetic + other.arithmetic,
-            self.transcendentals + other.transcendentals,
-            self.activations + other.activations,
-            self.params + other.params,
-            self.bytes_read + other.bytes_read,
-            self.bytes_written + other.bytes_written,
-            self.calls + other.calls,
-            self.time_ns + other.time_ns,
-            self.estimate or other.estimate,
-            self.estimate_elementwise or other.estimate_elementwise,
-        )
-
-
-METRICS = (
-    "flops",
-    "macs",
-    "arithmetic",
-    "transcendentals",
-    "activations",
-    "params",
-    "bytes_read",
-    "bytes_written",
-    "calls",
-    "time_ns",
-)
-"""The integer fields of `Stats`, in order."""

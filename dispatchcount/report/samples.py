@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import sqrt
 
+from dispatchcount.report.metrics import Stats
 from dispatchcount.report.report_rows import ReportRows
-from dispatchcount.report.rows import ModuleCost, Stats
+from dispatchcount.report.rows import ModuleCost
 from dispatchcount.report.tally import Tally
 
 
@@ -116,10 +117,7 @@ def sample_flops(report: ReportRows) -> list[int]:
 
 
 def _flops(report: ReportRows, row: ModuleCost) -> int:
-    cost = row.cost
-    return report.flop_definition.flops(
-        cost.macs, cost.fvcore, cost.arithmetic, cost.transcendentals
-    )
+    return report.flop_definition.flops(row.cost)
 
 
 def by_module_over_samples(report: ReportRows) -> dict[str, ModuleSamples]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
+from dispatchcount.report.metrics import Stats
 from dispatchcount.report.report_rows import ReportRows
-from dispatchcount.report.rows import MEMORY_KINDS, Entry, Module, ModuleMemory, Stats
+from dispatchcount.report.rows import MEMORY_KINDS, Entry, Module, ModuleMemory
 from dispatchcount.report.tally import Tally
 
 ANCESTORS = ("owner", "caller")
@@ -19,6 +20,27 @@ def total(report: ReportRows) -> Stats:
         tally.add_entry(entry)
         tally.calls += entry.calls
     return tally.stats(report.flop_definition, params=sum(m.params for m in report.modules))
+
+
+def by_entry(report: ReportRows) -> list[Stats]:
+    """The figures of each entry, in the order of `Report.entries`."""
+    rows = []
+    for entry in report.entries:
+        tally = Tally()
+        tally.add_entry(entry)
+        tally.calls = entry.calls
+        rows.append(tally.stats(report.flop_definition))
+    return rows
+
+
+def own_by_operator(report: ReportRows) -> dict[tuple[int, str], Stats]:
+    """What each module did itself by operator; by index of the module and operator."""
+    tallies: defaultdict[tuple[int, str], Tally] = defaultdict(Tally)
+    for entry in report.entries:
+        tally = tallies[report.paths[entry.path].module, entry.op]
+        tally.add_entry(entry)
+        tally.calls += entry.calls
+    return {key: tally.stats(report.flop_definition) for key, tally in tallies.items()}
 
 
 def grouped(

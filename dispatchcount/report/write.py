@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from dispatchcount.report.checked import number, numbers
+from dispatchcount.report.metrics import KEYS, Stats
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import MEMORY_KINDS, METRICS, Memory, Meta, Module, Stats
+from dispatchcount.report.rows import MEMORY_KINDS, Memory, Meta, Module
 from dispatchcount.report.samples import Distribution
 from dispatchcount.report.views import module_params, self_and_total
 from dispatchcount.rules.core.cost import COUNTS, Cost
@@ -80,7 +81,7 @@ def modules(report: ReportData) -> list[dict[str, Any]]:
 
 def figures(stats: Stats) -> dict[str, Any]:
     """A row of figures as a JSON object, counts beyond 63 bits as strings."""
-    return {metric: number(getattr(stats, metric)) for metric in METRICS} | {
+    return {metric: number(getattr(stats, metric)) for metric in KEYS} | {
         "estimate": stats.estimate,
         "estimate_elementwise": stats.estimate_elementwise,
     }

@@ -10,7 +10,7 @@ import pytest
 
 from dispatchcount.render.grid import bar
 from dispatchcount.render.samples import samples_table
-from dispatchcount.report.rows import METRICS
+from dispatchcount.report.metrics import KEYS
 from tests.report.make import cnn, huge, routed, stack, training, troubled
 
 
@@ -127,7 +127,7 @@ def test_csv_holds_the_raw_integers(make, tmp_path):
     read = {row["name"]: row for row in csv.DictReader(io.StringIO(text))}
     assert list(read) == list(report.by_module())
     for name, stats in report.by_module().items():
-        for metric in METRICS:
+        for metric in KEYS:
             assert int(read[name][metric]) == getattr(stats, metric)
         assert int(read[name]["self_flops"]) == stats.self_.flops
 

@@ -2,8 +2,8 @@
 "use strict";
 {
   const data = ui.data();
-  const LABELS = { flops: "FLOPs", macs: "MACs", params: "Params", activations: "Activations", bytes: "Bytes", calls: "Calls" };
-  const kind = (metric) => (metric === "bytes" ? "bytes" : "count");
+  const METRICS = Object.fromEntries(data.metrics.map((metric) => [metric.key, metric]));
+  const kind = (key) => METRICS[key].kind;
   const metric = ui.byId("metric");
 
   // Runs come sorted by model, input and time: neighbours of one model and input are a group.
@@ -37,7 +37,7 @@
   const figure = (key, of) => {
     const text = (row) => ui.human(of(row).values[key], kind(key));
     const most = () => Math.max(...data.runs.map((run) => ui.human(run.values[key], kind(key)).length));
-    return { key, label: LABELS[key], num: true, value: (row) => ui.number(of(row).values[key]), text, title: (row) => ui.exact(of(row).values[key]), room: most };
+    return { key, label: METRICS[key].label, num: true, value: (row) => ui.number(of(row).values[key]), text, title: (row) => ui.exact(of(row).values[key]), room: most };
   };
   const change = (key, of) => ({
     key: `${key}-change`,
@@ -46,7 +46,7 @@
     value: (row) => growth(of(row), key) ?? -Infinity,
     cell: (row) => {
       const share = growth(of(row), key);
-      return ui.el("td", { class: share > 0 ? "num up" : share < 0 ? "num down" : "num zero", title: `Change of ${LABELS[key]} from the run before` }, growthText(share));
+      return ui.el("td", { class: share > 0 ? "num up" : share < 0 ? "num down" : "num zero", title: `Change of ${METRICS[key].label} from the run before` }, growthText(share));
     },
   });
   const words = (key, label, value, width) => ({ key, label, width, value, text: value, search: value, title: value });
@@ -119,7 +119,7 @@
     }, { notMerge: true });
   };
   const tip = (run, key) =>
-    ui.el("div", {}, ui.el("b", {}, run.commit || run.file), ui.el("br"), ui.date(run.created), ui.el("br"), `${ui.exact(run.values[key])} ${LABELS[key]} ${growthText(growth(run, key))}`);
+    ui.el("div", {}, ui.el("b", {}, run.commit || run.file), ui.el("br"), ui.date(run.created), ui.el("br"), `${ui.exact(run.values[key])} ${METRICS[key].label} ${growthText(growth(run, key))}`);
   const start = () => {
     const made = ui.chart(ui.byId("trend"));
     made.on("click", ({ dataIndex }) => (location.href = selected.runs[dataIndex].page));
@@ -146,7 +146,7 @@
     );
   }
   ui.byId("footer").textContent = "Made by dispatchcount.";
-  metric.replaceChildren(...data.metrics.map((key) => ui.el("option", { value: key }, LABELS[key])));
+  metric.replaceChildren(...data.metrics.map(({ key, label }) => ui.el("option", { value: key }, label)));
   metric.addEventListener("change", draw);
   ui.theme(draw);
   choose(selected);

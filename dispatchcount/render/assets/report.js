@@ -4,7 +4,7 @@
   const digits = ui.el("input", { type: "checkbox", id: "exact" });
   const exact = () => digits.checked;
   const chosen = () => map.metric;
-  const elementwise = data.metrics.filter(({ key }) => key === "arithmetic" || key === "transcendentals");
+  const elementwise = data.metrics.filter((metric) => metric.elementwise);
   const main = data.metrics.filter((metric) => !elementwise.includes(metric));
 
   const trail = () => {
@@ -68,7 +68,7 @@
     { key: "name", label: "Operator", value: (row) => row.name, search: (row) => row.name, cell: (row) => ui.el("th", { scope: "row", class: "name mono", title: row.name }, row.name) },
     { key: "status", label: "Status", width: 120, value: (row) => row.status, search: (row) => row.status, cell: (row) => ui.el("td", {}, ui.el("span", { class: `badge ${row.status}` }, row.status)) },
     shareColumn(ofOperator, chosen),
-    ...figures(main.filter(({ key }) => key !== "params"), ofOperator, exact),
+    ...figures(main.filter(({ additive }) => additive), ofOperator, exact),
     calls((row) => row.calls),
     ...figures(elementwise, ofOperator, exact),
   ];

@@ -92,7 +92,7 @@ map.nodes = (row, pixels, depth) => {
 // What the selected module does itself, by operator; of one that is not selected, in one piece.
 map.ownNodes = (row, own, depth) => {
   const itemStyle = { color: map.fill(row, tree.type(row)) };
-  const parts = depth === 0 && map.metric !== "params" ? tree.operators([row]).filter((part) => part[map.metric] > 0n) : [];
+  const parts = depth === 0 && tree.metric(map.metric).additive ? tree.operators([row]).filter((part) => part[map.metric] > 0n) : [];
   if (parts.length < 2) return [{ name: `${row} own`, value: own, itemStyle, operator: parts[0]?.name ?? null }];
   return parts.map((part, i) => ({ name: `${row} op ${i}`, value: Number(part[map.metric]), itemStyle, operator: part.name, digits: part }));
 };

@@ -2,17 +2,6 @@
 "use strict";
 const parts = {};
 
-const WORDS = {
-  flops: "Floating point operations under the convention named above.",
-  macs: "Multiply-accumulates of contractions: a multiply and the add that takes its product.",
-  params: "Elements of the parameters, a tied tensor once.",
-  activations: "Elements of the outputs of convolutions, matrix products and the kernels built of them.",
-  bytes: "Bytes read plus bytes written: element size times elements of each operand and result.",
-  arithmetic: "Every other add, multiply, compare, minimum or maximum, per element.",
-  transcendentals: "exp, log, tanh, erf, sqrt, pow, sin and the like, per element.",
-  time: "Time inside the operators' calls while profiled.",
-};
-
 parts.labels = () => {
   const { meta, convention } = data;
   const chip = (label, value) => ui.el("li", { title: `${label}: ${value}` }, ui.el("b", {}, label), ` ${value}`);
@@ -44,10 +33,10 @@ parts.issues = () => {
 
 parts.totals = () => {
   const figure = (value, label, title, first) => ui.el("div", { class: first ? "total first" : "total", title }, ui.el("b", {}, value), ui.el("span", {}, label));
-  const cards = data.metrics.map(({ key, label, kind }, i) => {
+  const cards = data.metrics.map(({ key, label, kind, help, estimable }, i) => {
     const unit = key === "flops" ? `FLOPs (${data.convention.name}): ${data.convention.unit}` : label;
-    const mark = !["flops", "macs", "arithmetic", "transcendentals"].includes(key) ? "" : data.gap ? "≥ " : data.estimate ? "≈ " : "";
-    return figure(mark + ui.human(data.whole[key], kind), unit, `${ui.exact(data.whole[key])}: ${WORDS[key]}`, i === 0);
+    const mark = !estimable ? "" : data.gap ? "≥ " : data.estimate ? "≈ " : "";
+    return figure(mark + ui.human(data.whole[key], kind), unit, `${ui.exact(data.whole[key])}: ${help}`, i === 0);
   });
   cards.push(figure(ui.human(data.calls), "Operator calls", ui.exact(data.calls), false));
   if (data.memory) cards.push(figure(ui.human(data.memory.peak, "bytes"), `Peak memory, in ${data.memory.peak_module || "(root)"}`, `${ui.exact(data.memory.peak)} bytes at ${data.memory.peak_op}`, false));
@@ -56,7 +45,7 @@ parts.totals = () => {
 
 parts.groups = () => {
   const shown = data.groups.filter((group) => group.rows.length > 1);
-  const metrics = data.metrics.filter(({ key }) => key !== "params" && key !== "macs");
+  const metrics = data.metrics.filter(({ key, additive }) => additive && key !== "macs");
   ui.byId("groups").replaceChildren(...shown.map(({ title, label, rows }) => {
     const head = [ui.el("th", { scope: "col" }, label), ui.el("th", { scope: "col", class: "num" }, "Share of FLOPs")];
     head.push(...metrics.map((metric) => ui.el("th", { scope: "col", class: "num" }, metric.label)));
@@ -123,7 +112,7 @@ parts.words = () => {
   const list = ui.el("dl", { class: "words" });
   const word = (name, text) => list.append(ui.el("dt", {}, name), ui.el("dd", {}, text));
   word("Convention", `${convention.name}: ${convention.unit}.`);
-  for (const { key, label } of metrics) word(label, WORDS[key]);
+  for (const { label, help } of metrics) word(label, help);
   word("Share", "Of the whole block, for the figure chosen above the chart. A module's figures include those of the modules below it.");
   if (data.gap) word("≥", "Operators that could not be counted are missing from the total.");
   if (data.estimate) word("≈", "The figure contains a published estimate of an iterative or data-dependent operator.");

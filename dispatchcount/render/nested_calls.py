@@ -1,0 +1,51 @@
+"""The run as nested calls, in the order of each module's first call: what both traces are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from dispatchcount.render.plain import ROOT, tail
+
+if TYPE_CHECKING:
+    from dispatchcount.report.model import ReportData
+
+
+def nested_calls(report: ReportData) -> Iterator[tuple[int, list[int], bool]]:
+    """Visit the paths depth first.
+
+    Callees come in the order of `Report.paths`, that of their first call, after what the caller did
+    itself.
+
+    Yields:
+        ``(path, entries, True)`` on the way into a path, with the indices of the path's own entries,
+        and ``(path, [], False)`` on the way out.
+    """
+    children: list[list[int]] = [[] for _ in report.paths]
+    tops: list[int] = []
+    for index, path in enumerate(report.paths):
+        (tops if path.parent < 0 else children[path.parent]).append(index)
+    own: list[list[int]] = [[] for _ in report.paths]
+    for index, entry in enumerate(report.entries):
+        own[entry.path].append(index)
+    waiting = [(top, True) for top in reversed(tops)]
+    while waiting:  # a stack of our own: modules nest deeper than Python's calls may
+        here, entering = waiting.pop()
+        yield here, own[here] if entering else [], entering
+        if entering:
+            waiting.append((here, False))
+            waiting += [(child, True) for child in reversed(children[here])]
+
+
+def title(report: ReportData, path: int) -> str:
+    """A path's module as a trace shows it: name, or the end of a very long one, and class."""
+    module = report.modules[report.paths[path].module]
+    return f"{tail(module.name) or ROOT} {module.type}".rstrip()
+
+
+def run_name(report: ReportData) -> str:
+    """What a trace is called: the class of what ran, and the labels."""
+    labels = ", ".join(f"{key}={value}" for key, value in report.meta.labels)
+    return " ".join(
+        part for part in (report.meta.model or "profiled block", labels and f"({labels})") if part
+    )

@@ -1,0 +1,202 @@
+"""The one table of metrics: what a report counts, and all that anybody needs to know of each figure.
+
+A metric is one line in the body of `Stats`. Everything else follows from it: the sums (`Tally`), the
+columns of tables, budgets, diffs, the JSON, CSV and DataFrame columns, OpenMetrics families, the
+widths of traces, the pages. A metric that no operator has counted before also needs a field of
+`dispatchcount.rules.core.cost.Cost` for the rules to fill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from operator import add, attrgetter
+from typing import Any
+
+from dispatchcount.report.brief import Brief
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What there is to know of one figure.
+
+    Attributes:
+        label: what stands over its column, and after it in a sentence.
+        unit: what it counts; ``"bytes"`` and ``"nanoseconds"`` are written with prefixes of their own.
+        help: one sentence, without its full stop.
+        title: the label where it stands alone; by default the label with a capital letter.
+        key: its field of `Stats`, and its name in files and options.
+        of: where its value lies, if that is not called `key`: a field of `Cost`, ``"flops"`` (what the
+            convention makes of a cost), ``"params"`` (of modules), ``"calls"`` or ``"time_ns"``.
+        estimable: True if rules work it out and may estimate it. Sizes of tensors are always exact.
+        elementwise: True if it is work for each element, besides contractions. Its estimates are told
+            by `Stats.estimate_elementwise`, those of other metrics by `Stats.estimate`.
+        additive: True if the figures of all operators add up to that of the block. Parameters belong
+            to modules, and what a call is differs between the rows of operators and of modules.
+        measured: True if it comes from a clock, so that no two runs share it.
+        parts: the fields of `Stats` that it is the sum of; a metric of the table is its own only part.
+        part_of: the key of the one of `SUMS` that it is a part of, if it is.
+    """
+
+    label: str
+    unit: str
+    help: str
+    title: str = ""
+    key: str = ""
+    of: str = ""
+    estimable: bool = False
+    elementwise: bool = False
+    additive: bool = True
+    measured: bool = False
+    parts: tuple[str, ...] = ()
+    part_of: str = ""
+
+    def value(self, stats: Stats) -> int:
+        """The figure on a row."""
+        return sum(getattr(stats, part) for part in self.parts)
+
+
+def _metric(label: str, unit: str, help: str, **more: Any) -> Any:
+    """A field of `Stats` that holds a metric."""
+    return field(default=0, metadata={"metric": Metric(label, unit, help, **more)})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Stats(Brief):
+    """Totals of a module, operator, phase or dtype under a convention. Every metric is an int.
+
+    Attributes:
+        estimate: True if an estimate is part of `flops` (or of another metric that has no other flag).
+        estimate_elementwise: True if one is part of `arithmetic` or `transcendentals`.
+        self_: what a module did without its children; None on rows that are not a module's. It is
+            left out of the `repr`, as are zeros.
+    """
+
+    flops: int = _metric(
+        "flops",
+        "flops",
+        "Floating point operations under the report's convention",
+        title="FLOPs",
+        estimable=True,
+    )
+    macs: int = _metric(
+        "MACs",
+        "MACs",
+        "Multiply-accumulates of contractions: a multiply and the add that takes its product",
+        estimable=True,
+    )
+    arithmetic: int = _metric(
+        "arithmetic",
+        "operations",
+        "Every other add, multiply, compare, minimum or maximum, per element",
+        estimable=True,
+        elementwise=True,
+    )
+    transcendentals: int = _metric(
+        "transcendentals",
+        "operations",
+        "exp, log, tanh, erf, sqrt, pow, sin and the like, per element",
+        estimable=True,
+        elementwise=True,
+    )
+    activations: int = _metric(
+        "activations",
+        "elements",
+        "Elements of the outputs of convolutions, matrix products and the kernels built of them",
+    )
+    params: int = _metric(
+        "params", "elements", "Elements of the parameters, a tied tensor once", additive=False
+    )
+    bytes_read: int = _metric(
+        "bytes read",
+        "bytes",
+        "Bytes of the operands of operators that touch memory",
+        part_of="bytes",
+    )
+    bytes_written: int = _metric(
+        "bytes written",
+        "bytes",
+        "Bytes of the results of operators that touch memory",
+        part_of="bytes",
+    )
+    calls: int = _metric("calls", "calls", "Calls of operators, or of the module", additive=False)
+    time_ns: int = _metric(
+        "time",
+        "nanoseconds",
+        "Nanoseconds inside the operators' calls while profiled, 0 where time was not measured",
+        measured=True,
+    )
+    estimate: bool = False
+    estimate_elementwise: bool = False
+    self_: Stats | None = field(default=None, repr=False)
+
+    @property
+    def total(self) -> Stats:
+        """This row itself: the figures on it include the children's."""
+        return self
+
+    def __add__(self, other: Stats) -> Stats:
+        """Field by field; `self_` is dropped, for a sum of rows is not a module."""
+        row: list[Any] = [
+            *map(add, values(self), values(other)),
+            self.estimate or other.estimate,
+            self.estimate_elementwise or other.estimate_elementwise,
+        ]
+        return Stats(*row)
+
+
+def _row(key: str, metric: Metric) -> Metric:
+    title = metric.title or metric.label[0].upper() + metric.label[1:]
+    return replace(
+        metric,
+        key=key,
+        title=title,
+        of=metric.of or key,
+        parts=metric.parts or (key,),
+    )
+
+
+METRICS = tuple(
+    _row(one.name, one.metadata["metric"]) for one in fields(Stats) if "metric" in one.metadata
+)
+"""The table, in the order of the fields of `Stats`."""
+
+KEYS = tuple(metric.key for metric in METRICS)
+"""The integer fields of `Stats`, in order."""
+
+BY_KEY = dict(zip(KEYS, METRICS, strict=True))
+"""Each metric by its key."""
+
+values = attrgetter(*KEYS)
+"""The figures of a row, in the order of `METRICS`."""
+
+ELEMENTWISE = tuple(metric.of for metric in METRICS if metric.elementwise)
+"""The fields of `Cost` that count work for each element."""
+
+COMPARED = tuple(metric for metric in METRICS if not metric.measured)
+"""The metrics in which two runs of one model are the same."""
+
+SUMS = (
+    _row(
+        "bytes",
+        Metric(
+            "bytes",
+            "bytes",
+            "Bytes read plus bytes written: element size times elements of each operand and result",
+            parts=tuple(metric.key for metric in METRICS if metric.part_of == "bytes"),
+        ),
+    ),
+)
+"""Sums of metrics of one kind."""
+
+
+def _condensed() -> tuple[Metric, ...]:
+    sums = {metric.key: metric for metric in SUMS}
+    rows = [sums.get(metric.part_of, metric) for metric in METRICS]
+    return tuple(dict.fromkeys(rows))
+
+
+CONDENSED = _condensed()
+"""The table with each of `SUMS` in place of its parts: for where one figure of a kind must do."""
+
+SPENT = {metric.key: metric for metric in CONDENSED if metric.additive}
+"""What operators spend, by key: whatever adds up along a run, so that a trace can be as wide."""
