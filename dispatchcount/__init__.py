@@ -12,9 +12,16 @@ from dispatchcount._version import __version__
 
 if TYPE_CHECKING:
     from dispatchcount.compat.mmengine import get_model_complexity_info as get_model_complexity_info
+    from dispatchcount.errors import DeviceError as DeviceError
     from dispatchcount.errors import DispatchcountError as DispatchcountError
     from dispatchcount.errors import ReportError as ReportError
     from dispatchcount.errors import UncountedError as UncountedError
+    from dispatchcount.hardware.catalog import device as device
+    from dispatchcount.hardware.catalog import devices as devices
+    from dispatchcount.hardware.device import Device as Device
+    from dispatchcount.hardware.measure import measure_device as measure_device
+    from dispatchcount.hardware.roofline import Roofline as Roofline
+    from dispatchcount.hardware.utilization import Utilization as Utilization
     from dispatchcount.profiler import Profile as Profile
     from dispatchcount.profiler import kernel as kernel
     from dispatchcount.profiler import profile as profile
@@ -29,37 +36,51 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Cost": "rules.core.cost",
+    "Device": "hardware.device",
+    "DeviceError": "errors",
     "Diff": "report_api",
     "DispatchcountError": "errors",
     "OpIssue": "report.rows",
     "Profile": "profiler",
     "Report": "report_api",
     "ReportError": "errors",
+    "Roofline": "hardware.roofline",
     "Shape": "rules.core.shape",
     "Stats": "report.metrics",
     "UncountedError": "errors",
+    "Utilization": "hardware.utilization",
+    "device": "hardware.catalog",
+    "devices": "hardware.catalog",
     "expert_load": "report.expert_load",
     "get_model_complexity_info": "compat.mmengine",
     "kernel": "profiler",
+    "measure_device": "hardware.measure",
     "profile": "profiler",
     "register": "rules.core.register",
 }
 
 __all__ = [
     "Cost",
+    "Device",
+    "DeviceError",
     "Diff",
     "DispatchcountError",
     "OpIssue",
     "Profile",
     "Report",
     "ReportError",
+    "Roofline",
     "Shape",
     "Stats",
     "UncountedError",
+    "Utilization",
     "__version__",
+    "device",
+    "devices",
     "expert_load",
     "get_model_complexity_info",
     "kernel",
+    "measure_device",
     "profile",
     "register",
 ]

@@ -22,6 +22,10 @@ class UsageError(DispatchcountError, ValueError):
     """
 
 
+class DeviceError(DispatchcountError, ValueError):
+    """No device goes by a name, or a device lacks a figure that the question needs."""
+
+
 class BudgetError(DispatchcountError, AssertionError):
     """A report is over its budget."""
 

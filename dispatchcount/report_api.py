@@ -16,6 +16,10 @@ from dispatchcount.report.model import ReportData
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
 
+    from dispatchcount.hardware.device import Device
+    from dispatchcount.hardware.roofline import Roofline
+    from dispatchcount.hardware.utilization import Utilization
+
 R = TypeVar("R", bound="Report")
 
 
@@ -82,6 +86,26 @@ class Report(ReportData):
         from dispatchcount.report.serialize import from_json
 
         return from_json(source, make=cls)
+
+    def roofline(self, device: Device) -> Roofline:
+        """The least time that `device` needs for each operator and module, and what limits it.
+
+        Raises:
+            dispatchcount.DeviceError: the device has neither peaks nor a bandwidth.
+        """
+        from dispatchcount.hardware.roofline import roofline
+
+        return roofline(self, device)
+
+    def utilization(self, device: Device, seconds: float) -> Utilization:
+        """MFU and HFU of this run, which took `seconds` without the profiler on one `device`.
+
+        Raises:
+            dispatchcount.DeviceError: `seconds` is not a positive number.
+        """
+        from dispatchcount.hardware.utilization import utilization
+
+        return utilization(self, device, seconds)
 
     def table(
         self,

@@ -25,6 +25,8 @@ COMMANDS = {
     "html": "one HTML page of a report, for any browser, offline",
     "check": "hold a report against a budget; exit 1 if it is over",
     "dashboard": "static pages of many reports: models, trends, links",
+    "roofline": "the least time a device needs for a report, and what limits it",
+    "devices": "peaks and bandwidths of known devices, with their sources",
     "ops": "the operators that torch has, and what is counted for each",
 }
 """The help of every command, by the name of its module in this package.

@@ -1,0 +1,54 @@
+"""The device that torch works on now. This file alone, and `measure.py`, ask torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dispatchcount.hardware.catalog import recognized
+from dispatchcount.hardware.device import Device
+
+GIVE = (
+    "give its peak, dispatchcount.Device(peak={'bfloat16': 989e12}, bandwidth=3.35e12), "
+    "or measure it, dispatchcount.measure_device()"
+)
+"""What to do where a device has no peaks."""
+
+
+def device_at_hand() -> Device:
+    """The accelerator that torch works on now, or the CPU if there is none.
+
+    A device that is not in the table has no peaks. The CPU has none either: what it can do depends
+    on the cores that this process may use.
+    """
+    import torch
+
+    if not torch.accelerator.is_available():
+        return Device(peak={}, name="cpu", title="CPU", note=f"a CPU has no peak here; {GIVE}")
+    current = torch.accelerator.current_accelerator()
+    assert current is not None
+    name, memory = _facts(current.type)
+    known = recognized(name, memory)
+    if known is not None:
+        return known
+    return Device(
+        peak={}, name=name.lower(), title=name, memory=memory, note=f"not a known device; {GIVE}"
+    )
+
+
+def uses_tf32() -> bool:
+    """True if torch may round float32 products to TF32 on the device at hand."""
+    import torch
+
+    return bool(torch.cuda.is_available() and torch.get_float32_matmul_precision() != "highest")
+
+
+def _facts(kind: str) -> tuple[str, float | None]:
+    """What the driver calls the device at hand, and its memory in bytes."""
+    import torch
+
+    if kind == "mps":
+        ask: Any = getattr(torch.backends.mps, "get_name", None)
+        return str(ask()) if ask is not None else "Apple GPU", None
+    module = torch.get_device_module(kind)
+    properties = module.get_device_properties(module.current_device())
+    return str(properties.name), float(properties.total_memory)

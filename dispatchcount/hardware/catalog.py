@@ -1,0 +1,122 @@
+"""The table of known devices, and how one is found by name or as the one at hand.
+
+The table is ``devices.json`` beside this file. It is JSON because Python 3.10 reads no TOML by
+itself, and one more package for every user would be a high price for nicer commas.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+from dispatchcount.errors import DeviceError
+from dispatchcount.hardware.device import FLOAT8, Device, Source
+
+_MAKERS = ("nvidia ", "amd ", "intel(r) ", "intel ")
+"""What vendors' drivers put before the name of a device."""
+
+_NEAR = 0.15
+"""How far the memory that torch sees may be from the sheet's: drivers and ECC keep a part of it,
+and sheets say GB for 10⁹ bytes as well as for 2³⁰."""
+
+
+@cache
+def devices() -> dict[str, Device]:
+    """Every known device by its key, in the order of the table: by vendor, oldest first."""
+    table = _table()
+    return {name: _device(name, row, table["sources"]) for name, row in table["devices"].items()}
+
+
+def device(name: str | None = None) -> Device:
+    """A device out of the table, or the one at hand.
+
+        dispatchcount.device("h100-sxm").peak["bfloat16"]    # 989.4e12 flops a second
+
+    Args:
+        name: its key (``dispatchcount devices`` lists them), or the name that torch gives it. None
+            asks torch for the accelerator at hand. If that one is not in the table, what is
+            returned has no peaks: figures that need one say how to give it.
+
+    Raises:
+        DeviceError: no device goes by that name.
+    """
+    if name is None:
+        from dispatchcount.hardware.at_hand import device_at_hand
+
+        return device_at_hand()
+    key = name.strip().lower().replace(" ", "-").replace("_", "-")
+    known = devices().get(key) or recognized(name, None)
+    if known is not None:
+        return known
+    near = [other for other in devices() if other.startswith(key)][:4]
+    near = near or get_close_matches(key, devices(), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`dispatchcount devices` lists them"
+    raise DeviceError(
+        f"no device is called {name!r}; {hint} For another one give its peaks: "
+        "dispatchcount.Device(peak={'bfloat16': 989e12}, bandwidth=3.35e12)"
+    )
+
+
+def recognized(name: str, memory: float | None) -> Device | None:
+    """The known device that a driver calls `name`; None if there is none, or more than one fits.
+
+    Names must agree in full: "RTX 4090 Laptop GPU" is another device than "RTX 4090".
+
+    Args:
+        name: as torch gives it, ``"NVIDIA H100 80GB HBM3"``.
+        memory: bytes that torch sees. They tell devices of one name apart; None if not known.
+    """
+    plain = " ".join(name.lower().split())
+    for maker in _MAKERS:
+        plain = plain.removeprefix(maker)
+    named = [key for key, names in _drivers().items() if plain in names]
+    if len(named) > 1 or (named and memory is not None):
+        named = [key for key in named if _fits(devices()[key], memory)]
+    return devices()[named[0]] if len(named) == 1 else None
+
+
+def _fits(known: Device, memory: float | None) -> bool:
+    """True if a device with so much memory may be this one."""
+    if known.memory is None:
+        return True
+    return memory is not None and abs(memory / known.memory - 1) <= _NEAR
+
+
+@cache
+def _table() -> dict[str, Any]:
+    data = files("dispatchcount.hardware").joinpath("devices.json").read_bytes()
+    table: dict[str, Any] = orjson.loads(data)
+    return table
+
+
+@cache
+def _drivers() -> dict[str, tuple[str, ...]]:
+    """For each device by its key: what drivers call it, in lower case and without the maker."""
+    return {key: tuple(row["names"]) for key, row in _table()["devices"].items()}
+
+
+def _device(name: str, row: dict[str, Any], sources: dict[str, dict[str, str]]) -> Device:
+    return Device(
+        peak=_each_dtype(row["peak"]),
+        bandwidth=row.get("bandwidth"),
+        memory=row.get("memory"),
+        interconnect=row.get("interconnect"),
+        vector=_each_dtype(row.get("vector", {})),
+        name=name,
+        title=row["title"],
+        sparse=tuple(_each_dtype(dict.fromkeys(row.get("sparse", ()), 0.0))),
+        source=Source(**sources[row["source"]]),
+        note=row.get("note", ""),
+    )
+
+
+def _each_dtype(rates: dict[str, float]) -> dict[str, float]:
+    """`rates` with the table's word "float8" replaced by the dtypes that it stands for."""
+    spelled: dict[str, float] = {}
+    for dtype, rate in rates.items():
+        spelled |= dict.fromkeys(FLOAT8, rate) if dtype == "float8" else {dtype: rate}
+    return spelled

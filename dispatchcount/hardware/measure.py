@@ -1,0 +1,144 @@
+"""What a device reaches: a large product for each dtype, and a copy.
+
+A vendor's sheet says what a device could do; a CPU has no such sheet for the cores and clocks that
+a process gets. Rates measured here are a roof for it, and for any device that is not in the table.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dispatchcount.errors import DeviceError
+from dispatchcount.hardware.device import Device
+
+if TYPE_CHECKING:
+    import torch
+
+_CPU_SIZE, _ACCELERATOR_SIZE = 1024, 8192
+"""Sides of the square matrices that are multiplied: large, so that a product is all arithmetic."""
+
+_LEAST_SIZE = 64
+"""The side that is tried first. A dtype that the device emulates is too slow for large matrices."""
+
+_CPU_BYTES, _ACCELERATOR_BYTES = 1 << 28, 1 << 30
+"""Bytes that are copied: several times what caches hold."""
+
+_LEAST_SECONDS = 0.2
+"""How long each figure is measured at least."""
+
+_LEAST_RUNS = 3
+
+
+def measure_device(
+    device: Any = None,
+    dtypes: Sequence[Any] = ("float32", "bfloat16", "float16", "float64"),
+    *,
+    seconds: float = _LEAST_SECONDS,
+    size: int | None = None,
+    nbytes: int | None = None,
+) -> Device:
+    """Measure what products and copies reach on a device, the best of several runs each.
+
+        dispatchcount.measure_device().peak["float32"]    # flops a second of this CPU
+
+    It takes about ``seconds`` for each dtype and for the copy, with as many threads as torch is
+    set to use. Nothing else should run meanwhile.
+
+    Args:
+        device: a torch device or its name; by default the accelerator at hand, else the CPU.
+        dtypes: of the products; those that the device cannot multiply are left out.
+        seconds: how long each figure is measured at least.
+        size: side of the square matrices at most. Smaller ones are taken of a dtype in which one
+            product would take longer than `seconds`.
+        nbytes: bytes of the tensor that is copied.
+
+    Raises:
+        DeviceError: no product runs on the device.
+    """
+    import torch
+
+    place = _place(device)
+    on_host = place.type == "cpu"
+    size = size or (_CPU_SIZE if on_host else _ACCELERATOR_SIZE)
+    nbytes = nbytes or (_CPU_BYTES if on_host else _ACCELERATOR_BYTES)
+    with torch.no_grad():
+        peak = {}
+        for dtype in dtypes:
+            rate = _product_rate(place, dtype, size, seconds)
+            if rate is not None:
+                peak[str(dtype).removeprefix("torch.")] = rate
+        if not peak:
+            raise DeviceError(
+                f"{place} multiplies matrices in none of {', '.join(map(str, dtypes))}"
+            )
+        bandwidth = _copy_rate(place, nbytes, seconds)
+    threads = f", {torch.get_num_threads()} threads" if on_host else ""
+    return Device(
+        peak=peak,
+        bandwidth=bandwidth,
+        name=f"{place} (measured)",
+        title=f"{place} as measured{threads}",
+        measured=True,
+        note=f"products of up to {size} × {size} and a copy of {nbytes:,} bytes{threads}",
+    )
+
+
+def _place(device: Any) -> torch.device:
+    import torch
+
+    if device is not None:
+        return torch.device(device)
+    current = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return current or torch.device("cpu")
+
+
+def _product_rate(place: torch.device, dtype: Any, size: int, seconds: float) -> float | None:
+    """Flops a second of a product of square matrices; None if `dtype` is not multiplied there."""
+    import torch
+
+    kind = getattr(torch, str(dtype).removeprefix("torch."))
+    side = min(size, _LEAST_SIZE)
+    while True:
+        try:
+            left, right = (torch.ones(side, side, device=place).to(kind) for _ in range(2))
+            out = left @ right
+        except (RuntimeError, TypeError, NotImplementedError):  # torch's "not on this device"
+            return None
+        multiply = partial(torch.mm, left, right, out=out)
+        _timed(multiply, place)
+        # Twice the side is eight times the work.
+        if side >= size or 8 * _timed(multiply, place) > seconds:
+            return 2 * side**3 / _best(multiply, place, seconds)
+        side = min(2 * side, size)
+
+
+def _copy_rate(place: torch.device, nbytes: int, seconds: float) -> float:
+    """Bytes a second that are read and written while a large tensor is copied."""
+    import torch
+
+    source = torch.ones(nbytes, dtype=torch.uint8, device=place)
+    target = torch.empty_like(source)
+    return 2 * nbytes / _best(lambda: target.copy_(source), place, seconds)
+
+
+def _best(run: Callable[[], Any], place: torch.device, seconds: float) -> float:
+    """Seconds of the fastest run, after one that warms up."""
+    _timed(run, place)
+    best, spent, runs = float("inf"), 0.0, 0
+    while spent < seconds or runs < _LEAST_RUNS:
+        took = _timed(run, place)
+        best, spent, runs = min(best, took), spent + took, runs + 1
+    return best
+
+
+def _timed(run: Callable[[], Any], place: torch.device) -> float:
+    import torch
+
+    start = time.perf_counter()
+    run()
+    if place.type != "cpu":
+        torch.accelerator.synchronize(place)
+    return time.perf_counter() - start

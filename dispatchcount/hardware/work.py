@@ -1,0 +1,76 @@
+"""What hardware has to do with a report: its entries as work. No other file here reads entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dispatchcount.report.report_rows import ReportRows
+from dispatchcount.report.rows import COUNTED, ZERO
+
+FLOPS_PER_MAC = 2
+"""A multiply-accumulate is two operations, in vendors' peaks as in the formulas of papers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All calls of one operator in one module that are alike.
+
+    Attributes:
+        module: index in `Report.modules`.
+        op, phase, dtype: as in the report.
+        calls: how many.
+        macs: multiply-accumulates of contractions, which matrix units do.
+        elementwise: all other arithmetic and transcendentals, which vector units do.
+        nbytes: bytes read and written, each operand and each result once.
+        time_ns: nanoseconds that they took; 0 where time was not measured.
+        counted: True if the operator's cost is known; else only its bytes are.
+    """
+
+    module: int
+    op: str
+    phase: str
+    dtype: str
+    calls: int
+    macs: int
+    elementwise: int
+    nbytes: int
+    time_ns: int
+    counted: bool
+
+    @property
+    def flops(self) -> int:
+        """All arithmetic, two for a multiply-accumulate."""
+        return FLOPS_PER_MAC * self.macs + self.elementwise
+
+
+def work_of(report: ReportRows) -> Iterator[Work]:
+    """The work of a report, entry by entry."""
+    for entry in report.entries:
+        cost = entry.cost
+        yield Work(
+            module=report.paths[entry.path].module,
+            op=entry.op,
+            phase=entry.phase,
+            dtype=entry.dtype,
+            calls=entry.calls,
+            macs=cost.macs,
+            elementwise=cost.arithmetic + cost.transcendentals,
+            nbytes=(cost.bytes_read or 0) + (cost.bytes_written or 0),
+            time_ns=entry.time_ns,
+            counted=entry.status in (COUNTED, ZERO),
+        )
+
+
+def uncounted(report: ReportRows) -> tuple[str, ...]:
+    """Names of operators whose cost is not known: the report's figures are too small by it."""
+    return tuple(dict.fromkeys(issue.op for issue in report.issues))
+
+
+def macs_by_dtype(work: Iterable[Work]) -> dict[str, int]:
+    """Multiply-accumulates by dtype, dtypes without any left out."""
+    macs: dict[str, int] = {}
+    for one in work:
+        if one.macs:
+            macs[one.dtype] = macs.get(one.dtype, 0) + one.macs
+    return macs
