@@ -11,6 +11,7 @@ from torch.utils import _pytree as pytree
 from dispatchcount.capture.key import Named, Part, part_of
 from dispatchcount.capture.plan import Plan, Pseudo
 from dispatchcount.rules.core.registry import OpKind, RegistryEntry
+from dispatchcount.rules.flex import kept_scores
 
 if TYPE_CHECKING:
     from dispatchcount.capture.dispatch import CountingMode
@@ -71,9 +72,9 @@ def _operands(plan: Plan, args: Any, kwargs: Any) -> tuple[Part, Part]:
 
 
 def flex_elements(args: Any) -> int | None:
-    """Score elements, over batch and query heads, in the blocks that a flex attention's mask lets it compute.
+    """The scores that a flex attention computes, as its block mask says; see `flex.kept_scores`.
 
-    None where the mask's contents cannot be had (meta and fake tensors). Blocks at the border count as far as they reach.
+    None if there is no mask, or if its contents cannot be read (meta and fake tensors).
     """
     query, key = args[0], args[1]
     mask = next(
@@ -87,34 +88,11 @@ def flex_elements(args: Any) -> int | None:
     if mask is None:
         return None
     tensors = [item for item in mask if isinstance(item, torch.Tensor)][:4]
-    block_q, block_kv = (item for item in mask[-3:-1])
     if any(type(t) is not torch.Tensor or t.is_meta for t in tensors):
         return None
-    batch, heads, rows, columns = query.shape[0], query.shape[1], query.shape[2], key.shape[2]
-    total = 0
-    for number, indices in zip(tensors[::2], tensors[1::2], strict=False):
-        total += (
-            _elements(number, indices, rows, columns, block_q, block_kv)
-            * (batch // number.shape[0])
-            * (heads // number.shape[1])
-        )
-    return total
-
-
-def _elements(
-    number: torch.Tensor,
-    indices: torch.Tensor,
-    rows: int,
-    columns: int,
-    block_q: int,
-    block_kv: int,
-) -> int:
-    height = (rows - torch.arange(number.shape[-1], device=number.device) * block_q).clamp(
-        0, block_q
-    )
-    width = (columns - indices.long() * block_kv).clamp(0, block_kv)
-    listed = torch.arange(indices.shape[-1], device=number.device) < number[..., None]
-    return int(((width * listed).sum(-1) * height).sum())
+    block_q, block_kv = mask[-3:-1]
+    blocks = list(zip(tensors[::2], tensors[1::2], strict=False))
+    return kept_scores(query.shape, key.shape, blocks, block_q, block_kv)
 
 
 def _record_triton(mode: CountingMode, plan: Plan, kwargs: Any) -> None:

@@ -1,32 +1,35 @@
-"""Embedding tables: a look-up reads only the rows it takes."""
+"""Embedding tables. A look-up reads only the rows that it takes."""
 
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import RULES
-from dispatchcount.rules.core.shape import Shape, nbytes, shapes
+from dispatchcount.rules.core.shape import Operand, Shape, nbytes, shapes
 
 SUM, MEAN, MAX = 0, 1, 2  # torch's numbers for `mode`
 
 
 @RULES.move("aten::embedding")
-def embedding(weight: Shape, indices: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
-    """One row per index."""
+def embedding(weight: Shape, indices: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
+    """Reads one row per index."""
     return Cost(bytes_read=out.nbytes + indices.nbytes, bytes_written=out.nbytes)
 
 
 @RULES.rule("aten::embedding_dense_backward")
-def embedding_dense_backward(grad: Shape, indices: Shape, *_: Any, **__: Any) -> Cost:
-    """Adds each row of the gradient to its row of the table's."""
+def embedding_dense_backward(grad: Shape, indices: Shape, *_: Operand, **__: Operand) -> Cost:
+    """Adds each row of the gradient to its row of the table's gradient."""
     return Cost(arithmetic=grad.numel)
 
 
 @RULES.rule("aten::embedding_renorm")
-def embedding_renorm(self: Shape, indices: Shape, *_: Any, **__: Any) -> Cost:
-    """Norm and product for each row named: three operations per element, a root per row. An estimate: each row is done once."""
+def embedding_renorm(self: Shape, indices: Shape, *_: Operand, **__: Operand) -> Cost:
+    """Takes a norm and a product for each row named.
+
+    That is three operations per element and a root per row. It is an estimate, because a row that
+    is named twice is done once.
+    """
     n = indices.numel * self[-1]
     row = self.nbytes // max(self[0], 1)
     moved = indices.numel * row
@@ -39,47 +42,60 @@ def embedding_renorm(self: Shape, indices: Shape, *_: Any, **__: Any) -> Cost:
     )
 
 
-def bag(width: int, itemsize: int, indices: Shape, bags: int, mode: int, weighted: bool) -> Cost:
-    """Rows folded into bags: a sum or maximum per element, a product if weighted, for the mean a division per result."""
+def bag(
+    width: int, element_bytes: int, indices: Shape, bags: int, mode: int, weighted: bool
+) -> Cost:
+    """Folds rows into bags.
+
+    Each element takes a sum or a maximum, and a product if the rows are weighted. For the mean each
+    result takes a division.
+    """
     n = indices.numel * width
     arithmetic = n * (1 + weighted) + (bags * width if mode == MEAN else 0)
-    return Cost(arithmetic=arithmetic, bytes_read=n * itemsize + indices.nbytes)
+    return Cost(arithmetic=arithmetic, bytes_read=n * element_bytes + indices.nbytes)
 
 
 @RULES.rule(
     "aten::_embedding_bag", "aten::_embedding_bag_forward_only", "static_runtime::embedding_bag"
 )
 def embedding_bag(
-    weight: Shape, indices: Shape, offsets: Shape, scale: bool = False, mode: int = SUM, sparse: bool = False,
-    per_sample_weights: Any = None, *_: Any, out: Any, **__: Any,
+    weight: Shape, indices: Shape, offsets: Shape, scale: bool = False, mode: int = SUM,
+    sparse: bool = False, per_sample_weights: Operand = None, *_: Operand, out: Operand,
+    **__: Operand,
 ) -> Cost:  # fmt: skip
-    """`bag`, reading offsets and weights besides."""
+    """Costs `bag`; it also reads the offsets and the weights."""
     row = weight.nbytes // max(weight.numel, 1)
     cost = bag(weight[-1], row, indices, shapes(out)[0][0], mode, per_sample_weights is not None)
     return cost + Cost(bytes_read=nbytes((offsets, per_sample_weights)), bytes_written=nbytes(out))
 
 
 @RULES.rule("aten::_embedding_bag_dense_backward", "aten::_embedding_bag_backward")
-def embedding_bag_backward(grad: Shape, indices: Shape, *_: Any, **__: Any) -> Cost:
-    """Each index takes its bag's gradient, scaled, into its row."""
+def embedding_bag_backward(grad: Shape, indices: Shape, *_: Operand, **__: Operand) -> Cost:
+    """Adds the scaled gradient of a bag to the row of each index in it."""
     return Cost(arithmetic=2 * indices.numel * grad[-1])
 
 
 @RULES.rule("aten::_embedding_bag_per_sample_weights_backward")
 def per_sample_weights_backward(
-    grad: Shape, weight: Shape, indices: Shape, *_: Any, **__: Any
+    grad: Shape, weight: Shape, indices: Shape, *_: Operand, **__: Operand
 ) -> Cost:
-    """Per index the inner product of its row with its bag's gradient."""
+    """Takes the inner product of a row with its bag's gradient, for each index."""
     return Cost(arithmetic=2 * indices.numel * weight[-1])
 
 
 @RULES.rule(
-    "quantized::embedding_bag_byte_rowwise_offsets", "quantized::embedding_bag_4bit_rowwise_offsets",
-    "quantized::embedding_bag_2bit_rowwise_offsets", "quantized::embedding_bag_byte", "quantized::embedding_bag_4bit",
-    "quantized::embedding_byte", "quantized::embedding_4bit",
+    "quantized::embedding_bag_byte_rowwise_offsets",
+    "quantized::embedding_bag_4bit_rowwise_offsets",
+    "quantized::embedding_bag_2bit_rowwise_offsets", "quantized::embedding_bag_byte",
+    "quantized::embedding_bag_4bit", "quantized::embedding_byte", "quantized::embedding_4bit",
 )  # fmt: skip
-def quantized_embedding(weight: Any, indices: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
-    """Each row taken is scaled and shifted (2 per element) and, in a bag, added. Packed elements are taken as a byte each."""
+def quantized_embedding(
+    weight: Operand, indices: Shape, *_: Operand, out: Shape, **__: Operand
+) -> Cost:
+    """Scales and shifts each row that is taken, and adds it if there are bags.
+
+    It is an estimate: elements that are packed into a byte count as one byte each.
+    """
     n = indices.numel * (out[-1] if out else 1)
     bags = out.numel != n
     return Cost(
@@ -97,8 +113,8 @@ def quantized_embedding(weight: Any, indices: Shape, *_: Any, out: Shape, **__: 
         for suffix in ("", "_with_rowwise_min_max")
     )
 )
-def prepack(weight: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
-    """Minimum and maximum of each row, then subtract, scale and round per element."""
+def prepack(weight: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
+    """Takes minimum and maximum of each row, then subtract, scale and round per element."""
     return Cost(arithmetic=5 * weight.numel)
 
 
@@ -107,12 +123,12 @@ def prepack(weight: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
     "quantized::embedding_bag_4bit_unpack",
     "quantized::embedding_bag_2bit_unpack",
 )
-def unpack(weight: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
-    """A product and a sum per element."""
+def unpack(weight: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
+    """Takes a product and a sum per element."""
     return Cost(arithmetic=2 * prod(out))
 
 
 @RULES.move("quantized::embedding_bag_prepack")
-def wrap(weight: Shape, **_: Any) -> Cost:
-    """Copies an already quantised table into a packed object."""
+def wrap(weight: Shape, **_: Operand) -> Cost:
+    """Copies a table that is already quantized into a packed object."""
     return Cost(bytes_read=weight.nbytes, bytes_written=weight.nbytes)

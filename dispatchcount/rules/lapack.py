@@ -1,9 +1,12 @@
 """Operation counts of dense linear algebra, as LAPACK publishes them.
 
-Blackford and Dongarra, "Installation Guide for LAPACK", LAPACK Working Note 41, 1999, appendix C: multiplications and divisions
-of each routine. Every count of additions there is below the one of multiplications, so the latter is taken as the number of MACs.
-The iterative ones at the end are from Golub and Van Loan, "Matrix Computations", 4th edition, sections 5.4.8, 7.5.6, 8.3 and 8.6:
-floating point operations, half of them taken as MACs.
+The counts are those of multiplications and divisions in Blackford and Dongarra, "Installation Guide
+for LAPACK", LAPACK Working Note 41, 1999, appendix C. Every count of additions there is below that
+of multiplications, so the latter is taken as the number of MACs.
+
+The iterative ones at the end are from Golub and Van Loan, "Matrix Computations", 4th edition,
+sections 5.4.8, 7.5.6, 8.3 and 8.6. Half of the floating point operations given there are taken as
+MACs.
 """
 
 from __future__ import annotations
@@ -15,33 +18,33 @@ THIRD, SIXTH, HALF = Fraction(1, 3), Fraction(1, 6), Fraction(1, 2)
 
 
 def getrf(m: int, n: int) -> int:
-    """LU factorisation with partial pivoting of an m by n matrix."""
+    """LU factorization with partial pivoting of an m by n matrix."""
     m, n = max(m, n), min(m, n)
     return ceil(HALF * n * (n * (m - THIRD * n - 1) + m) + 2 * THIRD * n)
 
 
 def getrs(n: int, columns: int) -> int:
-    """Solution from an LU factorisation: two triangular solves."""
+    """Solution from an LU factorization: two triangular solves."""
     return n * n * columns
 
 
 def getri(n: int) -> int:
-    """Inverse from an LU factorisation."""
+    """Inverse from an LU factorization."""
     return ceil(n * (5 * SIXTH + n * (2 * THIRD * n + HALF)))
 
 
 def potrf(n: int) -> int:
-    """Cholesky factorisation; also the count of the symmetric indefinite one."""
+    """Cholesky factorization; also the count of the symmetric indefinite one."""
     return ceil(n * ((SIXTH * n + HALF) * n + THIRD))
 
 
 def potrs(n: int, columns: int) -> int:
-    """Solution from a Cholesky factorisation."""
+    """Solution from a Cholesky factorization."""
     return n * (n + 1) * columns
 
 
 def potri(n: int) -> int:
-    """Inverse from a Cholesky factorisation."""
+    """Inverse from a Cholesky factorization."""
     return ceil(n * (2 * THIRD + n * (THIRD * n + 1)))
 
 
@@ -51,7 +54,7 @@ def trsm(n: int, columns: int) -> int:
 
 
 def geqrf(m: int, n: int) -> int:
-    """QR factorisation of an m by n matrix into Householder vectors."""
+    """QR factorization of an m by n matrix into Householder vectors."""
     if m > n:
         return ceil(n * (n * (HALF - THIRD * n + m) + m + 23 * SIXTH))
     return ceil(m * (m * (-HALF - THIRD * m + n) + 2 * n + 23 * SIXTH))

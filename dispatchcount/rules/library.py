@@ -1,4 +1,8 @@
-"""Every rule there is: importing this module fills `RULES`."""
+"""Every family of operators: importing this module fills `core.registry.RULES`.
+
+A family enters its rules when it is imported. Their order does not matter, because a family that
+needs another one imports it. Only `twins` comes last: it shares the entries of all others.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from dispatchcount.rules import (  # noqa: F401
     fft,
     flex,
     foreach,
+    free,
     indexing,
     linalg,
     linear,
@@ -31,9 +36,9 @@ from dispatchcount.rules import (  # noqa: F401
     pointwise,
     pool,
     quantize,
-    quantized_pointwise,
     quantized_layers,
     quantized_onednn,
+    quantized_pointwise,
     quantized_recurrent,
     recurrent,
     reduce,
@@ -43,7 +48,6 @@ from dispatchcount.rules import (  # noqa: F401
     sorting,
     sparse,
     sparse_layout,
-    free,
     vision,
 )
-from dispatchcount.rules import twins  # noqa: F401  (last: it shares the entries of the others)
+from dispatchcount.rules import twins  # noqa: F401

@@ -1,17 +1,18 @@
-"""The ``onnx`` namespace (torch.onnx.ops): operators of the ONNX standard, run in Python for tests of an export."""
+"""The ``onnx`` namespace (torch.onnx.ops): ONNX operators, run in Python for tests of an export."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from dispatchcount.rules.attention import forward_cost, heads_first
+from dispatchcount.rules.attention import attention_cost, heads_first
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import RULES
-from dispatchcount.rules.core.shape import Shape, shapes
+from dispatchcount.rules.core.shape import Operand, Shape, shapes
 
 
 def _split(packed: Shape, heads: int) -> tuple[int, ...]:
-    """(batch, length, heads * size) as (batch, heads, length, size); four dimensions are that already."""
+    """The sizes (batch, heads, length, size) of an operand over (batch, length, heads * size).
+
+    An operand of four dimensions has these sizes already.
+    """
     if len(packed) == 4:
         return packed
     batch, length, width = packed
@@ -20,22 +21,23 @@ def _split(packed: Shape, heads: int) -> tuple[int, ...]:
 
 @RULES.rule("onnx::Attention")
 def attention(
-    q: Shape, k: Shape, v: Shape, mask: Any = None, past_key: Any = None, past_value: Any = None, *,
-    kv_num_heads: int = 0, q_num_heads: int = 0, out: Any, **_: Any,
+    q: Shape, k: Shape, v: Shape, mask: Operand = None, past_key: Shape | None = None,
+    past_value: Operand = None, *, kv_num_heads: int = 0, q_num_heads: int = 0, out: Operand,
+    **_: Operand,
 ) -> Cost:  # fmt: skip
-    """Attention over the past keys and the present ones."""
+    """Attention of the queries over the past keys and the present ones."""
     batch, heads, length, size = _split(k, kv_num_heads)
     length += past_key[-2] if past_key is not None else 0
     value = (batch, heads, length, _split(v, kv_num_heads)[-1])
     scores = heads_first(
         Shape(_split(q, q_num_heads)), Shape((batch, heads, length, size)), Shape(value)
     )
-    return forward_cost(scores, shapes(out)[0], masked=mask is not None)
+    return attention_cost(scores, shapes(out)[0], masked=mask is not None)
 
 
 @RULES.rule("onnx::RotaryEmbedding")
-def rotary_embedding(x: Shape, *_: Any, **__: Any) -> Cost:
-    """Per element two products and a sum."""
+def rotary_embedding(x: Shape, *_: Operand, **__: Operand) -> Cost:
+    """Takes two products and a sum per element."""
     return Cost(arithmetic=3 * x.numel)
 
 

@@ -1,37 +1,40 @@
 """Element-wise operators: one table of what they cost per element of the result.
 
-A compare, select, minimum, maximum, rounding, sign change or bit operation is one arithmetic like an addition. A special function
-is one transcendental, however long its series. A complex element counts like a real one. Broadcast operands cost nothing.
+A compare, select, minimum, maximum, rounding, sign change or bit operation is one arithmetic
+operation, like an addition. A special function is one transcendental, however long its series is. A
+complex element counts like a real one. Broadcasting an operand costs nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.names import words
 from dispatchcount.rules.core.registry import RULES, Rule
-from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.shape import Operand, Shape
 from dispatchcount.rules.core.sizes import first
 
 _ONE = words("""
-    add sub rsub mul div remainder fmod reciprocal abs neg sign sgn signbit ceil floor round trunc eq ne lt le gt ge maximum
-    minimum fmax fmin clamp_min clamp_max logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor
-    bitwise_not bitwise_left_shift bitwise_right_shift __lshift__ __rshift__ __ilshift__ __irshift__ isnan isinf isposinf
-    isneginf copysign nextafter heaviside frexp gcd lcm where masked_fill relu threshold threshold_backward deg2rad rad2deg
-    conj_physical _conj_physical
+    add sub rsub mul div remainder fmod reciprocal abs neg sign sgn signbit ceil floor round trunc
+    eq ne lt le gt ge maximum minimum fmax fmin clamp_min clamp_max logical_and logical_or
+    logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift
+    bitwise_right_shift __lshift__ __rshift__ __ilshift__ __irshift__ isnan isinf isposinf isneginf
+    copysign nextafter heaviside frexp gcd lcm where masked_fill relu threshold threshold_backward
+    deg2rad rad2deg conj_physical _conj_physical
 """)
 
 _TRANSCENDENTAL = words("""
-    exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh atan2 angle erf
-    erfc erfinv lgamma digamma polygamma igamma igammac i0 special_airy_ai special_bessel_j0 special_bessel_j1
-    special_bessel_y0 special_bessel_y1 special_spherical_bessel_j0 special_chebyshev_polynomial_t
-    special_chebyshev_polynomial_u special_chebyshev_polynomial_v special_chebyshev_polynomial_w
-    special_shifted_chebyshev_polynomial_t special_shifted_chebyshev_polynomial_u special_shifted_chebyshev_polynomial_v
-    special_shifted_chebyshev_polynomial_w special_hermite_polynomial_h special_hermite_polynomial_he
-    special_laguerre_polynomial_l special_legendre_polynomial_p special_erfcx special_i0e special_i1 special_i1e
-    special_log_ndtr special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0
-    special_modified_bessel_k1 special_ndtri special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 special_zeta
+    exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh asinh
+    acosh atanh atan2 angle erf erfc erfinv lgamma digamma polygamma igamma igammac i0
+    special_airy_ai special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1
+    special_spherical_bessel_j0 special_chebyshev_polynomial_t special_chebyshev_polynomial_u
+    special_chebyshev_polynomial_v special_chebyshev_polynomial_w
+    special_shifted_chebyshev_polynomial_t special_shifted_chebyshev_polynomial_u
+    special_shifted_chebyshev_polynomial_v special_shifted_chebyshev_polynomial_w
+    special_hermite_polynomial_h special_hermite_polynomial_he special_laguerre_polynomial_l
+    special_legendre_polynomial_p special_erfcx special_i0e special_i1 special_i1e special_log_ndtr
+    special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0
+    special_modified_bessel_k1 special_ndtri special_scaled_modified_bessel_k0
+    special_scaled_modified_bessel_k1 special_zeta
 """)
 
 POINTWISE: dict[str, tuple[int, int]] = {
@@ -94,28 +97,38 @@ POINTWISE: dict[str, tuple[int, int]] = {
 """Name without namespace: (arithmetic, transcendentals) per element of the result."""
 
 GELU = {"none": (4, 1), "tanh": (8, 1)}
-"""x/2 * (1 + erf(x / sqrt 2)), or with tanh(k1 * (x + k2 * x ** 3)) for erf."""
+"""``x / 2 * (1 + erf(x / sqrt(2)))``, or with ``tanh(k1 * (x + k2 * x ** 3))`` in place of erf."""
 
 GELU_BACKWARD = {"none": (9, 2), "tanh": (18, 1)}
-"""g * (cdf + x * pdf), or the derivative of the tanh form as ATen's kernel writes it."""
+"""``g * (cdf + x * pdf)``, or the derivative of the tanh form as ATen's kernel writes it."""
 
 EXTRA = {"alpha": 1, "value": 1, "rounding_mode": 1, "decimals": 2}
-"""Keyword: arithmetic it adds when given: scaling an operand, rounding a quotient, ``x * 10 ** d`` and back."""
+"""Keyword: arithmetic per element that it adds when it is given.
+
+`alpha` and `value` scale an operand, `rounding_mode` rounds a quotient, and `decimals` multiplies
+by ``10 ** d`` and divides again.
+"""
 
 POWERS = {0: 0, 1: 0, 2: 1, 3: 2, -1: 1, -2: 2}
 """Exponent: multiplications and divisions of the powers that torch computes without `pow`."""
 
 
-def multiplications(exponent: Any) -> int | None:
-    """What a power by `POWERS` costs; None if the exponent is another, a tensor, or was not kept."""
-    whole = isinstance(exponent, int) or (isinstance(exponent, float) and exponent.is_integer())
-    return POWERS.get(int(exponent)) if whole else None
+def multiplications(exponent: Operand) -> int | None:
+    """The cost of a power that `POWERS` lists.
+
+    None if the exponent is another number or a tensor, or if capture did not keep its value.
+    """
+    if isinstance(exponent, int) or (isinstance(exponent, float) and exponent.is_integer()):
+        return POWERS.get(int(exponent))
+    return None
 
 
-def extra(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
-    """Arithmetic per element that optional arguments add (`EXTRA`): they are passed only where they differ from the default.
+def extra(name: str, args: tuple[Operand, ...], kwargs: dict[str, Operand]) -> int:
+    """Arithmetic per element that optional arguments add (`EXTRA`).
 
-    The value itself may not have been kept. `alpha` of add and sub with a scalar is positional.
+    Torch passes an optional argument on only if it differs from the default, so its presence is
+    enough; its value may not have been kept. The `alpha` of add and sub with a scalar is
+    positional.
     """
     positional = name in ("add", "sub", "rsub", "_add_relu") and len(args) > 2
     named = [key for key in EXTRA if key in kwargs]
@@ -125,9 +138,15 @@ def extra(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
 
 
 def per_element(arithmetic: int, transcendentals: int, name: str = "") -> Rule:
-    """The rule of an operator that costs so much per element of its first result."""
+    """The rule of an operator that costs so much per element of its first result.
 
-    def rule(*args: Any, out: Any = (), **kwargs: Any) -> Cost:
+    Args:
+        arithmetic: operations per element.
+        transcendentals: the same for exp, log, tanh ….
+        name: the operator's name without namespace, if optional arguments may add to it (`extra`).
+    """
+
+    def rule(*args: Operand, out: Operand = (), **kwargs: Operand) -> Cost:
         n = first(out)
         return Cost(
             arithmetic=n * (arithmetic + extra(name, args, kwargs)),
@@ -142,30 +161,33 @@ for _name, _costs in POINTWISE.items():
 
 
 @RULES.rule("aten::clamp")
-def clamp(self: Shape, *bounds: Any, out: Shape, **_: Any) -> Cost:
-    """One comparison for each bound; ``clamp(x, None, 6.0)`` counts two, for the numbers of the bounds are not always kept."""
+def clamp(self: Shape, *bounds: Operand, out: Shape, **_: Operand) -> Cost:
+    """Takes one comparison for each bound that is passed.
+
+    ``clamp(x, None, 6.0)`` counts two, because the values of the bounds are not always kept.
+    """
     return Cost(arithmetic=out.numel * len(bounds))
 
 
 @RULES.rule("aten::pow")
-def power(base: Any, exponent: Any = None, *, out: Shape, **_: Any) -> Cost:
-    """A small whole exponent is multiplications (`POWERS`), any other a transcendental."""
+def power(base: Operand, exponent: Operand = None, *, out: Shape, **_: Operand) -> Cost:
+    """A small whole exponent takes multiplications (`POWERS`), any other a transcendental."""
     steps = multiplications(exponent)
     return Cost(transcendentals=out.numel) if steps is None else Cost(arithmetic=out.numel * steps)
 
 
 @RULES.rule("aten::gelu")
 def gelu(self: Shape, *, approximate: str = "none", out: Shape) -> Cost:
-    """`GELU` per element."""
+    """Costs `GELU` per element."""
     a, t = GELU[approximate]
     return Cost(arithmetic=out.numel * a, transcendentals=out.numel * t)
 
 
 @RULES.rule("aten::gelu_backward")
 def gelu_backward(
-    grad: Shape, self: Shape, *, approximate: str = "none", out: Shape, **_: Any
+    grad: Shape, self: Shape, *, approximate: str = "none", out: Shape, **_: Operand
 ) -> Cost:
-    """`GELU_BACKWARD` per element."""
+    """Costs `GELU_BACKWARD` per element."""
     a, t = GELU_BACKWARD[approximate]
     return Cost(arithmetic=out.numel * a, transcendentals=out.numel * t)
 
@@ -173,55 +195,68 @@ def gelu_backward(
 @RULES.rule("aten::elu_backward")
 def elu_backward(
     grad: Shape,
-    alpha: Any,
-    scale: Any,
-    input_scale: Any,
+    alpha: Operand,
+    scale: Operand,
+    input_scale: Operand,
     is_result: bool,
     self: Shape,
     *,
     out: Shape,
-    **_: Any,
+    **_: Operand,
 ) -> Cost:
-    """Compare, and two products where x > 0, three elsewhere (counted for all); an exponential unless the result was kept."""
+    """Takes a compare, and three products per element.
+
+    Elements above 0 take only two products, which depends on data, so three count for all. The
+    exponential is left out if the forward kept its result.
+    """
     return Cost(arithmetic=4 * out.numel, transcendentals=0 if is_result else out.numel)
 
 
 @RULES.rule("aten::logit")
-def logit(self: Shape, eps: Any = (), *, out: Shape) -> Cost:
-    """``log(x / (1 - x))``, after clamping to [eps, 1 - eps] if eps is passed."""
+def logit(self: Shape, eps: Operand = (), *, out: Shape) -> Cost:
+    """Takes ``log(x / (1 - x))``; an `eps` that is passed clamps x to [eps, 1 - eps] first."""
     return Cost(arithmetic=out.numel * (2 if eps == () else 4), transcendentals=out.numel)
 
 
 @RULES.rule("aten::mvlgamma")
 def mvlgamma(self: Shape, p: int, *, out: Shape) -> Cost:
-    """The sum of p log-gammas at shifted points: p shifts, p evaluations, p additions."""
+    """Sums p log-gammas at shifted points: p shifts, p evaluations, p additions."""
     return Cost(arithmetic=2 * p * out.numel, transcendentals=p * out.numel)
 
 
 @RULES.rule("aten::glu_backward")
-def glu_backward(grad: Shape, self: Shape, dim: int, **_: Any) -> Cost:
-    """Per element of the gradient a sigmoid s, then ``g * s`` and ``g * s * (1 - s) * a``."""
+def glu_backward(grad: Shape, self: Shape, dim: int, **_: Operand) -> Cost:
+    """Takes a sigmoid s, then ``g * s`` and ``g * s * (1 - s) * a``.
+
+    That is done per element of the gradient g.
+    """
     return Cost(arithmetic=6 * grad.numel, transcendentals=grad.numel)
 
 
 @RULES.rule("aten::glu_backward_jvp")
 def glu_backward_jvp(
-    grad_x: Shape, grad_glu: Shape, x: Shape, dgrad_glu: Shape, dx: Shape, dim: int, **_: Any
+    grad_x: Shape, grad_glu: Shape, x: Shape, dgrad_glu: Shape, dx: Shape, dim: int, **_: Operand
 ) -> Cost:
-    """The two halves of the tangent: a sigmoid and 12 products and sums per element of the gradient."""
+    """The tangents of both halves of the input.
+
+    Each element of the gradient takes a sigmoid, and 12 products and sums.
+    """
     return Cost(arithmetic=14 * grad_glu.numel, transcendentals=grad_glu.numel)
 
 
 @RULES.rule("aten::native_dropout", "aten::_fused_dropout")
-def dropout(self: Shape, p: Any = None, train: Any = None, **_: Any) -> Cost:
-    """A mask and a scale per element, as the unfused kernels do it; nothing when not training. Random numbers cost none."""
+def dropout(self: Shape, p: Operand = None, train: Operand = None, **_: Operand) -> Cost:
+    """Takes a mask and a scale per element, as the unfused kernels do; nothing outside training.
+
+    Drawing random numbers is no arithmetic.
+    """
     return Cost() if train is False else Cost(arithmetic=2 * self.numel)
 
 
 @RULES.rule("aten::_transform_bias_rescale_qkv")
 def transform_bias_rescale_qkv(
-    qkv: Shape, bias: Shape, num_heads: int, *, out: Any, **_: Any
+    qkv: Shape, bias: Shape, num_heads: int, *, out: Operand, **_: Operand
 ) -> Cost:
-    """The bias for query, key and value, and the scale for the query."""
+    """Adds the bias to query, key and value, and scales the query."""
     n = first(out)
     return Cost(arithmetic=4 * n)

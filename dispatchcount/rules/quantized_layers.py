@@ -1,24 +1,24 @@
-"""Quantized layers: linear, convolution and recurrent, with the weight in a packed object.
+"""Quantized linear layers and convolutions, whose weight is in a packed object.
 
-They cost what their floating-point twins cost: a product of 8-bit integers is a MAC like any other. Quantizing the input (dynamic
-kernels) and requantizing the result are conversions and cost nothing. A packed object arrives as (weight, bias), both shapes, or
-as None where it cannot be unpacked.
+They cost what their floating-point twins cost: a product of 8-bit integers is a MAC like any other.
+Quantizing the input (in dynamic kernels) and requantizing the result are conversions and cost
+nothing.
+
+A packed object arrives as (weight, bias), both shapes, or as None if it cannot be unpacked.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from dispatchcount.rules.conv import conv_cost
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.fused import epilogue, function_cost
 from dispatchcount.rules.core.registry import RULES
-from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.shape import Operand, Shape
 from dispatchcount.rules.linear import linear_cost
 
 
-def unpacked(packed: Any) -> tuple[Shape, Shape | None]:
-    """Weight and bias of a packed object.
+def unpacked(packed: Operand) -> tuple[Shape, Shape | None]:
+    """The weight and bias of a packed object.
 
     Raises:
         ValueError: it could not be unpacked.
@@ -28,12 +28,13 @@ def unpacked(packed: Any) -> tuple[Shape, Shape | None]:
     if isinstance(packed, list | tuple) and packed and isinstance(packed[0], Shape):
         return packed[0], packed[1] if len(packed) > 1 else None
     raise ValueError(
-        "the packed weight of a quantized convolution could not be read, so its kernel size is not known"
+        "the packed weight of a quantized convolution could not be read, "
+        "so its kernel size is not known"
     )
 
 
-def bias_of(packed: Any) -> Shape | None:
-    """The bias of a packed object; None if there is none or it could not be unpacked."""
+def bias_of(packed: Operand) -> Shape | None:
+    """The bias of a packed object; None if it has none, or could not be unpacked."""
     return (
         packed[1]
         if isinstance(packed, list | tuple) and not isinstance(packed, Shape) and len(packed) > 1
@@ -42,21 +43,28 @@ def bias_of(packed: Any) -> Shape | None:
 
 
 _LINEAR = {
-    "linear": "", "linear_dynamic": "", "linear_dynamic_fp16": "", "linear_relu": "relu", "linear_relu_dynamic": "relu",
-    "linear_relu_dynamic_fp16": "relu", "linear_leaky_relu": "leaky_relu", "linear_tanh": "tanh",
+    "linear": "", "linear_dynamic": "", "linear_dynamic_fp16": "", "linear_relu": "relu",
+    "linear_relu_dynamic": "relu", "linear_relu_dynamic_fp16": "relu",
+    "linear_leaky_relu": "leaky_relu", "linear_tanh": "tanh",
 }  # fmt: skip
-"""Kernel: the activation it applies."""
+"""Kernel: the activation function it applies."""
 
 
 def _register_linear(name: str, after: str) -> None:
+    """Register a linear layer with an activation function after it."""
+
     @RULES.rule(f"quantized::{name}")
-    def linear(X: Shape, W_prepack: Any, *_: Any, out: Shape) -> Cost:
+    def linear(X: Shape, W_prepack: Operand, *_: Operand, out: Shape) -> Cost:
         return linear_cost(X, out, bias_of(W_prepack)) + epilogue(after, out)
 
 
 def _register_linear_with_scales(name: str, after: str) -> None:
+    """Do the same for a kernel that is given the input's scale and zero point."""
+
     @RULES.rule(f"quantized::{name}")
-    def linear(X: Shape, X_scale: Any, X_zero_point: Any, W_prepack: Any, *, out: Shape) -> Cost:
+    def linear(
+        X: Shape, X_scale: Operand, X_zero_point: Operand, W_prepack: Operand, *, out: Shape
+    ) -> Cost:
         return linear_cost(X, out, bias_of(W_prepack)) + epilogue(after, out)
 
 
@@ -67,14 +75,16 @@ _register_linear_with_scales("linear_with_input_q_dq_qweight_dq_relu_output_fp32
 
 
 @RULES.rule("_quantized::linear", "_quantized::linear_dynamic")
-def linear_private(X: Shape, W_prepack: Any, *_: Any, out: Shape) -> Cost:
-    """Rows · in · out."""
+def linear_private(X: Shape, W_prepack: Operand, *_: Operand, out: Shape) -> Cost:
+    """Takes rows · in · out MACs."""
     return linear_cost(X, out, bias_of(W_prepack))
 
 
 @RULES.rule("aten::fbgemm_linear_fp16_weight", "aten::fbgemm_linear_fp16_weight_fp32_activation")
-def fbgemm_fp16(input: Shape, packed_weight: Any, bias: Shape | None, *_: Any, out: Shape) -> Cost:
-    """Rows · in · out."""
+def fbgemm_fp16(
+    input: Shape, packed_weight: Operand, bias: Shape | None, *_: Operand, out: Shape
+) -> Cost:
+    """Takes rows · in · out MACs."""
     return linear_cost(input, out, bias)
 
 
@@ -82,48 +92,52 @@ def fbgemm_fp16(input: Shape, packed_weight: Any, bias: Shape | None, *_: Any, o
 def fbgemm_int8(
     input: Shape,
     weight: Shape,
-    packed: Any,
-    col_offsets: Any,
-    weight_scale: Any,
-    weight_zero_point: Any,
+    packed: Operand,
+    col_offsets: Operand,
+    weight_scale: Operand,
+    weight_zero_point: Operand,
     bias: Shape,
     *,
     out: Shape,
 ) -> Cost:
-    """Rows · in · out."""
+    """Takes rows · in · out MACs."""
     return linear_cost(input, out, bias)
 
 
 @RULES.rule("aten::_wrapped_quantized_linear_prepacked")
-def wrapped_prepacked(input: Shape, *_: Any, out: Shape) -> Cost:
-    """Rows · in · out, with a bias."""
+def wrapped_prepacked(input: Shape, *_: Operand, out: Shape) -> Cost:
+    """Takes rows · in · out MACs, and a bias."""
     return linear_cost(input, out, True)
 
 
 @RULES.rule(
     "_quantized::wrapped_quantized_linear", "_quantized::_wrapped_quantized_linear_prepacked"
 )
-def wrapped(X: Shape, *_: Any, out: Shape) -> Cost:
-    """Rows · in · out, with a bias."""
+def wrapped(X: Shape, *_: Operand, out: Shape) -> Cost:
+    """Takes rows · in · out MACs, and a bias."""
     return linear_cost(X, out, True)
 
 
 @RULES.rule("_quantized::wrapped_fbgemm_linear_fp16_weight")
 def wrapped_fp16(X: Shape, W: Shape, B: Shape, out_channel: int, *, out: Shape) -> Cost:
-    """Rows · in · out, with a bias."""
+    """Takes rows · in · out MACs, and a bias."""
     return linear_cost(X, out, B)
 
 
 def _register_conv(name: str, after: str, *, transposed: bool) -> None:
+    """Register a convolution with an activation function after it."""
+
     @RULES.rule(name)
-    def conv(qx: Shape, packed_weight: Any, *_: Any, out: Shape) -> Cost:
+    def conv(qx: Shape, packed_weight: Operand, *_: Operand, out: Shape) -> Cost:
         weight, bias = unpacked(packed_weight)
         return conv_cost(qx, weight, bias, out, transposed=transposed) + epilogue(after, out)
 
 
 def _register_conv_add(name: str, after: str) -> None:
+    """Do the same for a kernel that adds a tensor before the activation function."""
+
     @RULES.rule(name)
-    def conv(qx: Shape, qaccum: Shape, packed_weight: Any, *_: Any, out: Shape) -> Cost:
+    def conv(qx: Shape, qaccum: Shape, packed_weight: Operand, *_: Operand, out: Shape) -> Cost:
         weight, bias = unpacked(packed_weight)
         return (
             conv_cost(qx, weight, bias, out)
@@ -148,7 +162,7 @@ _register_conv_add("quantized::conv2d_add_relu", "relu")
 
 
 @RULES.rule("mkldnn_prepacked::conv2d_run")
-def prepacked_conv(X: Shape, W_prepack: Any, *, out: Shape) -> Cost:
-    """`conv.conv_cost`."""
+def prepacked_conv(X: Shape, W_prepack: Operand, *, out: Shape) -> Cost:
+    """Costs `conv.conv_cost`."""
     weight, bias = unpacked(W_prepack)
     return conv_cost(X, weight, bias, out)

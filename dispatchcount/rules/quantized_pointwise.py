@@ -6,11 +6,9 @@ to the mathematics, so a model has one count in both.
 
 from __future__ import annotations
 
-from typing import Any
-
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import RULES
-from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.shape import Operand, Shape
 from dispatchcount.rules.pointwise import POINTWISE, per_element
 
 for _name in (
@@ -18,7 +16,7 @@ for _name in (
 ):  # fmt: skip
     RULES.rule(f"quantized::{_name}")(per_element(*POINTWISE[_name]))
 
-# Sums and products have more forms: with a number, into a given tensor, and each followed by a ReLU.
+# Sums and products have more forms: with a number, into a given tensor, and with a ReLU after it.
 for _name in ("add", "mul"):
     _arithmetic, _ = POINTWISE[_name]
     RULES.rule(*(f"quantized::{_name}{form}" for form in ("_out", "_scalar", "_scalar_out")))(
@@ -39,14 +37,19 @@ RULES.rule("quantized::cat_relu", "quantized::cat_relu_out")(per_element(1, 0))
 
 
 @RULES.move("quantized::cat", "quantized::cat_out")
-def cat(*_: Any, **__: Any) -> Cost:
+def cat(*_: Operand, **__: Operand) -> Cost:
     """Copies the stored integers."""
     return Cost()
 
 
 @RULES.rule("quantized::dropout")
 def dropout(
-    self: Shape, scale: Any, zero_point: Any, p: Any = None, training: bool = False, **_: Any
+    self: Shape,
+    scale: Operand,
+    zero_point: Operand,
+    p: Operand = None,
+    training: bool = False,
+    **_: Operand,
 ) -> Cost:
     """A mask and a scale per element in training, else nothing."""
     return Cost(arithmetic=2 * self.numel if training else 0)

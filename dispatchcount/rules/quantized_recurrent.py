@@ -1,19 +1,23 @@
-"""Quantized recurrent networks. Their weights are inside packed cells; the sizes follow from the input and the state."""
+"""Quantized recurrent networks.
+
+Their weights are inside packed cells, so the sizes are taken from the input and the state.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import RULES
-from dispatchcount.rules.core.shape import Shape, shapes
+from dispatchcount.rules.core.shape import Operand, Shape, shapes
 from dispatchcount.rules.core.sizes import result
 from dispatchcount.rules.recurrent import layers
 from dispatchcount.rules.recurrent_gates import GATES
 
 
 def weights(kind: str, width: int, size: int, count: int, directions: int) -> list[Shape]:
-    """The weights and biases of `count` layers in `directions`: gates · H rows; a later layer reads all directions' states."""
+    """The weights and biases of `count` layers, in one or two directions.
+
+    Each matrix has gates · H rows. A layer after the first reads the states of all directions.
+    """
     rows, found = GATES[kind] * size, []
     for layer in range(count):
         inputs = size * directions if layer else width
@@ -26,8 +30,10 @@ def weights(kind: str, width: int, size: int, count: int, directions: int) -> li
     return found
 
 
-def network(kind: str, input: Shape, hx: Any, count: int, bidirectional: bool, out: Any) -> Cost:
-    """All layers and directions over all steps of `input`, packed or not, with biases."""
+def network(
+    kind: str, input: Shape, hx: Operand, count: int, bidirectional: bool, out: Operand
+) -> Cost:
+    """All layers and directions, with biases, over all steps of `input`, packed or not."""
     size = shapes(hx)[0][-1]
     steps = input.numel // input[-1] if input.numel else 0
     return layers(
@@ -36,10 +42,13 @@ def network(kind: str, input: Shape, hx: Any, count: int, bidirectional: bool, o
 
 
 def _register_network(name: str, kind: str) -> None:
+    """Register the operator of whole layers, and its two forms for packed sequences."""
+
     @RULES.rule(f"aten::{name}")
     def padded(
-        input: Shape, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: Any, train: bool, bidirectional: bool,
-        *_: Any, out: Any, **__: Any,
+        input: Shape, hx: Operand, params: Operand, has_biases: bool, num_layers: int,
+        dropout: Operand, train: bool, bidirectional: bool, *_: Operand, out: Operand,
+        **__: Operand,
     ) -> Cost:  # fmt: skip
         return network(kind, input, hx, num_layers, bidirectional, out)
 
@@ -47,15 +56,18 @@ def _register_network(name: str, kind: str) -> None:
 
         @RULES.rule(f"aten::{name}.{overload}")
         def packed(
-            data: Shape, batch_sizes: Any, hx: Any, params: Any, has_biases: bool, num_layers: int, dropout: Any, train: bool,
-            bidirectional: bool, *_: Any, out: Any, **__: Any,
+            data: Shape, batch_sizes: Operand, hx: Operand, params: Operand, has_biases: bool,
+            num_layers: int, dropout: Operand, train: bool, bidirectional: bool, *_: Operand,
+            out: Operand, **__: Operand,
         ) -> Cost:  # fmt: skip
             return network(kind, data, hx, num_layers, bidirectional, out)
 
 
 def _register_cells(name: str, kind: str) -> None:
+    """Register the operators of one step of one layer."""
+
     @RULES.rule(f"aten::quantized_{name}_cell", f"quantized::quantized_{name}_cell_dynamic")
-    def cell(input: Shape, hx: Any, *_: Any, out: Any) -> Cost:
+    def cell(input: Shape, hx: Operand, *_: Operand, out: Operand) -> Cost:
         return network(kind, input, hx, 1, False, out)
 
 

@@ -1,77 +1,85 @@
-"""Reductions and scans. A reduction of n elements counts n operations: every element is folded into an accumulator once.
+"""Reductions and scans.
 
-`mean` and the pools to one element are the same arithmetic; see `mean` for how adaptive pooling is told from it.
+A reduction of n elements counts n operations: each element is folded into an accumulator once.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from dispatchcount.rules.core.cost import Cost
-from dispatchcount.rules.core.names import words
+from dispatchcount.rules.core.names import aten
 from dispatchcount.rules.core.registry import RULES
-from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.shape import Operand, Shape
 from dispatchcount.rules.core.sizes import first
 
-_FOLDS = words("""
-    sum nansum prod amax amin argmax argmin any all count_nonzero _is_all_true _is_any_true hash_tensor cumsum cumprod cummax
-    cummin _cummax_helper _cummin_helper _sparse_sum _sparse_csr_sum _sparse_csr_prod
-""")
-_TWO_FOLDS = words("""
-    aminmax _aminmax
+_FOLDS = aten("""
+    sum nansum prod amax amin argmax argmin any all count_nonzero _is_all_true _is_any_true
+    hash_tensor cumsum cumprod cummax cummin _cummax_helper _cummin_helper _sparse_sum
+    _sparse_csr_sum _sparse_csr_prod
 """)
 
 VAR_PER_ELEMENT = 4
-"""Mean (add), then subtract, square and add."""
+"""The mean takes an addition; its distance is then subtracted, squared and added."""
 
 
-def fold(self: Shape, *_: Any, **__: Any) -> Cost:
-    """One operation per element that goes in."""
+def fold(self: Shape, *_: Operand, **__: Operand) -> Cost:
+    """Takes one operation per element that goes in."""
     return Cost(arithmetic=self.numel)
 
 
-def two_folds(self: Shape, *_: Any, **__: Any) -> Cost:
-    """A minimum and a maximum per element."""
+def two_folds(self: Shape, *_: Operand, **__: Operand) -> Cost:
+    """Takes a minimum and a maximum per element."""
     return Cost(arithmetic=2 * self.numel)
 
 
-RULES.rule(*(f"aten::{name}" for name in _FOLDS))(fold)
-RULES.rule(*(f"aten::{name}" for name in _TWO_FOLDS))(two_folds)
+RULES.rule(*_FOLDS)(fold)
+RULES.rule("aten::aminmax", "aten::_aminmax")(two_folds)
 
 
 @RULES.rule("aten::max", "aten::min")
-def extremum(self: Shape, other: Any = None, *_: Any, out: Any, **__: Any) -> Cost:
-    """Of one tensor a reduction, of two an element-wise comparison."""
+def extremum(self: Shape, other: Operand = None, *_: Operand, out: Operand, **__: Operand) -> Cost:
+    """Reduces one tensor, or compares two element by element."""
     return Cost(arithmetic=first(out) if isinstance(other, Shape) else self.numel)
 
 
 @RULES.rule("aten::mean")
-def mean(self: Shape, dim: Any = None, keepdim: bool = False, *, out: Shape, **_: Any) -> Cost:
-    """An addition per element and a division per result.
+def mean(
+    self: Shape,
+    dim: Sequence[int] | None = None,
+    keepdim: bool = False,
+    *,
+    out: Shape,
+    **_: Operand,
+) -> Cost:
+    """Takes an addition per element and a division per result.
 
-    torch turns adaptive average pooling to one pixel into ``mean(x, [-1, -2], True)``, dimensions in that order, before it can be
-    seen as pooling. So that call on three or four dimensions has fvcore's figure for adaptive_avg_pool2d, its input's elements.
+    Torch turns adaptive average pooling to one pixel into ``mean(x, [-1, -2], True)``, with the
+    dimensions in that order, before a mode can see it as pooling. So that call on three or four
+    dimensions has fvcore's figure for adaptive_avg_pool2d: the elements of its input.
     """
     pooling = dim is not None and tuple(dim) == (-1, -2) and keepdim and len(self) in (3, 4)
     return Cost(arithmetic=self.numel + out.numel, fvcore=self.numel if pooling else 0)
 
 
 @RULES.rule("aten::var", "aten::var_mean")
-def var(self: Shape, *_: Any, out: Any, **__: Any) -> Cost:
-    """The mean, then the mean squared distance from it: `VAR_PER_ELEMENT` and two divisions per result."""
+def var(self: Shape, *_: Operand, out: Operand, **__: Operand) -> Cost:
+    """Takes the mean, then the mean squared distance from it: two divisions per result."""
     return Cost(arithmetic=VAR_PER_ELEMENT * self.numel + 2 * first(out))
 
 
 @RULES.rule("aten::std", "aten::std_mean")
-def std(self: Shape, *_: Any, out: Any, **__: Any) -> Cost:
-    """A variance and its root."""
+def std(self: Shape, *_: Operand, out: Operand, **__: Operand) -> Cost:
+    """Takes a variance and its root."""
     return var(self, out=out) + Cost(transcendentals=first(out))
 
 
 @RULES.rule("aten::linalg_vector_norm", "aten::norm", "aten::native_norm")
-def norm(self: Shape, p: Any = 2, *_: Any, out: Shape, **__: Any) -> Cost:
-    """Two operations per element (square and add, magnitude and add, magnitude and maximum, compare and count), and a root per
-    result for p = 2; any other p takes a power per element and per result. A p that was not kept counts as 2.
+def norm(self: Shape, p: Operand = 2, *_: Operand, out: Shape, **__: Operand) -> Cost:
+    """Takes two operations per element, and a root per result for p = 2.
+
+    The two are square and add, magnitude and add, magnitude and maximum, or compare and count. Any
+    other p takes a power per element and per result. A p whose value was not kept counts as 2.
     """
     if p in (0, 1, float("inf"), float("-inf"), "inf", "-inf"):
         return Cost(arithmetic=2 * self.numel)
@@ -80,53 +88,62 @@ def norm(self: Shape, p: Any = 2, *_: Any, out: Shape, **__: Any) -> Cost:
 
 
 @RULES.rule("aten::linalg__powsum")
-def powsum(self: Shape, p: Any = 2, *_: Any, **__: Any) -> Cost:
-    """A magnitude to the power p, and an addition per element."""
+def powsum(self: Shape, p: Operand = 2, *_: Operand, **__: Operand) -> Cost:
+    """Takes a magnitude to the power p and an addition per element."""
     return Cost(
         arithmetic=2 * self.numel, transcendentals=0 if p in (None, 0, 1, 2) else self.numel
     )
 
 
 @RULES.rule("aten::dist")
-def dist(self: Shape, other: Shape, p: Any = 2, *, out: Shape) -> Cost:
-    """The norm of a difference."""
+def dist(self: Shape, other: Shape, p: Operand = 2, *, out: Shape) -> Cost:
+    """Takes the norm of a difference."""
     n = max(self.numel, other.numel)
     return Cost(arithmetic=n) + norm(Shape((n,)), p, out=out)
 
 
 @RULES.rule("aten::equal")
-def equal(self: Shape, other: Shape, **_: Any) -> Cost:
-    """A comparison per element."""
+def equal(self: Shape, other: Shape, **_: Operand) -> Cost:
+    """Takes a comparison per element."""
     return Cost(arithmetic=self.numel)
 
 
 @RULES.rule("aten::allclose")
-def allclose(self: Shape, other: Shape, *_: Any, **__: Any) -> Cost:
-    """``|a - b| <= atol + rtol * |b|`` per element, and the conjunction."""
+def allclose(self: Shape, other: Shape, *_: Operand, **__: Operand) -> Cost:
+    """Takes ``|a - b| <= atol + rtol * |b|`` per element, and the conjunction."""
     return Cost(arithmetic=7 * max(self.numel, other.numel))
 
 
 @RULES.rule("aten::trace")
-def trace(self: Shape, **_: Any) -> Cost:
-    """An addition per element of the diagonal, all that is read."""
+def trace(self: Shape, **_: Operand) -> Cost:
+    """Adds the elements of the diagonal, which alone are read."""
     n = min(self)
     return Cost(arithmetic=n, bytes_read=self.nbytes // max(self.numel, 1) * n)
 
 
 @RULES.rule("aten::segment_reduce")
-def segment_reduce(data: Shape, reduce: str, *, out: Shape, **_: Any) -> Cost:
-    """An operation per element, and for the mean a division per segment."""
+def segment_reduce(data: Shape, reduce: str, *, out: Shape, **_: Operand) -> Cost:
+    """Takes an operation per element, and for the mean a division per segment."""
     return Cost(arithmetic=data.numel + (out.numel if reduce == "mean" else 0))
 
 
 @RULES.rule("aten::_segment_reduce_backward")
-def segment_reduce_backward(grad: Shape, output: Shape, data: Shape, reduce: str, **_: Any) -> Cost:
-    """A division per segment for the mean, a quotient and a product per element for the product, a comparison for min and max."""
+def segment_reduce_backward(
+    grad: Shape, output: Shape, data: Shape, reduce: str, **_: Operand
+) -> Cost:
+    """Takes what the gradient of the reduction needs.
+
+    That is a division per segment for the mean, a quotient and a product per element for the
+    product, and a comparison per element for minimum and maximum.
+    """
     each = {"sum": 0, "mean": 0, "prod": 2}.get(reduce, 1)
     return Cost(arithmetic=each * data.numel + (grad.numel if reduce == "mean" else 0))
 
 
 @RULES.rule("aten::_standard_gamma_grad", "aten::_dirichlet_grad")
-def gamma_grad(*args: Any, out: Shape, **_: Any) -> Cost:
-    """The implicit derivative of a gamma variate, counted as one transcendental per element."""
+def gamma_grad(*args: Operand, out: Shape, **_: Operand) -> Cost:
+    """Takes one transcendental per element.
+
+    It stands for the implicit derivative of a gamma variate.
+    """
     return Cost(transcendentals=out.numel)

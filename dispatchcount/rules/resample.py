@@ -1,26 +1,36 @@
 """Upsampling and grid sampling.
 
-Arithmetic is per element of the result: interpolation between two values is two products and a sum (3), so bilinear is 3 and
-trilinear 7 of them; cubic is four products and three sums (7), over five rows in two dimensions. The weights, shared by all
-channels, are not counted for upsampling and are for grid sampling, where every point has its own. `fvcore` has figures for
-upsample_nearest2d (1 per element), upsample_bilinear2d (4) and grid sampling (4), forward only.
+Arithmetic is per element of the result. Interpolation between two values is two products and a sum
+(3); bilinear takes 3 of them and trilinear 7. Cubic takes four products and three sums (7) per row,
+over five rows in two dimensions.
+
+In upsampling all channels share the weights, which are therefore not counted. In grid sampling
+every point has its own weights, and they are counted. `fvcore` has figures for upsample_nearest2d
+(1 per element), upsample_bilinear2d (4) and grid sampling (4), forward only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 from dispatchcount.rules.core.cost import Cost, contraction
-from dispatchcount.rules.core.registry import RULES
-from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.registry import RULES, Rule
+from dispatchcount.rules.core.shape import Operand, Shape
 
 LINEAR = {1: 3, 2: 9, 3: 21}
-CUBIC = 35
-CUBIC_WEIGHTS = 25
-"""Per axis: three neighbouring distances, two polynomials of 5 and two of 6 operations."""
+"""Dimensions: operations of linear interpolation per element of the result."""
 
-_UPSAMPLING = {  # name: (arithmetic, fvcore) per element of the result
+CUBIC = 35
+"""Operations of bicubic interpolation per element of the result."""
+
+CUBIC_WEIGHTS = 25
+"""Operations per axis and point.
+
+They are three neighbouring distances, two polynomials of 5 and two of 6 operations.
+"""
+
+_UPSAMPLING = {
     "upsample_nearest1d": (0, 0),
     "upsample_nearest2d": (0, 1),
     "upsample_nearest3d": (0, 0),
@@ -32,22 +42,29 @@ _UPSAMPLING = {  # name: (arithmetic, fvcore) per element of the result
     "upsample_trilinear3d": (LINEAR[3], 0),
     "upsample_bicubic2d": (CUBIC, 0),
 }
+"""Name: arithmetic and fvcore's figure per element of the result."""
+
 _ANTIALIASED = {
     "_upsample_bilinear2d_aa": 2,
     "_upsample_bicubic2d_aa": 4,
     "_upsample_lanczos2d_aa": 6,
-}  # taps when enlarging
+}
+"""Name: values along one axis that are interpolated when an image is enlarged."""
 
 
-def _upsample(arithmetic: int, fvcore: int) -> Any:
-    def rule(*_: Any, out: Shape, **__: Any) -> Cost:
+def _upsample(arithmetic: int, fvcore: int) -> Rule:
+    """The rule of an upsampling that costs so much per element of the result."""
+
+    def rule(*_: Operand, out: Shape, **__: Operand) -> Cost:
         return Cost(arithmetic=arithmetic * out.numel, fvcore=fvcore * out.numel)
 
     return rule
 
 
-def _upsample_backward(arithmetic: int) -> Any:
-    def rule(grad: Shape, *_: Any, **__: Any) -> Cost:
+def _upsample_backward(arithmetic: int) -> Rule:
+    """The rule of a gradient that costs so much per element of the result's gradient."""
+
+    def rule(grad: Shape, *_: Operand, **__: Operand) -> Cost:
         return Cost(arithmetic=arithmetic * grad.numel)
 
     return rule
@@ -60,7 +77,10 @@ for _name, (_arithmetic, _fvcore) in _UPSAMPLING.items():
 
 
 def taps(size: int, output: int, support: int) -> int:
-    """Weights that an antialiased resize along one axis uses for all `output` places together, clipped at the borders."""
+    """Weights that an antialiased resize along one axis uses for all `output` places together.
+
+    They are clipped at the borders.
+    """
     scale = max(size / output, 1.0)
     reach = support / 2 * scale
     total = 0
@@ -71,7 +91,10 @@ def taps(size: int, output: int, support: int) -> int:
 
 
 def antialiased(planes: int, small: tuple[int, ...], large: tuple[int, ...], support: int) -> Cost:
-    """Two passes, columns then rows, with a product and a sum per tap. An estimate: a given scale may differ from the sizes'."""
+    """Two passes, columns then rows, with a product and a sum per tap.
+
+    It is an estimate, because a scale that is given may differ from that of the sizes.
+    """
     (h, w), (oh, ow) = small, large
     return Cost(
         arithmetic=2 * planes * (h * taps(w, ow, support) + ow * taps(h, oh, support)),
@@ -79,8 +102,10 @@ def antialiased(planes: int, small: tuple[int, ...], large: tuple[int, ...], sup
     )
 
 
-def _antialiased(support: int, backward: bool) -> Any:
-    def rule(self: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
+def _antialiased(support: int, backward: bool) -> Rule:
+    """The rule of an antialiased resize, or of its gradient."""
+
+    def rule(self: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
         source, result = (out, self) if backward else (self, out)
         return antialiased(prod(self[:-2]), source[-2:], result[-2:], support)
 
@@ -95,9 +120,10 @@ _MODES = ("bilinear", "nearest", "bicubic")
 
 
 def grid_sample(input: Shape, grid: Shape, mode: int) -> Cost:
-    """Per point: the coordinates (4 per axis), their weights; per channel of a point: the interpolation.
+    """The interpolation of each channel at each point.
 
-    Linear weights are two distances per axis and the products of them; nearest is a rounding per axis.
+    A point takes its coordinates (4 per axis) and its weights: two distances per axis and the
+    products of them for linear weights, a rounding per axis for nearest.
     """
     axes = grid[-1]
     points = grid.numel // max(axes, 1)
@@ -119,19 +145,23 @@ def grid_sample(input: Shape, grid: Shape, mode: int) -> Cost:
     "aten::grid_sampler_3d",
     "aten::_grid_sampler_2d_cpu_fallback",
 )
-def grid_sampler(input: Shape, grid: Shape, mode: int, *_: Any, **__: Any) -> Cost:
-    """Fvcore counts 4 per element of the result in every mode."""
+def grid_sampler(input: Shape, grid: Shape, mode: int, *_: Operand, **__: Operand) -> Cost:
+    """Costs `grid_sample`; fvcore counts 4 per element of the result in every mode."""
     return grid_sample(input, grid, mode)
 
 
 @RULES.rule("aten::cudnn_grid_sampler")
-def cudnn_grid_sampler(input: Shape, grid: Shape, **_: Any) -> Cost:
-    """Bilinear."""
+def cudnn_grid_sampler(input: Shape, grid: Shape, **_: Operand) -> Cost:
+    """Costs a bilinear `grid_sample`."""
     return grid_sample(input, grid, 0)
 
 
-def grid_sample_backward(input: Shape, grid: Shape, mode: int, mask: Any) -> Cost:
-    """The forward's weights again; per value a product and a sum for each corner, and for the grid that per axis too."""
+def grid_sample_backward(input: Shape, grid: Shape, mode: int, mask: Sequence[bool]) -> Cost:
+    """The gradients that `mask` asks for: of input and grid.
+
+    They take the forward's weights again, and for each value a product and a sum per corner. The
+    gradient of the grid takes those for each axis.
+    """
     axes = grid[-1]
     points = grid.numel // max(axes, 1)
     kind = _MODES[mode]
@@ -154,26 +184,29 @@ def grid_sampler_backward(
     mode: int,
     padding: int,
     align: bool,
-    mask: Any = (True, True),
-    **_: Any,
+    mask: Sequence[bool] = (True, True),
+    **_: Operand,
 ) -> Cost:
-    """Gradients as `mask` asks: input, grid."""
+    """Costs `grid_sample_backward`."""
     return grid_sample_backward(input, grid, mode, mask)
 
 
 @RULES.rule("aten::cudnn_grid_sampler_backward")
-def cudnn_grid_sampler_backward(input: Shape, grid: Shape, grad: Shape, **_: Any) -> Cost:
-    """Bilinear, both gradients."""
+def cudnn_grid_sampler_backward(input: Shape, grid: Shape, grad: Shape, **_: Operand) -> Cost:
+    """Costs a bilinear `grid_sample_backward`, with both gradients."""
     return grid_sample_backward(input, grid, 0, (True, True))
 
 
 @RULES.rule("aten::affine_grid_generator", "aten::cudnn_affine_grid_generator")
-def affine_grid_generator(theta: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
-    """A matrix product of the base grid's homogeneous points with theta transposed: d + 1 MACs per coordinate."""
+def affine_grid_generator(theta: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
+    """Multiplies the base grid's homogeneous points with theta transposed.
+
+    That takes d + 1 MACs per coordinate.
+    """
     return contraction(out.numel * theta[-1], out)
 
 
 @RULES.rule("aten::cudnn_affine_grid_generator_backward")
-def affine_grid_generator_backward(grad: Shape, *_: Any, out: Shape, **__: Any) -> Cost:
-    """The product of the gradient with the base grid."""
+def affine_grid_generator_backward(grad: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
+    """Multiplies the gradient with the base grid."""
     return contraction(grad.numel * out[-1], out)

@@ -1,28 +1,36 @@
-"""Sparse products that have operators of their own; what ``mm``, ``addmm`` … do with sparse operands is in `products`."""
+"""Sparse products that have operators of their own.
+
+What ``mm``, ``addmm`` … do with sparse operands is in `core.products`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from dispatchcount.rules.core.cost import Cost, contraction
 from dispatchcount.rules.core.fused import epilogue, function_cost
 from dispatchcount.rules.core.products import product, rows
 from dispatchcount.rules.core.registry import RULES
-from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.shape import Operand, Shape
 from dispatchcount.rules.core.sizes import result
 from dispatchcount.rules.linear import linear_cost
 
 
 @RULES.rule("aten::sparse_sampled_addmm")
-def sampled_addmm(self: Shape, mat1: Shape, mat2: Shape, *, out: Shape, **_: Any) -> Cost:
-    """K for each stored element of `self`, where alone the product is formed, and its addition to that element."""
+def sampled_addmm(self: Shape, mat1: Shape, mat2: Shape, *, out: Shape, **_: Operand) -> Cost:
+    """Takes K MACs for each stored element of `self`, and adds the product to that element.
+
+    The product is formed nowhere else.
+    """
     return contraction(self.nnz * mat1[-1], self, bias=True)
 
 
 @RULES.rule("aten::_sparse_mm_reduce_impl", "aten::_sparse_mm.reduce")
-def mm_reduce(self: Shape, other: Shape, reduce: str, *, out: Any) -> Cost:
-    """Stored elements · columns, whether summed, averaged or compared; a mean divides each result."""
+def mm_reduce(self: Shape, other: Shape, reduce: str, *, out: Operand) -> Cost:
+    """Takes stored elements · columns MACs.
+
+    That holds for sums, means and comparisons; a mean also divides each result.
+    """
     return contraction(product(self, other)[0], result(out)) + Cost(
         arithmetic=result(out).numel * (reduce == "mean")
     )
@@ -34,25 +42,27 @@ def mm_reduce_backward(
     grad_out: Shape,
     weight: Shape,
     reduce: str,
-    arg_out: Any,
+    arg_out: Operand,
     output_mask: Sequence[bool],
-    **_: Any,
+    **_: Operand,
 ) -> Cost:
-    """For each gradient asked for, stored elements · columns."""
+    """Takes stored elements · columns MACs for each gradient that is asked for."""
     return Cost(macs=self.nnz * grad_out[-1] * sum(map(bool, output_mask)))
 
 
 @RULES.rule("aten::_sparse_semi_structured_mm")
-def semi_structured_mm(mat1: Shape, mat1_meta: Shape, mat2: Shape, *, out: Shape, **_: Any) -> Cost:
-    """`mat1` holds the stored half of its elements: M · K / 2 · N."""
+def semi_structured_mm(
+    mat1: Shape, mat1_meta: Shape, mat2: Shape, *, out: Shape, **_: Operand
+) -> Cost:
+    """Takes M · K / 2 · N MACs: `mat1` holds the half of its elements that is stored."""
     return contraction(mat1.numel * mat2[-1], out)
 
 
 @RULES.rule("aten::_sparse_semi_structured_addmm")
 def semi_structured_addmm(
-    input: Shape, mat1: Shape, mat1_meta: Shape, mat2: Shape, *, out: Shape, **_: Any
+    input: Shape, mat1: Shape, mat1_meta: Shape, mat2: Shape, *, out: Shape, **_: Operand
 ) -> Cost:
-    """`semi_structured_mm` and the addition of `input`."""
+    """Costs `semi_structured_mm` and the addition of `input`."""
     return contraction(mat1.numel * mat2[-1], out, bias=True)
 
 
@@ -65,9 +75,12 @@ def semi_structured_linear(
     bias: Shape | None = None,
     activation: str | None = None,
     out: Shape,
-    **_: Any,
+    **_: Operand,
 ) -> Cost:
-    """Rows · stored elements of the weight, which are half of them, then an activation."""
+    """Takes rows · stored elements of the weight, then an activation function.
+
+    Half of the weight's elements are stored.
+    """
     return contraction(rows(input) * weight.numel, out, bias=bias is not None) + epilogue(
         activation, out
     )
@@ -79,11 +92,14 @@ def cslt_mm(
     dense_B: Shape,
     bias: Shape | None = None,
     alpha: Shape | None = None,
-    *_: Any,
+    *_: Operand,
     out: Shape,
-    **__: Any,
+    **__: Operand,
 ) -> Cost:
-    """Two of four elements along K are stored: K / 2 for each result; `alpha` scales it."""
+    """Takes K / 2 MACs for each result, which `alpha` may scale.
+
+    Two of four elements along K are stored.
+    """
     macs = out.numel * (dense_B[-2] // 2)
     return contraction(macs, out, bias=bias is not None) + (
         function_cost("mul", out.numel) if alpha is not None else Cost()
@@ -96,13 +112,18 @@ def cslt_mm(
     "sparse::qlinear_relu",
     "sparse::qlinear_relu_dynamic",
 )
-def qlinear(X: Shape, W_prepack: Any, *_: Any, out: Shape) -> Cost:
-    """The full weight: which of its blocks are stored is inside the packed object, so this is an upper estimate."""
+def qlinear(X: Shape, W_prepack: Operand, *_: Operand, out: Shape) -> Cost:
+    """Takes the MACs of the full weight, which is an upper estimate.
+
+    Which of its blocks are stored is inside the packed object.
+    """
     return linear_cost(X, out) + Cost(estimate=True)
 
 
 RULES.unknown(
     {
-        "aten::_cslt_sparse_mm_search": "it tries one kernel after the other until it has found the fastest"
+        "aten::_cslt_sparse_mm_search": (
+            "it tries one kernel after the other until it has found the fastest"
+        )
     }
 )

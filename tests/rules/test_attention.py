@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import sdpa_backward_flop_count, sdpa_flop_count
 
-from dispatchcount.rules.attention import flex_backward_cost, flex_cost
 from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.flex import flex_backward_cost, flex_cost
 from tests.rules.util import S, ask, only, total, watch, whole
 
 R = torch.randn

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatchcount.rules import sizes
+from dispatchcount.rules.core import sizes
 from dispatchcount.rules.core.cost import Cost
 from tests.rules.util import S, ask, only, total
 

@@ -1,4 +1,4 @@
-"""The class that every operator is in, exactly one: a rule, movement, free, composite, or knowingly unknown with a reason."""
+"""The class that an operator is in: every operator of torch is in exactly one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ change the user's result.
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """Where an operator stands.
+    """The class of an operator, and where it comes from.
 
     Attributes:
-        kind: its class; None if it is in none, and so would be reported as unknown without a reason.
-        family: the rule module it comes from, ``"pointwise"``; "" for a composite and for one in no class.
-        reason: for composite and unknown, why.
+        kind: its class; None if it is in none, and would be reported as unknown without a reason.
+        family: the module under ``rules/`` that it comes from, ``"pointwise"``; "" for a composite
+            and for one in no class.
+        reason: why an operator is composite or unknown.
     """
 
     kind: OpKind | None
@@ -38,7 +39,8 @@ def classify(
     Args:
         packet: torch's qualified name, ``"aten::addmm"``.
         overload: ``"out"``; "" for the default one.
-        composite: whether torch runs it as other operators on every device; see `dispatchcount.capture.plan.runs_as_parts`.
+        composite: True if torch runs it as other operators on every device, as
+            `dispatchcount.capture.plan.runs_as_parts` finds out.
         registry: where entries are looked up.
     """
     entry = registry.get(packet, overload)

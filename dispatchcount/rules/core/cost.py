@@ -14,8 +14,8 @@ class Cost:
     Costs add up (``a + b`` is one call after the other) and repeat (``3 * a``).
 
     Attributes:
-        macs: multiply-accumulates of contractions (matrix product, convolution, attention, recurrent
-            cell, bilinear form). A complex one counts 4.
+        macs: multiply-accumulates of contractions (matrix product, convolution, attention,
+            recurrent cell, bilinear form). A complex one counts 4.
         arithmetic: every other add, multiply, compare, min or max, per element.
         transcendentals: exp, log, tanh, erf, sqrt, pow, sin …, per element.
         activations: elements that convolutions, matrix products and the kernels built of them hand
@@ -49,8 +49,8 @@ class Cost:
             self.transcendentals + other.transcendentals,
             self.activations + other.activations,
             self.fvcore + other.fvcore,
-            _add(self.bytes_read, other.bytes_read),
-            _add(self.bytes_written, other.bytes_written),
+            _add_bytes(self.bytes_read, other.bytes_read),
+            _add_bytes(self.bytes_written, other.bytes_written),
             self.estimate or other.estimate,
         )
 
@@ -74,7 +74,7 @@ COUNTS = tuple(f.name for f in fields(Cost) if f.name != "estimate")
 """The names of the integer fields of `Cost`, in order."""
 
 
-def _add(a: int | None, b: int | None) -> int | None:
+def _add_bytes(a: int | None, b: int | None) -> int | None:
     if a is None or b is None:
         return a if b is None else b
     return a + b
@@ -87,8 +87,8 @@ def contraction(macs: int, out: Shape, *, bias: bool = False, operand: Shape | N
         macs: multiply-accumulates of two numbers, real or complex.
         out: the result, whose elements all count as activations.
         bias: True if one number is added to each element of the result.
-        operand: the tensor whose dtype says if the product is complex; `out` if not given. A complex
-            MAC is 4 real ones.
+        operand: the tensor whose dtype says if the product is complex; `out` if not given. A
+            complex MAC is 4 real ones.
     """
     factor = 4 if (operand if operand is not None else out).is_complex else 1
     return Cost(macs=macs * factor, arithmetic=out.numel if bias else 0, activations=out.numel)

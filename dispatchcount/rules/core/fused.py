@@ -1,4 +1,7 @@
-"""The parts of a fused kernel, costed by the rules of the operators they stand for, so that fused and unfused forms agree."""
+"""The parts of a fused kernel, costed by the rules of the operators that they stand for.
+
+A fused kernel and the same steps one by one therefore always cost the same.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,20 @@ from typing import Any
 
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import RULES
-from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.shape import Operand, Shape
 
 
-def part(name: str, *args: Any, out: Any, **kwargs: Any) -> Cost:
-    """What the operator `name` would cost as a step inside a kernel: its intermediate result is neither stored nor handed on.
+def part(name: str, *args: Operand, out: Operand, **kwargs: Any) -> Cost:
+    """What the operator `name` costs as a step inside a kernel.
+
+    The cost has no activations and no bytes, because the intermediate result is neither stored nor
+    handed on.
+
+    Args:
+        name: the operator's name, ``"aten::layer_norm"``.
+        args: what its rule would be called with.
+        out: the shapes of its result, for rules that ask for them.
+        kwargs: keyword arguments of the rule.
 
     Raises:
         LookupError: `name` has no rule.
@@ -30,18 +42,26 @@ def part(name: str, *args: Any, out: Any, **kwargs: Any) -> Cost:
 
 
 def function_cost(name: str, elements: int, **kwargs: Any) -> Cost:
-    """The element-wise function `name` (``"tanh"``) over so many elements."""
+    """What the element-wise function `name` (``"tanh"``) costs over so many elements."""
     shape = Shape((elements,))
     return part(f"aten::{name}", shape, out=shape, **kwargs)
 
 
 _SPELLING = {"swish": "silu"}
+"""oneDNN's names of functions: torch's."""
 
 _NOTHING = ("", "none", "sum", "quantize", "dequantize", None)
+"""What kernels call an epilogue that does nothing, or that is counted as no arithmetic."""
 
 
 def epilogue(name: str | None, out: Shape, algorithm: str | None = None) -> Cost:
-    """The activation that oneDNN and quantized kernels apply to a result before it is stored, by the name they give it."""
+    """The activation function that oneDNN and quantized kernels apply before they store a result.
+
+    Args:
+        name: what the kernel calls the function, ``"relu"``; None if there is none.
+        out: the result.
+        algorithm: GELU's approximation, ``"tanh"``.
+    """
     if name in _NOTHING:
         return Cost()
     assert name is not None

@@ -1,6 +1,7 @@
-"""Names of operators: how tables write them, which rules one answers to, and if torch has it.
+"""Names of operators: how tables write them, which rules they answer to, and if torch has them.
 
-A name is torch's qualified packet name, ``aten::addmm``, or that of one overload, ``aten::add.out``.
+A name is torch's qualified packet name, ``aten::addmm``, or that of one overload,
+``aten::add.out``.
 """
 
 from __future__ import annotations
@@ -10,26 +11,33 @@ from difflib import get_close_matches
 from typing import Any
 
 _AT_LAUNCH = "triton::"
-"""Names that nobody can check: a triton kernel is known to torch when it is launched."""
+"""Names that nobody can check: torch learns of a triton kernel when it is launched."""
 
 _HIGHER = "higher_order::"
 
 _PRIM = ("prim::device", "prim::layout")
-"""TorchScript's operators that a mode sees, for tensor subclasses ask them; the dispatcher does not list them."""
+"""TorchScript's operators that a mode sees, because tensor subclasses ask for them.
+
+The dispatcher does not list them.
+"""
 
 
 def words(text: str) -> list[str]:
-    """The names in a block of text, which white space separates; long tables are written so."""
+    """The names in a block of text, separated by white space."""
     return text.split()
 
 
-def qualified(namespace: str, text: str) -> list[str]:
-    """The names in a block of text, in `namespace`: ``["aten::abs", "aten::acos"]``."""
-    return [f"{namespace}::{name}" for name in words(text)]
+def aten(text: str) -> list[str]:
+    """The same, in torch's own namespace: ``["aten::abs", "aten::acos"]``."""
+    return [f"aten::{name}" for name in words(text)]
 
 
 def candidates(packet: str, overload: str = "") -> Iterator[str]:
-    """The names an overload answers to, most specific first."""
+    """The names whose rule serves an overload, the most specific first.
+
+    >>> list(candidates("aten::add_", "Tensor"))
+    ['aten::add_.Tensor', 'aten::add_', 'aten::add.Tensor', 'aten::add']
+    """
     if overload:
         yield f"{packet}.{overload}"
     yield packet
@@ -40,10 +48,14 @@ def candidates(packet: str, overload: str = "") -> Iterator[str]:
 
 
 def target_name(target: Any) -> str:
-    """The registry's name of an operator: a packet, an overload, a higher-order operator, a triton kernel, or its name.
+    """The name of an operator in the registry.
+
+    Args:
+        target: a packet, an overload, a higher-order operator, a triton kernel, or a name.
 
     Raises:
-        TypeError: `target` is none of these. ValueError: it is a name that torch does not know.
+        TypeError: `target` is none of these.
+        ValueError: it is a name that torch does not know.
     """
     if isinstance(target, str):
         name = target.replace(".", "::", 1) if "::" not in target else target
@@ -64,19 +76,21 @@ def target_name(target: Any) -> str:
             target = target.fn
         return f"triton::{target.__name__}"
     raise TypeError(
-        f"a rule's target is an operator (torch.ops.mylib.attn), one overload of it, a higher-order operator, a triton kernel or "
-        f"a name like 'mylib::attn'; got {target!r}"
+        "a rule's target is an operator (torch.ops.mylib.attn), one overload of it, a higher-order "
+        f"operator, a triton kernel or a name like 'mylib::attn'; got {target!r}"
     )
 
 
 def check_exists(name: str) -> None:
     """Do nothing if torch has the operator, or its in-place form, whose rule is the same.
 
+    So a rule with a misspelt name is refused, instead of being entered and never asked for.
+
     Args:
         name: ``"mylib::attn"``, or one overload of it, ``"mylib::attn.out"``.
 
     Raises:
-        ValueError: torch does not have it now; the message names what comes close.
+        ValueError: torch does not have it now; the message names operators that are spelt alike.
     """
     if name.startswith(_AT_LAUNCH) and name != _AT_LAUNCH:
         return
@@ -90,8 +104,7 @@ def check_exists(name: str) -> None:
         raise ValueError(
             f"torch has no operator {name!r}"
             + (f"; did you mean {', '.join(near)}?" if near else ".")
-            + " If a library defines "
-            "it, import that library before its rule is registered."
+            + " If a library defines it, import that library before its rule is registered."
         )
     if dot and overload not in there:
         raise ValueError(
@@ -100,8 +113,8 @@ def check_exists(name: str) -> None:
 
 
 def _overloads() -> dict[str, set[str]]:
-    """Every operator that torch has now, with its overloads."""
-    import torch  # here, for the rules themselves do without
+    """Every operator that torch has now: the names of its overloads."""
+    import torch  # here, because the rules themselves need no torch
 
     found: dict[str, set[str]] = {
         _HIGHER + name: {"default"} for name in torch._ops._higher_order_ops

@@ -1,4 +1,7 @@
-"""The multiply-accumulates of a matrix product, whatever the operands are: dense, sparse, nested, batched or broadcast."""
+"""The multiply-accumulates of a matrix product, whatever the operands are.
+
+They may be dense, sparse, nested, batched or broadcast.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,14 @@ from dispatchcount.rules.core.sizes import broadcast
 
 
 def product(a: Shape, b: Shape) -> tuple[int, bool]:
-    """MACs of ``torch.matmul(a, b)``, real ones, and whether they are an estimate.
+    """MACs of ``torch.matmul(a, b)`` as if it were real, and True if they are an estimate.
 
-    Dense: (..., M, K) @ (..., K, N) is M·K·N over the broadcast batch; a vector is one row or one column. A sparse operand
-    contributes its stored elements: each meets the N columns (or M rows) of the other. Of two sparse operands the pairs that meet
-    depend on the pattern; taken as spread evenly over K, which is an estimate. Nested: item by item.
+    * Dense: (..., M, K) @ (..., K, N) takes M·K·N for each item of the broadcast batch. A vector is
+      one row or one column.
+    * Sparse and dense: each stored element meets the N columns (or M rows) of the other operand.
+    * Sparse and sparse: which pairs meet depends on the pattern. The estimate takes the stored
+      elements as spread evenly over K.
+    * Nested: the sum over the items.
     """
     if a.lengths or b.lengths:
         pairs = zip(items(a, b), items(b, a), strict=True)
@@ -31,12 +37,16 @@ def product(a: Shape, b: Shape) -> tuple[int, bool]:
 
 
 def is_sparse(shape: Shape) -> bool:
-    """Whether only some of the elements are stored."""
+    """True if only some of the elements are stored."""
     return shape.layout.startswith("sparse")
 
 
 def items(nested: Shape, other: Shape) -> Sequence[Shape]:
-    """The items of a nested operand; of a dense one its batch, split to meet those of `other`, or itself if it has no batch."""
+    """What meets the items of `other`, one after the other.
+
+    These are the items of a nested operand. A dense operand with a batch is split along it; one
+    without a batch meets each item whole.
+    """
     if nested.lengths:
         return [Shape(sizes, nested.dtype) for sizes in nested.lengths]
     batched = len(nested) > len(other.lengths[0])
@@ -44,7 +54,10 @@ def items(nested: Shape, other: Shape) -> Sequence[Shape]:
 
 
 def rows(shape: Shape) -> int:
-    """Vectors along the last dimension that `shape` holds: 6 for (2, 3, 8), the sum over the items of a nested one."""
+    """Vectors along the last dimension: 6 for (2, 3, 8).
+
+    A nested tensor has those of its items together.
+    """
     if shape.lengths:
         return sum(prod(sizes[:-1]) for sizes in shape.lengths)
     return prod(shape[:-1])

@@ -1,4 +1,4 @@
-"""How users add rules: `register` for good, or a mapping for one block."""
+"""How users add rules: `register` for every profile, or a mapping for one block."""
 
 from __future__ import annotations
 
@@ -21,23 +21,27 @@ F = TypeVar("F", bound=Callable[..., Any])
 def register(*targets: Any, replace: bool = False) -> Callable[[F], F]:
     """Decorator: the function below is the rule of `targets`, from now on and for every profile.
 
-    The rule is called with the operator's own arguments, each tensor replaced by a `Shape` (a tuple of sizes with a `dtype`),
-    and with the result's shapes as keyword `out` if it takes that. It returns a `Cost`, or an int of MACs.
+    The rule is called with the operator's own arguments, each tensor replaced by a `Shape` (a tuple
+    of sizes with a `dtype`). If it has a keyword `out`, it gets the shapes of the result there. It
+    returns a `Cost`, or an int of MACs.
 
-        @dc.register(torch.ops.mylib.attn)
-        def attn(q, k, v, *, out):
-            b, h, s, d = q
-            return 2 * b * h * s * k[2] * d
+    Example:
+        >>> @dc.register(torch.ops.mylib.attn)
+        ... def attn(q, k, v, *, out):
+        ...     b, h, s, d = q
+        ...     return 2 * b * h * s * k[2] * d
 
     Args:
-        targets: packets (``torch.ops.mylib.attn``), overloads, higher-order operators, triton kernels, or names such as
-            ``"mylib::attn"``, ``"mylib::attn.out"``, ``"higher_order::cond"`` and ``"triton::my_kernel"``. An operator must
-            be there when it is named, so import the library that defines it first; a triton kernel need not be.
+        targets: packets (``torch.ops.mylib.attn``), overloads, higher-order operators, triton
+            kernels, or names such as ``"mylib::attn"``, ``"mylib::attn.out"``,
+            ``"higher_order::cond"`` and ``"triton::my_kernel"``. Torch must have an operator when
+            its rule is registered, so import the library that defines it first. A triton kernel may
+            be defined later.
         replace: True if a rule that is there already may be replaced.
 
     Raises:
-        ValueError: a target has a rule and `replace` is false, or is a name that torch does not know.
-        TypeError: a target is no operator, or there is none.
+        ValueError: a target has a rule and `replace` is false, or torch does not know the name.
+        TypeError: a target is not an operator, or no target was given.
     """
     if not targets:
         raise TypeError(
@@ -53,11 +57,14 @@ def register(*targets: Any, replace: bool = False) -> Callable[[F], F]:
 
 
 def local_rules(rules: Mapping[Any, Rule] | None) -> Registry:
-    """The registry of one block: the global one with `rules` before it.
+    """The registry of one block: it has `rules`, and for all else asks the global one.
+
+    Args:
+        rules: a rule for each target; `register` says what a target may be.
 
     Raises:
-        TypeError: a target is no operator, or a rule no function.
-        ValueError: a target is a name that torch does not know, or two targets are one operator.
+        TypeError: a target is not an operator, or a rule is not a function.
+        ValueError: torch does not know a target's name, or two targets are the same operator.
     """
     if not rules:
         return RULES
@@ -80,7 +87,8 @@ def _enter(registry: Registry, names: list[str], rule: Any, replace: bool) -> No
             f"the rule of {', '.join(names)} is {rule!r}; it must be a function of shapes"
         )
     entry = RegistryEntry(OpKind.RULE, rule, family="user", takes_out=takes_out(rule))
+    # Check every name before the first is entered, so that an error leaves the registry as it was.
     for name in names if not replace else ():
-        registry.check_free(name)  # of all before any is entered
+        registry.check_free(name)
     for name in names:
         registry.add(name, entry, replace=replace)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import prod
-from typing import Any
+from typing import TypeAlias
+
+Operand: TypeAlias = object
+"""An argument or a result of an operator, as a rule gets it.
+
+It is a `Shape` for a tensor; else a number, a string, a dtype, None, or a list of such. Capture
+gives only the type of a float where its value does not matter. A rule that reads an operand says
+what type it expects; those annotated with `Operand` are not read, or only searched for shapes.
+"""
 
 _ITEMSIZE = {
     "complex32": 4, "complex64": 8, "complex128": 16,
@@ -27,8 +35,8 @@ def itemsize(dtype: str) -> int:
 class Shape(tuple[int, ...]):
     """A tensor as a rule sees it: a tuple of sizes that also knows its dtype and its layout.
 
-    A size of -1 is not known, because it depends on data that fake tensors do not have. A rule never
-    sees one: a call with such a shape is reported as unknown instead.
+    A size of -1 is not known, because it depends on data that fake tensors do not have. A rule
+    never sees one: a call with such a shape is reported as unknown instead.
 
     Example:
         >>> a = Shape((8, 3, 224, 224), "float16")
@@ -91,7 +99,7 @@ class Shape(tuple[int, ...]):
         )
 
 
-def shapes(value: Any) -> list[Shape]:
+def shapes(value: Operand) -> list[Shape]:
     """Every `Shape` inside a (nested) argument list or result, in order."""
     if isinstance(value, Shape):
         return [value]
@@ -102,11 +110,11 @@ def shapes(value: Any) -> list[Shape]:
     return [shape for item in value for shape in shapes(item)]
 
 
-def numel(value: Any) -> int:
+def numel(value: Operand) -> int:
     """Stored elements over every `Shape` inside `value`."""
     return sum(shape.numel for shape in shapes(value))
 
 
-def nbytes(value: Any) -> int:
+def nbytes(value: Operand) -> int:
     """Bytes over every `Shape` inside `value`."""
     return sum(shape.nbytes for shape in shapes(value))

@@ -1,12 +1,13 @@
-"""Operators whose cost depends on what an integer argument holds, and not on its shape alone.
+"""Operators whose cost depends on the contents of an argument, and not on its shape alone.
 
-The capture hands the named arguments to the rule as a plain tuple of ints where their contents can be read without a copy from a
-device, and as a `Shape` elsewhere (meta and fake tensors); a rule then takes the worst case and marks it as an estimate.
+Capture hands the arguments that `VALUES` names to the rule as a plain tuple of ints, where their
+contents can be read without a copy from a device. Elsewhere (on a device, and for meta and fake
+tensors) the rule gets a `Shape`, takes the worst case and marks it as an estimate.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 from dispatchcount.rules.core.shape import Shape
 
@@ -27,6 +28,8 @@ VALUES: dict[str, tuple[str, ...]] = {
 }
 """Operator: names of the integer arguments whose contents its rule reads."""
 
+Contents: TypeAlias = tuple[int, ...] | None
+"""An argument that `VALUES` names: a plain tuple, a `Shape` if not known, None if not given."""
 
 _NORMS = (
     "norm",
@@ -38,11 +41,18 @@ _NORMS = (
     "_foreach_powsum",
 )
 EXPONENTS = frozenset(f"aten::{name}" for name in ("pow", "_foreach_pow", *_NORMS))
-"""Operators whose rule reads a number among the arguments: an exponent. Of all others only the type of a float is kept."""
+"""Operators whose rule reads a number among the arguments: an exponent.
+
+For all other operators capture keeps only the type of a float, so that calls with different numbers
+share one key.
+"""
 
 
-def known(argument: Any) -> tuple[int, ...] | None:
-    """The contents of an argument named in `VALUES`, or None where only its shape is known or it was not given."""
+def known(argument: Contents) -> tuple[int, ...] | None:
+    """The contents of an argument named in `VALUES`.
+
+    None if only its shape is known, or if it was not given.
+    """
     return (
         tuple(argument)
         if isinstance(argument, list | tuple) and not isinstance(argument, Shape)
