@@ -30,8 +30,8 @@ from rich.console import Console
 
 import dispatchcount as dc
 from dispatchcount.render.columns import MODULE_COLUMNS
-from dispatchcount.render.html import page
-from dispatchcount.render.operators import OPERATOR_COLUMNS
+from dispatchcount.render.console.operators import OPERATOR_COLUMNS
+from dispatchcount.render.html.page import page
 from dispatchcount.report.budget import BUDGETED, check
 from dispatchcount.report.metrics import KEYS as FIGURES
 from dispatchcount.report.metrics import SPENT

@@ -226,7 +226,7 @@ class Measured:
 
 
 def _biggest(report: Report, metric: str) -> str:
-    from dispatchcount.render.grid import Cells, Grid
+    from dispatchcount.render.console.grid import Cells, Grid
     from dispatchcount.render.numbers import human, percent
     from dispatchcount.render.plain import Printable, clean
 

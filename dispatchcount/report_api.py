@@ -117,7 +117,7 @@ class Report(ReportData):
         exact: bool = False,
     ) -> ConsoleRenderable:
         """The module tree as a rich table, plain text as a `str`; see `render.table.module_table`."""
-        from dispatchcount.render.table import module_table
+        from dispatchcount.render.console.table import module_table
 
         return module_table(
             self, depth=depth, columns=columns, sort=sort, min_share=min_share, exact=exact
@@ -127,7 +127,7 @@ class Report(ReportData):
         self, depth: int | None = None, *, min_share: float = 0.0, exact: bool = False
     ) -> ConsoleRenderable:
         """The modules as a rich tree with their share of the total."""
-        from dispatchcount.render.tree import module_tree
+        from dispatchcount.render.console.tree import module_tree
 
         return module_tree(self, depth=depth, min_share=min_share, exact=exact)
 
@@ -135,31 +135,31 @@ class Report(ReportData):
         self, top: int | None = 15, *, sort: str = "flops", exact: bool = False
     ) -> ConsoleRenderable:
         """The operators as a rich table, biggest first."""
-        from dispatchcount.render.operators import operator_table
+        from dispatchcount.render.console.operators import operator_table
 
         return operator_table(self, top=top, sort=sort, exact=exact)
 
     def arch(self) -> ConsoleRenderable:
         """The architecture as `print(model)` shows it, with each module's figures."""
-        from dispatchcount.render.arch import architecture
+        from dispatchcount.render.console.arch import architecture
 
         return architecture(self)
 
     def histogram(self, bins: int = 10) -> ConsoleRenderable:
         """The flops of the samples as a rich histogram."""
-        from dispatchcount.render.histogram import histogram
+        from dispatchcount.render.console.histogram import histogram
 
         return histogram(self, bins=bins)
 
     def memory_table(self, depth: int | None = 3, *, exact: bool = False) -> ConsoleRenderable:
         """The bytes of each kind that every module holds, and the peak, as a rich table."""
-        from dispatchcount.render.memory import memory_table
+        from dispatchcount.render.console.memory import memory_table
 
         return memory_table(self, depth=depth, exact=exact)
 
     def side_by_side(self, depth: int | None = 3, *, exact: bool = False) -> ConsoleRenderable:
         """The first samples beside each other: the modules each ran, how often, at what cost."""
-        from dispatchcount.render.side_by_side import side_by_side
+        from dispatchcount.render.console.side_by_side import side_by_side
 
         return side_by_side(self, depth=depth, exact=exact)
 
@@ -167,13 +167,13 @@ class Report(ReportData):
         self, top: int | None = 15, *, depth: int | None = 3, exact: bool = False
     ) -> ConsoleRenderable:
         """The most expensive samples, and how often and at what cost each module ran in all."""
-        from dispatchcount.render.samples import samples_table
+        from dispatchcount.render.console.samples import samples_table
 
         return samples_table(self, top=top, depth=depth, exact=exact)
 
     def to_html(self, path: str | PathLike[str] | None = None) -> str:
         """One self-contained HTML page; written to `path` as well, if given."""
-        from dispatchcount.render.html import to_html
+        from dispatchcount.render.html.page import to_html
 
         return to_html(self, path)
 
@@ -184,37 +184,37 @@ class Report(ReportData):
 
         It is written to `path` as well, if given.
         """
-        from dispatchcount.render.chrome import to_chrome_trace
+        from dispatchcount.render.traces.chrome import to_chrome_trace
 
         return to_chrome_trace(self, path, metric)
 
     def to_speedscope(self, path: str | PathLike[str] | None = None) -> bytes:
         """A speedscope file with a profile for each metric; written to `path` too, if given."""
-        from dispatchcount.render.speedscope import to_speedscope
+        from dispatchcount.render.traces.speedscope import to_speedscope
 
         return to_speedscope(self, path)
 
     def to_csv(self, path: str | PathLike[str] | None = None) -> str:
         """A line for each module, raw integers; written to `path` as well, if given."""
-        from dispatchcount.render.text import to_csv
+        from dispatchcount.render.text.modules import to_csv
 
         return to_csv(self, path)
 
     def to_jsonl(self, path: str | PathLike[str] | None = None) -> bytes:
         """A JSON object for each module and line; written to `path` as well, if given."""
-        from dispatchcount.render.text import to_jsonl
+        from dispatchcount.render.text.modules import to_jsonl
 
         return to_jsonl(self, path)
 
     def to_markdown(self, depth: int | None = 3) -> str:
         """The module table as GitHub Markdown."""
-        from dispatchcount.render.text import to_markdown
+        from dispatchcount.render.text.modules import to_markdown
 
         return to_markdown(self, depth)
 
     def to_openmetrics(self) -> str:
         """The totals and each module's figures as OpenMetrics text."""
-        from dispatchcount.render.openmetrics import to_openmetrics
+        from dispatchcount.render.text.openmetrics import to_openmetrics
 
         return to_openmetrics(self)
 
@@ -238,7 +238,7 @@ class Report(ReportData):
         return str(self.table())
 
     def __repr__(self) -> str:
-        from dispatchcount.render.line import report_line
+        from dispatchcount.render.text.line import report_line
 
         return report_line(self)
 
@@ -246,7 +246,7 @@ class Report(ReportData):
         return self.table()
 
     def _repr_html_(self) -> str:
-        from dispatchcount.render.notebook import to_notebook
+        from dispatchcount.render.html.notebook import to_notebook
 
         return to_notebook(self)
 
@@ -279,7 +279,7 @@ class Diff(DiffData):
         return str(self.table())
 
     def __repr__(self) -> str:
-        from dispatchcount.render.line import diff_line
+        from dispatchcount.render.text.line import diff_line
 
         return diff_line(self)
 

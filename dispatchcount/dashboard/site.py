@@ -11,8 +11,8 @@ from typing import Any
 from dispatchcount.dashboard.collect import METRICS, Bad, Run, collect, page_name, report_files
 from dispatchcount.errors import UsageError
 from dispatchcount.files import identity, write
-from dispatchcount.render.html import asset, embedded, fill, page
-from dispatchcount.render.html_data import described, exact
+from dispatchcount.render.html.data import described, exact
+from dispatchcount.render.html.page import asset, embedded, fill, page
 from dispatchcount.report.conventions import find_convention
 
 LIBRARY = "echarts.min.js"

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.text import Text
 
 from dispatchcount import files
-from dispatchcount.render.grid import Cells, Grid, heat
+from dispatchcount.render.console.grid import Cells, Grid, heat
 from dispatchcount.render.numbers import ABSENT, duration, human, percent, plural
 from dispatchcount.render.plain import Printable, named
 from dispatchcount.render.summary import Line, footer

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from dispatchcount.render.grid import Cells, Grid
-from dispatchcount.render.markdown import code, escaped, line
+from dispatchcount.render.console.grid import Cells, Grid
 from dispatchcount.render.numbers import ABSENT, count, plural
 from dispatchcount.render.plain import Printable, clean, named
+from dispatchcount.render.text.markdown import code, escaped, line
 from dispatchcount.report.diff import ADDED, REMOVED, RENAMED, Change, DiffData
 from dispatchcount.report.metrics import COMPARED
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from playwright.sync_api import Page, expect
 
-from dispatchcount.render.html import to_html
+from dispatchcount.render.html.page import to_html
 from dispatchcount.report.rows import NO_MODULE, Module, Path
 from dispatchcount.report_api import Report
 from tests.browser.conftest import Open

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from dispatchcount.render.html import page
+from dispatchcount.render.html.page import page
 from dispatchcount.report.expert_load import expert_load
 from dispatchcount.report.rows import (
     NO_MODULE,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dispatchcount.render.samples import samples_table
+from dispatchcount.render.console.samples import samples_table
 from tests.report.make import cnn, huge, routed, stack, training, troubled
 
 VIEWS = {

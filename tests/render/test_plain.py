@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from rich.cells import cell_len
 from rich.console import Console
 
+from dispatchcount.render.console.samples import samples_table
 from dispatchcount.render.plain import clean
-from dispatchcount.render.samples import samples_table
 from dispatchcount.render.select import label
 from tests.report.make import HOSTILE, cnn, reports, routed, stack, training, troubled
 

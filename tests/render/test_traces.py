@@ -6,8 +6,8 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 
-from dispatchcount.render.chrome import to_chrome_trace
-from dispatchcount.render.speedscope import to_speedscope
+from dispatchcount.render.traces.chrome import to_chrome_trace
+from dispatchcount.render.traces.speedscope import to_speedscope
 from dispatchcount.report.metrics import SPENT
 from dispatchcount.report_api import Report
 from tests.report import make

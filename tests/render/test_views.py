@@ -8,8 +8,8 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from dispatchcount.render.grid import bar
-from dispatchcount.render.samples import samples_table
+from dispatchcount.render.console.grid import bar
+from dispatchcount.render.console.samples import samples_table
 from dispatchcount.report.metrics import KEYS
 from tests.report.make import cnn, huge, routed, stack, training, troubled
 

@@ -8,7 +8,8 @@ from tests.report.make import training
 CODE = """
 import sys
 import dispatchcount
-from dispatchcount.render import arch, histogram, operators, samples, table, text, tree
+from dispatchcount.render.console import arch, histogram, operators, samples, table, tree
+from dispatchcount.render.text import modules
 report = dispatchcount.Report.from_json(sys.argv[1])
 for view in (report, report.tree(), report.operators(), report.arch(), report.to_markdown(), report.to_csv()):
     str(view)

@@ -12,8 +12,8 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.files import write
-from dispatchcount.render.html_data import page_data
-from dispatchcount.render.notebook import to_notebook
+from dispatchcount.render.html.data import page_data
+from dispatchcount.render.html.notebook import to_notebook
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
@@ -58,8 +58,8 @@ def page(report: ReportData, library: str | None = None) -> str:
 
 
 def asset(*names: str) -> str:
-    """Files of `render/assets`, one after the other."""
-    folder = files("dispatchcount.render") / "assets"
+    """Files of `render/html/assets`, one after the other."""
+    folder = files("dispatchcount.render.html") / "assets"
     return "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
 
 
@@ -74,7 +74,7 @@ def text(value: str) -> str:
 
 
 def fill(template: str, library: str | None, **parts: str) -> str:
-    """A template of `render/assets` with each ``%%name%%`` replaced.
+    """A template of `render/html/assets` with each ``%%name%%`` replaced.
 
     Args:
         template: its file name.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group
 from rich.text import Text
 
-from dispatchcount.render.grid import Cells, Grid, bar
+from dispatchcount.render.console.grid import Cells, Grid, bar
 from dispatchcount.render.numbers import exact, human
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.summary import footer, summary

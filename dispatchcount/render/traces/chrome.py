@@ -10,7 +10,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.files import write
-from dispatchcount.render.nested_calls import nested_calls, run_name, title
+from dispatchcount.render.traces.nested_calls import nested_calls, run_name, title
 from dispatchcount.report.metrics import SPENT
 from dispatchcount.report.views import by_entry
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group
 from rich.text import Text
 
-from dispatchcount.render.grid import Cells, Grid, heat, indent
+from dispatchcount.render.console.grid import Cells, Grid, heat, indent
 from dispatchcount.render.numbers import exact as every_digit
 from dispatchcount.render.numbers import nbytes, plural
 from dispatchcount.render.plain import Printable, clean, named

@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.text import Text
 
 from dispatchcount.render.columns import MODULE_COLUMNS
-from dispatchcount.render.grid import heat, indent
+from dispatchcount.render.console.grid import heat, indent
 from dispatchcount.render.numbers import ABSENT
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select

@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.text import Text
 
 from dispatchcount.render.columns import MODULE_COLUMNS, measured, telling
-from dispatchcount.render.grid import DRAWN, Cells, Grid, bar, beyond, heat
+from dispatchcount.render.console.grid import DRAWN, Cells, Grid, bar, beyond, heat
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import footer, hidden, shared, summary

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 from dispatchcount.render.columns import MODULE_COLUMNS, Column, measured, order, pick, telling
-from dispatchcount.render.grid import Cells, Grid, heat, indent
+from dispatchcount.render.console.grid import Cells, Grid, heat, indent
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import footer, hidden, shared, summary

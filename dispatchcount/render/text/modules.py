@@ -8,10 +8,10 @@ from os import PathLike
 
 from dispatchcount import files
 from dispatchcount.render.columns import MODULE_COLUMNS, measured, telling
-from dispatchcount.render.markdown import code, escaped, line
+from dispatchcount.render.console.table import COLUMNS, LEFT
 from dispatchcount.render.select import select
 from dispatchcount.render.summary import hidden, shared, summary
-from dispatchcount.render.table import COLUMNS, LEFT
+from dispatchcount.render.text.markdown import code, escaped, line
 from dispatchcount.report.metrics import KEYS
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.serialize import dumps

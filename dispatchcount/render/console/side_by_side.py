@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from dispatchcount.render.columns import MODULE_COLUMNS, measured
-from dispatchcount.render.grid import Cells, Grid, heat, indent
+from dispatchcount.render.console.grid import Cells, Grid, heat, indent
 from dispatchcount.render.numbers import ABSENT, count, percent
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import select

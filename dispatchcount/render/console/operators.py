@@ -18,7 +18,7 @@ from dispatchcount.render.columns import (
     rate,
     show_percent,
 )
-from dispatchcount.render.grid import Cells, Grid, heat
+from dispatchcount.render.console.grid import Cells, Grid, heat
 from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.summary import footer, summary
