@@ -17,20 +17,20 @@ from dispatchcount._version import __version__
 from dispatchcount.capture.compiled import STANCE
 from dispatchcount.capture.dispatch import CountingMode
 from dispatchcount.capture.frames import innermost_module
-from dispatchcount.capture.functions import FunctionMode, Watcher
 from dispatchcount.capture.held import guarded, is_module, training
 from dispatchcount.capture.inventory import Inventory
 from dispatchcount.capture.kernel import kernel as kernel
 from dispatchcount.capture.key import forget_packed
-from dispatchcount.capture.memory import MemoryWatch
 from dispatchcount.capture.mode_stacks import leave_dispatch_mode, leave_function_mode
 from dispatchcount.capture.names import Names
 from dispatchcount.capture.observed import ObservedMode
-from dispatchcount.capture.older import register_with_higher_order_operators
+from dispatchcount.capture.observers.memory import MemoryWatch
 from dispatchcount.capture.plan import Plans
 from dispatchcount.capture.record import Recording, Signature
 from dispatchcount.capture.sampling import Sampler
 from dispatchcount.capture.timing import Timing
+from dispatchcount.capture.torch_functions import FunctionMode, Watcher
+from dispatchcount.capture.torch_private import register_with_higher_order_operators
 from dispatchcount.costing.build import Accountant, build
 from dispatchcount.errors import UncountedError
 from dispatchcount.report.conventions import find_convention

@@ -2,46 +2,30 @@
 
 Every autograd node carries the number that the thread's counter showed when a forward operator made it. Noting the counter at
 each module's start and end tells, for any node, the call that made it: right for shared modules, recursion, branches and several
-forwards, where tensor hooks are not. The functions used are private to torch, so they are all here; without them backward
-operators are counted, and attributed to no module.
+forwards, where tensor hooks are not. The functions used are private to torch, see
+`torch_private`; without them backward operators are counted, and attributed to no module.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
+from dispatchcount.capture.torch_private import ACCUMULATES as ACCUMULATES
+from dispatchcount.capture.torch_private import at_end_of_backward as at_end_of_backward
+from dispatchcount.capture.torch_private import current_node as current_node
+from dispatchcount.capture.torch_private import graph_task as graph_task
+from dispatchcount.capture.torch_private import keeps_graph as keeps_graph
+from dispatchcount.capture.torch_private import next_sequence as next_sequence
+from dispatchcount.capture.torch_private import sequence_of as sequence_of
 
 if TYPE_CHECKING:
     from dispatchcount.capture.record import Node
 
 
-def _absent(*_: Any) -> Any:
-    return None
-
-
-graph_task: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)
-"""Id of the backward pass this thread is in, -1 outside of one."""
-
-current_node: Callable[[], Any] = getattr(torch._C, "_current_autograd_node", _absent)
-"""The autograd node being executed, None outside of backward."""
-
-keeps_graph: Callable[[], bool] = getattr(
-    torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True
-)
-"""Whether the backward pass this thread is in leaves what nodes saved in place, to run again."""
-
-next_sequence: Callable[[], int] = getattr(torch._C._autograd, "_get_sequence_nr", lambda: 0)
-"""The sequence number that the next autograd node of this thread will get."""
-
 LIMIT = 1 << 19
 """Changes of module remembered; with more, the oldest half is forgotten and backward of those forwards has no module."""
-
-ACCUMULATES = (1 << 64) - 1
-"""The sequence number of autograd nodes that accumulate a gradient: they have none of their own."""
 
 
 class Intervals:
@@ -85,14 +69,3 @@ class _InBackward(NamedTuple):
 
     node: Node
     task: int
-
-
-def sequence_of(node: Any) -> int | None:
-    """The sequence number of an autograd node; None for one that accumulates a gradient."""
-    number = int(node._sequence_nr())
-    return None if number == ACCUMULATES else number
-
-
-def at_end_of_backward(action: Callable[[], None]) -> None:
-    """Run `action` when the current backward pass ends."""
-    torch.autograd.Variable._execution_engine.queue_callback(action)

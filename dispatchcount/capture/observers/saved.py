@@ -26,7 +26,7 @@ from dispatchcount.capture.autograd import (
     sequence_of,
 )
 from dispatchcount.capture.key import tensors_in
-from dispatchcount.capture.storages import Live, Storage
+from dispatchcount.capture.observers.storages import Live, Storage
 
 if TYPE_CHECKING:
     from dispatchcount.capture.calls import Calls

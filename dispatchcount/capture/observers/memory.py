@@ -22,8 +22,8 @@ from torch.optim.optimizer import (
 
 from dispatchcount.capture.held import buffers, guarded, parameters, tensors_within
 from dispatchcount.capture.key import tensors_in
-from dispatchcount.capture.saved import READABLE, Saved
-from dispatchcount.capture.storages import Live, size_once
+from dispatchcount.capture.observers.saved import READABLE, Saved
+from dispatchcount.capture.observers.storages import Live, size_once
 from dispatchcount.report.rows import Memory, ModuleMemory
 
 if TYPE_CHECKING:
