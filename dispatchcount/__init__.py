@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dispatchcount.hardware.measure import measure_device as measure_device
     from dispatchcount.hardware.roofline import Roofline as Roofline
     from dispatchcount.hardware.utilization import Utilization as Utilization
+    from dispatchcount.integrations.meter import Meter as Meter
     from dispatchcount.profiler import Profile as Profile
     from dispatchcount.profiler import kernel as kernel
     from dispatchcount.profiler import profile as profile
@@ -40,6 +41,7 @@ _HOME = {
     "DeviceError": "errors",
     "Diff": "report_api",
     "DispatchcountError": "errors",
+    "Meter": "integrations.meter",
     "OpIssue": "report.rows",
     "Profile": "profiler",
     "Report": "report_api",
@@ -65,6 +67,7 @@ __all__ = [
     "DeviceError",
     "Diff",
     "DispatchcountError",
+    "Meter",
     "OpIssue",
     "Profile",
     "Report",

@@ -1,0 +1,244 @@
+"""`Meter`: MFU of a training loop, from the step that ran.
+
+    meter = dispatchcount.Meter(model, device=dispatchcount.device("h100-sxm"))
+    for batch in loader:
+        with meter.step(batch):
+            model(**batch).loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        if step % 100 == 0:
+            print(meter.recent())
+
+The first step of each new signature of the batch is counted by the profiler. Every other step is
+only timed, and costs what the counted one of its signature cost.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from dispatchcount.hardware.at_hand import device_at_hand, uses_tf32
+from dispatchcount.hardware.device import Device
+from dispatchcount.hardware.utilization import NO_COST, StepCost
+from dispatchcount.integrations.clocks import Clock, Interval, clock_for
+from dispatchcount.integrations.costs import BatchCost, Costs, HasMacs
+from dispatchcount.integrations.signature import token_count
+from dispatchcount.integrations.throughput import Throughput
+
+
+class _Step:
+    """A step that is under way."""
+
+    def __init__(self, start: Any) -> None:
+        self.start = start
+        self.cost: StepCost = NO_COST
+        self.tokens = 0
+        self.counted = False
+        self.batches = 0
+
+
+class Meter:
+    """Cost, time and utilization of the steps of a training loop.
+
+    Args:
+        model: whose training it is; wrapped by DDP, FSDP or the like if it is.
+        device: whose peak MFU is of. By default the one at hand; a device that is not known gives
+            flops a second and no MFU. Where float32 products may be rounded to TF32
+            (`torch.get_float32_matmul_precision`), the device at hand has its TF32 peak for them.
+        every: count every so many batches of a signature again, and warn if their cost moved: for
+            models whose work depends on the contents of a batch. None never does.
+        law, sizes, dtype: instead of counting, ``law(**sizes(batch)).macs`` is a batch's cost, of
+            forward and backward, in products of `dtype` (by default the first parameter's).
+        tokens: says how many tokens a batch holds. By default the elements of ``input_ids``.
+        rules: rules for operators that have none; see `profile`.
+        clock: takes the time; by default the host's clock for a model on the CPU, and events in
+            the accelerator's stream else.
+
+    Attributes:
+        device: as above.
+
+    Raises:
+        ValueError: `every` is not a whole number from 1 up, or one of `law` and `sizes` is missing.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        device: Device | None = None,
+        *,
+        every: int | None = None,
+        law: Callable[..., HasMacs] | None = None,
+        sizes: Callable[[Any], Mapping[str, int]] | None = None,
+        dtype: str | None = None,
+        tokens: Callable[[Any], int | None] = token_count,
+        rules: Mapping[Any, Any] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.device = _at_hand() if device is None else device
+        self._costs = Costs(model, every=every, law=law, sizes=sizes, dtype=dtype, rules=rules)
+        self._tokens = tokens
+        self._clock = clock or clock_for(_place(model))
+        self._open: _Step | None = None
+        # Steps whose time the accelerator has not reached yet, in order.
+        self._waiting: deque[tuple[Interval, _Step]] = deque()
+        self._total = self._recent = self._last = Throughput(self.device)
+
+    @contextmanager
+    def step(self, batch: Any = None) -> Iterator[BatchCost]:
+        """Time one step. A step that an exception leaves does not count.
+
+        Args:
+            batch: what is worked on in the step: anything of tensors. None if the step is made of
+                several batches, each in a block of `batch`.
+
+        Yields:
+            What the step costs, with a method `skip` for a batch that is not worked on.
+        """
+        self.start_step()
+        try:
+            if batch is None:
+                yield BatchCost()
+            else:
+                with self.batch(batch) as cost:
+                    yield cost
+        except BaseException:
+            self.drop_step()
+            raise
+        self.end_step()
+
+    @contextmanager
+    def batch(self, batch: Any) -> Iterator[BatchCost]:
+        """One batch of a step of several: gradient accumulation.
+
+        Outside of a step it makes one of its own.
+
+            with meter.step():
+                for part in parts:
+                    with meter.batch(part):
+                        model(part).loss.backward()
+                optimizer.step()
+        """
+        if self._open is None:
+            with self.step(batch) as cost:
+                yield cost
+            return
+        with self._costs.of(batch) as cost:
+            yield cost
+        if cost.cost is not None:
+            self._open.cost += cost.cost
+            self._open.counted |= cost.counted
+            self._open.tokens += self._tokens(batch) or 0
+            self._open.batches += 1
+
+    def start_step(self, *, fresh: bool = True) -> None:
+        """Begin a step where a with-block has no place, as in callbacks of a trainer.
+
+        Args:
+            fresh: drop a step that is open already and begin anew; else it goes on.
+        """
+        if fresh or self._open is None:
+            self._open = _Step(self._clock.mark())
+
+    def end_step(self) -> None:
+        """End the step that is open; one in which no batch was worked on is dropped."""
+        step, self._open = self._open, None
+        if step is None or not step.batches:
+            return
+        self._waiting.append((self._clock.between(step.start, self._clock.mark()), step))
+        while self._waiting and self._waiting[0][0].ready():
+            self._settle()
+
+    def drop_step(self) -> None:
+        """Forget the step that is open."""
+        self._open = None
+
+    @property
+    def last(self) -> Throughput:
+        """The last step.
+
+        On an accelerator this waits until the step is done: ask where you log, not in every step.
+        """
+        self._settle_all()
+        return self._last
+
+    @property
+    def total(self) -> Throughput:
+        """All steps so far, those before a checkpoint included; waits as `last` does."""
+        self._settle_all()
+        return self._total
+
+    def recent(self) -> Throughput:
+        """The steps since the last call of `recent`; waits as `last` does."""
+        self._settle_all()
+        recent, self._recent = self._recent, Throughput(self.device)
+        return recent
+
+    def state_dict(self) -> dict[str, Any]:
+        """What to save in a checkpoint, so that `total` goes on where it was."""
+        total = self.total
+        return {
+            "steps": total.steps,
+            "counted": total.counted,
+            "seconds": total.seconds,
+            "tokens": total.tokens,
+            "timed_seconds": total.timed_seconds,
+            "timed_tokens": total.timed_tokens,
+            "model_macs": dict(total.cost.model),
+            "hardware_macs": dict(total.cost.hardware),
+            "timed_model_macs": dict(total.timed_cost.model),
+            "timed_hardware_macs": dict(total.timed_cost.hardware),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint. Costs by signature are not in it: each is counted again once."""
+        self._settle_all()
+        self._total = Throughput(
+            self.device,
+            steps=state["steps"],
+            counted=state["counted"],
+            cost=StepCost(state["model_macs"], state["hardware_macs"]),
+            seconds=state["seconds"],
+            tokens=state["tokens"],
+            timed_cost=StepCost(state["timed_model_macs"], state["timed_hardware_macs"]),
+            timed_seconds=state["timed_seconds"],
+            timed_tokens=state["timed_tokens"],
+        )
+
+    def _settle_all(self) -> None:
+        while self._waiting:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Add the step that waits for longest to the sums."""
+        interval, step = self._waiting.popleft()
+        seconds = interval.seconds()
+        timed = not step.counted
+        self._last = Throughput(
+            self.device,
+            steps=1,
+            counted=int(step.counted),
+            cost=step.cost,
+            seconds=seconds,
+            tokens=step.tokens,
+            timed_cost=step.cost if timed else NO_COST,
+            timed_seconds=seconds if timed else 0.0,
+            timed_tokens=step.tokens if timed else 0,
+        )
+        self._recent += self._last
+        self._total += self._last
+
+
+def _at_hand() -> Device:
+    device = device_at_hand()
+    return device.with_tf32() if uses_tf32() else device
+
+
+def _place(model: nn.Module) -> torch.device:
+    """Where the model's first parameter lies."""
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

@@ -1,0 +1,67 @@
+"""What tells one training batch from another for the sake of its cost: shapes, not contents."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import torch
+
+_DEEPEST = 8
+"""Levels of containers that are looked into; what lies deeper is told by its type alone."""
+
+
+def signature(batch: Any, depth: int = 0) -> Hashable:
+    """A key that is equal for batches of the same structure, shapes and dtypes.
+
+    Tensors count by shape, dtype and layout, a nested tensor by the lengths in it. Texts and
+    truth values count as they are, other values by their type: a loss scale or a sample's index
+    does not make a batch another one.
+    """
+    if isinstance(batch, torch.Tensor):
+        return _tensor(batch)
+    if isinstance(batch, str | bool) or batch is None:
+        return batch
+    if depth < _DEEPEST:
+        if isinstance(batch, Mapping):
+            return tuple((str(key), signature(value, depth + 1)) for key, value in batch.items())
+        if isinstance(batch, list | tuple):
+            return type(batch).__name__, tuple(signature(value, depth + 1) for value in batch)
+        if is_dataclass(batch):
+            values = (getattr(batch, field.name) for field in fields(batch))
+            return type(batch).__name__, tuple(signature(value, depth + 1) for value in values)
+    return type(batch).__name__
+
+
+def mode_of(model: torch.nn.Module) -> Hashable:
+    """What else decides on a step's cost and is cheap to ask: training, gradients, autocast."""
+    kinds = ["cpu"]
+    if torch.accelerator.is_available():
+        current = torch.accelerator.current_accelerator()
+        assert current is not None
+        kinds.append(current.type)
+    casts = [(torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)) for kind in kinds]
+    return model.training, torch.is_grad_enabled(), *casts
+
+
+def token_count(batch: Any) -> int | None:
+    """Tokens of a batch of a language model, padding included; None where there are none.
+
+    They are the elements of ``input_ids``, or of ``inputs_embeds`` without its last dimension.
+    """
+    if not isinstance(batch, Mapping):
+        return None
+    ids, embedded = batch.get("input_ids"), batch.get("inputs_embeds")
+    if isinstance(ids, torch.Tensor):
+        return int(ids.numel())
+    if isinstance(embedded, torch.Tensor) and embedded.dim() > 1:
+        return int(embedded.shape[:-1].numel())
+    return None
+
+
+def _tensor(tensor: torch.Tensor) -> Hashable:
+    lengths: Hashable = None
+    if tensor.is_nested:
+        lengths = tuple(part.shape for part in tensor.unbind())
+    return tuple(tensor.shape), tensor.dtype, tensor.layout, lengths
