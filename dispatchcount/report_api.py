@@ -72,7 +72,7 @@ class Report(ReportData):
 
     def to_json(self, path: str | PathLike[str] | None = None) -> bytes:
         """The report as JSON by the schema in the package; written to `path` as well, if given."""
-        from dispatchcount.report.serialize import to_json
+        from dispatchcount.report.json.serialize import to_json
 
         return to_json(self, path)
 
@@ -83,7 +83,7 @@ class Report(ReportData):
         Raises:
             dispatchcount.ReportError: it is not a report; the message says what is wrong, and where.
         """
-        from dispatchcount.report.serialize import from_json
+        from dispatchcount.report.json.serialize import from_json
 
         return from_json(source, make=cls)
 

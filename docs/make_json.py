@@ -1,4 +1,7 @@
-"""Writes docs/json.md from the descriptions in the package's schema.json: `python docs/make_json.py`."""
+"""Writes docs/json.md and the schema in the package: ``python docs/make_json.py``.
+
+Both follow from `dispatchcount/report/json/format.py`, which describes every field of the file.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from dispatchcount.report.json.schema import schema
+
 HERE = Path(__file__).parent
 SCHEMA = HERE.parent / "dispatchcount" / "report" / "schema.json"
 PAGE = HERE / "json.md"
 
-HEAD = """<!-- Made by docs/make_json.py from dispatchcount/report/schema.json. Change those, not this page. -->
+HEAD = """<!-- Made by docs/make_json.py from dispatchcount/report/json/format.py. Change those. -->
 
 # A report as JSON
 
@@ -21,9 +26,11 @@ report = dc.Report.from_json("report.json")  # or from bytes; the very same repo
 
 {description}
 
-The schema itself, as JSON Schema 2020-12, is `dispatchcount/report/schema.json` in the package. A file is written under a
-temporary name and takes its own once it is complete, so a failed write leaves the old one as it was. Reading needs no torch,
-and a file that is damaged, of a newer version or no report at all raises `dispatchcount.ReportError` with the place in it:
+The schema itself, as JSON Schema 2020-12, is `dispatchcount/report/schema.json` in the package; its
+keyword `x-index-of` names the table whose rows an index points at. A file is written under a
+temporary name and takes its own once it is complete, so a failed write leaves the old one as it
+was. Reading needs no torch, and a file that is damaged, has a newer version or is not a report
+raises `dispatchcount.ReportError` with the place in it:
 `report.json: record.entries.macs[12]: expected an integer from 0 up, got 'x'`.
 
 ## With pandas
@@ -65,7 +72,8 @@ jq -r '"\\(.total.flops) flops, \\(.convention.unit)"' report.json
 The modules that ran, biggest first, without what their children did:
 
 ```sh
-jq -r '[.modules[] | select(.self.flops > 0)] | sort_by(-.self.flops)[] | [.name, .self.flops] | @tsv' report.json
+jq -r '[.modules[] | select(.self.flops > 0)] | sort_by(-.self.flops)[]
+  | [.name, .self.flops] | @tsv' report.json
 ```
 
 ```text
@@ -88,11 +96,16 @@ true
 """
 
 
+def schema_file() -> str:
+    """The text of schema.json."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
 def page() -> str:
     """The text of docs/json.md."""
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    parts = [HEAD.format(description=schema["description"]), "## Top level\n", _table(schema)]
-    for name, definition in schema["$defs"].items():
+    top = schema()
+    parts = [HEAD.format(description=top["description"]), "## Top level\n", _table(top)]
+    for name, definition in top["$defs"].items():
         parts.append(f"## `{name}`\n\n{definition['description']}\n")
         if "properties" in definition:
             parts.append(_table(definition))
@@ -102,7 +115,7 @@ def page() -> str:
 def _table(definition: dict[str, Any]) -> str:
     lines = ["| field | holds | |", "|---|---|---|"]
     for name, field in definition["properties"].items():
-        lines.append(f"| `{name}` | {_type(field)} | {field.get('description', '')} |")
+        lines.append(f"| `{name}` | {_type(field)} | {field['description']} |")
         for inner, inner_field in field.get("properties", {}).items():
             lines.append(
                 f"| `{name}.{inner}` | {_type(inner_field)} | {inner_field['description']} |"
@@ -111,6 +124,10 @@ def _table(definition: dict[str, Any]) -> str:
 
 
 def _type(field: dict[str, Any]) -> str:
+    """The type of a field in words."""
+    if "x-index-of" in field:
+        null = " or null" if "null" in field["type"] else ""
+        return f"index in `{field['x-index-of']}`{null}"
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
         return f"[{name}](#{name})"
@@ -129,4 +146,5 @@ def _type(field: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    SCHEMA.write_text(schema_file(), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")

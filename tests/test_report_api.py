@@ -76,7 +76,8 @@ def test_what_is_not_a_report_is_not_added() -> None:
 def test_the_floor_of_data_loads_no_other() -> None:
     """Whatever of `report/` is imported, neither a renderer nor capture nor torch comes with it."""
     folder = Path(dc.__file__).parent / "report"
-    names = [f"dispatchcount.report.{path.stem}" for path in folder.glob("[a-z]*.py")]
+    files = [path.relative_to(folder).with_suffix("") for path in folder.rglob("[a-z]*.py")]
+    names = [".".join(("dispatchcount.report", *path.parts)) for path in files]
     code = (
         f"import sys\nfor name in {names!r}:\n    __import__(name)\n"
         "print(*(name for name in sys.modules if name.startswith("

@@ -30,10 +30,11 @@ def report(tmp_path, monkeypatch):
     return json.loads((tmp_path / "report.json").read_bytes())
 
 
-def test_page_is_up_to_date():
-    assert runpy.run_path(str(DOCS / "make_json.py"))["page"]() == PAGE, (
-        "run python docs/make_json.py"
-    )
+def test_page_and_schema_are_up_to_date():
+    made = runpy.run_path(str(DOCS / "make_json.py"))
+    assert made["page"]() == PAGE, "run python docs/make_json.py"
+    schema = made["SCHEMA"].read_text(encoding="utf-8")
+    assert made["schema_file"]() == schema, "run python docs/make_json.py"
 
 
 def test_pandas_example(report):

@@ -1,19 +1,19 @@
 """A report to JSON and back: the same report, whatever is in it."""
 
-import json
-from pathlib import Path
-
 import jsonschema
 import orjson
 import pytest
 from hypothesis import given, settings
 
 from dispatchcount.errors import ReportError
-from dispatchcount.report import serialize
+from dispatchcount.report.json import serialize
+from dispatchcount.report.json.format import REPORT
+from dispatchcount.report.json.record_format import RECORD
+from dispatchcount.report.json.schema import schema
 from dispatchcount.report_api import Report
 from tests.report.make import cnn, huge, reports, routed, training, troubled
 
-SCHEMA = json.loads((Path(serialize.__file__).parent / "schema.json").read_text(encoding="utf-8"))
+SCHEMA = schema()
 CHECK = jsonschema.Draft202012Validator(SCHEMA)
 MADE = [cnn, training, routed, troubled, huge]
 
@@ -55,6 +55,12 @@ def test_no_value_of_another_type_is_taken_for_a_file():
 
 def test_schema_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_file_has_its_fields_in_the_order_of_the_format():
+    data = orjson.loads(training().to_json())
+    assert list(data) == [field.key for field in REPORT.fields]
+    assert list(data["record"]) == [field.key for field in RECORD.fields]
 
 
 @pytest.mark.parametrize("make", MADE)
@@ -150,7 +156,7 @@ def test_an_older_version_is_brought_up_by_its_migration(monkeypatch):
     old = cnn().to_json()
 
     def rename(top):
-        labels = dict(top.value["meta"]["labels"], migrated=top["version"].count())
+        labels = dict(top.value["meta"]["labels"], migrated=top["version"].value)
         return top.value | {
             "meta": top.value["meta"] | {"labels": {k: str(v) for k, v in labels.items()}}
         }

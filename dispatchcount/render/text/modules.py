@@ -12,10 +12,10 @@ from dispatchcount.render.console.table import COLUMNS, LEFT
 from dispatchcount.render.select import select
 from dispatchcount.render.summary import hidden, shared, summary
 from dispatchcount.render.text.markdown import code, escaped, line
+from dispatchcount.report.json.serialize import dumps
+from dispatchcount.report.json.write import module_objects
 from dispatchcount.report.metrics import KEYS
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.serialize import dumps
-from dispatchcount.report.write import modules
 
 _SELF = tuple(metric for metric in KEYS if metric != "calls")
 
@@ -56,7 +56,7 @@ def to_jsonl(report: ReportData, path: str | PathLike[str] | None = None) -> byt
         OSError: the file cannot be written.
     """
     shown = report.by_module()
-    rows = [row for row in modules(report) if row["name"] in shown]
+    rows = [row for row in module_objects(report) if row["name"] in shown]
     for row in rows:
         row["parent"] = None if row["parent"] is None else report.modules[row["parent"]].name
     data = b"".join(dumps(row) + b"\n" for row in rows)

@@ -1,0 +1,99 @@
+"""From a report to the JSON object of its file: figures to read, and the record to load it from."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from dispatchcount.report.json.format import MODULE, REPORT, SCHEMA, VERSION
+from dispatchcount.report.json.types import Strings
+from dispatchcount.report.model import ReportData
+from dispatchcount.report.views import module_params, self_and_total
+
+
+def to_object(report: ReportData) -> dict[str, Any]:
+    """The report as nested dicts and lists, in the order of `format.py`."""
+    strings = Strings()
+    values = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "meta": report.meta,
+        "convention": report.flop_definition,
+        "total": report.total,
+        "phases": report.by_phase(),
+        "dtypes": report.by_dtype(),
+        "operators": _operators(report),
+        "unknown_ops": report.unknown_ops,
+        "failed_ops": report.failed_ops,
+        "uncalled_modules": report.uncalled_modules,
+        "issues": report.issues,
+        "samples": _samples(report),
+        "memory": _memory(report),
+        "modules": _modules(report),
+        "record": {
+            "paths": report.paths,
+            "entries": report.entries,
+            "profiles": report.profiles,
+            "sample_profiles": [sample.profile for sample in report.samples],
+            "strings": strings,  # last in its table, when the columns before it have named all
+        },
+    }
+    return REPORT.write(values, strings)
+
+
+def module_objects(report: ReportData) -> list[dict[str, Any]]:
+    """A JSON object for each row of `report.modules`, as under ``"modules"`` in the file."""
+    return [MODULE.write(row, Strings()) for row in _modules(report)]
+
+
+def _modules(report: ReportData) -> list[dict[str, Any]]:
+    """What each module is, its total figures and, under ``"self"``, its own."""
+    own, total = self_and_total(report)
+    for path in report.paths:
+        own[path.module].calls += path.calls
+        total[path.module].calls += path.calls
+    params = module_params(report)
+    rows = []
+    for index, module in enumerate(report.modules):
+        figures = total[index].stats(report.flop_definition, params=params[index])
+        self_ = own[index].stats(report.flop_definition, params=module.params)
+        rows.append(_values(module) | _values(figures) | {"self": self_})
+    return rows
+
+
+def _operators(report: ReportData) -> list[dict[str, Any]]:
+    statuses: dict[str, dict[str, None]] = {}  # a dict without values is a set that keeps its order
+    for entry in report.entries:
+        statuses.setdefault(entry.op, {})[entry.status] = None
+    return [
+        {"op": op, "statuses": statuses[op]} | _values(row)
+        for op, row in report.by_operator().items()
+    ]
+
+
+def _samples(report: ReportData) -> dict[str, Any] | None:
+    if not report.samples:
+        return None
+    return {
+        "count": len(report.samples),
+        "flops": report.distribution(),
+        "modules": [
+            {"name": name} | _values(row) for name, row in report.by_module_over_samples().items()
+        ],
+        "labels": [sample.label for sample in report.samples],
+        "sample_flops": report.sample_flops(),
+    }
+
+
+def _memory(report: ReportData) -> dict[str, Any] | None:
+    if report.memory is None:
+        return None
+    rows = [
+        {"name": report.modules[row.module].name} | _values(row) for row in report.memory.modules
+    ]
+    return _values(report.memory) | {"modules": rows}
+
+
+def _values(row: Any) -> dict[str, Any]:
+    """The attributes of a row by name, without those of the rows in it."""
+    return {item.name: getattr(row, item.name) for item in fields(row)}
