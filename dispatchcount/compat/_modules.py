@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from dispatchcount.capture.held import buffers, guarded, parameters, training, walk
+from dispatchcount.capture import held
+from dispatchcount.capture.held import buffers, guarded, parameters, walk
 
 
 def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -34,19 +35,27 @@ def tensors(model: nn.Module) -> list[torch.Tensor]:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module that has a mode in eval mode, and each in its own mode afterwards.
+def in_mode(model: nn.Module, *, training: bool | None) -> Iterator[None]:
+    """Put every module that has a mode in train or eval mode, and in its own mode afterwards.
 
     The modes are set one by one, for a `train` of the user's may do more than can be undone.
+
+    Args:
+        model: the model.
+        training: True for train mode, False for eval mode, None to leave the modes as they are.
     """
-    changed = [module for _, module in named_modules(model) if training(module)]
+    changed = [
+        module
+        for _, module in named_modules(model)
+        if training is not None and held.training(module) is (not training)
+    ]
     for module in changed:
-        _set(module, mode=False)
+        _set(module, mode=bool(training))
     try:
         yield
     finally:
         for module in changed:
-            _set(module, mode=True)
+            _set(module, mode=not training)
 
 
 def _set(module: nn.Module, *, mode: bool) -> None:

@@ -1,4 +1,4 @@
-"""One forward pass of a model in eval mode and without gradients, as ptflops, thop and calflops count it."""
+"""One forward pass of a model without gradients, as ptflops, thop, calflops and others count it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from dispatchcount.compat._jit.state import untouched
-from dispatchcount.compat._modules import evaluating, named_parameters
+from dispatchcount.compat._modules import in_mode, named_parameters
+from dispatchcount.compat._replaced import Replaced
 from dispatchcount.profiler import profile
 from dispatchcount.report_api import Report
-from dispatchcount.rules.core.shape import Shape
+from dispatchcount.rules.core.cost import Shape
 
 
 def run_once(
@@ -23,30 +24,39 @@ def run_once(
     *,
     convention: str = "macs",
     rules: Mapping[Any, Any] | None = None,
+    replaced: Replaced | None = None,
+    training: bool | None = False,
 ) -> Report:
-    """Profile one pass; the model's modes, buffers and the random number generators are as before afterwards.
+    """Profile one pass.
+
+    The model's modes, buffers and the random number generators are as before afterwards.
 
     Args:
         model: the model.
         args: its arguments by position.
-        kwargs: and by name.
-        method: what to call, ``"generate"`` for instance.
-        convention: what a flop is in the report, which is printed beside the figure that is returned.
+        kwargs: its arguments by name.
+        method: the method to call, ``"generate"`` for instance.
+        convention: what a flop is in the report. It should be that of the returned figure, because
+            the report is printed beside it.
         rules: rules for this pass alone, by operator.
+        replaced: modules with a figure of their own.
+        training: the mode to run in, eval by default; None leaves every module in its own.
     """
     call = model if method == "forward" else getattr(model, method)
+    replaced = replaced or Replaced()
     with (
         untouched(model),
-        evaluating(model),
+        in_mode(model, training=training),
         torch.no_grad(),
+        replaced.counting(model),
         profile(model, convention=convention, rules=rules) as prof,
     ):
         call(*args, **(kwargs or {}))
-    return prof.report
+    return replaced.rewritten(prof.report, model)
 
 
 def empty_input(model: nn.Module, sizes: tuple[int, ...]) -> torch.Tensor:
-    """An input of `sizes` of the type and on the device of the model's first parameter."""
+    """An input of `sizes` with the dtype and on the device of the model's first parameter."""
     like = next(iter(named_parameters(model).values()), None)
     return (
         torch.ones(sizes)
@@ -56,7 +66,10 @@ def empty_input(model: nn.Module, sizes: tuple[int, ...]) -> torch.Tensor:
 
 
 def not_counted(report: Report) -> str:
-    """A sentence that names the operators without a count, ``"not counted: mylib.foo (2 calls)"``; empty if there are none."""
+    """A sentence that names the operators without a count; ``""`` if there are none.
+
+    ``"not counted: mylib.foo (2 calls)"``
+    """
     missing = {**report.unknown_ops, **report.failed_ops}
     named = ", ".join(
         f"{op} ({issue.calls} call{'s' * (issue.calls != 1)})" for op, issue in missing.items()
@@ -64,22 +77,8 @@ def not_counted(report: Report) -> str:
     return f"not counted: {named}" if named else ""
 
 
-def refuse(**options: Any) -> None:
-    """Raise for options of the other library that have no meaning here.
-
-    Raises:
-        ValueError: one is set.
-    """
-    given = [name for name, value in options.items() if value]
-    if given:
-        raise ValueError(
-            f"{', '.join(given)} cannot be had here: not modules are counted but the operators that they run. "
-            f"Give an operator its cost with @dispatchcount.register, and read module figures off dispatchcount.profile(model)."
-        )
-
-
 def hollow(value: Any) -> Any:
-    """A tensor without contents for a `Shape`, for formulas that ask tensors; anything else as it is."""
+    """A tensor without contents for a `Shape`, for formulas that take tensors; else `value`."""
     if not isinstance(value, Shape):
         return value
     return torch.empty(tuple(value), dtype=getattr(torch, value.dtype), device="meta")

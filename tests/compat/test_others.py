@@ -107,23 +107,12 @@ def test_calflops(capsys: pytest.CaptureFixture[str]) -> None:
     ("call", "message"),
     [
         (
-            lambda net: ptflops.get_model_complexity_info(net, (3, 8, 8), ignore_modules=[nn.ReLU]),
-            "ignore_modules cannot be had",
-        ),
-        (
-            lambda net: ptflops.get_model_complexity_info(
-                net, (3, 8, 8), custom_modules_hooks={nn.ReLU: 1}
-            ),
-            "custom_modules_hooks",
-        ),
-        (
             lambda net: ptflops.get_model_complexity_info(net, (3, 8, 8), backend="other"),
             "'other' is not a valid",
         ),
-        (lambda net: thop.profile(net, (), custom_ops={nn.ReLU: None}), "custom_ops cannot be had"),
         (
-            lambda net: calflops.calculate_flops(net, transformer_tokenizer=1),
-            "transformer_tokenizer cannot be had",
+            lambda net: calflops.calculate_flops(net, (1, 3, 8, 8), is_sparse=True),
+            "is_sparse=True is not supported",
         ),
         (lambda net: calflops.calculate_flops(net), "either input_shape or args"),
         (
@@ -261,3 +250,49 @@ def test_calflops_of_a_configuration(tmp_path: Path) -> None:
     macs = calflops.calculate_flops_hf(str(tmp_path), input_shape=(1, 4), **options)[1]
     # q, k, v, out: 4 * 4*8*8; scores and values: 2 * 2 heads * 4*4*4; feed-forward: 2 * 4*8*16; pooler: 8*8
     assert macs == 1024 + 256 + 1024 + 64
+    assert (
+        calflops.calculate_flops_hf(str(tmp_path), input_shape=(1, 4), **options)[2]
+        == PARAMS_OF_BERT
+    )
+    text = calflops.calculate_flops_hf(
+        str(tmp_path), input_shape=(1, 4), return_results=True, print_results=False
+    )[3]
+    assert "MACs 2.37 KMACs" in text
+
+
+PARAMS_OF_BERT = (30 + 512 + 2) * 8 + 16 + 4 * 72 + 16 + (8 * 16 + 16) + (16 * 8 + 8) + 16 + 72
+"""Embeddings of words, places and types, and their norm; attention; norm; feed-forward; norm; pooler."""
+
+
+class Tokenizer:
+    """What calflops asks of a tokenizer of transformers."""
+
+    model_input_names = ("input_ids", "token_type_ids", "attention_mask")
+
+
+def test_calflops_makes_the_inputs_of_a_tokenizer() -> None:
+    inputs = calflops.generate_transformer_input(Tokenizer(), (2, 3))
+    assert {name: tensor.tolist() for name, tensor in inputs.items()} == {
+        "input_ids": [[0, 0, 0]] * 2,
+        "token_type_ids": [[0, 0, 0]] * 2,
+        "attention_mask": [[1, 1, 1]] * 2,
+    }
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed = nn.Embedding(5, 4)
+            self.head = nn.Linear(4, 7)
+
+        def forward(
+            self,
+            input_ids: torch.Tensor,
+            token_type_ids: torch.Tensor,
+            attention_mask: torch.Tensor,
+        ) -> torch.Tensor:
+            return self.head(self.embed(input_ids))
+
+    macs = calflops.calculate_flops(
+        Net(), (2, 3), Tokenizer(), print_results=False, output_as_string=False
+    )[1]
+    assert macs == 2 * 3 * 4 * 7

@@ -11,7 +11,8 @@ def flops_to_string(flops: int, units: str | None = None, precision: int = 2) ->
 
     Args:
         flops: the number.
-        units: ``"GMac"``, ``"MMac"`` or ``"KMac"``; by default what fits; any other stands for ``"Mac"``.
+        units: ``"GMac"``, ``"MMac"`` or ``"KMac"``; by default what fits; any other is taken for
+            ``"Mac"``.
         precision: decimals.
     """
     unit = (
@@ -27,7 +28,8 @@ def params_to_string(params_num: int, units: str | None = None, precision: int =
 
     Args:
         params_num: the number.
-        units: ``"M"``, ``"K"`` or ``"B"``; by default ``"M"`` or ``"k"``, what fits; any other stands for none.
+        units: ``"M"``, ``"K"`` or ``"B"``; by default ``"M"`` or ``"k"``, whichever fits; with any
+            other there is no unit.
         precision: decimals.
     """
     if units is None and params_num >= 1000:
