@@ -13,7 +13,7 @@ from dispatchcount.compat._modules import in_mode, named_parameters
 from dispatchcount.compat._replaced import Replaced
 from dispatchcount.profiler import profile
 from dispatchcount.report_api import Report
-from dispatchcount.rules.core.cost import Shape
+from dispatchcount.rules.core.shape import Shape
 
 
 def run_once(

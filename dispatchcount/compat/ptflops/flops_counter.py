@@ -15,7 +15,8 @@ from dispatchcount.compat._modules import named_modules, named_parameters
 from dispatchcount.compat._once import empty_input, hollow, not_counted, run_once
 from dispatchcount.compat._replaced import Replaced
 from dispatchcount.compat.ptflops.utils import flops_to_string, params_to_string
-from dispatchcount.rules.core.cost import Cost, Shape
+from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.shape import Shape
 
 
 class FLOPS_BACKEND(Enum):  # noqa: N801

@@ -60,7 +60,7 @@ class LayerInfo:
         self.param_bytes = sum(p.nbytes for p in counts)
         self.contains_lazy_param = any(p.lazy for p in counts)
         self.kernel_size = guarded(lambda: _kernel_size(self.module), None)
-        self.groups = guarded(lambda: int(self.module.groups), None)  # type: ignore[arg-type]
+        self.groups = guarded(lambda: int(self.module.groups), None)
 
     def __repr__(self) -> str:
         return f"{self.class_name}: {self.depth}"
