@@ -15,12 +15,11 @@ import pytest
 import torch
 
 import dispatchcount.rules.library  # noqa: F401
-from dispatchcount.rules.core.classify import classify
-from dispatchcount.rules.core.cost import Cost
-from dispatchcount.rules.core.registry import RULES, OpKind, Registry, RegistryEntry
+from dispatchcount.rules.core.registry import RULES, RegistryEntry
 
 # Entries that no operator of the dispatcher's list stands for: TorchScript's own, and what one of the supported releases lacks.
 ELSEWHERE = {"prim::device", "prim::layout"}
+
 
 NAMESPACES = {
     "aten",
@@ -136,16 +135,3 @@ def test_every_rule_takes_what_its_operators_are_given() -> None:
                 except TypeError as error:
                     wrong.append(f"{schema.name}.{schema.overload_name}: {error}")
     assert wrong == []
-
-
-def test_classes_follow_from_entry_and_kernel() -> None:
-    local = Registry()
-    local.rule("my::scaled")(lambda x: Cost())
-    local.free("my::shape")
-    local.unknown({"my::secret": "closed source"})
-    assert classify("my::scaled", composite=False, registry=local).kind is OpKind.RULE
-    assert classify("my::scaled_", composite=False, registry=local).kind is OpKind.RULE
-    assert classify("my::scaled", composite=True, registry=local).kind is OpKind.COMPOSITE
-    assert classify("my::shape", composite=True, registry=local).kind is OpKind.FREE
-    assert classify("my::secret", composite=False, registry=local).reason == "closed source"
-    assert classify("my::other", composite=False, registry=local).kind is None

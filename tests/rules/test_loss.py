@@ -1,3 +1,5 @@
+"""Loss functions and their gradients."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -59,34 +61,3 @@ def test_cudnn_ctc_brings_its_gradient() -> None:
     both = ask("aten::_cudnn_ctc_loss", x, y, (6, 6), (3, 3), 0, False, False, out=(S(2), x))
     forward = ask("aten::_ctc_loss", x, y, (6, 6), (3, 3), out=(S(2), S(2, 6, 7)))
     assert both.arithmetic > 2 * forward.arithmetic
-
-
-def test_chunked_linear_cross_entropy_is_a_linear_and_a_loss() -> None:
-    """8 rows of 4 to 10 classes: 320 MACs; for both gradients as many again each. No logits are handed on."""
-    x, w, y = S(8, 4), S(10, 4), S(8, dtype="int64")
-    plain = ask(
-        "torch_nn::_linear_cross_entropy_batch_chunked_no_reduction",
-        x,
-        w,
-        y,
-        None,
-        None,
-        -100,
-        4,
-        "",
-        None,
-        out=S(8),
-    )
-    assert (plain.macs, plain.activations, plain.transcendentals) == (320, 8, 80 + 8)
-    tail = ("mean", -100, None, 4, "", None, False, True, True, False)
-    both = ask(
-        "torch_nn::_linear_cross_entropy_batch_chunked",
-        x,
-        w,
-        y,
-        None,
-        None,
-        *tail,
-        out=(S(), x, w, S(0)),
-    )
-    assert (both.macs, both.activations) == (960, 1)

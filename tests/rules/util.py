@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import product
 from typing import Any, NamedTuple
 
 import torch
@@ -108,6 +109,11 @@ def whole(run: Callable[..., Any], *args: Any) -> Cost:
     """As `total`, in inference mode, where composite operators arrive undecomposed."""
     with torch.inference_mode():
         return total(run, *args)
+
+
+def loops(*ranges: int) -> int:
+    """How often the body of these nested loops runs."""
+    return sum(1 for _ in product(*map(range, ranges)))
 
 
 def S(*sizes: int, dtype: str = "float32", **kwargs: Any) -> Shape:  # noqa: N802

@@ -15,10 +15,10 @@ what type it expects; those annotated with `Operand` are not read, or only searc
 """
 
 _ITEMSIZE = {
-    "complex32": 4, "complex64": 8, "complex128": 16,
+    "complex32": 4, "complex64": 8, "complex128": 16, "bcomplex32": 4,
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2,
     "int64": 8, "int32": 4, "int16": 2, "int8": 1, "bool": 1,
-    "uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8,
+    "uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8, "bits16": 2,
     "qint8": 1, "quint8": 1, "qint32": 4, "quint4x2": 1, "quint2x4": 1,
 }  # fmt: skip
 
@@ -91,7 +91,7 @@ class Shape(tuple[int, ...]):
     @property
     def is_complex(self) -> bool:
         """True if an element is two real numbers."""
-        return self.dtype.startswith("complex")
+        return "complex" in self.dtype  # bcomplex32 is two bfloat16
 
     def __repr__(self) -> str:
         return f"{self.dtype}[{', '.join('?' if size < 0 else str(size) for size in self)}]" + (

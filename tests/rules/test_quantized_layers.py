@@ -1,8 +1,7 @@
-"""Quantized layers cost what their floating-point twins cost."""
+"""Quantized linear layers and convolutions cost what their float twins do."""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import pytest
@@ -12,30 +11,13 @@ import torch.nn.functional as F
 from dispatchcount.rules.core.cost import Cost
 from tests.rules.util import S, ask, names, only, total, watch, whole
 
+pytestmark = pytest.mark.usefixtures("quantized_engine")
+
 R = torch.randn
-ENGINE = next(
-    (
-        e
-        for e in ("fbgemm", "x86", "onednn", "qnnpack")
-        if e in torch.backends.quantized.supported_engines
-    ),
-    None,
-)
 
 
 def quantize(x: torch.Tensor, dtype: torch.dtype = torch.quint8) -> torch.Tensor:
     return torch.quantize_per_tensor(x, 0.1, 0, dtype)
-
-
-@pytest.fixture(autouse=True)
-def _engine() -> Any:
-    before = torch.backends.quantized.engine
-    if ENGINE:
-        torch.backends.quantized.engine = ENGINE
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-    torch.backends.quantized.engine = before
 
 
 def linear_packed(bias: bool) -> Any:
@@ -115,34 +97,6 @@ def test_an_unreadable_convolution_fails_with_a_reason() -> None:
         ask("quantized::conv2d.new", S(2, 4, 6, 6), None, None, 0, out=S(2, 6, 4, 4))
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
-@pytest.mark.parametrize("bidirectional", [True, False])
-def test_dynamic_networks(kind: str, bidirectional: bool) -> None:
-    net = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[kind](3, 4, 2, bidirectional=bidirectional)
-    quantized = torch.ao.quantization.quantize_dynamic(
-        torch.nn.Sequential(net), {type(net)}, dtype=torch.qint8
-    )[0]
-    x = R(5, 2, 3)
-    assert only(quantized, x, name=f"aten::quantized_{kind}") == whole(net, x)
-    packed = torch.nn.utils.rnn.pack_sequence([R(5, 3), R(2, 3)])
-    assert only(quantized, packed, name=f"aten::quantized_{kind}").macs == whole(net, packed).macs
-
-
-def test_cells() -> None:
-    for kind, cell in {
-        "lstm": torch.nn.LSTMCell,
-        "gru": torch.nn.GRUCell,
-        "rnn_tanh": torch.nn.RNNCell,
-    }.items():
-        expected = whole(cell(3, 4), R(2, 3))
-        state = S(2, 4)
-        out = (state, state) if kind == "lstm" else state
-        hx = (state, state) if kind == "lstm" else state
-        args = S(2, 3), hx, None, None, S(16), S(16)
-        assert ask(f"quantized::quantized_{kind}_cell_dynamic", *args, out=out) == expected
-        assert ask(f"aten::quantized_{kind}_cell", *args, *[None] * 8, out=out) == expected
-
-
 def test_legacy_linear_kernels() -> None:
     x, b, out = S(2, 3, 8), S(5), S(2, 3, 5)
     expected = ask("aten::linear", x, S(5, 8), b, out=out)
@@ -158,28 +112,6 @@ def test_legacy_linear_kernels() -> None:
     assert (
         ask("_quantized::wrapped_fbgemm_linear_fp16_weight", x, S(5, 8), b, 5, out=out) == expected
     )
-
-
-def test_onednn_kernels() -> None:
-    x, w, b, out = S(2, 3, 8), S(8, 5), S(5), S(2, 3, 5)
-    linear = ask("aten::linear", x, S(5, 8), b, out=out)
-    scales = (None, 0), (S(5), S(5))
-    head = (x, *scales[0], w, *scales[1])
-    unary = ask("onednn::qlinear_pointwise", *head, b, None, 0, None, "relu", (), "", out=out)
-    assert unary == linear + Cost(arithmetic=30)
-    tail = (None, 0, None, None, 0, "sum", None, "relu", (), "")
-    assert ask("onednn::qlinear_pointwise.binary", *head, out, b, *tail, out=out) == linear + Cost(
-        arithmetic=60
-    )
-    image, filters, result = S(2, 4, 6, 6), S(6, 4, 3, 3), S(2, 6, 4, 4)
-    conv = ask("aten::conv2d", image, filters, S(6), out=result)
-    head = (image, *scales[0], filters, *scales[1])
-    where = ((1, 1), (0, 0), (1, 1), 1, None, 0, None)
-    for name in ("qconv_pointwise", "qconv2d_pointwise"):
-        assert ask(f"onednn::{name}", *head, S(6), *where, "none", (), None, out=result) == conv
-    tail = (None, 0, "sum", None, "none", (), None)
-    added = ask("onednn::qconv2d_pointwise.binary", *head, result, S(6), *where, *tail, out=result)
-    assert added == conv + Cost(arithmetic=result.numel)
 
 
 def test_a_model_quantized_dynamically() -> None:

@@ -1,4 +1,4 @@
-"""Rules of the user's: what they may be given for, and that a name which is no operator's is said at once."""
+"""Rules of the user's own: what they may be for, and that a wrong name is refused at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import torch
 
 import dispatchcount as dc
 import dispatchcount.rules.library
-from dispatchcount.rules.core.names import target_name
 from dispatchcount.rules.core.register import local_rules
 from dispatchcount.rules.core.registry import RULES
 
@@ -47,45 +46,6 @@ def test_a_name_that_torch_lacks(name: str, says: str) -> None:
     with pytest.raises(ValueError, match="operator|overload"):
         dc.profile(rules={name: rule})
     assert set(RULES.names()) == before
-
-
-@pytest.mark.parametrize(
-    ("target", "name"),
-    [
-        ("aten::mm", "aten::mm"),
-        ("aten.add.Tensor", "aten::add.Tensor"),
-        ("aten::mm.default", "aten::mm.default"),
-        ("aten::_amp_update_scale_", "aten::_amp_update_scale_"),
-        ("prim::device", "prim::device"),
-        ("higher_order::cond", "higher_order::cond"),
-        ("triton::anything", "triton::anything"),  # known to torch when it is launched
-        (torch.ops.aten.add, "aten::add"),
-        (torch.ops.aten.add.Tensor, "aten::add.Tensor"),
-        (torch.ops.aten.mm.default, "aten::mm"),
-        (torch.ops.higher_order.cond, "higher_order::cond"),
-    ],
-)
-def test_names_that_torch_has(target: Any, name: str) -> None:
-    assert target_name(target) == name
-
-
-def test_an_operator_has_to_be_there_when_it_is_named() -> None:
-    with pytest.raises(ValueError, match="latelib::later"):
-        dc.register("latelib::later")
-    library = torch.library.Library("latelib", "DEF")
-    library.define("later(Tensor x) -> Tensor")
-    assert target_name("latelib::later") == "latelib::later"
-    library.define("twice_(Tensor(a!) x) -> Tensor(a!)")
-    assert target_name("latelib::twice") == "latelib::twice"  # the rule of both forms
-
-
-def test_every_entry_of_the_registry_that_torch_has_may_be_named() -> None:
-    names = {name.partition(".")[0] for name in torch._C._dispatch_get_all_op_names()}
-    assert all(
-        target_name(name) == name
-        for name in list(RULES.names())[::40]
-        if name.partition(".")[0] in names
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,14 @@
+"""Element-wise operators on quantized tensors."""
+
+from __future__ import annotations
+
+from dispatchcount.rules.core.cost import Cost
+from tests.rules.util import S, ask
+
+
+def test_quantised_elementwise_counts_what_the_float_one_does() -> None:
+    q = S(3, 4, dtype="quint8")
+    assert ask("quantized::add", q, q, None, 0, out=q) == Cost(arithmetic=12)
+    assert ask("quantized::add_relu", q, q, None, 0, out=q) == Cost(arithmetic=24)
+    assert ask("quantized::sigmoid", q, None, 0, out=q) == ask("aten::sigmoid", q, out=q)
+    assert ask("onednn::qmul", q, None, 0, q, None, 0, None, 0, None, out=q) == Cost(arithmetic=12)

@@ -1,0 +1,30 @@
+"""Sorting, search and counting."""
+
+from __future__ import annotations
+
+from math import ceil, log2
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.rules.util import total
+
+
+@given(st.integers(1, 3), st.integers(1, 70))
+def test_sort_is_n_log_n_and_an_estimate(rows: int, row: int) -> None:
+    found = total(lambda: torch.rand(rows, row).sort(1))
+    assert found.arithmetic == rows * row * ceil(log2(row))
+    assert found.estimate
+
+
+def test_search_is_a_binary_search_a_value() -> None:
+    """Seven boundaries make eight places: three comparisons."""
+    edges = torch.arange(7.0)
+    assert total(lambda: torch.bucketize(torch.zeros(10), edges)).arithmetic == 30
+    assert total(lambda: torch.searchsorted(edges, torch.zeros(10))).arithmetic == 30
+
+
+def test_counting() -> None:
+    assert total(lambda: torch.bincount(torch.randint(9, (20,)))).arithmetic == 20
+    assert total(lambda: torch.histc(torch.rand(20), 4)).arithmetic == 140
