@@ -18,6 +18,7 @@ from dispatchcount.render.numbers import (
 from dispatchcount.render.numbers import exact as every_digit
 from dispatchcount.render.plain import ROOT, clean
 from dispatchcount.render.select import Row
+from dispatchcount.report import derived
 from dispatchcount.report.metrics import BY_KEY, METRICS, Stats
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import MEMORY_KINDS, NO_MODULE
@@ -78,20 +79,6 @@ def marked(stats: Stats | None, name: str, gap: bool) -> str:
     return ESTIMATE if estimate else AT_LEAST if gap else ""
 
 
-def intensity(stats: Stats | None) -> float | None:
-    """Flops for each byte moved."""
-    return (
-        stats.flops / (stats.bytes_read + stats.bytes_written)
-        if stats and stats.bytes_read + stats.bytes_written
-        else None
-    )
-
-
-def rate(stats: Stats | None) -> float | None:
-    """Flops a second, where time was measured."""
-    return stats.flops * 1_000_000_000 / stats.time_ns if stats and stats.time_ns else None
-
-
 def _duration(value: int | float, exact: bool) -> str:
     return duration(int(value), exact)
 
@@ -130,8 +117,7 @@ def _own_measured(row: Row) -> Stats | None:
 
 
 def _self_share(row: Row) -> float | None:
-    own = _own(row)
-    return own.flops / row.total.flops if own and row.total.flops else None
+    return derived.share(_own(row), row.total)
 
 
 def _shapes(row: Row) -> str:
@@ -162,8 +148,8 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
     **{name: metric(name, _figures, _gap) for name in _COUNTED},
     "share": Column("share", lambda row: row.share, show_percent),
     "time_ns": metric("time_ns", _measured, _gap),
-    "flops_per_s": Column("flops/s", lambda row: rate(_figures(row)), mark=_mark),
-    "intensity": Column("flops/byte", lambda row: intensity(_figures(row)), mark=_mark),
+    "flops_per_s": Column("flops/s", lambda row: derived.rate(_figures(row)), mark=_mark),
+    "intensity": Column("flops/byte", lambda row: derived.intensity(_figures(row)), mark=_mark),
     "memory": Column("memory", _held("together"), _bytes),
     **{f"memory_{kind}": Column(f"memory: {kind}", _held(kind), _bytes) for kind in MEMORY_KINDS},
     "shapes": Column("parameters", _shapes),
@@ -223,13 +209,3 @@ def order(column: Column[T]) -> Callable[[T], tuple[object, ...]]:
         return (1, value) if isinstance(value, str) else (0, -value)
 
     return key
-
-
-def aligned(texts: Iterable[str]) -> list[str]:
-    """Numbers padded on the right so that, right-aligned, their digits stand below one another whatever their units."""
-    cells = [text.rpartition(" ") if " " in text else (text, "", "") for text in texts]
-    width = max((len(unit) for _, _, unit in cells), default=0)
-    return [
-        f"{digits}{space or ' '}{unit:<{width}}" if width else digits
-        for digits, space, unit in cells
-    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 ABSENT = "–"
@@ -74,6 +75,16 @@ def nbytes(value: int) -> str:
         size, unit = size / 1024, unit + 1
     places = 0 if not unit or size >= Decimal("99.95") else 1 if size >= Decimal("9.995") else 2
     return f"{size:,.{places}f} {_SIZES[unit]}"
+
+
+def aligned(texts: Iterable[str]) -> list[str]:
+    """Numbers padded on the right so that, right-aligned, their digits stand below one another whatever their units."""
+    cells = [text.rpartition(" ") if " " in text else (text, "", "") for text in texts]
+    width = max((len(unit) for _, _, unit in cells), default=0)
+    return [
+        f"{digits}{space or ' '}{unit:<{width}}" if width else digits
+        for digits, space, unit in cells
+    ]
 
 
 def plural(number: int, noun: str) -> str:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dispatchcount.render.plain import ROOT
+from dispatchcount.report import derived
+from dispatchcount.report.coverage import below_or_at, gaps, ran
+from dispatchcount.report.memory_totals import memory_totals
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import COUNTED, ZERO, Module, ModuleMemory
-from dispatchcount.report.views import memory_totals
+from dispatchcount.report.rows import Module, ModuleMemory
+from dispatchcount.report.tree import children
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Row:
     @property
     def share(self) -> float | None:
         """Its part of all flops, None where there are none."""
-        return self.stats.flops / self.total.flops if self.ran and self.total.flops else None
+        return derived.share(self.stats, self.total) if self.ran else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +112,13 @@ class _Rows:
         self._report = report
         self._key = key
         self._stats = report.by_module()
-        self._ran = _ran(report)
-        self._own_gap = _gaps(report)
-        self._gap = _upward(report, self._own_gap)
+        self._ran = ran(report)
+        self._own_gap = gaps(report)
+        self._gap = below_or_at(report, self._own_gap)
         self._memory = memory_totals(report) if report.memory else None
-        self._below: dict[int, list[int]] = {}
-        for index, module in enumerate(report.modules):
-            if module.name in self._stats:
-                self._below.setdefault(module.parent, []).append(index)
+        self._below = children(
+            report.modules, lambda index: report.modules[index].name in self._stats
+        )
 
     def below(self, parent: int, level: int) -> list[tuple[int, Row]]:
         """The modules right below a parent and their rows, the first one last, as a stack has them."""
@@ -148,31 +150,3 @@ def label(report: ReportData, index: int) -> str:
     module = report.modules[index]
     above = report.modules[module.parent].name if module.parent >= 0 else ""
     return (module.name.removeprefix(f"{above}.") if above else module.name) or ROOT
-
-
-def _ran(report: ReportData) -> list[bool]:
-    """For each module by index: whether it was called, or an operator ran in it, or that holds of one below it."""
-    ran = [False] * len(report.modules)
-    for path in report.paths:
-        ran[path.module] |= path.calls > 0
-    for entry in report.entries:
-        ran[report.paths[entry.path].module] = True
-    return _upward(report, ran)
-
-
-def _gaps(report: ReportData) -> list[bool]:
-    """For each module by index: whether an operator that could not be counted ran in it."""
-    gaps = [False] * len(report.modules)
-    for entry in report.entries:
-        gaps[report.paths[entry.path].module] |= entry.status not in (COUNTED, ZERO)
-    return gaps
-
-
-def _upward(report: ReportData, flags: list[bool]) -> list[bool]:
-    """For each module by index: whether it or one below it has the flag."""
-    flags = list(flags)
-    for index in range(len(flags) - 1, -1, -1):
-        parent = report.modules[index].parent
-        if parent >= 0:
-            flags[parent] |= flags[index]
-    return flags

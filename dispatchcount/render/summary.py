@@ -8,9 +8,9 @@ from rich.text import Text
 from dispatchcount.render.numbers import AT_LEAST, ESTIMATE, count, human, percent, plural
 from dispatchcount.render.plain import clean, cut, first_line, named, some
 from dispatchcount.render.select import Selection
+from dispatchcount.report.coverage import inputs, topmost_uncalled
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import COUNTED, PHASES, UNKNOWN, UNSEEN, ZERO, OpIssue
-from dispatchcount.report.views import inputs
+from dispatchcount.report.rows import PHASES, UNKNOWN, UNSEEN, OpIssue
 
 _MOST = 5
 _MOST_ROOTS, _MOST_SHAPES, _LONGEST_SHAPES = 3, 3, 120
@@ -134,7 +134,7 @@ def _gaps(report: ReportData) -> list[Line]:
     unknown = [issue for issue in report.unknown_ops.values() if issue.status == UNKNOWN]
     unseen = [issue for issue in report.unknown_ops.values() if issue.status == UNSEEN]
     failed = list(report.failed_ops.values())
-    if any(entry.status not in (COUNTED, ZERO) for entry in report.entries):
+    if report.incomplete:
         lines.append(
             (
                 AT_LEAST,
@@ -145,7 +145,7 @@ def _gaps(report: ReportData) -> list[Line]:
     lines += _issues("unknown", unknown, "report.unknown_ops")
     lines += _issues("unseen", unseen, "report.unknown_ops")
     lines += _issues("failed", failed, "report.failed_ops")
-    names = _topmost(report)
+    names = topmost_uncalled(report)
     if names:
         number = len(report.uncalled_modules)
         lines.append(
@@ -174,14 +174,3 @@ def _issues(about: str, issues: list[OpIssue], rest: str) -> list[Line]:
             (about, f"{plural(len(issues) - _MOST, 'more operator')} ({rest})", "bold red")
         )
     return lines
-
-
-def _topmost(report: ReportData) -> list[str]:
-    """Uncalled modules that are not below another one."""
-    uncalled = set(report.uncalled_modules)
-    return [
-        module.name
-        for module in report.modules
-        if module.name in uncalled
-        and (module.parent < 0 or report.modules[module.parent].name not in uncalled)
-    ]

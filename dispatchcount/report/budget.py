@@ -11,7 +11,7 @@ from dispatchcount.errors import UsageError
 from dispatchcount.report.metrics import COMPARED, SUMS
 from dispatchcount.report.model import ReportData
 
-_FIGURES = {metric.key: metric for metric in (*COMPARED, *SUMS)}
+_FIGURES = {metric.key: metric for metric in (*COMPARED, *SUMS.values())}
 
 BUDGETED = (*_FIGURES, "unknown_ops", "failed_ops", "peak_memory")
 """What can be limited: every figure but time, sums such as bytes, operators not counted, the peak."""

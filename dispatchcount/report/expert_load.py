@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from math import prod
 
-from dispatchcount.report import views
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.model import ReportData
+from dispatchcount.report.tree import children
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,12 +61,12 @@ def expert_load(report: ReportData, name: str) -> Load:
         ValueError: it holds no experts, or what they did cannot be told; the message says which.
     """
     index = report.module_index(name)
-    children = [i for i, module in enumerate(report.modules) if module.parent == index]
+    held = children(report.modules).get(index, [])
     stats = report.by_module()
-    reason = _not_experts(report, children) or _not_their_work(report, index, children)
+    reason = _not_experts(report, held) or _not_their_work(report, index, held)
     if reason:
         raise ValueError(f"{report.modules[index].name or 'the root'!r} {reason}")
-    rows = {report.modules[i].name: stats[report.modules[i].name] for i in children}
+    rows = {report.modules[i].name: stats[report.modules[i].name] for i in held}
     whole = sum(row.flops for row in rows.values())
     experts = tuple(
         ExpertLoad(
@@ -83,15 +83,15 @@ def expert_load(report: ReportData, name: str) -> Load:
     return Load(experts, busiest * len(experts) / whole if whole else 0.0)
 
 
-def _not_experts(report: ReportData, children: list[int]) -> str:
+def _not_experts(report: ReportData, held: list[int]) -> str:
     """Why these modules, by index, are not the experts of one router; nothing if they are."""
-    if not children:
+    if not held:
         return "holds no modules; give the module that holds the experts"
-    modules = [report.modules[i] for i in children]
+    modules = [report.modules[i] for i in held]
     first, last = modules[0], modules[-1]
     if report.modules[modules[0].parent].type == "Sequential":
         return "is a Sequential, which runs all of its modules one after another; a router chooses among several"
-    if len(children) == 1:
+    if len(held) == 1:
         return (
             f"holds a single module, {first.name!r} ({first.type}); a router chooses among several"
         )
@@ -106,8 +106,8 @@ def _not_experts(report: ReportData, children: list[int]) -> str:
     if shared is not None:
         return f"holds {shared.name!r} under another name as well, and which of the two was called is not known"
     build = _builds(report)
-    for module, i in zip(modules, children, strict=True):
-        if build[i] != build[children[0]]:
+    for module, i in zip(modules, held, strict=True):
+        if build[i] != build[held[0]]:
             return (
                 f"holds modules that are not alike, such as {first.name!r} ({first.type}) and {module.name!r} ({module.type}); "
                 f"give the module that holds the experts alone"
@@ -120,10 +120,10 @@ def _not_experts(report: ReportData, children: list[int]) -> str:
     return ""
 
 
-def _not_their_work(report: ReportData, index: int, children: list[int]) -> str:
+def _not_their_work(report: ReportData, index: int, held: list[int]) -> str:
     """Why what the modules did is not what the experts did; nothing if it is."""
     rows = report.by_module()
-    holder, modules = report.modules[index], [report.modules[i] for i in children]
+    holder, modules = report.modules[index], [report.modules[i] for i in held]
     own = rows[holder.name].self_
     work = sum(rows[module.name].macs for module in modules)
     fused = next((module for module in modules if module.fused), None)
@@ -168,7 +168,7 @@ def _stem(name: str) -> str:
 
 def _tokens(report: ReportData, name: str) -> int | None:
     tokens = 0
-    for signature, row in views.by_call(report, name).items():
+    for signature, row in report.by_call(name).items():
         sizes = re.search(r"\((\d+(?:, \d+)*)\)", signature)
         if sizes is None:
             return None

@@ -175,27 +175,21 @@ ELEMENTWISE = tuple(metric.of for metric in METRICS if metric.elementwise)
 COMPARED = tuple(metric for metric in METRICS if not metric.measured)
 """The metrics in which two runs of one model are the same."""
 
-SUMS = (
-    _row(
+BYTES = _row(
+    "bytes",
+    Metric(
         "bytes",
-        Metric(
-            "bytes",
-            "bytes",
-            "Bytes read plus bytes written: element size times elements of each operand and result",
-            parts=tuple(metric.key for metric in METRICS if metric.part_of == "bytes"),
-        ),
+        "bytes",
+        "Bytes read plus bytes written: element size times elements of each operand and result",
+        parts=tuple(metric.key for metric in METRICS if metric.part_of == "bytes"),
     ),
 )
-"""Sums of metrics of one kind."""
+"""Bytes that operators move, whichever way."""
 
+SUMS = {BYTES.key: BYTES}
+"""Sums of metrics of one kind, by key."""
 
-def _condensed() -> tuple[Metric, ...]:
-    sums = {metric.key: metric for metric in SUMS}
-    rows = [sums.get(metric.part_of, metric) for metric in METRICS]
-    return tuple(dict.fromkeys(rows))
-
-
-CONDENSED = _condensed()
+CONDENSED = tuple(dict.fromkeys(SUMS.get(metric.part_of, metric) for metric in METRICS))
 """The table with each of `SUMS` in place of its parts: for where one figure of a kind must do."""
 
 SPENT = {metric.key: metric for metric in CONDENSED if metric.additive}

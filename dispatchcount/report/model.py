@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
+from dispatchcount.report import by_module, coverage, views
 from dispatchcount.report import samples as over_samples
-from dispatchcount.report import views
 from dispatchcount.report.conventions import find_convention
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.report_rows import ReportRows
@@ -74,9 +74,14 @@ class ReportData(ReportRows):
         """True if an estimate is part of `flops`."""
         return self.total.estimate
 
+    @property
+    def incomplete(self) -> bool:
+        """True if an operator that could not be counted is missing from the totals."""
+        return coverage.incomplete(self)
+
     @cached_property
     def _by_owner(self) -> dict[str, Stats]:
-        return views.by_module(self)
+        return by_module.by_module(self)
 
     def by_module(self, ancestors: str = "owner") -> dict[str, Stats]:
         """Every module's total, called or not; `self_` on each row is the module's own part.
@@ -93,7 +98,9 @@ class ReportData(ReportRows):
         Raises:
             ValueError: `ancestors` is neither.
         """
-        return dict(self._by_owner) if ancestors == "owner" else views.by_module(self, ancestors)
+        if ancestors == "owner":
+            return dict(self._by_owner)
+        return by_module.by_module(self, ancestors)
 
     def by_operator(self) -> dict[str, Stats]:
         """Totals by operator, ``"aten.convolution"``, most flops first.
@@ -104,7 +111,7 @@ class ReportData(ReportRows):
 
     def by_module_and_operator(self, ancestors: str = "owner") -> dict[str, dict[str, Stats]]:
         """Totals by operator for every module; `ancestors` as in `by_module`."""
-        return views.by_module_and_operator(self, ancestors)
+        return by_module.by_module_and_operator(self, ancestors)
 
     def by_phase(self, name: str | None = None) -> dict[str, Stats]:
         """Totals by phase: forward, backward, recompute, optimizer, those that occurred.
@@ -185,7 +192,7 @@ class ReportData(ReportRows):
 
         Pure containers are left out.
         """
-        return views.uncalled(self)
+        return coverage.uncalled(self)
 
     def with_convention(self: R, name: str) -> R:
         """The same record under another convention.

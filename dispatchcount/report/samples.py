@@ -14,6 +14,7 @@ from dispatchcount.report.metrics import Stats
 from dispatchcount.report.report_rows import ReportRows
 from dispatchcount.report.rows import ModuleCost
 from dispatchcount.report.tally import Tally
+from dispatchcount.report.tree import upward
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,8 @@ def profile_stats(report: ReportRows, profile: int) -> dict[str, Stats]:
     for index, tally in enumerate(own):
         total[index].add(tally)
         total[index].calls = tally.calls
-    for index in range(
-        len(report.modules) - 1, -1, -1
-    ):  # a parent's index is smaller than its children's
-        parent = report.modules[index].parent
-        if parent >= 0:
-            total[parent].add(total[index])
+    for index, parent in upward(report.modules):
+        total[parent].add(total[index])
     return {
         module.name: total[i].stats(
             report.flop_definition, params=module.params, self_=own[i].stats(report.flop_definition)

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatchcount.render.columns import aligned
-from dispatchcount.render.numbers import duration, exact, human, percent, plural
+from dispatchcount.render.numbers import aligned, duration, exact, human, percent, plural
 
 FACTORS = {"": 1} | {prefix: 1000 ** (i + 1) for i, prefix in enumerate("kMGTPEZYRQ")}
 

@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
-from dispatchcount.render.columns import aligned
+from dispatchcount.render.numbers import aligned
 
 _GAP = "  "
 _NAME, _LEAST, _NARROWEST = 24, 12, 4

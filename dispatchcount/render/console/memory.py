@@ -11,9 +11,10 @@ from dispatchcount.render.numbers import nbytes, plural
 from dispatchcount.render.plain import Printable, clean, named
 from dispatchcount.render.select import label
 from dispatchcount.render.summary import Line, footer
+from dispatchcount.report.memory_totals import memory_of_all, memory_totals
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import MEMORY_KINDS, Memory, ModuleMemory
-from dispatchcount.report.views import memory_totals
+from dispatchcount.report.tree import children, depth_first
 
 
 def memory_table(report: ReportData, *, depth: int | None = 3, exact: bool = False) -> Printable:
@@ -36,11 +37,10 @@ def memory_table(report: ReportData, *, depth: int | None = 3, exact: bool = Fal
             f"depth={depth} is negative; give a number of levels from 0 up, or None for all"
         )
     totals = memory_totals(report)
-    tops = [held for held, module in zip(totals, report.modules, strict=True) if module.parent < 0]
-    whole = ModuleMemory(0, *(sum(getattr(held, kind) for held in tops) for kind in MEMORY_KINDS))
+    whole = memory_of_all(report.memory.modules)
     rows: list[tuple[str, ModuleMemory, int]] = []
     deeper = 0
-    for index, level in _walk(report, totals):
+    for index, level in _levels(report, totals):
         if depth is not None and level > depth:
             deeper += 1
         else:
@@ -71,18 +71,16 @@ def memory_table(report: ReportData, *, depth: int | None = 3, exact: bool = Fal
     )
 
 
-def _walk(report: ReportData, totals: list[ModuleMemory]) -> list[tuple[int, int]]:
+def _levels(report: ReportData, totals: list[ModuleMemory]) -> list[tuple[int, int]]:
     """Indices and levels of the modules that hold any, each above those below it, work outside every module last."""
-    below: dict[int, list[int]] = {}
-    for index, module in enumerate(report.modules):
-        if totals[index].together:
-            below.setdefault(module.parent, []).append(index)
-    found = []
-    stack = [(index, 0) for index in sorted(below.get(-1, []), key=lambda index: index == 0)][::-1]
-    while stack:
-        index, level = stack.pop()
-        found.append((index, level))
-        stack += [(child, level + 1) for child in reversed(below.get(index, []))]
+    below = children(report.modules, lambda index: totals[index].together > 0)
+    below.get(-1, []).sort(key=lambda index: index == 0)
+    found: list[tuple[int, int]] = []
+    level = 0
+    for index, entering in depth_first(below):
+        if entering:
+            found.append((index, level))
+        level += 1 if entering else -1
     return found
 
 

@@ -10,21 +10,20 @@ from rich.text import Text
 from dispatchcount.render.columns import (
     Column,
     Value,
-    intensity,
     marked,
     metric,
     order,
     pick,
-    rate,
     show_percent,
 )
 from dispatchcount.render.console.grid import Cells, Grid, heat
 from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.summary import footer, summary
+from dispatchcount.report import derived
+from dispatchcount.report.coverage import KNOWN, statuses
 from dispatchcount.report.metrics import METRICS, Stats
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import COUNTED, ZERO
 
 COLUMNS = (
     "operator",
@@ -42,16 +41,16 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class OperatorRow:
-    """An operator as a line of the table: its figures, how its calls were counted, and all flops."""
+    """An operator as a line of the table: its figures, how its calls were counted, and the whole."""
 
     op: str
     stats: Stats
     statuses: tuple[str, ...]
-    flops: int
+    total: Stats
 
 
 def _share(row: OperatorRow) -> float | None:
-    return row.stats.flops / row.flops if row.flops else None
+    return derived.share(row.stats, row.total)
 
 
 def _status(row: OperatorRow) -> str:
@@ -64,7 +63,7 @@ def _measured(row: OperatorRow) -> Stats | None:
 
 def _counted(row: OperatorRow) -> Stats | None:
     """Its figures, unless no call of it could be counted."""
-    return row.stats if {COUNTED, ZERO} & set(row.statuses) else None
+    return row.stats if set(KNOWN) & set(row.statuses) else None
 
 
 def _known(row: OperatorRow) -> Stats:
@@ -73,7 +72,7 @@ def _known(row: OperatorRow) -> Stats:
 
 
 def _gap(row: OperatorRow) -> bool:
-    return bool(set(row.statuses) - {COUNTED, ZERO})
+    return bool(set(row.statuses) - set(KNOWN))
 
 
 def _mark(row: OperatorRow) -> str:
@@ -95,9 +94,9 @@ OPERATOR_COLUMNS: dict[str, Column[OperatorRow]] = {
         for one in METRICS
         if one.additive and not one.measured and one.key != "flops"
     },
-    "intensity": Column("flops/byte", lambda row: intensity(_counted(row)), mark=_mark),
+    "intensity": Column("flops/byte", lambda row: derived.intensity(_counted(row)), mark=_mark),
     "time_ns": metric("time_ns", _measured, _gap),
-    "flops_per_s": Column("flops/s", lambda row: rate(_counted(row)), mark=_mark),
+    "flops_per_s": Column("flops/s", lambda row: derived.rate(_counted(row)), mark=_mark),
 }
 """By the name that `Report.operators` sorts by."""
 
@@ -125,7 +124,7 @@ def operator_table(
     shown = rows[:top]
     names = list(COLUMNS)
     names += ["time_ns", "flops_per_s"] if report.total.time_ns else []
-    names += ["status"] if any(set(row.statuses) - {COUNTED, ZERO} for row in rows) else []
+    names += ["status"] if any(set(row.statuses) - set(KNOWN) for row in rows) else []
     names += [sort] if sort not in names else []
     cells = [
         Cells(
@@ -153,13 +152,10 @@ def operator_table(
 
 
 def _rows(report: ReportData) -> list[OperatorRow]:
-    statuses: dict[str, dict[str, None]] = {}
-    for entry in report.entries:
-        statuses.setdefault(entry.op, {})[entry.status] = None
-    rows = report.by_operator().items()
-    # those with as many flops as others: what moves more bytes is bigger
-    rows_by_size = sorted(rows, key=lambda row: -row[1].bytes_read - row[1].bytes_written)
-    return [OperatorRow(op, stats, tuple(statuses[op]), report.flops) for op, stats in rows_by_size]
+    ways = statuses(report)
+    # Of operators with equal flops the one that moves more bytes is bigger.
+    rows = sorted(report.by_operator().items(), key=lambda row: -derived.nbytes(row[1]))
+    return [OperatorRow(op, stats, ways[op], report.total) for op, stats in rows]
 
 
 def _style(name: str, row: OperatorRow) -> str:

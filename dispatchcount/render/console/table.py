@@ -13,8 +13,9 @@ from dispatchcount.render.console.grid import Cells, Grid, heat, indent
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import footer, hidden, shared, summary
+from dispatchcount.report.memory_totals import memory_of_all
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import MEMORY_KINDS, Module, ModuleMemory
+from dispatchcount.report.rows import Module
 
 COLUMNS = ("name", "type", "calls", "params", "flops", "share", "activations")
 """Those shown unless others are asked for. Time and memory follow where they were measured."""
@@ -100,11 +101,7 @@ def _total(report: ReportData, rows: list[Row]) -> Row:
     """The row under several top rows. Its own part is all there is: the rows' own parts add up to it."""
     gap = any(row.gap for row in rows)
     held = [row.memory for row in rows if row.memory is not None and not row.level]
-    memory = (
-        ModuleMemory(0, *(sum(getattr(one, kind) for one in held) for kind in MEMORY_KINDS))
-        if held
-        else None
-    )
+    memory = memory_of_all(held) if held else None
     return Row(
         _TOTAL,
         "total",

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from dispatchcount.report.by_module import own_by_operator
+from dispatchcount.report.coverage import statuses
 from dispatchcount.report.metrics import CONDENSED, Metric, Stats
-from dispatchcount.report.rows import COUNTED, ZERO
-from dispatchcount.report.views import own_by_operator
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
@@ -40,7 +40,7 @@ def page_data(report: ReportData, title: str) -> dict[str, Any]:
         "convention": {"name": report.convention, "unit": report.flop_definition.unit},
         "metrics": [described(metric) for metric in shown],
         "estimate": report.estimate,
-        "gap": any(entry.status not in (COUNTED, ZERO) for entry in report.entries),
+        "gap": report.incomplete,
         "whole": {metric.key: exact(metric.value(report.total)) for metric in shown},
         "calls": exact(report.total.calls),
         "rows": {
@@ -104,9 +104,7 @@ def _operators(
     report: ReportData, shown: Sequence[Metric], index: dict[str, int]
 ) -> dict[str, Any]:
     """What each module did itself by operator, one place for each pair, so that the page can add up any part of the tree."""
-    status: dict[str, str] = {}
-    for entry in report.entries:
-        status.setdefault(entry.op, entry.status)
+    status = {op: ways[0] for op, ways in statuses(report).items()}
     pairs = {
         (index[report.modules[module].name], op): row
         for (module, op), row in own_by_operator(report).items()

@@ -17,7 +17,6 @@ from dispatchcount.render.numbers import (
 )
 from dispatchcount.render.plain import clean, some, tail
 from dispatchcount.report.metrics import Stats
-from dispatchcount.report.rows import COUNTED, ZERO
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
@@ -60,7 +59,7 @@ def to_notebook(report: ReportData) -> str:
 
 
 def _headline(report: ReportData) -> str:
-    gap = any(entry.status not in (COUNTED, ZERO) for entry in report.entries)
+    gap = report.incomplete
     mark = AT_LEAST if gap else ESTIMATE if report.estimate else ""
     figures = [f"{mark}{human(report.flops)} FLOPs ({report.convention})"]
     figures += [f"{human(getattr(report, metric))} {name}" for metric, name in _HEADLINE.items()]

@@ -6,14 +6,13 @@ from dispatchcount.render.numbers import AT_LEAST, ESTIMATE, human, plural
 from dispatchcount.render.plain import cut, first_line
 from dispatchcount.report.diff import DiffData
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import COUNTED, ZERO
 
 _LONGEST_NAME = 60
 
 
 def report_line(report: ReportData) -> str:
     """``<Report ResNet: 4.11 G flops (fvcore), 25.6 M params, 161 modules>``, and how much is missing from it."""
-    gap = any(entry.status not in (COUNTED, ZERO) for entry in report.entries)
+    gap = report.incomplete
     mark = ESTIMATE if report.estimate else AT_LEAST if gap else ""
     parts = [
         f"{mark}{human(report.flops)} flops ({report.convention})",

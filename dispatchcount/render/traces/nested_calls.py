@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dispatchcount.render.plain import ROOT, tail
+from dispatchcount.report.tree import children, depth_first
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
@@ -21,20 +22,11 @@ def nested_calls(report: ReportData) -> Iterator[tuple[int, list[int], bool]]:
         ``(path, entries, True)`` on the way into a path, with the indices of the path's own entries,
         and ``(path, [], False)`` on the way out.
     """
-    children: list[list[int]] = [[] for _ in report.paths]
-    tops: list[int] = []
-    for index, path in enumerate(report.paths):
-        (tops if path.parent < 0 else children[path.parent]).append(index)
     own: list[list[int]] = [[] for _ in report.paths]
     for index, entry in enumerate(report.entries):
         own[entry.path].append(index)
-    waiting = [(top, True) for top in reversed(tops)]
-    while waiting:  # a stack of our own: modules nest deeper than Python's calls may
-        here, entering = waiting.pop()
-        yield here, own[here] if entering else [], entering
-        if entering:
-            waiting.append((here, False))
-            waiting += [(child, True) for child in reversed(children[here])]
+    for path, entering in depth_first(children(report.paths)):
+        yield path, own[path] if entering else [], entering
 
 
 def title(report: ReportData, path: int) -> str:

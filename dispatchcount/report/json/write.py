@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from dispatchcount.report.by_module import module_params, self_and_total
 from dispatchcount.report.json.format import MODULE, REPORT, SCHEMA, VERSION
 from dispatchcount.report.json.types import Strings
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.views import module_params, self_and_total
 
 
 def to_object(report: ReportData) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+"""Figures that follow from those of one row. Renderers show them and work out nothing."""
+
+from __future__ import annotations
+
+from dispatchcount.report.metrics import BYTES, Stats
+
+SECOND = 1_000_000_000
+"""Nanoseconds of a second."""
+
+
+def nbytes(stats: Stats) -> int:
+    """Bytes read and written."""
+    return BYTES.value(stats)
+
+
+def intensity(stats: Stats | None) -> float | None:
+    """Flops for each byte moved; None where no byte was."""
+    if stats is None or not nbytes(stats):
+        return None
+    return stats.flops / nbytes(stats)
+
+
+def rate(stats: Stats | None) -> float | None:
+    """Flops a second; None where time was not measured."""
+    if stats is None or not stats.time_ns:
+        return None
+    return stats.flops * SECOND / stats.time_ns
+
+
+def share(stats: Stats | None, whole: Stats) -> float | None:
+    """The part that a row has of all flops, 0 to 1; None where there are none."""
+    if stats is None or not whole.flops:
+        return None
+    return stats.flops / whole.flops
