@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from dispatchcount import files
+from dispatchcount.compat._absent import absent
 from dispatchcount.compat._jit.state import untouched
 from dispatchcount.compat._modules import in_mode
 from dispatchcount.compat._once import empty_input, not_counted
@@ -295,6 +296,15 @@ def _printed_to(path: str | None) -> Iterator[None]:
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     files.write(path, text.getvalue())
 
+
+_BY_MODULE = (
+    "no attribute is put on modules here; read their figures off FlopsProfiler(model).report, "
+    "whose by_module() has them by name"
+)
+__getattr__ = absent(
+    __name__,
+    dict.fromkeys(("get_module_duration", "get_module_flops", "get_module_macs"), _BY_MODULE),
+)
 
 __all__ = [
     "FlopsProfiler",

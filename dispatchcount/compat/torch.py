@@ -1,7 +1,9 @@
-"""torch's flop counter: ``from dispatchcount.compat.torch import FlopCounterMode`` instead of ``from torch.utils.flop_counter``.
+"""torch's flop counter.
 
-A MAC is two flops, nothing else counts. What torch's counter misses without a word (fused CPU kernels, LSTM, matrix-vector
-products, in-place products) is counted here.
+Write ``from dispatchcount.compat.torch import FlopCounterMode`` where
+``from torch.utils.flop_counter import FlopCounterMode`` was. A MAC is two flops, and nothing else
+counts. What torch's counter misses without a word (fused CPU kernels, LSTM, matrix-vector products,
+in-place products) is counted here.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from rich.cells import cell_len, set_cell_size
 from torch.utils import _pytree as pytree
 from torch.utils import flop_counter as theirs
 
+from dispatchcount.compat._absent import absent
 from dispatchcount.compat._once import hollow, not_counted
 from dispatchcount.profiler import Profile, profile
 from dispatchcount.report.rows import Entry
@@ -25,35 +28,56 @@ from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.names import target_name
 
 flop_registry: dict[Any, Callable[..., Any]] = dict(theirs.flop_registry)
-"""Formulas by operator. Only those that are not torch's own are called; the others have rules that do the same, or better."""
+"""Formulas by operator.
+
+Only those that are not torch's own are called. The operators of the others have rules here, which
+count the same or better.
+"""
 
 GLOBAL = "Global"
 
 Counts = defaultdict[str, defaultdict[Any, int]]
-"""By module, then by operator."""
+"""Flops by module, then by operator."""
+
+
+_absent = absent(
+    __name__,
+    {
+        "_FlopCounterMode": "it is the mode that torch's counter is made of, and this counter is "
+        "not made of it; register_flop_formula gives an operator its flops"
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
-    """Torch's own formulas and helpers (`mm_flop`, `sdpa_flop_count`, `get_shape` …) are here as they are there."""
-    if name.startswith("__") or name == "_FlopCounterMode":  # what it stands for is no part of ours
-        raise AttributeError(
-            f"module {__name__!r} has no attribute {name!r}; register_flop_formula gives an operator its flops"
-        )
+    """Torch's own formulas and helpers (`mm_flop`, `sdpa_flop_count`, `get_shape` …).
+
+    Raises:
+        ImportError: the name is torch's, and has nothing to stand for here.
+        AttributeError: torch has no such name either.
+    """
+    if name.startswith("__") or name == "_FlopCounterMode":
+        _absent(name)
     return getattr(theirs, name)
 
 
 def register_flop_formula(
     targets: Any, get_raw: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: the function below counts the flops of `targets`, in every `FlopCounterMode` made from now on.
+    """A decorator: its function counts the flops of `targets`.
+
+    It does so in every `FlopCounterMode` that is made from now on.
 
     Args:
-        targets: an operator's packet (``torch.ops.mylib.foo``), a higher-order operator, a triton kernel, or a list of such.
-        get_raw: by default the function gets sizes in place of tensors, and the result's as ``out_shape``; if true it gets
-            tensors without contents (on the meta device), and the result as ``out_val``.
+        targets: an operator's packet (``torch.ops.mylib.foo``), a higher-order operator, a triton
+            kernel, or a list of such.
+        get_raw: by default the function gets sizes in place of tensors, and those of the result as
+            ``out_shape``. If True, it gets tensors without contents (on the meta device), and the
+            result as ``out_val``.
 
     Raises:
-        ValueError: a target is none of these. RuntimeError: a target has a formula.
+        ValueError: a target is none of these.
+        RuntimeError: a target has a formula already.
     """
 
     def register(formula: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,8 +89,9 @@ def register_flop_formula(
                 known = False
             if not known or isinstance(target, torch._ops.OpOverload):
                 raise ValueError(
-                    f"register_flop_formula(targets): expected each target to be OpOverloadPacket (i.e. torch.ops.mylib.foo), "
-                    f"JitFunction, or HigherOrderOperator, got {target} which is of type {type(target)}"
+                    "register_flop_formula(targets): expected each target to be "
+                    "OpOverloadPacket (i.e. torch.ops.mylib.foo), JitFunction, or "
+                    f"HigherOrderOperator, got {target} which is of type {type(target)}"
                 )
             if target in flop_registry:
                 raise RuntimeError(f"duplicate registrations for {target}")
@@ -80,9 +105,9 @@ class FlopCounterMode:
     """Counts the flops of what runs inside a with-block, by module and operator.
 
     Args:
-        mods: not needed, modules are found as they are called.
+        mods: not used, because modules are found as they are called.
         depth: levels of modules that `get_table` shows.
-        display: whether to print the table when the block ends.
+        display: True to print the table when the block ends.
         custom_mapping: formulas by operator for this block, as for `register_flop_formula`.
     """
 
@@ -147,10 +172,11 @@ class FlopCounterMode:
 
     @property
     def flop_counts(self) -> Counts:
-        """Flops by module (``"Global"`` is everything, ``"ResNet.layer1"`` a module with all it called), then by operator.
+        """Flops by module, then by operator.
 
-        Every module that was called has a row, and each operator that has a formula an entry in it, be it 0. What was never
-        called may be asked for all the same.
+        ``"Global"`` is everything, ``"ResNet.layer1"`` a module with all that it called. Every
+        module that was called has a row. An operator that has a formula has an entry in it, even
+        if that is 0. A name that is not there gives an empty row.
         """
         if self._profile is None:
             return _no_counts()
@@ -187,10 +213,12 @@ class FlopCounterMode:
         return entry.cost.arithmetic if entry.op in self._own else 2 * entry.cost.macs
 
     def get_table(self, depth: int | None = None) -> str:
-        """Flops and shares by module and operator as text; a line below names what could not be counted.
+        """Flops and shares by module and operator as text.
+
+        A line below the table names the operators that could not be counted.
 
         Args:
-            depth: levels of modules to show; by default as the counter was made.
+            depth: levels of modules to show; by default those that the counter was made with.
         """
         depth = depth or self.depth or 999_999
         counts, total = self.flop_counts, self.get_total_flops() if self._profile else 0
@@ -230,7 +258,7 @@ def _no_counts() -> Counts:
 
 
 def _rule(formula: Callable[..., Any]) -> Callable[..., Cost]:
-    """A rule from a formula; its flops are kept as arithmetic, for they need not come in pairs."""
+    """A rule from a formula. Its flops are kept as arithmetic, for they may be an odd number."""
 
     def rule(*args: Any, out: Any, **kwargs: Any) -> Cost:
         args, kwargs, out = pytree.tree_map(hollow, (args, kwargs, out))
@@ -240,7 +268,7 @@ def _rule(formula: Callable[..., Any]) -> Callable[..., Cost]:
 
 
 def _names(report: Report) -> list[str]:
-    """Module names as torch's tracker has them: the root's class, then attributes."""
+    """The names of modules as torch's tracker has them: the root's class, then attributes."""
     names: list[str] = []
     for index, module in enumerate(report.modules):
         above = report.modules[module.parent] if module.parent >= 0 else None
@@ -254,13 +282,13 @@ def _names(report: Report) -> list[str]:
 
 
 def _operator(name: str) -> Any:
-    """The operator called ``"aten.mm"``; the name itself for what is none."""
+    """The operator called ``"aten.mm"``; the name itself if there is no such operator."""
     namespace, _, op = name.partition(".")
     return getattr(getattr(torch.ops, namespace, None), op, name) if op.isidentifier() else name
 
 
 def _aligned(headers: list[str], rows: list[list[str]]) -> str:
-    """A table with a rule below its header; the first column to the left, the others to the right."""
+    """A table with a rule below its header. The first column is set left, the others right."""
     widths = [
         max(len(head) + 2, *map(cell_len, column))
         for head, *column in zip(headers, *rows, strict=True)
