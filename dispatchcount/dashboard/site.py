@@ -11,7 +11,7 @@ from typing import Any
 from dispatchcount.dashboard.collect import METRICS, Bad, Run, collect, page_name, report_files
 from dispatchcount.errors import UsageError
 from dispatchcount.files import identity, write
-from dispatchcount.render.html.data import described, exact
+from dispatchcount.render.html.data import described, for_script
 from dispatchcount.render.html.page import asset, embedded, fill, page
 from dispatchcount.report.conventions import find_convention
 
@@ -92,7 +92,7 @@ def _row(run: Run) -> dict[str, Any]:
         "commit": run.commit,
         "labels": [list(label) for label in run.labels],
         "created": run.created,
-        "values": {metric: exact(value) for metric, value in run.values.items()},
+        "values": {metric: for_script(value) for metric, value in run.values.items()},
         "uncounted": list(run.uncounted),
         "stopped": run.stopped_in,
     }

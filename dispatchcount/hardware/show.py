@@ -12,7 +12,7 @@ from rich.text import Text
 
 from dispatchcount import files
 from dispatchcount.render.console.grid import Cells, Grid, heat
-from dispatchcount.render.numbers import ABSENT, duration, human, percent, plural
+from dispatchcount.render.numbers import ABSENT, duration, human, nbytes, percent, plural
 from dispatchcount.render.plain import Printable, named
 from dispatchcount.render.summary import Line, footer
 
@@ -48,7 +48,7 @@ def roofline_table(roof: Roofline, *, top: int | None = 15, by: str = "operator"
         Cells(by, names, True, [heat(row.share) for row in shown], keep=True),
         Cells("calls", [human(row.calls) for row in shown]),
         Cells("flops", [human(row.flops) for row in shown]),
-        Cells("bytes", [human(row.nbytes) for row in shown]),
+        Cells("bytes", [nbytes(row.nbytes) for row in shown]),
         Cells("flops/byte", [_number(row.intensity) for row in shown]),
         Cells("bound", [row.bound for row in shown], True, keep=True),
         Cells("least time", [_seconds(row.least_seconds) for row in shown], keep=True),

@@ -11,11 +11,10 @@ from dispatchcount.render.numbers import (
     AT_LEAST,
     ESTIMATE,
     count,
-    duration,
+    in_unit,
     nbytes,
     percent,
 )
-from dispatchcount.render.numbers import exact as every_digit
 from dispatchcount.render.plain import ROOT, clean
 from dispatchcount.render.select import Row
 from dispatchcount.report import derived
@@ -24,7 +23,8 @@ from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import MEMORY_KINDS, NO_MODULE
 
 T = TypeVar("T")
-Value = int | float | str | None
+CellValue = int | float | str | None
+"""What a cell holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Column(Generic[T]):
     """
 
     header: str
-    value: Callable[[T], Value]
+    value: Callable[[T], CellValue]
     show: Callable[[int | float, bool], str] = count
     mark: Callable[[T], str] = lambda _: ""
 
@@ -58,7 +58,7 @@ def metric(
 ) -> Column[T]:
     """The column of one metric, of the figures that `stats` picks from a row; `gap`: operators are missing from it."""
 
-    def value(row: T) -> Value:
+    def value(row: T) -> CellValue:
         picked = stats(row)
         return None if picked is None else getattr(picked, name)
 
@@ -67,8 +67,7 @@ def metric(
         return marked(picked, name, gap(row))
 
     row = BY_KEY[name]
-    show = _duration if row.unit == "nanoseconds" else count
-    column = Column(header or row.label, value, show)
+    column = Column(header or row.label, value, in_unit(row.unit))
     return replace(column, mark=mark) if row.estimable else column
 
 
@@ -77,10 +76,6 @@ def marked(stats: Stats | None, name: str, gap: bool) -> str:
     flag = "estimate_elementwise" if BY_KEY[name].elementwise else "estimate"
     estimate = stats is not None and getattr(stats, flag)
     return ESTIMATE if estimate else AT_LEAST if gap else ""
-
-
-def _duration(value: int | float, exact: bool) -> str:
-    return duration(int(value), exact)
 
 
 def show_percent(value: int | float, exact: bool) -> str:
@@ -128,12 +123,8 @@ def _shapes(row: Row) -> str:
     return ", ".join(texts)
 
 
-def _held(kind: str) -> Callable[[Row], Value]:
+def _held(kind: str) -> Callable[[Row], CellValue]:
     return lambda row: None if row.memory is None else getattr(row.memory, kind)
-
-
-def _bytes(value: int | float, exact: bool) -> str:
-    return every_digit(int(value)) if exact else nbytes(int(value))
 
 
 _COUNTED = tuple(one.key for one in METRICS if one.additive and not one.measured)
@@ -150,8 +141,8 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
     "time_ns": metric("time_ns", _measured, _gap),
     "flops_per_s": Column("flops/s", lambda row: derived.rate(_figures(row)), mark=_mark),
     "intensity": Column("flops/byte", lambda row: derived.intensity(_figures(row)), mark=_mark),
-    "memory": Column("memory", _held("together"), _bytes),
-    **{f"memory_{kind}": Column(f"memory: {kind}", _held(kind), _bytes) for kind in MEMORY_KINDS},
+    "memory": Column("memory", _held("together"), nbytes),
+    **{f"memory_{kind}": Column(f"memory: {kind}", _held(kind), nbytes) for kind in MEMORY_KINDS},
     "shapes": Column("parameters", _shapes),
     "self_share": Column("self share", _self_share, show_percent),
     "self_params": metric("params", lambda row: row.stats.self_, _own_gap, "self params"),

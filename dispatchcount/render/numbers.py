@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 ABSENT = "–"
@@ -16,69 +16,100 @@ AT_LEAST = "≥"
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
 _TIMES = ("ns", "µs", "ms", "s")
-_SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
-def human(value: int | float) -> str:
+def human(value: int | float, unit: str = "") -> str:
     """A number in three digits with a decimal prefix.
 
-    An integer below 1000 stands as it is: ``human(4_111_512_576)`` is ``"4.11 G"``, ``human(512)`` is ``"512"``,
-    ``human(1.5)`` is ``"1.50"``.
+    An integer below 1000 stands as it is.
+
+        human(4_111_512_576) == "4.11 G"
+        human(1_572_864, "B") == "1.57 MB"
+        human(512) == "512"
+        human(1.5) == "1.50"
+
+    Args:
+        value: the number.
+        unit: what it counts, put behind the prefix.
     """
     if value < 0:
-        return "-" + human(-value)
+        return "-" + human(-value, unit)
     if value == 0 or (isinstance(value, int) and value < 1000):
-        return str(int(value))
+        return f"{int(value)} {unit}".rstrip()
     digits, exponent = _scientific(value)
     if exponent < -3:
-        return "<0.001"
+        return f"<0.001 {unit}".rstrip()
     if exponent // 3 >= len(_PREFIXES):
-        return f"{digits}e{exponent}"
+        return f"{digits}e{exponent} {unit}".rstrip()
     prefix = max(0, exponent // 3)
     text = _three(digits, exponent - 3 * prefix)
-    return f"{text} {_PREFIXES[prefix]}" if prefix else text
+    return f"{text} {_PREFIXES[prefix]}{unit}".rstrip()
 
 
-def exact(value: int) -> str:
+def every_digit(value: int) -> str:
     """Every digit, in groups of three: ``"4,111,512,576"``."""
     return f"{value:,}"
 
 
-def count(value: int | float, is_exact: bool) -> str:
-    """`exact` or `human`, as asked for; what is no integer is always given in three digits."""
-    return exact(value) if is_exact and isinstance(value, int) else human(value)
+def count(value: int | float, exact: bool) -> str:
+    """A number of things: every digit of it if `exact`, else three.
+
+    What is not an integer is always given in three digits.
+    """
+    return every_digit(value) if exact and isinstance(value, int) else human(value)
 
 
-def percent(share: float) -> str:
-    """A share of 0 to 1 with one decimal: ``"57.3 %"``; ``"<0.1 %"`` where it is there but rounds to nothing."""
-    return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
+def nbytes(value: int | float, exact: bool = False) -> str:
+    """Bytes: ``"1.57 MB"``, or the digits alone, ``"1,572,864"``, if `exact`. A MB is 10^6 bytes."""
+    return every_digit(int(value)) if exact else human(value, "B")
 
 
-def duration(ns: int, is_exact: bool = False) -> str:
-    """Nanoseconds in three digits: ``"1.23 ms"``; ``"1,234,567 ns"`` if exact."""
-    if is_exact or ns < 1000:
-        return f"{ns:,} ns"
+def bytes_said(value: int, exact: bool = False) -> str:
+    """Bytes in a sentence: ``"1.57 MB"``; ``"1,572,864 bytes"`` if `exact`."""
+    return f"{every_digit(value)} bytes" if exact else human(value, "B")
+
+
+def duration(ns: int | float, exact: bool = False) -> str:
+    """Nanoseconds in three digits: ``"1.23 ms"``; ``"1,234,567 ns"`` if `exact`."""
+    if exact or ns < 1000:
+        return f"{int(ns):,} ns"
     digits, exponent = _scientific(ns)
     unit = min(exponent // 3, len(_TIMES) - 1)
     shift = exponent - 3 * unit
-    return (
-        f"{Decimal(ns).scaleb(-9):,.0f} s"
-        if shift > 2
-        else f"{_three(digits, shift)} {_TIMES[unit]}"
-    )
+    if shift > 2:  # thousands of seconds and more
+        return f"{Decimal(ns).scaleb(-9):,.0f} s"
+    return f"{_three(digits, shift)} {_TIMES[unit]}"
 
 
-def nbytes(value: int) -> str:
-    """Bytes in three or four digits with a binary prefix: ``"1.50 KiB"``, ``"1,000 MiB"``; ``"512 B"`` below a KiB."""
-    size, unit = Decimal(value), 0
-    while round(size) >= 1024 and unit + 1 < len(_SIZES):
-        size, unit = size / 1024, unit + 1
-    places = 0 if not unit or size >= Decimal("99.95") else 1 if size >= Decimal("9.995") else 2
-    return f"{size:,.{places}f} {_SIZES[unit]}"
+_OF_UNIT: dict[str, Callable[[int | float, bool], str]] = {
+    "bytes": nbytes,
+    "nanoseconds": duration,
+}
+
+
+def in_unit(unit: str) -> Callable[[int | float, bool], str]:
+    """How figures of a metric's unit are written: a function of the value and of `exact`."""
+    return _OF_UNIT.get(unit, count)
+
+
+def percent(share: float) -> str:
+    """A share of 0 to 1 with one decimal, ``"57.3 %"``.
+
+    It is ``"<0.1 %"`` where there is one that rounds to nothing.
+    """
+    return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
+
+
+def plural(number: int, noun: str) -> str:
+    """``"1 module"``, ``"2,000 modules"``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def aligned(texts: Iterable[str]) -> list[str]:
-    """Numbers padded on the right so that, right-aligned, their digits stand below one another whatever their units."""
+    """Numbers padded on the right, so that right-aligned their digits stand below one another.
+
+    aligned(["512 B", "1.57 MB"]) == ["512 B ", "1.57 MB"]
+    """
     cells = [text.rpartition(" ") if " " in text else (text, "", "") for text in texts]
     width = max((len(unit) for _, _, unit in cells), default=0)
     return [
@@ -87,15 +118,12 @@ def aligned(texts: Iterable[str]) -> list[str]:
     ]
 
 
-def plural(number: int, noun: str) -> str:
-    """``"1 module"``, ``"2,000 modules"``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _scientific(value: int | float) -> tuple[str, int]:
+    """Three digits as ``"4.11"`` and the power of ten that they are multiplied by."""
     digits, exponent = f"{Decimal(value):.2e}".split("e")
     return digits, int(exponent)
 
 
 def _three(digits: str, shift: int) -> str:
+    """The digits with the point `shift` places further right."""
     return f"{Decimal(digits).scaleb(shift):.{min(2 - shift, 4)}f}"

@@ -5,7 +5,15 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from dispatchcount.render.numbers import AT_LEAST, ESTIMATE, count, human, percent, plural
+from dispatchcount.render.numbers import (
+    AT_LEAST,
+    ESTIMATE,
+    bytes_said,
+    count,
+    human,
+    percent,
+    plural,
+)
 from dispatchcount.render.plain import clean, cut, first_line, named, some
 from dispatchcount.render.select import Selection
 from dispatchcount.report.coverage import inputs, topmost_uncalled
@@ -55,7 +63,7 @@ def summary(report: ReportData, *, exact: bool = False) -> list[Line]:
             if peak.peak_op
             else "before the first operator"
         )
-        lines.append(("memory", f"{count(peak.peak, exact)} bytes at its peak, {place}", ""))
+        lines.append(("memory", f"{bytes_said(peak.peak, exact)} at its peak, {place}", ""))
     return lines + _gaps(report) + [("note", clean(note), "") for note in meta.notes]
 
 

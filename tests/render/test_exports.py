@@ -154,7 +154,7 @@ def test_a_notebook_shows_a_table_without_script() -> None:
         "type",
         "share",
         "flops",
-        "macs",
+        "MACs",
         "params",
         "activations",
         "calls",

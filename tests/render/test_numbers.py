@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatchcount.render.numbers import aligned, duration, exact, human, percent, plural
+from dispatchcount.render.numbers import (
+    aligned,
+    bytes_said,
+    duration,
+    every_digit,
+    human,
+    in_unit,
+    nbytes,
+    percent,
+    plural,
+)
 
 FACTORS = {"": 1} | {prefix: 1000 ** (i + 1) for i, prefix in enumerate("kMGTPEZYRQ")}
 
@@ -47,7 +57,7 @@ def test_human_is_right_to_half_a_digit(value):
 
 @given(st.integers(-(10**30), 10**30))
 def test_exact_says_every_digit(value):
-    assert int(exact(value).replace(",", "")) == value
+    assert int(every_digit(value).replace(",", "")) == value
 
 
 @pytest.mark.parametrize(
@@ -82,7 +92,7 @@ def test_duration(ns, text):
 
 
 def test_exact_duration():
-    assert duration(1_234_567, is_exact=True) == "1,234,567 ns"
+    assert duration(1_234_567, exact=True) == "1,234,567 ns"
 
 
 def test_plural():
@@ -93,3 +103,44 @@ def test_units_stand_below_one_another():
     assert aligned(["4.11 G", "512", "–", "<0.001"]) == ["4.11 G", "512  ", "–  ", "<0.001  "]
     assert aligned(["1", "–"]) == ["1", "–"]
     assert aligned(["1.00 s", "20.0 ms"]) == ["1.00 s ", "20.0 ms"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.00 kB"),
+        (1024, "1.02 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.00 MB"),
+        (1_572_864, "1.57 MB"),
+        (3 * 2**29, "1.61 GB"),
+        (1.5e12, "1.50 TB"),
+    ],
+)
+def test_bytes_have_decimal_prefixes(value, text):
+    assert nbytes(value) == text
+
+
+def test_bytes_in_full():
+    assert nbytes(1_572_864, exact=True) == "1,572,864"
+    assert bytes_said(1_572_864, exact=True) == "1,572,864 bytes"
+
+
+@given(st.integers(0, 10**33))
+def test_bytes_are_written_as_all_other_numbers_are(value):
+    number = human(value)
+    assert nbytes(value) == (f"{number}B" if " " in number else f"{number} B")
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "full"),
+    [
+        ("bytes", "1.23 MB", "1,234,567"),
+        ("nanoseconds", "1.23 ms", "1,234,567 ns"),
+        ("elements", "1.23 M", "1,234,567"),
+    ],
+)
+def test_a_figure_is_written_by_its_unit(unit, text, full):
+    assert (in_unit(unit)(1_234_567, False), in_unit(unit)(1_234_567, True)) == (text, full)

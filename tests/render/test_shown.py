@@ -113,8 +113,8 @@ def test_time_and_memory_are_in_every_view_of_modules() -> None:
         assert "time" in text
         assert "memory" in text
         assert "10.0 µs" in text  # of the convolution
-        assert "5.50 KiB" in text  # 896 + 896 + 1792 + 2048 = 5,632 bytes
-    assert "10.0 µs, 5.50 KiB of memory" in str(report.arch())
+        assert "5.63 kB" in text  # 896 + 896 + 1792 + 2048 = 5,632 bytes
+    assert "10.0 µs, 5.63 kB of memory" in str(report.arch())
     assert ">time</th>" in report._repr_html_()
     assert "10.0 µs" in report._repr_html_()
     for text in (str(cnn()), str(cnn().tree()), cnn().to_markdown()):

@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.text import Text
 
 from dispatchcount.render.console.grid import Cells, Grid, bar
-from dispatchcount.render.numbers import exact, human
+from dispatchcount.render.numbers import every_digit, human
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.summary import footer, summary
 from dispatchcount.report.model import ReportData
@@ -33,7 +33,7 @@ def histogram(report: ReportData, *, bins: int = 10) -> Printable:
         [
             Cells("flops from", [human(edge) for edge in edges]),
             Cells("to", [human(min(edge + width - 1, spread.max)) for edge in edges], keep=True),
-            Cells("samples", [exact(number) for number in numbers], keep=True),
+            Cells("samples", [every_digit(number) for number in numbers], keep=True),
             Cells(
                 "",
                 [bar(number / most, _WIDTH) for number in numbers],

@@ -6,8 +6,7 @@ from rich.console import Group
 from rich.text import Text
 
 from dispatchcount.render.console.grid import Cells, Grid, heat, indent
-from dispatchcount.render.numbers import exact as every_digit
-from dispatchcount.render.numbers import nbytes, plural
+from dispatchcount.render.numbers import bytes_said, nbytes, plural
 from dispatchcount.render.plain import Printable, clean, named
 from dispatchcount.render.select import label
 from dispatchcount.render.summary import Line, footer
@@ -48,7 +47,6 @@ def memory_table(report: ReportData, *, depth: int | None = 3, exact: bool = Fal
     has_total = sum(not level for _, _, level in rows) > 1
     if has_total:
         rows.append(("total", whole, 0))
-    show = every_digit if exact else nbytes
     styles = [heat(held.together / (whole.together or 1), level) for _, held, level in rows]
     columns = [
         Cells(
@@ -58,8 +56,16 @@ def memory_table(report: ReportData, *, depth: int | None = 3, exact: bool = Fal
             styles,
             leads=[indent(level) for _, _, level in rows],
         ),
-        *(Cells(kind, [show(getattr(held, kind)) for _, held, _ in rows]) for kind in MEMORY_KINDS),
-        Cells("together", [show(held.together) for _, held, _ in rows], styles=styles, keep=True),
+        *(
+            Cells(kind, [nbytes(getattr(held, kind), exact) for _, held, _ in rows])
+            for kind in MEMORY_KINDS
+        ),
+        Cells(
+            "together",
+            [nbytes(held.together, exact) for _, held, _ in rows],
+            styles=styles,
+            keep=True,
+        ),
     ]
     lines = (
         [("hidden", f"{plural(deeper, 'module')} below depth {depth}; depth=None shows all", "dim")]
@@ -85,7 +91,7 @@ def _levels(report: ReportData, totals: list[ModuleMemory]) -> list[tuple[int, i
 
 
 def _peak(memory: Memory, exact: bool) -> list[Line]:
-    size = f"{every_digit(memory.peak)} bytes" if exact else nbytes(memory.peak)
+    size = bytes_said(memory.peak, exact)
     place = f"in {named(memory.peak_module)}, at {clean(memory.peak_op)}"
     return [
         (

@@ -8,8 +8,8 @@ from rich.console import Group
 from rich.text import Text
 
 from dispatchcount.render.columns import (
+    CellValue,
     Column,
-    Value,
     marked,
     metric,
     order,
@@ -79,7 +79,7 @@ def _mark(row: OperatorRow) -> str:
     return marked(row.stats, "flops", _gap(row))
 
 
-def _calls(row: OperatorRow) -> Value:
+def _calls(row: OperatorRow) -> CellValue:
     return row.stats.calls
 
 

@@ -41,8 +41,8 @@ def page_data(report: ReportData, title: str) -> dict[str, Any]:
         "metrics": [described(metric) for metric in shown],
         "estimate": report.estimate,
         "gap": report.incomplete,
-        "whole": {metric.key: exact(metric.value(report.total)) for metric in shown},
-        "calls": exact(report.total.calls),
+        "whole": {metric.key: for_script(metric.value(report.total)) for metric in shown},
+        "calls": for_script(report.total.calls),
         "rows": {
             "name": list(rows),
             "type": [modules[name].type for name in rows],
@@ -62,7 +62,7 @@ def page_data(report: ReportData, title: str) -> dict[str, Any]:
         },
         "operators": _operators(report, shown, index),
         "issues": [
-            asdict(issue) | {"calls": exact(issue.calls), "nbytes": exact(issue.nbytes)}
+            asdict(issue) | {"calls": for_script(issue.calls), "nbytes": for_script(issue.nbytes)}
             for issue in report.issues
         ],
         "groups": [
@@ -91,13 +91,13 @@ def described(metric: Metric) -> dict[str, Any]:
     }
 
 
-def exact(value: int) -> int | str:
+def for_script(value: int) -> int | str:
     """An integer for the page: itself, or its digits where JavaScript could not hold it exactly."""
     return value if -_EXACT_IN_JAVASCRIPT <= value <= _EXACT_IN_JAVASCRIPT else str(value)
 
 
 def _column(values: Iterable[int]) -> list[int | str]:
-    return [exact(value) for value in values]
+    return [for_script(value) for value in values]
 
 
 def _operators(
@@ -128,8 +128,10 @@ def _group(rows: dict[str, Stats], shown: Sequence[Metric]) -> list[dict[str, An
     return [
         {
             "name": name,
-            "calls": exact(row.calls),
-            "values": {metric.key: exact(metric.value(row)) for metric in shown if metric.additive},
+            "calls": for_script(row.calls),
+            "values": {
+                metric.key: for_script(metric.value(row)) for metric in shown if metric.additive
+            },
         }
         for name, row in rows.items()
     ]

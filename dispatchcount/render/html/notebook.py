@@ -9,14 +9,14 @@ from dispatchcount.render.numbers import (
     ABSENT,
     AT_LEAST,
     ESTIMATE,
-    duration,
-    exact,
+    every_digit,
     human,
+    in_unit,
     percent,
     plural,
 )
 from dispatchcount.render.plain import clean, some, tail
-from dispatchcount.report.metrics import Stats
+from dispatchcount.report.metrics import BY_KEY, Stats
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
@@ -26,8 +26,7 @@ MOST_ROWS = 24
 
 _LONGEST_NAME = 60
 _COLUMNS = ("flops", "macs", "params", "activations", "calls")
-_HEADS = {"time_ns": "time"}
-_HEADLINE = {"macs": "MACs", "params": "params", "activations": "activations"}
+_HEADLINE = ("macs", "params", "activations")
 _CELL = "padding:2px 10px;text-align:right;white-space:nowrap"
 _LEFT = "padding:2px 10px;text-align:left;white-space:nowrap"
 _WARNING = "border-left:3px solid #d9822b;padding:2px 10px;margin:4px 0"
@@ -41,9 +40,8 @@ def to_notebook(report: ReportData) -> str:
     kept = [name for name in rows if name in set(biggest)]
     columns = (*_COLUMNS, "time_ns") if report.total.time_ns else _COLUMNS
     lines = [_row(name, types[name], rows[name], report.flops, columns) for name in kept]
-    heads = "".join(
-        f'<th style="{_CELL}">{_HEADS.get(column, column)}</th>' for column in ("share", *columns)
-    )
+    headers = ("share", *(BY_KEY[column].label for column in columns))
+    heads = "".join(f'<th style="{_CELL}">{header}</th>' for header in headers)
     left_out = (
         f"<p>The {len(kept)} biggest of {plural(len(rows), 'module')}.</p>"
         if len(kept) < len(rows)
@@ -62,7 +60,7 @@ def _headline(report: ReportData) -> str:
     gap = report.incomplete
     mark = AT_LEAST if gap else ESTIMATE if report.estimate else ""
     figures = [f"{mark}{human(report.flops)} FLOPs ({report.convention})"]
-    figures += [f"{human(getattr(report, metric))} {name}" for metric, name in _HEADLINE.items()]
+    figures += [f"{human(getattr(report, key))} {BY_KEY[key].label}" for key in _HEADLINE]
     return f"<p><b>{_text(report.meta.model or 'Profiled block')}</b>: {' · '.join(figures)}</p>"
 
 
@@ -89,9 +87,9 @@ def _row(name: str, type_: str, row: Stats, whole: int, columns: tuple[str, ...]
     figures = [share]
     for column in columns:
         value: int = getattr(row, column)
-        shown = duration(value) if column == "time_ns" else human(value)
+        shown = in_unit(BY_KEY[column].unit)(value, False)
         figures.append(
-            f'<span title="{exact(value)}">{estimate if column == "flops" else ""}{shown}</span>'
+            f'<span title="{every_digit(value)}">{estimate if column == "flops" else ""}{shown}</span>'
         )
     cells = "".join(f'<td style="{_CELL}">{figure}</td>' for figure in figures)
     module = f'<td style="{_LEFT}" title="{_text(full)}"><code>{_text(end)}</code></td>'

@@ -33,7 +33,7 @@ const scaled = (value, units) => {
   return [size.toFixed(digits), units[unit]].join(units[unit] ? " " : "");
 };
 
-// Three digits with a prefix, as the tables of the command line have them; `kind` is "count", "bytes" or "time" (nanoseconds).
+// Three digits with a decimal prefix, as render/numbers.py writes them; `kind` is "count", "bytes" or "time" (nanoseconds).
 const UNITS = {
   count: ["", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q"],
   bytes: ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB", "RB", "QB"],
