@@ -45,7 +45,7 @@ def hidden_elements(kind: str, matrices: Sequence[Shape]) -> int:
     """Elements of the hidden state over all layers and directions.
 
     They follow from the matrices for input and hidden state, which come in pairs. A projected LSTM
-    has a third matrix; it is there if the hidden matrix has other than hidden-size columns.
+    has a third matrix for each pair; its hidden matrix has fewer columns than the hidden size.
     """
     total, i = 0, 0
     while i < len(matrices):

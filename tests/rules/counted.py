@@ -1,4 +1,4 @@
-"""A number that counts what is done with it: naive algorithms run on it say how many operations they take."""
+"""A number that counts what is done with it: naive algorithms that run on it count themselves."""
 
 from __future__ import annotations
 

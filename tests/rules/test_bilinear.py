@@ -32,7 +32,10 @@ def test_bilinear(n: int, i: int, j: int, o: int, bias: bool) -> None:
 
 
 def test_trilinear_of_three_vectors_over_one_dimension() -> None:
-    """Nothing can be summed before the third factor is there: a product per element, then the sum of the products with it."""
+    """Nothing can be summed before the third factor is there.
+
+    So there is a product per element, and then the sum of the products with the third factor.
+    """
     cost = ask("aten::_trilinear", S(5), S(5), S(5), (), (), (), (0,), out=S())
     assert cost.macs == 5 + 5
 

@@ -1,4 +1,7 @@
-"""Every argument that a contraction rule takes is where the operator's schema has it, so that a change in torch is noticed."""
+"""Every argument that a contraction rule takes is where the operator's schema has it.
+
+So a change of a schema in a release of torch is noticed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ if importlib.util.find_spec("torchvision"):
     import torchvision  # noqa: F401
 
 FAMILIES = {
-    "matmul", "linear", "conv", "deform", "bilinear", "fft", "attention", "attention_packed", "multihead", "recurrent", "linalg",
+    "matmul", "linear", "conv", "deform", "bilinear", "fft", "attention", "attention_packed",
+    "multihead", "recurrent", "linalg",
     "sparse", "quantized_layers", "quantized_onednn", "quantized_recurrent",
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Convolutions against a walk over every tap, and every library's kernel against the plain operator."""
+"""Convolutions against a walk over every tap, and every library's kernel against the operator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d
 def walk(
     batch: int, out: int, into: int, groups: int, spans: list[tuple[int, int, int, int, int]]
 ) -> tuple[int, int]:
-    """Multiply-adds and results of a convolution, by stepping a window through the padded input of each dimension."""
+    """Multiply-adds and results of a convolution.
+
+    They are counted by stepping a window through the padded input of each dimension.
+    """
     positions = []
     for size, kernel, stride, padding, dilation in spans:
         starts = range(0, size + 2 * padding - (kernel - 1) * dilation, stride)

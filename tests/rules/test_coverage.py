@@ -1,6 +1,7 @@
-"""Every operator that torch registers is in exactly one class, and every rule can be called with what its operators are given.
+"""Every operator that torch registers is in exactly one class, and its rule can be called.
 
-A release of torch that adds an operator fails the first test and names it: give it a rule, or enter it as unknown with a reason.
+A release of torch that adds an operator fails the first test and names it. Give it a rule, or enter
+it as unknown with a reason.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 import dispatchcount.rules.library  # noqa: F401
 from dispatchcount.rules.core.registry import RULES, RegistryEntry
 
-# Entries that no operator of the dispatcher's list stands for: TorchScript's own, and what one of the supported releases lacks.
+# Entries that are not in the dispatcher's list of operators: they are TorchScript's own.
 ELSEWHERE = {"prim::device", "prim::layout"}
 
 
@@ -37,7 +38,10 @@ NAMESPACES = {
 
 @pytest.fixture(scope="module")
 def inventory() -> list[dict[str, str]]:
-    """What `dispatchcount ops --json` says, in a process of its own: other tests register operators too."""
+    """What `dispatchcount ops --json` says.
+
+    It runs in a process of its own, because other tests register operators too.
+    """
     code = "from dispatchcount.cli import ops; print(ops.as_json(ops.inventory()))"
     found: list[dict[str, str]] = json.loads(
         subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
@@ -87,7 +91,11 @@ def test_unknown_and_composite_have_a_reason(inventory: list[dict[str, str]]) ->
 
 
 def test_what_is_unknown_is_known_by_name(inventory: list[dict[str, str]]) -> None:
-    """Torch's test operators, image files, placeholders of the ONNX exporter, two sparse solvers; nothing is parked there."""
+    """Nothing is parked among the unknown operators.
+
+    They are torch's test operators, image files, placeholders of the ONNX exporter, and two sparse
+    solvers.
+    """
     unknown = {row["operator"] for row in inventory if row["class"] == "unknown"}
     named = (
         "aten::_test_",
@@ -101,7 +109,10 @@ def test_what_is_unknown_is_known_by_name(inventory: list[dict[str, str]]) -> No
 
 
 def test_entries_are_names_of_operators(inventory: list[dict[str, str]]) -> None:
-    """A misspelt name would never be asked for. What other releases of torch have is exempt by being few."""
+    """A misspelt name would never be asked for.
+
+    Names that only other releases of torch have are allowed, because they are few.
+    """
     have = {row["operator"] for row in inventory}
     spaces = {name.partition("::")[0] for name in have}
     strange = {
@@ -111,7 +122,10 @@ def test_entries_are_names_of_operators(inventory: list[dict[str, str]]) -> None
 
 
 def test_every_rule_takes_what_its_operators_are_given() -> None:
-    """With every argument, and with the defaults left out; `out=` and the like are not handed on."""
+    """With every argument, and with the defaults left out.
+
+    `out=` and the like are not handed to a rule.
+    """
     wrong = []
     for packet, overload, entry in entries():
         if entry.rule is None:

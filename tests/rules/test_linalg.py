@@ -1,4 +1,4 @@
-"""Dense linear algebra: LAPACK's counts on small orders by hand, and the operators that the functions run as."""
+"""Dense linear algebra: LAPACK's counts by hand, and the operators that the functions run as."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ R = torch.randn
 
 
 def lu_loop(m: int, n: int) -> int:
-    """Multiplications and divisions of Gaussian elimination: LAPACK scales a column by a reciprocal, formed first."""
+    """Multiplications and divisions of Gaussian elimination.
+
+    LAPACK forms a reciprocal first and scales a column by it.
+    """
     macs = 0
     for k in range(min(m, n)):
         macs += 1 + (m - k - 1) + (m - k - 1) * (n - k - 1)
@@ -146,7 +149,7 @@ def test_estimates_are_marked(run: Any, macs: int) -> None:
     ],
 )
 def test_values_without_vectors(run: Any, macs: int) -> None:
-    """Where torch sees a dispatch mode outside inference mode it forms the vectors too, and they are counted."""
+    """Outside inference mode torch forms the vectors too if it sees a mode; they count."""
     assert (whole(run).macs, whole(run).estimate) == (macs, True)
     assert total(run).macs >= macs
 

@@ -6,7 +6,10 @@ from tests.rules.util import S, ask
 
 
 def test_chunked_linear_cross_entropy_is_a_linear_and_a_loss() -> None:
-    """8 rows of 4 to 10 classes: 320 MACs; for both gradients as many again each. No logits are handed on."""
+    """8 rows of 4 to 10 classes: 320 MACs, and as many again for each of two gradients.
+
+    No logits are handed on.
+    """
     x, w, y = S(8, 4), S(10, 4), S(8, dtype="int64")
     plain = ask(
         "torch_nn::_linear_cross_entropy_batch_chunked_no_reduction",

@@ -32,7 +32,10 @@ def test_reduction_adds_an_operation_per_element_and_the_mean_a_division(
 
 
 def test_cross_entropy_reads_one_number_a_target() -> None:
-    """Five targets of seven classes: a sign each, their sum and the mean; 5 floats and 5 indices are read."""
+    """Five targets of seven classes: a sign each, their sum and the mean.
+
+    5 floats and 5 indices are read.
+    """
     x, y = torch.rand(5, 7), torch.randint(7, (5,))
     found = only(lambda: F.cross_entropy(x, y), name="aten::nll_loss_forward")
     assert (found.arithmetic, found.bytes_read) == (5 + 5 + 1, 5 * 4 + 5 * 8)

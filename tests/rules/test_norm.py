@@ -94,7 +94,7 @@ def test_batch_norm_on_two_by_two_by_two_by_two(
 
 
 def test_every_batch_norm_kernel_agrees() -> None:
-    """The names that one layer has on CPU, CUDA, ROCm, in export and in torch's newer consolidated form."""
+    """One layer has many names: on CPU, CUDA, ROCm, in export, and in torch's newer form."""
     x, c, out = S(2, 3, 4, 4), S(3), (S(2, 3, 4, 4), S(3), S(3))
     train = {
         ask("aten::native_batch_norm", x, c, c, c, c, True, None, None, out=out),

@@ -90,7 +90,10 @@ def test_backward_of_elu_needs_the_exponential_only_without_the_result() -> None
 
 
 def test_scalars_that_were_not_kept() -> None:
-    """A given alpha or value counts though its number is None; an unknown exponent is a transcendental."""
+    """A given alpha or value counts even if its number was not kept.
+
+    An exponent that was not kept is a transcendental.
+    """
     assert ask("aten::add.Tensor", S(4), S(4), alpha=None, out=S(4)).arithmetic == 8
     assert ask("aten::pow.Tensor_Scalar", S(4), None, out=S(4)).transcendentals == 4
     assert ask("aten::clamp", S(4), None, None, out=S(4)).arithmetic == 8

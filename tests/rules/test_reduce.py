@@ -79,7 +79,10 @@ def test_softmax_is_its_parts() -> None:
 
 @pytest.mark.parametrize("sizes", [(2, 3, 4, 5), (3, 4, 5)])
 def test_adaptive_pooling_to_one_pixel_is_known_by_its_dimensions(sizes: tuple[int, ...]) -> None:
-    """AdaptiveAvgPool2d(1) arrives as mean over [-1, -2]; fvcore counts its input. A mean that is meant as one does not."""
+    """AdaptiveAvgPool2d(1) arrives as a mean over [-1, -2], and fvcore counts its input.
+
+    Any other mean has no figure of fvcore's.
+    """
     x = torch.rand(sizes)
     pool = only(torch.nn.AdaptiveAvgPool2d(1), x, name="aten::mean")
     assert pool.fvcore == prod(sizes)

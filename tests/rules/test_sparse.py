@@ -1,4 +1,4 @@
-"""Sparse products against a walk over the stored elements."""
+"""Products with a sparse matrix of (6, 8), by how often each stored element is multiplied."""
 
 from __future__ import annotations
 
@@ -161,13 +161,16 @@ PRODUCTS: dict[str, tuple[Any, int]] = {
     "sampled": (lambda a: torch.sparse.sampled_addmm(a, R(6, 7), R(7, 8)), 7),
     "reduce": (lambda a: torch.sparse.mm(a, R(8, 5), "sum"), 5),
 }
-"""Products with a sparse matrix of (6, 8), and how often each stored element is multiplied in it."""
+"""Products with a sparse matrix of (6, 8), and how often each multiplies a stored element."""
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
 @pytest.mark.parametrize("layout", ["coo", "csr", "csc", "bsr", "bsc"])
 def test_every_product_in_every_regime(layout: str, name: str) -> None:
-    """Stored elements (of four blocks of 2 x 2 all), each as often as the other matrix has columns."""
+    """Each stored element is multiplied as often as the other matrix has columns.
+
+    A blocked layout stores all elements of its four blocks of 2 x 2.
+    """
     a = LAYOUTS[layout] if layout in LAYOUTS else DENSE.to_sparse_bsc((2, 2))
     call, times = PRODUCTS[name]
     ran = 0
@@ -190,7 +193,10 @@ def test_every_product_in_every_regime(layout: str, name: str) -> None:
 
 @pytest.mark.parametrize("layout", ["coo", "csr", "csc"])
 def test_backward_of_every_layout(layout: str) -> None:
-    """The dense operand's gradient is a product with the transposed matrix; the matrix's own is formed dense, then masked."""
+    """The dense operand's gradient is a product with the transposed matrix.
+
+    The gradient of the matrix is formed dense, then masked.
+    """
     a, b = LAYOUTS[layout].detach().requires_grad_(), R(8, 5, requires_grad=True)
     y = torch.mm(a, b)
     with dc.profile() as prof:

@@ -1,4 +1,7 @@
-"""torch's own samples of its operators, forward and backward: every kernel that runs has an entry, and its rule an answer."""
+"""torch's own samples of its operators, forward and backward.
+
+Every kernel that runs has an entry, and its rule has an answer.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,10 @@ class Sweep(Watch):
 
 
 def sweep(op: Any) -> Iterator[Sweep]:
-    """One watch for each of the first samples of an operator, forward and backward; those that torch cannot run here are left out."""
+    """One watch for each of the first samples of an operator, forward and backward.
+
+    Samples that torch cannot run here are left out.
+    """
     dtype = dtype_of(op)
     if dtype is None or op.name.startswith("jiterator"):  # CUDA alone
         return

@@ -7,7 +7,10 @@ from tests.rules.util import S, ask
 
 
 def test_roi_align_samples_bilinearly() -> None:
-    """4 regions, 3 channels, 2 x 2 bins of 2 x 2 samples: 9 for each and its sum, and a division."""
+    """4 regions, 3 channels, 2 x 2 bins of 2 x 2 samples.
+
+    Each sample takes 9 and is added, and each bin takes a division.
+    """
     args = (S(1, 3, 8, 8), S(4, 5), None, 2, 2)
     found = ask("torchvision::roi_align", *args, 2, False, out=S(4, 3, 2, 2))
     assert found == Cost(arithmetic=48 * (4 * 10 + 1))

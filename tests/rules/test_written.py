@@ -1,4 +1,7 @@
-"""What an operator writes is the operands that its schema names, each once, whether it returns them, something else or nothing."""
+"""An operator writes the operands that its schema names, each once.
+
+It does so if it returns them, something else or nothing.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ def operand(kind: str, size: int) -> Any:
 
 
 class Made:
-    """A call of an operator whose operands have all different sizes, and what its schema says it writes."""
+    """A call whose operands differ in size, and what the operator's schema says it writes."""
 
     def __init__(self, operator: Any) -> None:
         schema = operator._schema
@@ -122,7 +125,10 @@ def test_every_schema_is_believed(calls: list[Made]) -> None:
 
 
 def test_no_operator_writes_nothing_for_returning_nothing(calls: list[Made]) -> None:
-    """With the rules that there are. (Some cannot be asked: the numbers among their arguments are made up.)"""
+    """With the rules that there are.
+
+    Some rules cannot be asked, because the numbers among their arguments are made up.
+    """
     entries = [
         (made, RULES.get(made.plan.packet, made.plan.overload)) for made in calls if made.silent
     ]
@@ -160,19 +166,34 @@ X, Y = torch.rand(3), torch.rand(5)
         ("_foreach_mul_", lambda: torch._foreach_mul_([X, Y], 2.0), 4 * 8, 4 * 8),
         ("_foreach_zero_", lambda: torch._foreach_zero_([X, Y]), 0, 4 * 8),
         ("_foreach_copy_", lambda: torch._foreach_copy_([X, Y], [X, Y]), 4 * 8, 4 * 8),
-        ("split_copy", lambda: torch.split_copy(Y, 3, out=[torch.empty(3), torch.empty(2)]), 4 * 5, 4 * 5),
+        (
+            "split_copy",
+            lambda: torch.split_copy(Y, 3, out=[torch.empty(3), torch.empty(2)]),
+            4 * 5,
+            4 * 5,
+        ),
         ("add", lambda: torch.add(X, X, out=torch.empty(3)), 4 * 6, 4 * 3),
         ("add_", lambda: X.add_(X), 4 * 6, 4 * 3),
         (
             "_amp_foreach_non_finite_check_and_unscale_",
-            lambda: torch._amp_foreach_non_finite_check_and_unscale_([X, Y], torch.zeros(1), torch.ones(1)),
+            lambda: torch._amp_foreach_non_finite_check_and_unscale_(
+                [X, Y], torch.zeros(1), torch.ones(1)
+            ),
             4 * (8 + 1 + 1),
             4 * (8 + 1),  # found_inf
         ),
-        ("_amp_update_scale_", lambda: torch._amp_update_scale_(torch.ones(1), torch.zeros(1, dtype=torch.int32), torch.zeros(1), 2.0, 0.5, 9), 12, 8),
-        ("rrelu_with_noise", lambda: torch.rrelu(X, training=True), 4 * 6, 4 * 6),  # the noise it drew
+        (
+            "_amp_update_scale_",
+            lambda: torch._amp_update_scale_(
+                torch.ones(1), torch.zeros(1, dtype=torch.int32), torch.zeros(1), 2.0, 0.5, 9
+            ),
+            12,
+            8,
+        ),
+        # It writes the noise that it drew too.
+        ("rrelu_with_noise", lambda: torch.rrelu(X, training=True), 4 * 6, 4 * 6),
     ],
-)  # fmt: skip
+)
 def test_in_place_lists_and_more(name: str, call: Any, read: int, written: int) -> None:
     assert moved(call, f"aten.{name}") == (read, written)
 

@@ -1,4 +1,7 @@
-"""What the tests of the contraction rules share: the calls that a bare dispatch mode sees, and what the registry says they cost."""
+"""What the tests of the rules share.
+
+They need the calls that a bare dispatch mode sees, and what the registry says they cost.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,9 @@ def ask(name: str, *args: Any, out: Any = (), **kwargs: Any) -> Cost:
 
 
 def total(run: Callable[..., Any], *args: Any) -> Cost:
-    """The sum over the calls that `run` makes, without the bytes that views and copies give themselves."""
+    """The sum over the calls that `run` makes, without bytes, which views and copies set
+    themselves.
+    """
     return replace(
         sum((cost(c) for c in watch(run, *args)), Cost()), bytes_read=None, bytes_written=None
     )

@@ -1,4 +1,4 @@
-"""How the files of the rules know each other: the core no family, nobody torch, and none in a circle."""
+"""How the files know each other: the core no family, no rule torch, and none in a circle."""
 
 from __future__ import annotations
 
