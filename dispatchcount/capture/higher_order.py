@@ -9,7 +9,8 @@ import torch
 from torch.utils import _pytree as pytree
 
 from dispatchcount.capture.key import Named, Part, part_of
-from dispatchcount.capture.plan import Plan, Pseudo
+from dispatchcount.capture.plan import Plan
+from dispatchcount.capture.signature import Pseudo
 from dispatchcount.rules.core.registry import OpKind, RegistryEntry
 from dispatchcount.rules.flex import kept_scores
 
@@ -30,14 +31,14 @@ def run_higher_order(mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> 
     entry = plan.entry(mode.rules)
     if entry is not None and entry.rule is not None:
         out = mode.run(plan.func, args, kwargs)
-        mode.ran(mode.pseudo(plan, *_operands(plan, args, kwargs), part_of(out)))
+        mode.ran(mode.counter.pseudo(plan, *_operands(plan, args, kwargs), part_of(out)))
         return out
     watched = _Watched(mode)
     out = mode.run(
         plan.func, pytree.tree_map(watched.wrap, args), pytree.tree_map(watched.wrap, kwargs)
     )
     if not watched.called:
-        mode.ran(mode.pseudo(plan, part_of(args), part_of(kwargs), part_of(out)))
+        mode.ran(mode.counter.pseudo(plan, part_of(args), part_of(kwargs), part_of(out)))
     return out
 
 
@@ -108,5 +109,5 @@ def _record_triton(mode: CountingMode, plan: Plan, kwargs: Any) -> None:
         reason="a triton kernel without a rule; give it one with @dispatchcount.register",
     )
     mode.ran(
-        mode.pseudo(Pseudo(packet.replace("::", "."), entry), (), part_of(kwargs["kwargs"]), None)
+        mode.counter.pseudo(Pseudo(packet.replace("::", "."), entry), (), part_of(kwargs["kwargs"]), None)
     )

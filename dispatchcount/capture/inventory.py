@@ -2,98 +2,37 @@
 
 from __future__ import annotations
 
-from math import prod
-from typing import Any
+from collections.abc import Collection
+from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.jit import ScriptModule
-from torch.nn.parameter import is_lazy
-from torch.utils import _pytree as pytree
 
-from dispatchcount.capture.held import children, entries_of, extra_repr, guarded, is_tensor, walk
-from dispatchcount.capture.names import Info, Kind, Names, kind_of
-from dispatchcount.report.rows import NO_MODULE, Module, Parameter
-
-_PARAMETER = nn.Parameter
-
-Fact = tuple[str, int, Any, torch.dtype, bool, bool]
-"""A parameter as it was when the block ended: its key, id, sizes (None of a lazy one) and dtype, whether it is trained, and
-whether an operator was seen to use it."""
+from dispatchcount.capture.held import children, walk
+from dispatchcount.capture.module_class import class_of
+from dispatchcount.capture.module_rows import Seen, fused
+from dispatchcount.capture.modules import Info, Modules
+from dispatchcount.capture.weights import Weight, weights_of
+from dispatchcount.report.rows import NO_MODULE, Module
 
 
-class Seen:
-    """A module as it was when the block ended: plain data but for a weak reference. Its row is made when it is asked for."""
+class Taken(NamedTuple):
+    """What is read of a module of a root when the block ends.
 
-    __slots__ = ("aliases", "container", "facts", "held", "info", "name", "parent", "type")
+    Attributes:
+        name: its name in its root.
+        info: who it is.
+        type: its class.
+        container: True if it only holds other modules.
+        weights: its parameters.
+    """
 
-    def __init__(
-        self,
-        name: str,
-        kind: str,
-        parent: int,
-        info: Info | None,
-        facts: list[Fact],
-        *,
-        held: bool,
-        container: bool,
-    ) -> None:
-        self.name = name
-        self.type = kind
-        self.parent = parent
-        self.info = info
-        self.facts = facts
-        self.held = held
-        self.container = container
-        self.aliases: list[str] = []
-
-    @property
-    def called(self) -> bool:
-        """True if it was called."""
-        return self.info is not None and self.info.last is not None
-
-    @property
-    def used(self) -> bool:
-        """True if an operator was seen to use one of its parameters."""
-        return any(fact[-1] for fact in self.facts)
-
-    def row(self, tied: dict[int, str], *, fused: bool) -> Module:
-        """The row of it; `tied` has the name under which each parameter was met first."""
-        module = None if self.info is None else self.info.module()
-        return Module(
-            self.name,
-            self.type,
-            self.parent,
-            "" if module is None else extra_repr(module),
-            tuple(self.aliases),
-            tuple(self._parameter(tied, *fact) for fact in self.facts),
-            self.container,
-            fused,
-        )
-
-    def _parameter(
-        self,
-        tied: dict[int, str],
-        key: str,
-        tensor: int,
-        sizes: Any,
-        dtype: torch.dtype,
-        trainable: bool,
-        _: bool,
-    ) -> Parameter:
-        """A parameter of a module that no root holds is listed, and counts nothing: it is none of the roots'."""
-        name = f"{self.name}.{key}" if self.name else key
-        first = tied.setdefault(tensor, name)
-        shape = tuple(map(int, sizes or ()))
-        numel = prod(shape) if self.held and sizes is not None else 0
-        return Parameter(
-            name,
-            shape,
-            numel,
-            str(dtype).removeprefix("torch."),
-            trainable,
-            None if first is name else first,
-        )
+    name: str
+    info: Info
+    type: str
+    container: bool
+    weights: list[Weight]
 
 
 class Inventory:
@@ -102,59 +41,40 @@ class Inventory:
     Taking it reads little more than names and parameters; the table is made of that when it is asked for.
     """
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
-        self._used = names.used
-        self._unpacked: list[
-            torch.Tensor
-        ] = []  # alive until all is read, so that an id stays one tensor's
+    def __init__(self, modules: Modules, called: Collection[Info]) -> None:
+        """`called`: the modules that were called so far."""
+        self._modules = modules
+        self._called = called
         live = [
             (label, info, module)
-            for label, info in names.roots
+            for label, info in modules.roots
             if (module := info.module()) is not None
         ]
-        with (
-            torch._C._DisableTorchDispatch(),
-            torch._C.DisableTorchFunction(),
-        ):  # a snapshot runs nothing of the block's
+        unpacked: list[torch.Tensor] = []
+        # A snapshot is taken inside a block, and must run nothing that the block sees.
+        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
             self._taken = [
-                (label, self._take(info, module)) for label, info, module in _outermost(live)
+                (label, self._take(info, module, unpacked))
+                for label, info, module in _outermost(live)
             ]
-        self._unpacked.clear()
         self._seen: list[Seen] = []
         self._rows: tuple[Module, ...] = ()
         self._by_name: dict[str, int] = {}
         self._by_info: dict[Info, int] = {}
 
-    def _take(self, root: Info, module: nn.Module) -> list[Taken]:
-        infos, held = self._names.infos, self._names.held
+    def _take(self, root: Info, module: nn.Module, unpacked: list[torch.Tensor]) -> list[Taken]:
+        infos, held, used = self._modules.infos, self._modules.held, self._modules.used
         taken: list[Taken] = []
         for name, part in walk(module):
             info = infos.get(id(part))
             if info is None or info.ref() is not part:
                 info = held(root, part, name)
-            kind = kind_of(type(part))  # which may be another by now
-            called = kind.name_of(part) if kind.wraps else kind.name
-            taken.append((name, info, called, kind.container, self._facts(part, kind)))
+            of = class_of(part)  # which may be another one than when the block began
+            called = of.name_of(part) if of.wraps else of.name
+            weights = weights_of(part, of, used, unpacked)
+            # This is `Taken(…)` without the Python function that a named tuple is made by.
+            taken.append(tuple.__new__(Taken, (name, info, called, of.container, weights)))
         return taken
-
-    def _facts(self, module: nn.Module, kind: Kind) -> list[Fact]:
-        used = self._used
-        facts: list[Fact] = []
-        for key, t in entries_of(module, "_parameters"):
-            if type(t) is _PARAMETER:
-                address = id(t)
-                facts.append((key, address, t.shape, t.dtype, t.requires_grad, address in used))
-            elif t is not None and is_tensor(t):
-                facts.append((key, id(t), _sizes(t), t.dtype, t.requires_grad, id(t) in used))
-        if not kind.plain:
-            for value, packed in _packed(module):
-                facts += [
-                    (key, id(t), _sizes(t), t.dtype, t.requires_grad, used.has(value))
-                    for key, t in packed.items()
-                ]
-                self._unpacked += packed.values()
-        return facts
 
     @property
     def modules(self) -> tuple[Module, ...]:
@@ -162,8 +82,9 @@ class Inventory:
         seen = self._table()
         if len(self._rows) != len(seen):
             tied: dict[int, str] = {}
+            done = fused(seen, lambda one: one.info in self._called)
             self._rows = tuple(
-                one.row(tied, fused=fused) for one, fused in zip(seen, _fused(seen), strict=True)
+                one.row(tied, fused=part) for one, part in zip(seen, done, strict=True)
             )
         return self._rows
 
@@ -175,8 +96,8 @@ class Inventory:
         """Names of the modules that TorchScript ran with others inside them: those are called where no hook sees it."""
         called = [
             (info, module)
-            for info in self._names.infos.values()
-            if info.last and (module := info.module()) is not None
+            for info in self._modules.infos.values()
+            if info in self._called and (module := info.module()) is not None
         ]
         return [
             self.name(info)
@@ -196,19 +117,19 @@ class Inventory:
         if self._seen:
             return self._seen
         self._seen.append(Seen(NO_MODULE, "", -1, None, [], held=False, container=True))
-        self._by_info[self._names.outside] = 0
+        self._by_info[self._modules.outside] = 0
         if len(self._taken) == 1 and self._taken[0][0] is None:
             self._add_root("", self._taken[0][1], -1)
         else:
             self._add(Seen("", "", -1, None, [], held=False, container=True))
             for label, taken in self._taken:
-                self._add_root(self._free_name(label or taken[0][2]), taken, 1)
+                self._add_root(self._free_name(label or taken[0].type), taken, 1)
         self._taken.clear()
         return self._seen
 
     def _add_root(self, prefix: str, taken: list[Taken], parent: int) -> None:
         parents: dict[str, int] = {}
-        for relative, info, kind, container, facts in taken:
+        for relative, info, type_, container, weights in taken:
             name = f"{prefix}.{relative}" if prefix and relative else prefix or relative
             known = self._by_info.get(info)
             if known is not None:
@@ -216,9 +137,8 @@ class Inventory:
                 continue
             # torch lets a module be held under any name, such as "" or "a.b" beside a module b in a.
             above = parents.get(relative.rpartition(".")[0], parents[""]) if parents else parent
-            seen = Seen(
-                self._free_name(name), kind, above, info, facts, held=True, container=container
-            )
+            free = self._free_name(name)
+            seen = Seen(free, type_, above, info, weights, held=True, container=container)
             self._by_info[info] = index = self._add(seen)
             parents.setdefault(relative, index)
 
@@ -230,12 +150,14 @@ class Inventory:
         index = self._by_name.get(name)
         if index is None:
             module = info.module()
-            kind = None if module is None else kind_of(type(module))
-            facts = [] if module is None or kind is None else self._facts(module, kind)
-            container = kind is None or kind.container
-            index = self._add(
-                Seen(name, info.type, above or -1, info, facts, held=False, container=container)
-            )
+            of = None if module is None else class_of(module)
+            weights = []
+            if module is not None and of is not None:
+                weights = weights_of(module, of, self._modules.used, [])
+            container = of is None or of.container
+            above = above or -1
+            seen = Seen(name, info.type, above, info, weights, held=False, container=container)
+            index = self._add(seen)
         return index
 
     def _add(self, seen: Seen) -> int:
@@ -249,44 +171,6 @@ class Inventory:
             number += 1
             free = f"{name}#{number}"
         return free
-
-
-Taken = tuple[str, Info, str, bool, list[Fact]]
-"""What is read of a module at once: its name in its root, who it is, its class, whether that is a container, its parameters."""
-
-
-def _fused(seen: list[Seen]) -> list[bool]:
-    """For each module by index: True if it was not called, and operators of a module around it did its part.
-
-    They did if they used a parameter of it, or where it has none, one of a module in it. A module without any, a dropout say,
-    has no such trace: it is taken for a part of what ran as one, if that called nothing in it and left nothing in it unused.
-    """
-    used = [
-        one.used and not one.called for one in seen
-    ]  # it, or a module in it that was not called
-    idle = [bool(one.facts) and not (one.used or one.called) for one in seen]
-    calls = [False] * len(seen)  # of modules in it
-    for index in range(len(seen) - 1, 0, -1):  # a parent's index is smaller than its children's
-        above = seen[index].parent
-        if above >= 0:
-            used[above] |= used[index]
-            idle[above] |= idle[index]
-            calls[above] |= calls[index] or seen[index].called
-    fused, as_one = [False] * len(seen), [False] * len(seen)
-    for index, one in enumerate(seen):
-        if one.called:
-            as_one[index] = used[index] and not (idle[index] or calls[index])
-            continue
-        as_one[index] = one.parent >= 0 and as_one[one.parent]
-        fused[index] = not one.container and (
-            as_one[index] or (one.used if one.facts else used[index])
-        )
-    return fused
-
-
-def _sizes(tensor: torch.Tensor) -> Any:
-    """The sizes of a parameter; None where it has none yet, or none that are numbers (nested tensors)."""
-    return None if is_lazy(tensor) else guarded(lambda: tuple(map(int, tensor.shape)), None)
 
 
 def _outermost(
@@ -304,35 +188,3 @@ def _outermost(
     return list(kept.values())
 
 
-def _packed(module: nn.Module) -> list[tuple[torch.ScriptObject, dict[str, torch.Tensor]]]:
-    """Weights that a quantized module keeps packed in torchbind objects instead of as parameters, by the object."""
-    found: list[tuple[torch.ScriptObject, dict[str, torch.Tensor]]] = []
-    attributes = object.__getattribute__(module, "__dict__")
-    if torch.ScriptObject not in map(type, attributes.values()):
-        return found
-    for key, value in list(attributes.items()):
-        if type(value) is torch.ScriptObject:
-            stem = "" if key == "_packed_params" else f"{key}."
-            nothing: dict[str, Any] = {}
-            parts = guarded(lambda: _unpacked(value), nothing)  # noqa: B023  # called at once
-            tensors = {
-                f"{stem}{part}": tensor
-                for part, tensor in parts.items()
-                if isinstance(tensor, torch.Tensor)
-            }
-            found.append((value, tensors))
-    return found
-
-
-def _unpacked(value: Any) -> dict[str, Any]:
-    """Weight and bias of a packed layer; of a recurrent cell those of its input and of its hidden state."""
-    if hasattr(value, "unpack"):
-        weight, bias, *_ = value.unpack()
-        return {"weight": weight, "bias": bias}
-    if not value._type().qualified_name().endswith("rnn.CellParamsBase"):
-        return {}
-    leaves = pytree.tree_leaves(value.__getstate__())
-    layers = [leaf for leaf in leaves if type(leaf) is torch.ScriptObject]
-    biases = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
-    weights = {f"weight_{i}": layer.unpack()[0] for i, layer in enumerate(layers)}
-    return weights | {f"bias_{i}": bias for i, bias in enumerate(biases)}

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from dispatchcount.capture.key import part_of
-from dispatchcount.capture.plan import Pseudo
+from dispatchcount.capture.signature import Pseudo
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import OpKind, RegistryEntry, takes_out
 
@@ -90,5 +90,5 @@ class kernel:  # noqa: N801  used like a function
                     self._entry(),
                     cost=id(self._cost) if callable(self._cost) else self._cost,
                 )
-                mode.pseudo(plan, part_of(args), part_of(kwargs), part_of(out))
+                mode.counter.pseudo(plan, part_of(args), part_of(kwargs), part_of(out))
                 mode.watch.filled()

@@ -7,7 +7,7 @@ from threading import get_ident
 from typing import Any, Protocol
 
 from dispatchcount.capture.dispatch import CountingMode
-from dispatchcount.capture.names import Names
+from dispatchcount.capture.modules import Modules
 from dispatchcount.capture.plan import Plan, Plans
 from dispatchcount.capture.record import Place, Recording
 from dispatchcount.rules.core.registry import Registry
@@ -33,13 +33,13 @@ class ObservedMode(CountingMode):
 
     def __init__(
         self,
-        names: Names,
+        modules: Modules,
         recording: Recording,
         rules: Registry,
         plans: Plans,
         observers: Sequence[Observer],
     ) -> None:
-        super().__init__(names, recording, rules, plans)
+        super().__init__(modules, recording, rules, plans)
         self._observers = tuple(observers)
         self._inside_out = self._observers[::-1]
 

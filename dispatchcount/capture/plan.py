@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from enum import Enum
 from typing import Any
 
 import torch
@@ -10,15 +10,29 @@ from torch._ops import HigherOrderOperator, OpOverload
 
 from dispatchcount.capture.composite import Composite, Kinds, composite, is_composite, kinds_of
 from dispatchcount.capture.key import NUMBERS, WORDS
-from dispatchcount.capture.record import Signature
+from dispatchcount.capture.signature import Signature
 from dispatchcount.rules.core.classify import ATOMIC
 from dispatchcount.rules.core.names import candidates
 from dispatchcount.rules.core.registry import OpKind, Registry, RegistryEntry
 from dispatchcount.rules.core.values import EXPONENTS, VALUES
 
-COUNT, FREE, ALLOCATE, PARTS, HIGHER, SILENT = range(6)
-"""`Plan.way`: record by signature; count calls only; the same, and watch the result for being filled by something unseen; run as
-its parts, if the operands let it; higher-order; let through."""
+
+class Way(Enum):
+    """How a call of an operator is treated."""
+
+    COUNT = "count"
+    """Record it by its signature."""
+    FREE = "free"
+    """Record that it was called; it costs nothing."""
+    ALLOCATE = "allocate"
+    """The same, and watch its result for being filled by something that nothing sees."""
+    PARTS = "parts"
+    """Run it as its parts, if the operands let it."""
+    HIGHER = "higher order"
+    """See `dispatchcount.capture.higher_order`."""
+    SILENT = "silent"
+    """Let it through, and record nothing."""
+
 
 _RELEVANT = {
     "int",
@@ -100,8 +114,8 @@ class Plan:
                 "",
                 f"higher_order.{name}",
             )
-            self.keyless, self.way = False, HIGHER
-        self.short = self.way == FREE or (self.way == COUNT and not self.values and not self.outs)
+            self.keyless, self.way = False, Way.HIGHER
+        self.short = self.way == Way.FREE or (self.way == Way.COUNT and not self.values and not self.outs)
 
     @property
     def identity(self) -> Plan:
@@ -160,12 +174,12 @@ class Plan:
 
     def _way(self) -> int:
         if self.packet in _SILENT:
-            return SILENT
+            return Way.SILENT
         if self.packet not in ATOMIC and is_composite(self.func.name()):
-            return PARTS
+            return Way.PARTS
         if self.keyless:
-            return ALLOCATE if self.packet in _ALLOCATORS else FREE
-        return COUNT
+            return Way.ALLOCATE if self.packet in _ALLOCATORS else Way.FREE
+        return Way.COUNT
 
 
 class Plans:
@@ -191,29 +205,6 @@ class Plans:
             if plan.short:
                 self.short[id(func)] = plan
         return plan
-
-
-class Pseudo:
-    """Something that ran without being an operator call: a kernel that the user named, or one that nothing saw."""
-
-    unreturned: tuple[int | str, ...] = ()
-    filled: frozenset[int] = frozenset()
-
-    __slots__ = ("_entry", "identity", "name", "unseen", "way")
-
-    def __init__(
-        self, name: str, entry: RegistryEntry, *, cost: Hashable = None, unseen: bool = False
-    ) -> None:
-        """`cost` tells apart what goes by one name; of one name and cost, calls differ by their operands alone."""
-        self.identity = name, cost
-        self.name = name
-        self.way = COUNT
-        self.unseen = unseen
-        self._entry = entry
-
-    def entry(self, rules: Registry) -> RegistryEntry:
-        """Its own, whatever the rules."""
-        return self._entry
 
 
 def _settled(func: OpOverload) -> bool:

@@ -1,7 +1,8 @@
 """Module calls and operators of the forward phase, in the order they came, until they are put into the tree of calls.
 
-While a model runs, its own kernels push everything else out of the caches, so each step taken between two of them is dear. Noting
-what happened is one append; sorting it into the tree is done for thousands of events at once, or after the block.
+While a model runs, its own kernels push everything else out of the caches, so each step taken between two of them
+is slow. Noting what happened is one append. Sorting it into the tree is done for thousands of events at once, or
+after the block.
 """
 
 from __future__ import annotations
@@ -10,41 +11,48 @@ from collections.abc import Iterator
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.capture.autograd import Intervals
-from dispatchcount.capture.record import Node, Recording, Signature
+from dispatchcount.capture.intervals import Intervals
+from dispatchcount.capture.record import Node, Recording
+from dispatchcount.capture.signature import Signature
 
 if TYPE_CHECKING:
-    from dispatchcount.capture.names import Info
+    from dispatchcount.capture.modules import Info
 
 LIMIT = 1 << 12
-"""Events that wait at the most."""
+"""Events that may wait."""
 
-Event = Any
-"""An operator that ran: its `Signature`. A module call that began: the `Info` of the module, its inputs' signature, autograd's
-counter. A module call that ended, always the innermost: autograd's counter."""
+Event = Signature | int | tuple["Info", Any, int]
+"""What happened: an operator ran (its signature); or a module call began (the module, the shapes of its inputs, autograd's
+counter); or the innermost module call ended (autograd's counter)."""
 
 
 class Tape:
     """What happened and is not in the tree yet.
 
     Attributes:
-        events: those that wait.
-        node: the innermost call of those in the tree that did not end.
-        callers: the node that each of these calls, `node` the last, was made from.
+        events: the events that wait. `CountingMode` and `ModuleStack` append to this very list, so it is emptied in
+            place and never replaced.
+        direct: True while operators must not wait here, but go into the tree one by one.
+        node: the innermost of the calls that are in the tree and have not ended.
+        callers: the nodes above `node`, outermost first.
         intervals: which node was current when each autograd node was made.
-        worker: the thread that changes what is kept here, 0 if none does. A signal handler or a finalizer that runs a model
-            meanwhile sees by it that this is not the time to note anything.
+        worker: the thread that is changing what is kept here, 0 if none is. A signal handler or a finalizer that runs
+            a model meanwhile sees by it that nothing can be noted now.
     """
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, *, direct: bool) -> None:
         self.events: list[Event] = []
+        self.direct = direct
         self.node = recording.tree
         self.callers: list[Node] = []
         self.intervals = Intervals()
         self.worker = 0
         self._settling = False
         self._recording = recording
-        recording.settle = self.settle
+
+    def unfinished(self) -> list[Node]:
+        """The calls in the tree that have not ended, outermost first."""
+        return [*self.callers[1:], self.node] if self.callers else []
 
     def settle(self) -> None:
         """Put everything that waits into the tree."""
@@ -56,7 +64,8 @@ class Tape:
         try:
             self._put(waiting)
         finally:
-            self.events[:0] = waiting  # nothing, unless the user interrupted
+            # Nothing is left of `waiting` unless the user interrupted; then what is left waits on.
+            self.events[:0] = waiting
             self._settling, self.worker = False, before
 
     def _put(self, waiting: Iterator[Event]) -> None:
@@ -69,7 +78,8 @@ class Tape:
                 if kind is Signature:
                     count = table.get(event)
                     if count is None:
-                        self.node = node  # it may be asked for if this is one record too many
+                        # This may be one record too many, and a fold asks for the node.
+                        self.node = node
                         new(table, event)
                     else:
                         table[event] = count + 1
@@ -78,18 +88,17 @@ class Tape:
                     table = node.forward
                     mark(node, event)
                 else:
-                    info, signature, counter = event
+                    info, inputs, counter = event
                     callers.append(node)
-                    node = self.begin(node, info, signature)
+                    node = self.begin(node, info, inputs)
                     table = node.forward
                     mark(node, counter)
         finally:
             self.node = node
 
-    @staticmethod
-    def begin(caller: Node, info: Info, signature: Any) -> Node:
-        """The node of a call that begins, counted."""
-        node = caller.child(info, signature)
+    def begin(self, caller: Node, info: Info, inputs: Any) -> Node:
+        """The node of a call that begins. The call is counted."""
+        node = caller.child(info, inputs)
         node.calls += 1
-        info.last = node
+        self._recording.latest[info] = node
         return node

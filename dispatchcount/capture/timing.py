@@ -1,9 +1,10 @@
 """The observer behind ``profile(time=True)``: how long each operator call takes, and nothing else.
 
-On the CPU the clock is read right before and right after the call, so neither this package nor the Python code of a module is in
-it, nor is autograd's own work. On an accelerator an operator returns before it has run; there, a pair of events is put into the
-stream around it, which waits for nothing. The pairs are read when the block ends, and the oldest when very many wait.
-An accelerator that has nothing else to do waits for the host to launch the operator, and that wait is in the pair.
+On the CPU the clock is read right before and right after the call. So the time holds neither this package nor the
+Python code of a module, nor autograd's own work. On an accelerator an operator returns before it has run. There, a
+pair of events is put into the stream around it, which waits for nothing. The pairs are read when the block ends, and
+the oldest when very many wait. An accelerator that has nothing else to do waits for the host to launch the operator,
+and that wait is in the pair.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dispatchcount.capture.key import tensors_in
 if TYPE_CHECKING:
     from dispatchcount.capture.dispatch import CountingMode
     from dispatchcount.capture.plan import Plan
-    from dispatchcount.capture.record import Node, Place, Signature
+    from dispatchcount.capture.record import Place
 
 WAITING = 4096
 """Pairs of events that may wait to be read."""
@@ -44,19 +45,19 @@ def record_event(device: torch.device, used: Event | None) -> Event:
 
 
 class Timing:
-    """Adds up the time of calls.
-
-    Attributes:
-        times: nanoseconds by where the calls are counted: the id of the table, which its node keeps, and the signature.
-    """
+    """Adds up the time of calls, in the tables in which the calls are counted."""
 
     def __init__(
         self,
         accelerated: bool | None = None,
         mark: Callable[[torch.device, Event | None], Event] = record_event,
     ) -> None:
-        """`accelerated`: whether to look for operators that an accelerator runs; by default if there is one."""
-        self.times: dict[tuple[int, Signature], int] = {}
+        """Measure nothing yet.
+
+        Args:
+            accelerated: True to look for operators that an accelerator runs; by default if there is one.
+            mark: puts an event into a device's stream.
+        """
         self._accelerated = torch.accelerator.is_available() if accelerated is None else accelerated
         self._mark = mark
         self._began = 0
@@ -88,22 +89,13 @@ class Timing:
     def recorded(self, place: Place) -> None:
         """See `Observer`."""
         if self._device is None:
-            self._spend(place, self._elapsed)
+            place.table.spend(place.signature, self._elapsed)
             self._elapsed = 0
         elif self._start is not None and self._end is not None:
             self._waiting.append((place, self._device, self._start, self._end))
             self._start = self._end = None
             if len(self._waiting) >= WAITING and not _capturing():
                 self._relieve()
-
-    def settling(self, fold: Callable[[Node], None]) -> Callable[[Node], None]:
-        """`fold`, after every record has its time."""
-
-        def settled(node: Node) -> None:
-            self.settle()
-            fold(node)
-
-        return settled
 
     def settle(self) -> None:
         """Wait for the operators whose time is not read yet, and read it."""
@@ -123,12 +115,8 @@ class Timing:
         for _ in range(number):
             place, device, start, end = self._waiting.popleft()
             end.synchronize()
-            self._spend(place, round(start.elapsed_time(end) * 1e6))
+            place.table.spend(place.signature, round(start.elapsed_time(end) * 1e6))
             self._spare.setdefault(device, []).extend((start, end))
-
-    def _spend(self, place: Place, ns: int) -> None:
-        table, signature = place
-        self.times[id(table), signature] = self.times.get((id(table), signature), 0) + ns
 
     def _event(self, mode: CountingMode) -> Event | None:
         """An event in the stream now. None while a graph is captured: nothing runs then, so there is no time to take."""
@@ -157,5 +145,5 @@ def _accelerator(args: Any, kwargs: Any) -> torch.device | None:
 
 
 def _capturing() -> bool:
-    """Whether a CUDA graph is being captured: nothing runs then, and asking an event would spoil it."""
+    """True while a CUDA graph is captured: nothing runs then, and asking an event would spoil it."""
     return bool(torch.cuda.is_available() and torch.cuda.is_current_stream_capturing())

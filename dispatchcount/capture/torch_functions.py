@@ -56,12 +56,12 @@ class FunctionMode(TorchFunctionMode):
                 *args, **kwargs
             )  # `mode` itself, letting through an operator that no torch function announced
         name = function_name(func)
-        before, running = mode.function, self._running
+        before, running = mode.counter.function, self._running
         if watcher is None:
-            mode.function = name
+            mode.counter.function = name
         else:
             with paused():
-                mode.function = watcher.label(name)
+                mode.counter.function = watcher.label(name)
         try:
             if isinstance(func, FunctionType) and func is not running and not _overridden(types):
                 self._running = func
@@ -73,7 +73,7 @@ class FunctionMode(TorchFunctionMode):
                     watcher.called(name, args, kwargs, out)
             return out
         finally:
-            mode.function, self._running = before, running
+            mode.counter.function, self._running = before, running
 
 
 def function_name(func: Any) -> str:

@@ -17,7 +17,7 @@ from dispatchcount.capture.key import tensors_in
 from dispatchcount.capture.plan import Plan
 
 if TYPE_CHECKING:
-    from dispatchcount.capture.dispatch import CountingMode
+    from dispatchcount.capture.counter import CallCounter
 
 _SWEEP = 256
 
@@ -49,7 +49,7 @@ class Watch:
             reference = StorageWeakRef(tensor.untyped_storage())
             self.storages[reference.cdata] = reference, instruction()
 
-    def check(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> None:
+    def check(self, counter: CallCounter, plan: Plan, args: Any, kwargs: Any) -> None:
         """Drop what `plan` writes, report what it reads."""
         read: list[torch.Tensor] = []
         for place, value in [*enumerate(args), *kwargs.items()]:
@@ -66,7 +66,7 @@ class Watch:
             if address in self.storages:
                 _, allocated = self.storages.pop(address)
                 if plan.packet not in _READS_NO_VALUES and allocated != instruction():
-                    mode.unseen(tensor, plan.name, call_site())
+                    counter.unseen(tensor, plan.name, call_site())
 
     def forget(self, address: int) -> None:
         """Something wrote it."""

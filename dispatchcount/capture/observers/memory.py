@@ -29,7 +29,7 @@ from dispatchcount.report.rows import Memory, ModuleMemory
 if TYPE_CHECKING:
     from dispatchcount.capture.dispatch import CountingMode
     from dispatchcount.capture.inventory import Inventory
-    from dispatchcount.capture.names import Info, Names
+    from dispatchcount.capture.modules import Info, Modules
     from dispatchcount.capture.plan import Plan
     from dispatchcount.capture.record import Place
     from dispatchcount.capture.tape import Tape
@@ -57,8 +57,8 @@ class MemoryWatch:
     alive; what a kernel uses inside and frees again is not in it.
     """
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
         self._live = Live()
         self._saved: Saved | None = None
         self._thread = get_ident()
@@ -77,7 +77,7 @@ class MemoryWatch:
 
     def open(self, mode: CountingMode) -> None:
         """The block begins; `mode` has its own hooks on already."""
-        self._saved = Saved(self._live, mode.calls)
+        self._saved = Saved(self._live, mode.calls.attribution)
         self._notes = mode.recording.notes
         self._tape = mode.calls.tape
         if not READABLE:
@@ -87,7 +87,7 @@ class MemoryWatch:
         self.watch()
         mode.exports.parties.append((self.remove, self.watch))
         with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
-            for info in list(self._names.infos.values()):
+            for info in list(self._modules.infos.values()):
                 self._meet(info)
         self._peak = self._live.nbytes
 
@@ -201,7 +201,7 @@ class MemoryWatch:
             self._tape.worker = before
 
     def _enter(self, module: nn.Module, args: Any) -> None:
-        info = self._names.info(module)
+        info = self._modules.info(module)
         if self._free() and info is not None and self._met.get(info) is not info.ref:
             with self._at_work(), torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
                 self._meet(info)
@@ -235,7 +235,7 @@ class MemoryWatch:
         with self._at_work(), torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
             kept: list[tuple[Any, Any]] = guarded(lambda: list(optimizer.state.items()), [])
             for parameter, state in kept:
-                info = owners.get(id(parameter), self._names.outside)
+                info = owners.get(id(parameter), self._modules.outside)
                 tensors = tensors_within(state, _STATE_LOOKED_AT)
                 sizes[info] = sizes.get(info, 0) + sum(
                     size_once(tensor, seen) for tensor in tensors
@@ -264,7 +264,7 @@ class MemoryWatch:
 
     def _owned(self) -> Iterator[tuple[Info, torch.Tensor]]:
         """The parameters of all modules known that are alive."""
-        for info in list(self._names.infos.values()):
+        for info in list(self._modules.infos.values()):
             module = info.module()
             for _, held in () if module is None else parameters(module):
                 yield info, held

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.autograd.function import BackwardCFunction
 
-from dispatchcount.capture.autograd import (
+from dispatchcount.capture.torch_private import (
     current_node,
     graph_task,
     keeps_graph,
@@ -29,7 +29,7 @@ from dispatchcount.capture.key import tensors_in
 from dispatchcount.capture.observers.storages import Live, Storage
 
 if TYPE_CHECKING:
-    from dispatchcount.capture.calls import Calls
+    from dispatchcount.capture.attribution import Attribution
     from dispatchcount.capture.names import Info
 
 READABLE = hasattr(torch._C._autograd.SavedTensor, "data")
@@ -75,10 +75,10 @@ class Saved:
         most: the most bytes at once, by module.
     """
 
-    def __init__(self, live: Live, calls: Calls) -> None:
+    def __init__(self, live: Live, attribution: Attribution) -> None:
         self.most: dict[Info, int] = {}
         self._live = live
-        self._calls = calls
+        self._attribution = attribution
         self._now: dict[Info, int] = {}
         self._fresh: list[Any] = []
         self._tops: dict[int, Any] = {}  # tensors that nodes were reached from, weakly, by id
@@ -184,7 +184,7 @@ class Saved:
         if hold is None:
             token = node.metadata[self._anchor] = _Token()
             hold = self._holds[sequence] = _Hold(token, self._gone.append, sequence)
-        info = self._calls.maker(sequence).info
+        info = self._attribution.maker(sequence).info
         for storage in saved:
             if storage in hold.storages:
                 continue

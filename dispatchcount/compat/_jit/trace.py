@@ -147,12 +147,12 @@ class Trace:
 
         It may run in a custom autograd function all the same.
         """
-        if not mode.function.rpartition("/")[2]:
-            mode.function = self.label("")
+        if not mode.counter.function.rpartition("/")[2]:
+            mode.counter.function = self.label("")
 
     def after(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
         """Part of `Observer`: keep a kernel that no torch function speaks for."""
-        inside, _, function = mode.function.rpartition("/")
+        inside, _, function = mode.counter.function.rpartition("/")
         if not function:
             self._python_op_made(out)
         if function and traced_kind(function) is not None:

@@ -1,9 +1,8 @@
-"""Where the autograd engine is, and which module call made the node it runs.
+"""Which module call made each autograd node.
 
-Every autograd node carries the number that the thread's counter showed when a forward operator made it. Noting the counter at
-each module's start and end tells, for any node, the call that made it: right for shared modules, recursion, branches and several
-forwards, where tensor hooks are not. The functions used are private to torch, see
-`torch_private`; without them backward operators are counted, and attributed to no module.
+Every autograd node carries the number that the thread's counter showed when a forward operator made it. Noting the
+counter at each module's start and end tells, for any node, the call that made it. That is right for shared modules,
+recursion, branches and several forwards, where tensor hooks are not.
 """
 
 from __future__ import annotations
@@ -12,20 +11,11 @@ from array import array
 from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
-from dispatchcount.capture.torch_private import ACCUMULATES as ACCUMULATES
-from dispatchcount.capture.torch_private import at_end_of_backward as at_end_of_backward
-from dispatchcount.capture.torch_private import current_node as current_node
-from dispatchcount.capture.torch_private import graph_task as graph_task
-from dispatchcount.capture.torch_private import keeps_graph as keeps_graph
-from dispatchcount.capture.torch_private import next_sequence as next_sequence
-from dispatchcount.capture.torch_private import sequence_of as sequence_of
-
 if TYPE_CHECKING:
     from dispatchcount.capture.record import Node
 
-
 LIMIT = 1 << 19
-"""Changes of module remembered; with more, the oldest half is forgotten and backward of those forwards has no module."""
+"""Changes of module remembered. With more, the oldest half is forgotten, and backward of those forwards has no module."""
 
 
 class Intervals:
@@ -56,7 +46,10 @@ class Intervals:
         self.mark(_InBackward(node, task), sequence)
 
     def find(self, sequence: int) -> tuple[Node | None, int | None]:
-        """Which call made the autograd node of that number, None if before the block, and which backward pass, None if none."""
+        """The call that made the autograd node of that number, and the backward pass that did.
+
+        The call is None for a node made before the block; the pass is None for one made in no backward pass.
+        """
         index = bisect_right(self._starts, sequence) - 1
         if index < 0:
             return None, None

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import weakref
 from collections import defaultdict
-from inspect import CO_VARARGS, CO_VARKEYWORDS, getattr_static
 from typing import Any
 
 from torch import nn
-from torch.jit import ScriptModule
 
-from dispatchcount.capture.held import children, guarded, walk
+from dispatchcount.capture.held import children, walk
+from dispatchcount.capture.module_class import class_of, type_name
 from dispatchcount.capture.used import Used
 from dispatchcount.report.rows import NO_MODULE
 
 MAX_GONE = 32
-"""Classes or names of modules that are gone, told apart under one module beyond those alive there at once. More share rows."""
+"""Classes or names of modules that are gone, told apart under one module beyond those alive there at once.
+
+More of them share rows.
+"""
 
 OTHERS = "(other modules)"
 """The row that they share."""
@@ -28,17 +30,18 @@ class Info:
     """A module as the record knows it. When the module is gone, another like it may take its place.
 
     Attributes:
-        ref: weak reference to the module; None for the outside.
+        ref: weak reference to the module; None for the outside, which stands for no module.
         type: class name.
         many: True if its forward takes more than one argument, so that some may come by keyword.
         label: its name relative to `above`, for when no root holds it (any longer).
-        like: what a module under `above` must share with this one to take its place: the name it is held by, or its class.
+        like: what a module under `above` must share with this one to take its place: the name it is held by, or its
+            class.
         above: the root it was found in, or the module it was first called from; None for a root and for the outside.
-        last: the node of its latest call, for work that names a module but no call (gradient accumulation).
-        caller: the module that it was last seen to be called from rightly; None before its first call.
+        caller: the caller seen last time, if that call was consistent with the module tree; None before the first
+            call. `ModuleStack` keeps it here for the hot path.
     """
 
-    __slots__ = ("above", "caller", "label", "last", "like", "many", "ref", "type")
+    __slots__ = ("above", "caller", "label", "like", "many", "ref", "type")
 
     def __init__(self, label: str, like: str, above: Info | None) -> None:
         self.ref: Any = None
@@ -47,11 +50,13 @@ class Info:
         self.label = label
         self.like = like
         self.above = above
-        self.last: Any = None
         self.caller: Info | None = None
 
     def inside(self, other: Info) -> bool:
-        """Whether its name says that it is a part of `other`; a sibling with a longer name may be taken for one."""
+        """True if this module is a descendant of `other`, judged by a name prefix.
+
+        It may be wrong for siblings such as ``layer1`` and ``layer10``.
+        """
         return other is self.above or (
             other.above is self.above and self.label.startswith(other.label)
         )
@@ -69,35 +74,38 @@ class _Ref(weakref.ref[nn.Module]):
     key: int
 
 
-class Names:
+class Modules:
     """The modules of one block.
 
-    Modules may be made anew in every call, and models in every step. What is kept of them does not grow: it is what was kept of
-    others that came and went in the same place.
+    Modules may be made anew in every call, and models in every step. What is kept of them does not grow: a module that
+    takes the place of one that is gone gets the `Info` of that.
 
     Attributes:
         outside: stands for no module.
         infos: of the modules alive, by id.
-        roots: the name the user gave each, None where none.
-        used: parameters that operators were seen to use.
+        roots: the infos of the roots, each with the name that the user gave it, None where none.
+        used: parameters that operators were seen to use inside of modules.
     """
 
     def __init__(self, roots: list[tuple[str | None, nn.Module]], *, closed: bool) -> None:
-        """`roots` with the name the user gave each, None where none. `closed`: modules outside them do not become roots."""
+        """`roots` with the name the user gave each, None where none.
+
+        `closed`: True if modules outside of the roots do not become roots when they are called.
+        """
         self.outside = Info(NO_MODULE, "", None)
         self.infos: dict[int, Info] = {}
         self.used = Used()
         self.roots: list[tuple[str | None, Info]] = []
         self._closed = closed
-        self._spare: dict[
-            tuple[Info | None, str], list[Info]
-        ] = {}  # of modules that are gone, by `above` and `like`
+        # Infos of modules that are gone, by `above` and `like`.
+        self._spare: dict[tuple[Info | None, str], list[Info]] = {}
         # How many `like` there are in that, how many modules are alive, and how many were at once; all by `above`.
         self._places: defaultdict[Info | None, int] = defaultdict(int)
         self._alive: defaultdict[Info | None, int] = defaultdict(int)
         self._most: defaultdict[Info | None, int] = defaultdict(int)
         self._foreigners: defaultdict[tuple[Info, str], int] = defaultdict(int)
-        self._gone = self._leave  # one for all modules: each look at a method makes another
+        # One for all weak references: each look at a method makes another object.
+        self._gone = self._leave
         for label, module in roots:
             info = self.info(module) or self._stand_alone(Info("", "", None), module)
             self.roots.append((label, info))
@@ -127,7 +135,10 @@ class Names:
         return self._foreign(module, caller)
 
     def _found(self, module: nn.Module) -> Info:
-        """A new root. It takes the place of one of its class that is gone (a loss, or a model, made anew in every step)."""
+        """The info of a new root.
+
+        It takes the place of one of its class that is gone: a loss, or a model, may be made anew in every step.
+        """
         like = type_name(module)
         info = self._free(None, like)
         if info is None:
@@ -138,7 +149,11 @@ class Names:
         return info
 
     def _foreign(self, module: nn.Module, caller: Info) -> Info:
-        """A module that nothing holds: one row for each alive at a time, so that one made anew in every call stays one row."""
+        """The info of a module that nothing holds.
+
+        There is one row for each of a class that is alive at a time, so that a module made anew in every call stays
+        one row.
+        """
         like = f"({type_name(module)})"
         info = self._free(caller, like)
         if info is None:
@@ -148,6 +163,7 @@ class Names:
         return self._stand_alone(info, module)
 
     def _hold_parts(self, root: Info, module: nn.Module) -> None:
+        """Give each module in a root an info."""
         infos, spare, stand = self.infos, self._spare, self._stand
         stood = 0
         for name, part in walk(module)[1:]:
@@ -162,9 +178,9 @@ class Names:
         key = id(module)
         info.ref = ref = _Ref(module, self._gone)
         ref.key = key
-        kind = kind_of(type(module))
-        info.type = kind.name_of(module) if kind.wraps else kind.name
-        info.many = kind.many
+        of = class_of(module)
+        info.type = of.name_of(module) if of.wraps else of.name
+        info.many = of.many
         self.infos[key] = info
         return info
 
@@ -174,15 +190,14 @@ class Names:
         return self._stand(info, module)
 
     def _leave(self, ref: Any) -> None:
-        """A module is gone; its info waits for another. This may come in any thread, and in the middle of anything."""
+        """A module is gone; its info waits for another. This may run in any thread, and in the middle of anything."""
         info = self.infos.get(ref.key)
         if info is None or info.ref is not ref:
             return
         above, like = info.above, info.like
         del self.infos[ref.key]
-        self._most[above] = max(
-            self._most[above], self._alive[above]
-        )  # it was never more, or this was done then
+        # The number alive only falls here, so its maximum need not be looked for anywhere else.
+        self._most[above] = max(self._most[above], self._alive[above])
         self._alive[above] -= 1
         if (above, like) not in self._spare:
             if self._places[above] >= self._most[above] + MAX_GONE:
@@ -191,7 +206,7 @@ class Names:
         self._spare.setdefault((above, like), []).append(info)
 
     def _free(self, above: Info | None, like: str) -> Info | None:
-        """What was kept of a module that is gone, for one like it."""
+        """The info of a module that is gone, for one like it; None if there is none."""
         if not self._spare:
             return None
         waiting = self._spare.get((above, like))
@@ -203,63 +218,3 @@ class Names:
         info = waiting.pop()
         info.label = info.like = OTHERS
         return info
-
-
-def type_name(module: nn.Module | None) -> str:
-    """A module's class as people know it: that of the source for a scripted module, of the wrapped one for a compiled one."""
-    return "" if module is None else kind_of(type(module)).name_of(module)
-
-
-class Kind:
-    """What is the same for all modules of a class.
-
-    Attributes:
-        name: the class's.
-        scripted: True if TorchScript runs its modules.
-        compiled: True if a module of it stands for the one that torch.compile was given.
-        wraps: True for either: what its modules are called is not the name of the class.
-        container: True if it only holds other modules or does nothing, so that never being called is no news.
-        many: True if its forward takes more than one argument, so that some may come by keyword.
-        plain: True if it is one of torch's own layers, which keep all their weights as parameters.
-    """
-
-    __slots__ = ("compiled", "container", "many", "name", "plain", "scripted", "wraps")
-
-    def __init__(self, kind: type[nn.Module]) -> None:
-        self.name = kind.__name__
-        self.scripted = issubclass(kind, ScriptModule)
-        self.compiled = any(
-            str(base.__module__).startswith("torch._dynamo") for base in kind.__mro__
-        )
-        self.wraps = self.scripted or self.compiled
-        forward = getattr_static(kind, "forward", None)
-        self.container = forward is nn.Module.forward or issubclass(kind, nn.Identity)
-        code = getattr(forward, "__code__", None)
-        self.many = (
-            code is None
-            or code.co_argcount + code.co_kwonlyargcount > 2
-            or bool(code.co_flags & _VARIADIC)
-        )
-        self.plain = str(kind.__module__).startswith("torch.nn.modules.")
-
-    def name_of(self, module: nn.Module) -> str:
-        """What to call a module of the class."""
-        if self.scripted:
-            return guarded(lambda: str(module.original_name), self.name)
-        wrapped = dict(children(module)).get("_orig_mod") if self.compiled else None
-        return self.name if wrapped is None else type_name(wrapped)
-
-
-_VARIADIC = CO_VARARGS | CO_VARKEYWORDS
-_KINDS: dict[
-    int, tuple[Any, Kind]
-] = {}  # by the class's id, until it is gone: parametrized modules have a class each
-
-
-def kind_of(kind: type[nn.Module]) -> Kind:
-    """The facts of a class, gathered once."""
-    known = _KINDS.get(id(kind))
-    if known is None:
-        key = id(kind)
-        known = _KINDS[key] = weakref.ref(kind, lambda _: _KINDS.pop(key, None)), Kind(kind)
-    return known[1]

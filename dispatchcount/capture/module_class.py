@@ -1,0 +1,71 @@
+"""What is the same for all modules of a class, gathered once."""
+
+from __future__ import annotations
+
+import weakref
+from inspect import CO_VARARGS, CO_VARKEYWORDS, getattr_static
+from typing import Any
+
+from torch import nn
+from torch.jit import ScriptModule
+
+from dispatchcount.capture.held import children, guarded
+
+
+class ModuleClass:
+    """A module's class, as far as following its modules depends on it.
+
+    Attributes:
+        name: the class's.
+        scripted: True if TorchScript runs its modules.
+        compiled: True if a module of it stands for the one that torch.compile was given.
+        wraps: True for either: what its modules are called is not the name of the class.
+        container: True if it only holds other modules or does nothing, so it is not reported as uncalled.
+        many: True if its forward takes more than one argument, so that some may come by keyword.
+        plain: True if it is one of torch's own layers, which keep all their weights as parameters.
+    """
+
+    __slots__ = ("compiled", "container", "many", "name", "plain", "scripted", "wraps")
+
+    def __init__(self, of: type[nn.Module]) -> None:
+        self.name = of.__name__
+        self.scripted = issubclass(of, ScriptModule)
+        self.compiled = any(str(base.__module__).startswith("torch._dynamo") for base in of.__mro__)
+        self.wraps = self.scripted or self.compiled
+        forward = getattr_static(of, "forward", None)
+        self.container = forward is nn.Module.forward or issubclass(of, nn.Identity)
+        code = getattr(forward, "__code__", None)
+        self.many = (
+            code is None
+            or code.co_argcount + code.co_kwonlyargcount > 2
+            or bool(code.co_flags & _VARIADIC)
+        )
+        self.plain = str(of.__module__).startswith("torch.nn.modules.")
+
+    def name_of(self, module: nn.Module) -> str:
+        """What to call a module of the class."""
+        if self.scripted:
+            return guarded(lambda: str(module.original_name), self.name)
+        wrapped = dict(children(module)).get("_orig_mod") if self.compiled else None
+        return self.name if wrapped is None else type_name(wrapped)
+
+
+_VARIADIC = CO_VARARGS | CO_VARKEYWORDS
+
+_KNOWN: dict[int, tuple[Any, ModuleClass]] = {}
+"""By the class's id, until the class is gone: parametrized modules have a class each."""
+
+
+def class_of(module: nn.Module) -> ModuleClass:
+    """The facts of a module's class."""
+    of = type(module)
+    known = _KNOWN.get(id(of))
+    if known is None:
+        key = id(of)
+        known = _KNOWN[key] = weakref.ref(of, lambda _: _KNOWN.pop(key, None)), ModuleClass(of)
+    return known[1]
+
+
+def type_name(module: nn.Module) -> str:
+    """A module's class as people know it: of a scripted module that of its source, of a compiled one that of the model."""
+    return class_of(module).name_of(module)
