@@ -129,14 +129,14 @@ def main() -> None:
 
 
 def _introduction(processes: int) -> str:
-    from dispatchcount.capture.record import MAX_DISTINCT, MAX_NODES, MAX_RECORDS, MAX_SIGNATURES
+    from dispatchcount.capture.record import MAX_DISTINCT, MAX_NODES, MAX_RECORDS, MAX_INPUTS
 
     runs = "from one process" if processes == 1 else f"medians over {processes} processes"
     figures = {
         "limit": MAX_RECORDS,
         "distinct": MAX_DISTINCT,
         "nodes": MAX_NODES,
-        "shapes": MAX_SIGNATURES,
+        "shapes": MAX_INPUTS,
     }
     return INTRODUCTION.format(processes=runs, **figures).strip()
 

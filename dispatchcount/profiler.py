@@ -1,9 +1,7 @@
-"""`profile`: the with-block. Puts capture, rules and report together."""
+"""`profile`: the with-block."""
 
 from __future__ import annotations
 
-import platform
-import time as clock
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from threading import get_ident
@@ -13,48 +11,18 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from dispatchcount._version import __version__
-from dispatchcount.capture.compiled import STANCE
-from dispatchcount.capture.dispatch import CountingMode
-from dispatchcount.capture.frames import innermost_module
-from dispatchcount.capture.held import guarded, is_module, training
-from dispatchcount.capture.inventory import Inventory
+from dispatchcount.capture.held import is_module
 from dispatchcount.capture.kernel import kernel as kernel
-from dispatchcount.capture.key import forget_packed
-from dispatchcount.capture.mode_stacks import leave_dispatch_mode, leave_function_mode
-from dispatchcount.capture.names import Names
-from dispatchcount.capture.observed import ObservedMode
-from dispatchcount.capture.observers.memory import MemoryWatch
-from dispatchcount.capture.plan import Plans
-from dispatchcount.capture.record import Recording, Signature
-from dispatchcount.capture.sampling import Sampler
-from dispatchcount.capture.timing import Timing
-from dispatchcount.capture.torch_functions import FunctionMode, Watcher
-from dispatchcount.capture.torch_private import register_with_higher_order_operators
-from dispatchcount.costing.build import Accountant, build
+from dispatchcount.capture.torch_functions import Watcher
 from dispatchcount.errors import UncountedError
 from dispatchcount.report.conventions import find_convention
-from dispatchcount.report.rows import NO_MODULE, Meta
-from dispatchcount.report.tally import Tally
 from dispatchcount.report_api import Report
 from dispatchcount.rules import library as library
 from dispatchcount.rules.core.register import local_rules
-from dispatchcount.rules.core.registry import RULES, Registry, Rule
+from dispatchcount.rules.core.registry import Rule
+from dispatchcount.session import Options, Roots, Session
 
 T = TypeVar("T")
-
-
-KEPT = 1 << 13
-"""Distinct calls that are remembered from block to block; with more, the next block starts anew."""
-
-
-class _Shared:
-    plans: Plans
-    signatures: dict[Any, Signature]
-    version = -1
-
-
-_SHARED = _Shared()
 
 
 class _Exit:
@@ -73,27 +41,10 @@ class _Exit:
 class Profile:
     """A block being profiled, and its report. Made by `profile`."""
 
-    def __init__(
-        self,
-        roots: list[tuple[str | None, nn.Module]],
-        *,
-        convention: str,
-        strict: bool,
-        rules: Registry,
-        memory: bool,
-        time: bool,
-        functions: bool | Watcher,
-        labels: Mapping[str, str],
-    ) -> None:
+    def __init__(self, roots: Roots, options: Options) -> None:
         self._roots = roots
-        self._convention = convention
-        self._strict = strict
-        self._rules = rules
-        self._memory = memory
-        self._time = time
-        self._functions = functions
-        self._labels = tuple((str(key), str(value)) for key, value in labels.items())
-        self._session: _Session | None = None
+        self._options = options
+        self._session: Session | None = None
         self._undo = ExitStack()
         self._depth = 0
 
@@ -106,7 +57,7 @@ class Profile:
             self._depth += 1
             return self
         try:
-            session = _Session(self._roots, self._rules, self._memory, self._time, self._functions)
+            session = Session(self._roots, self._options)
             state = torch._C._get_torch_function_state()
             self._undo.callback(self._close, state)
             self._undo.callback(self._close, state)
@@ -140,7 +91,7 @@ class Profile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._strict and self._depth and error is None:
+        if self._options.strict and self._depth and error is None:
             _raise_uncounted(self.report)
 
     def _close(self, torch_functions: Any) -> None:
@@ -159,7 +110,7 @@ class Profile:
             raise RuntimeError(
                 "nothing was profiled yet; run the model inside `with dispatchcount.profile(model) as prof:`"
             )
-        return self._session.report(self._convention, self._labels)
+        return self._session.report()
 
     @contextmanager
     def sample(self, label: str) -> Iterator[None]:
@@ -187,155 +138,6 @@ class Profile:
         for index, item in enumerate(inputs):
             with self.sample(label(index, item) if label else str(index)):
                 yield item
-
-
-class _Session:
-    """One run of a block."""
-
-    def __init__(
-        self,
-        roots: list[tuple[str | None, nn.Module]],
-        rules: Registry,
-        memory: bool,
-        time: bool,
-        functions: bool | Watcher,
-    ) -> None:
-        self.thread = get_ident()
-        self._names = Names(roots, closed=bool(roots))
-        plans, signatures = _caches(rules)
-        self._memory = MemoryWatch(self._names) if memory else None
-        self._timing = Timing() if time else None
-        self._accountant = Accountant(rules, self._timing.times if self._timing else {})
-        observers = [observer for observer in (self._memory, self._timing) if observer is not None]
-        fold = (
-            self._timing.settling(self._accountant.fold) if self._timing else self._accountant.fold
-        )
-        self._recording = Recording(self._names.outside, fold, signatures)
-        self._mode = (
-            ObservedMode(self._names, self._recording, rules, plans, observers)
-            if observers or functions
-            else CountingMode(self._names, self._recording, rules, plans)
-        )
-        watcher = None if isinstance(functions, bool) else functions
-        self._functions = FunctionMode(self._mode, watcher) if functions else None
-        self.sampler = Sampler(
-            self._recording, self._mode.calls.unfinished, self._accountant.add, Tally
-        )
-        self._on: list[Callable[[], Any]] = []
-        self._inventory: Inventory | None = None
-        self._report: tuple[tuple[str, int], Report] | None = None
-        self._training = training(roots[0][1]) if roots else None
-        self._stopped: tuple[str | None, str | None] = (None, None)
-        self._created = 0
-
-    def open(self, undo: ExitStack) -> None:
-        """Put everything on; `undo` takes it off again.
-
-        What takes a part off is noted before the part is put on. `undo` does it twice: where the user interrupts one attempt,
-        the other goes on from there.
-        """
-        undo.callback(self._take_off)
-        undo.callback(self._take_off)
-        mode, memory, functions = self._mode, self._memory, self._functions
-        register_with_higher_order_operators(type(mode))
-        parts: list[tuple[Callable[[], Any], Callable[[], Any]]] = [
-            (lambda: STANCE.enter(self), lambda: STANCE.leave(self)),
-            (mode.calls.install, mode.calls.remove),
-            (mode.exports.install, mode.exports.remove),
-        ]
-        if memory is not None:
-            parts.append((lambda: memory.open(mode), memory.remove))
-        parts.append((mode.__enter__, lambda: leave_dispatch_mode(mode)))
-        if functions is not None:
-            parts.append((functions.__enter__, lambda: leave_function_mode(functions)))
-        for put_on, take_off in parts:
-            self._on.append(take_off)
-            put_on()
-
-    def _take_off(self) -> None:
-        """Take off what is on, the last part first. A part that is off already is not harmed by it."""
-        while self._on:
-            self._safely(self._on[-1])
-            self._on.pop()
-
-    def finish(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Everything is off: take the figures that need a walk over what the block held."""
-        if self._timing is not None:
-            self._safely(self._timing.settle)
-        if self._memory is not None:
-            self._safely(self._memory.close)
-        self._safely(self.sampler.end)
-        self._safely(forget_packed)
-        self._created = int(clock.time())
-        self._safely(self._take_inventory)
-        if error is not None:
-            self._safely(lambda: self._stop(error))
-
-    def _safely(self, step: Callable[[], Any]) -> None:
-        """Take a step; an error of ours must not hide how the user's block ended."""
-        try:
-            step()
-        except Exception as error:
-            self._recording.notes[
-                f"the end of the block met an error of dispatchcount's own: {type(error).__name__}"
-            ] = None
-
-    def _take_inventory(self) -> None:
-        self._inventory = self._count_modules()
-
-    def _count_modules(self) -> Inventory:
-        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
-            return Inventory(self._names)
-
-    def _stop(self, error: BaseException) -> None:
-        """Note where an exception ended the block."""
-        self._stopped = NO_MODULE, f"{type(error).__name__}: {guarded(lambda: str(error), '')}"
-        module = innermost_module(error)
-        info = None if module is None else self._names.info(module)
-        if info is not None and self._inventory is not None:
-            self._stopped = self._inventory.name(info), self._stopped[1]
-
-    def report(self, convention: str, labels: tuple[tuple[str, str], ...]) -> Report:
-        key = (convention, self._accountant.rules.version)
-        if self._report is not None and self._report[0] == key:
-            return self._report[1]
-        self._recording.settle()
-        inventory = self._inventory or self._count_modules()
-        if self._timing is not None:
-            self._timing.settle()
-        for name in inventory.scripted():
-            note = f"{name or 'the root'!r} ran as TorchScript: what the modules inside it did is on its own row"
-            self._recording.notes[note] = None
-        model = ", ".join(dict.fromkeys(info.type for _, info in self._names.roots))
-        report = build(
-            self._recording,
-            self._accountant,
-            self.sampler.samples,
-            meta=Meta(
-                torch=str(torch.__version__),
-                python=platform.python_version(),
-                dispatchcount=__version__,
-                created=self._created or int(clock.time()),
-                model=model,
-                training=self._training,
-                stopped_in=self._stopped[0],
-                error=self._stopped[1],
-                labels=labels,
-            ),
-            convention=convention,
-            locate=inventory.locate,
-            modules=lambda: inventory.modules,
-            make=Report,
-            memory=None if self._memory is None else self._memory.rows(inventory),
-        )
-        if self._inventory is not None:
-            self._report = (key, report)
-        return report
 
 
 def profile(
@@ -370,19 +172,19 @@ def profile(
         TypeError: a model is no module, or a rule's target no operator.
         ValueError: the convention is not known, or two models have one name.
     """
-    return Profile(
-        _roots(models),
+    options = Options(
         convention=find_convention(convention).name,
         strict=strict,
         rules=local_rules(rules),
         memory=memory,
         time=time,
         functions=functions,
-        labels=labels or {},
+        labels=tuple((str(key), str(value)) for key, value in (labels or {}).items()),
     )
+    return Profile(_roots(models), options)
 
 
-def _roots(models: tuple[Any, ...]) -> list[tuple[str | None, nn.Module]]:
+def _roots(models: tuple[Any, ...]) -> Roots:
     roots: list[tuple[str | None, Any]] = []
     for model in models:
         # A module may be a mapping as well.
@@ -398,19 +200,6 @@ def _roots(models: tuple[Any, ...]) -> list[tuple[str | None, nn.Module]]:
                 f"the modules as they are called: profile()"
             )
     return roots
-
-
-def _caches(rules: Registry) -> tuple[Plans, dict[Any, Signature]]:
-    """What blocks learn of operators and of calls depends on the rules, so blocks without rules of their own share it."""
-    if rules is not RULES:
-        return Plans(rules), {}
-    if (
-        _SHARED.version != RULES.version
-        or len(_SHARED.signatures) > KEPT
-        or len(_SHARED.plans) > KEPT
-    ):
-        _SHARED.plans, _SHARED.signatures, _SHARED.version = Plans(RULES), {}, RULES.version
-    return _SHARED.plans, _SHARED.signatures
 
 
 def _raise_uncounted(report: Report) -> None:

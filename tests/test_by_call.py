@@ -107,7 +107,7 @@ def test_generation_with_a_growing_cache() -> None:
 
 def test_shapes_without_end_share_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "MAX_NODES", 10)
-    monkeypatch.setattr(record, "MAX_SIGNATURES", 4)
+    monkeypatch.setattr(record, "MAX_INPUTS", 4)
     model = nn.Linear(4, 4, bias=False)
     with dc.profile(model) as prof:
         for rows in range(1, 31):

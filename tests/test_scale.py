@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 import dispatchcount as dc
 from dispatchcount.capture import calls as module_calls
-from dispatchcount.capture import dispatch, names, record, saved
+from dispatchcount.capture import counter, dispatch, modules, record
+from dispatchcount.capture.observers import saved
 from tests.nets import Net
 from tests.work import python_calls
 
@@ -55,7 +56,8 @@ def test_a_loop_of_equal_calls_is_one_record() -> None:
 
 def test_memory_stays_bounded_when_no_call_is_like_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "MAX_RECORDS", 100)
-    monkeypatch.setattr(dispatch, "LIMIT", 100)
+    for module in (dispatch, counter):
+        monkeypatch.setattr(module, "LIMIT", 100)
     with dc.profile() as prof:
         for width in range(1, 500):
             step(width)
@@ -71,7 +73,7 @@ def test_stacks_of_calls_stay_bounded_when_no_input_is_like_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(record, "MAX_NODES", 20)
-    monkeypatch.setattr(record, "MAX_SIGNATURES", 8)
+    monkeypatch.setattr(record, "MAX_INPUTS", 8)
     net = nn.Sequential(nn.Sequential(nn.Linear(1, 1), nn.ReLU()))
     with dc.profile(net) as prof:
         for rows in range(1, 301):
@@ -203,25 +205,25 @@ def test_what_is_made_anew_each_time_leaves_nothing_that_grows(
             made.append(None)
             step(model, x)
         made.clear()
-        prof._session._recording.settle()
+        prof._session._tape.settle()
         gc.collect()
 
     with dc.profile(*(() if make is None else (model,)), **options) as prof:
         run(50)
-        infos = len(prof._session._names.infos)
+        infos = len(prof._session._modules.infos)
         tracemalloc.start()
         run(20)  # what is let go for something new is traced from here on
         more = -tracemalloc.get_traced_memory()[0]
         run(80)
         more += tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
-        assert len(prof._session._names.infos) == infos
+        assert len(prof._session._modules.infos) == infos
     report = prof.report
     report.self_check()
     assert (
         more < 150_000
     )  # a row of calls takes 1,100 bytes: with five more in each of 80 steps it would be 440,000
-    assert len(report.paths) < 10 * (names.MAX_GONE + 1)
+    assert len(report.paths) < 10 * (modules.MAX_GONE + 1)
     assert report.macs == 150 * macs
 
 
@@ -246,7 +248,7 @@ def test_rows_of_modules_that_came_and_went() -> None:
         for _ in range(100):
             model(torch.ones(2, 4))
     calls = {name: row.calls for name, row in prof.report.by_module().items() if name}
-    several = names.MAX_GONE + 1  # one is alive at a time
+    several = modules.MAX_GONE + 1  # one is alive at a time
     assert calls == {"(no module)": 0, "(other modules)": 100 - several} | {
         f"(Made{i})": 1 for i in range(1, several + 1)
     }
@@ -269,7 +271,7 @@ def test_calls_of_shapes_without_end_are_folded(monkeypatch: pytest.MonkeyPatch)
         for width in range(1, 300):
             step(width)
             assert len(prof._session._recording.signatures) < 50 + dispatch.LIMIT
-        prof._session._recording.settle()
+        prof._session._tape.settle()
         assert len(prof._session._recording.signatures) <= 50
     assert prof.report.macs == 2 * sum(range(1, 300))
 
@@ -329,7 +331,7 @@ def run_calls(todo: list[Call], limit: int) -> dc.Report:
 def test_how_many_events_wait_changes_nothing(todo: list[Call], limit: int) -> None:
     whole = run_calls(todo, 10**9)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (dispatch, module_calls):
+        for module in (dispatch, counter, module_calls):
             patch.setattr(module, "LIMIT", limit)
         piecemeal = run_calls(todo, 10**9)
     assert (piecemeal.entries, piecemeal.paths, piecemeal.by_sample()) == (

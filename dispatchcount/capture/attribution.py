@@ -6,6 +6,11 @@ from typing import Any
 
 import torch
 
+from dispatchcount.capture.frames import in_checkpoint
+from dispatchcount.capture.held import entries_of, parameter_named
+from dispatchcount.capture.modules import Info, Modules
+from dispatchcount.capture.record import Node, Recording, Table
+from dispatchcount.capture.tape import Tape
 from dispatchcount.capture.torch_private import (
     ACCUMULATES,
     at_end_of_backward,
@@ -13,11 +18,6 @@ from dispatchcount.capture.torch_private import (
     next_sequence,
     sequence_of,
 )
-from dispatchcount.capture.frames import in_checkpoint
-from dispatchcount.capture.held import entries_of, parameter_named
-from dispatchcount.capture.modules import Info, Modules
-from dispatchcount.capture.record import Node, Recording, Table
-from dispatchcount.capture.tape import Tape
 from dispatchcount.report.rows import BACKWARD, DOUBLE_BACKWARD, RECOMPUTE
 
 

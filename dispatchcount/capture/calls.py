@@ -19,7 +19,6 @@ from torch.optim.optimizer import (
 )
 
 from dispatchcount.capture.attribution import Attribution
-from dispatchcount.capture.torch_private import graph_task, next_sequence
 from dispatchcount.capture.frames import call_kwargs, module_calls
 from dispatchcount.capture.inputs import input_shapes, plain_shapes
 from dispatchcount.capture.modules import Info, Modules
@@ -27,6 +26,7 @@ from dispatchcount.capture.optimizer_steps import OptimizerSteps
 from dispatchcount.capture.record import Node, Place, Recording, Table
 from dispatchcount.capture.signature import Signature
 from dispatchcount.capture.tape import LIMIT, Tape
+from dispatchcount.capture.torch_private import graph_task, next_sequence
 from dispatchcount.capture.tracing import is_tracing
 from dispatchcount.report.rows import OPTIMIZER, RECOMPUTE
 

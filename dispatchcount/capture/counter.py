@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from dispatchcount.capture.torch_private import graph_task
 from dispatchcount.capture.calls import ModuleStack
 from dispatchcount.capture.key import (
     Named,
@@ -23,6 +22,7 @@ from dispatchcount.capture.plan import Plan
 from dispatchcount.capture.record import Place, Recording
 from dispatchcount.capture.signature import Pseudo, Signature
 from dispatchcount.capture.tape import LIMIT
+from dispatchcount.capture.torch_private import graph_task
 from dispatchcount.capture.used import note_parameters
 from dispatchcount.rules.core.registry import OpKind, RegistryEntry
 

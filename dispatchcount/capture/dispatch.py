@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dispatchcount.capture.torch_private import graph_task
 from dispatchcount.capture.calls import ModuleStack
 from dispatchcount.capture.composite import Composite
 from dispatchcount.capture.counter import NOT_SHORT, CallCounter
@@ -22,6 +21,7 @@ from dispatchcount.capture.plan import Plan, Plans, Way
 from dispatchcount.capture.record import Place, Recording
 from dispatchcount.capture.subclass import Inside, takes_apart
 from dispatchcount.capture.tape import LIMIT
+from dispatchcount.capture.torch_private import graph_task
 from dispatchcount.capture.tracing import is_tracing, paused, resumed
 from dispatchcount.capture.unseen import Watch
 from dispatchcount.capture.used import note_parameters

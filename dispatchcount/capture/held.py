@@ -40,7 +40,7 @@ def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
         name, module = place
         # A block reads every module twice, so what `entries_of` and `is_module` ask first is written out.
         table = _own(module, "__dict__").get("_modules")
-        entries = table.items() if type(table) is dict else entries_of(module, "_modules")
+        entries: Any = table.items() if type(table) is dict else entries_of(module, "_modules")
         if entries and id(module) not in looked_into:
             looked_into.add(id(module))
             prefix = f"{name}." if name else ""

@@ -109,5 +109,7 @@ def _record_triton(mode: CountingMode, plan: Plan, kwargs: Any) -> None:
         reason="a triton kernel without a rule; give it one with @dispatchcount.register",
     )
     mode.ran(
-        mode.counter.pseudo(Pseudo(packet.replace("::", "."), entry), (), part_of(kwargs["kwargs"]), None)
+        mode.counter.pseudo(
+            Pseudo(packet.replace("::", "."), entry), (), part_of(kwargs["kwargs"]), None
+        )
     )

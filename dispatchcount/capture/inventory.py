@@ -186,5 +186,3 @@ def _outermost(
                 if name:
                     kept.pop(id(child), None)
     return list(kept.values())
-
-

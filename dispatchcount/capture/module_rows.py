@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
 
 from dispatchcount.capture.held import extra_repr
 from dispatchcount.capture.modules import Info
@@ -102,7 +101,9 @@ def fused(seen: Sequence[Seen], was_called: Callable[[Seen], bool]) -> list[bool
     # Of each module with the modules in it: is a parameter used of one that was not called; is one idle; was one
     # inside called?
     used = [one.used and not call for one, call in zip(seen, called, strict=True)]
-    idle = [bool(one.weights) and not (one.used or call) for one, call in zip(seen, called, strict=True)]
+    idle = [
+        bool(one.weights) and not (one.used or call) for one, call in zip(seen, called, strict=True)
+    ]
     calls = [False] * len(seen)
     for index in range(len(seen) - 1, 0, -1):  # a parent's index is smaller than its children's
         above = seen[index].parent

@@ -54,7 +54,7 @@ class Plan:
         func: the operator; held so that its id stays its own.
         name: ``"aten.addmm"``.
         packet, overload: what the registry is asked for, ``"aten::addmm"`` and ``"default"``.
-        way: one of the constants above.
+        way: how calls are treated.
         kept: types of arguments, other than tensors, whose values can matter to a rule.
         settled: True if the sizes of its result follow from its arguments' sizes, ints, bools and strings.
         settled_by_device: True if the sizes and dtypes of its results follow from the same and the device.
@@ -114,8 +114,11 @@ class Plan:
                 "",
                 f"higher_order.{name}",
             )
-            self.keyless, self.way = False, Way.HIGHER
-        self.short = self.way == Way.FREE or (self.way == Way.COUNT and not self.values and not self.outs)
+            self.keyless = False
+            self.way = Way.HIGHER
+        self.short = self.way is Way.FREE or (
+            self.way is Way.COUNT and not self.values and not self.outs
+        )
 
     @property
     def identity(self) -> Plan:
@@ -172,7 +175,7 @@ class Plan:
             self._composites[kinds] = composite(self.func.name(), kinds)
         return self._composites[kinds]
 
-    def _way(self) -> int:
+    def _way(self) -> Way:
         if self.packet in _SILENT:
             return Way.SILENT
         if self.packet not in ATOMIC and is_composite(self.func.name()):

@@ -13,23 +13,27 @@ SHOWN_ITEMS = 8
 
 
 class Costable(Protocol):
-    """What a `Signature` is a call of: an operator's `Plan`, or a `Pseudo`.
+    """What a `Signature` is a call of: an operator's `Plan`, or a `Pseudo`."""
 
-    Attributes:
-        name: what reports call it, ``"aten.addmm"``.
-        unseen: True for a kernel that was not seen to run, but whose result was read.
-        unreturned: positions and names of the operands that it writes and does not return.
-        filled: positions of the operands that it writes without reading them.
-    """
-
-    name: str
-    unseen: bool
-    unreturned: Sequence[int | str]
-    filled: Collection[int]
+    @property
+    def name(self) -> str:
+        """What reports call it, ``"aten.addmm"``."""
 
     @property
     def identity(self) -> Hashable:
         """What its calls have in common, and no other's: the first item of their keys."""
+
+    @property
+    def unseen(self) -> bool:
+        """True for a kernel that was not seen to run, but whose result was read."""
+
+    @property
+    def unreturned(self) -> Sequence[int | str]:
+        """Positions and names of the operands that it writes and does not return."""
+
+    @property
+    def filled(self) -> Collection[int]:
+        """Positions of the operands that it writes without reading them."""
 
     def entry(self, rules: Registry) -> RegistryEntry | None:
         """What the rules say of it now; they may have changed since it ran."""

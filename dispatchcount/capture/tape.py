@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 LIMIT = 1 << 12
 """Events that may wait."""
 
-Event = Signature | int | tuple["Info", Any, int]
-"""What happened: an operator ran (its signature); or a module call began (the module, the shapes of its inputs, autograd's
-counter); or the innermost module call ended (autograd's counter)."""
+Event = Any
+"""What happened; told by its type, for speed:
+
+* a `Signature`: an operator ran;
+* a tuple of an `Info`, the shapes of its inputs, and autograd's counter: a module call began;
+* an int, autograd's counter: the innermost module call ended.
+"""
 
 
 class Tape:

@@ -117,9 +117,7 @@ def _samples(
     shared: dict[ModuleCost, ModuleCost] = {}
     places: list[int] = []
     for sums in sampler.sums:
-        rows = [
-            ModuleCost(locate(info), tally.calls, tally.cost()) for info, tally in sums.items()
-        ]
+        rows = [ModuleCost(locate(info), tally.calls, tally.cost()) for info, tally in sums.items()]
         rows.sort(key=lambda row: row.module)
         profile = tuple(shared.setdefault(row, row) for row in rows)
         places.append(profiles.setdefault(profile, len(profiles)))

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from dispatchcount.report.brief import Brief
 from dispatchcount.rules.core.cost import Cost
 
-FORWARD = "forward"
-PHASES = (FORWARD, "backward", "double backward", "recompute", "optimizer")
+FORWARD, BACKWARD, DOUBLE_BACKWARD, RECOMPUTE, OPTIMIZER = PHASES = (
+    "forward",
+    "backward",
+    "double backward",
+    "recompute",
+    "optimizer",
+)
 """When an operator ran. Double backward: the gradient of a gradient. Recompute: checkpointing runs a forward again."""
 
 

@@ -18,7 +18,7 @@ from torch.nn.modules import module as hooks
 from torch.optim import optimizer as optimizers
 
 import dispatchcount as dc
-from dispatchcount import profiler
+from dispatchcount import session
 
 PACKAGE = os.path.dirname(dc.__file__) + os.sep
 
@@ -116,9 +116,9 @@ def test_an_error_of_ours_is_not_over_the_users(
         raise RuntimeError("ours")
 
     target = {
-        "close": (profiler.MemoryWatch, "close"),
-        "remove": (profiler.MemoryWatch, "remove"),
-        "finish": (profiler._Session, "_take_inventory"),
+        "close": (session.MemoryWatch, "close"),
+        "remove": (session.MemoryWatch, "remove"),
+        "finish": (session.Session, "_take_inventory"),
     }[raising]
     monkeypatch.setattr(*target, fail)
     clean = left()
@@ -128,9 +128,8 @@ def test_an_error_of_ours_is_not_over_the_users(
     if raising != "remove":  # that one is what takes the hooks off
         assert left() == clean
     monkeypatch.undo()
-    session = prof._session
-    assert session is not None
-    session._memory.remove()  # type: ignore[union-attr]
+    assert prof._session is not None
+    prof._session._memory.remove()  # type: ignore[union-attr]
     assert "dispatchcount's own: RuntimeError" in str(prof.report.meta.notes)
 
 

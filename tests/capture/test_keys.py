@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.testing._internal.common_methods_invocations import op_db
 
 import dispatchcount as dc
-from dispatchcount import profiler
+from dispatchcount import session
+from dispatchcount.capture import plan
 from dispatchcount.capture.dispatch import CountingMode
 from dispatchcount.capture.key import Facts, Named, describe, part_of, shown
 from dispatchcount.rules.core.shape import Shape
@@ -42,7 +43,7 @@ def figures(call: Callable[[], Any]) -> Figures:
 
 def forget() -> None:
     """What this process knows of earlier calls."""
-    profiler._SHARED.version = -1
+    session._SHARED.version = -1
 
 
 def banded(stored: int, size: int = 8) -> Tensor:
@@ -155,41 +156,89 @@ class Watching(CountingMode):
     compared: ClassVar[list[str]] = []
 
     def count(self, plan: Any, args: Any, kwargs: Any, out: Any) -> Any:
-        signature = self._signature(plan, args, kwargs, out)
+        signature = self.counter.find(plan, args, kwargs, out)
         if not plan.keyless and not plan.values:
             self.compared.append(plan.name)
-            given = tuple(describe(arg) for arg in args)
-            if _shapes(signature.args) != _shapes(given) or _shapes(signature.out) != _shapes(
-                describe(out)
-            ):
-                self.faults.append(f"{plan.name}: {signature.args} for {given}")
+            named = {name: value for name, value in kwargs.items() if name not in plan.outs}
+            now = _shapes((describe(args), describe(named), describe(out)))
+            if _shapes((signature.args, signature.kwargs, signature.out)) != now:
+                self.faults.append(f"{plan.name}: {signature.text} for {describe(args)}")
         return super().count(plan, args, kwargs, out)
 
 
 def _shapes(value: Any) -> Any:
     if isinstance(value, Shape):
         return tuple(value), value.dtype, value.layout, value.numel, value.lengths
+    if isinstance(value, dict):
+        return {name: _shapes(item) for name, item in value.items()}
     return tuple(_shapes(item) for item in value) if isinstance(value, tuple) else None
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_over_torchs_own_samples_equal_keys_show_equal_calls(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(profiler, "CountingMode", Watching)
+def watch(info: Any, device: str, *, backward: bool) -> None:
+    """Run torch's own samples of an operator under `Watching`."""
+    for sample in itertools.islice(
+        info.sample_inputs_func(info, device, torch.float32, backward), 4
+    ):
+        with suppress(Exception), torch.set_grad_enabled(backward), dc.profile() as prof:
+            prof._session._mode._short = {}  # type: ignore[union-attr]  # every operator comes to `count`
+            out = info(sample.input, *sample.args, **sample.kwargs)
+            if backward:
+                first = out[0] if isinstance(out, tuple) else out
+                first.sum().backward()
+
+
+@pytest.fixture
+def watching(monkeypatch: pytest.MonkeyPatch) -> type[Watching]:
+    monkeypatch.setattr(session, "CountingMode", Watching)
     Watching.faults.clear()
     Watching.compared.clear()
+    return Watching
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_over_torchs_own_samples_equal_keys_show_equal_calls(watching: type[Watching]) -> None:
     for info in op_db:
-        if torch.float32 not in info.supported_dtypes("cpu"):
-            continue
-        for sample in itertools.islice(
-            info.sample_inputs_func(info, "cpu", torch.float32, False), 4
+        if torch.float32 in info.supported_dtypes("cpu"):
+            watch(info, "cpu", backward=False)
+    assert len(watching.compared) > 3_000
+    assert not watching.faults, watching.faults[:5]
+
+
+LAYERS = (
+    "nn.functional.batch_norm",
+    "nn.functional.layer_norm",
+    "nn.functional.group_norm",
+    "native_batch_norm",
+    "_native_batch_norm_legit",
+    "nn.functional.conv1d",
+    "nn.functional.conv2d",
+    "nn.functional.conv_transpose2d",
+    "nn.functional.max_pool2d",
+    "nn.functional.scaled_dot_product_attention",
+)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_results_that_follow_from_the_device_are_what_the_first_call_showed(
+    watching: type[Watching],
+) -> None:
+    """Both devices, forth and back, in eval and in training: `plan._SETTLED_BY_DEVICE` says their results follow."""
+    by_device = {name.replace("::", ".") for name in plan._SETTLED_BY_DEVICE}
+    for device in ("cpu", "meta", "cpu"):
+        for info in op_db:
+            if info.name in LAYERS:
+                watch(info, device, backward=True)
+    image = torch.ones(2, 4, 5, 5)
+    for norm in (nn.BatchNorm2d(4), nn.BatchNorm2d(4, affine=False), nn.GroupNorm(2, 4)):
+        for train, layout in itertools.product(
+            (True, False), (torch.contiguous_format, torch.channels_last)
         ):
-            with suppress(Exception), torch.no_grad(), dc.profile() as prof:
-                prof._session._mode._short = {}  # type: ignore[union-attr]  # every operator comes to `count`
-                info(sample.input, *sample.args, **sample.kwargs)
-    assert len(Watching.compared) > 3_000
-    assert not Watching.faults, Watching.faults[:5]
+            given = image.clone(memory_format=layout).requires_grad_()
+            with dc.profile() as prof:
+                prof._session._mode._short = {}  # type: ignore[union-attr]
+                norm.train(train)(given).sum().backward()
+    assert not watching.faults, watching.faults[:5]
+    assert len(by_device & set(watching.compared)) >= 9
 
 
 def test_parts_say_all_that_is_shown() -> None:

@@ -47,7 +47,8 @@ def test_numbers_that_do_not_matter_make_no_records() -> None:
             x * step + 0.5 * step
         session = prof._session
     assert session is not None
-    assert len(session._recording.root.forward) == 2
+    session._tape.settle()
+    assert len(session._recording.tree.forward) == 2
     assert prof.report.arithmetic == 199 * 2 * 4
 
 

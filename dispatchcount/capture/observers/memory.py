@@ -67,7 +67,7 @@ class MemoryWatch:
             Info, Any
         ] = {}  # with the reference it had: modules made anew take the place of others
         self._peak = 0
-        self._place = (names.outside, "")
+        self._place = (modules.outside, "")
         self._gradients: Sizes = {}
         self._optimizers: dict[int, tuple[Any, Sizes]] = {}  # with a weak reference to each
         self._optimizer: Sizes = {}

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.autograd.function import BackwardCFunction
 
+from dispatchcount.capture.key import tensors_in
+from dispatchcount.capture.observers.storages import Live, Storage
 from dispatchcount.capture.torch_private import (
     current_node,
     graph_task,
@@ -25,12 +27,10 @@ from dispatchcount.capture.torch_private import (
     next_sequence,
     sequence_of,
 )
-from dispatchcount.capture.key import tensors_in
-from dispatchcount.capture.observers.storages import Live, Storage
 
 if TYPE_CHECKING:
     from dispatchcount.capture.attribution import Attribution
-    from dispatchcount.capture.names import Info
+    from dispatchcount.capture.modules import Info
 
 READABLE = hasattr(torch._C._autograd.SavedTensor, "data")
 """Whether this torch shows what a node saved without unpacking it (2.6 does not)."""

@@ -19,7 +19,7 @@ from dispatchcount.capture.key import hint, tensors_in
 from dispatchcount.capture.subclass import flattened
 
 if TYPE_CHECKING:
-    from dispatchcount.capture.names import Info
+    from dispatchcount.capture.modules import Info
 
 _COMPRESSED = {
     torch.sparse_csr: ("crow_indices", "col_indices", "values"),

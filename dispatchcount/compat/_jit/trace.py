@@ -14,18 +14,18 @@ from typing import Any
 from torch import nn
 
 from dispatchcount.capture.dispatch import CountingMode
-from dispatchcount.capture.observed import ObservedMode
+from dispatchcount.capture.observers.observed import ObservedMode
 from dispatchcount.capture.plan import Plan
-from dispatchcount.capture.record import FORWARD, Node, Place
+from dispatchcount.capture.record import Node, Place
 from dispatchcount.compat._jit.indexing import indexed, lifted
 from dispatchcount.compat._jit.kinds import INDEXING, kernel_kind, traced_kind
 from dispatchcount.compat._jit.operands import Operands, kernel_operands, operands
 from dispatchcount.compat._jit.python_ops import applying, arguments_of
 from dispatchcount.compat._jit.state import untouched
 from dispatchcount.compat._jit.values import Value, results
-from dispatchcount.costing.build import Accountant
+from dispatchcount.costing.accountant import Accountant
 from dispatchcount.profiler import profile
-from dispatchcount.report.rows import PHASES, ZERO
+from dispatchcount.report.rows import FORWARD, ZERO
 from dispatchcount.report.tally import Tally
 
 PYTHON_OP = "prim::PythonOp."
@@ -114,8 +114,8 @@ class Trace:
         self._indexing: list[Operands] = []
         # A kernel that ran and is not recorded yet.
         self._kernel: Call | None = None
-        # Kernels that no function speaks for, by the id of the table that they are recorded in.
-        self._kernels: dict[tuple[int, Call], int] = {}
+        # Kernels that no function speaks for, by the node that they are recorded at.
+        self._kernels: CallCounts = {}
 
     def attach(self, mode: CountingMode) -> None:
         """Part of `Watcher`."""
@@ -164,9 +164,9 @@ class Trace:
             self._kernel = Call(*made, inside)
 
     def recorded(self, place: Place) -> None:
-        """Part of `Observer`: count the kernel that was kept, in the table that it went to."""
+        """Part of `Observer`: count the kernel that was kept, at the node that it went to."""
         if self._kernel is not None:
-            key = (id(place[0]), self._kernel)
+            key = (place.table.node, self._kernel)
             self._kernels[key] = self._kernels.get(key, 0) + 1
             self._kernel = None
 
@@ -205,14 +205,14 @@ class Trace:
 
     def nodes(self) -> Iterator[Node]:
         """The stacks of module calls, callers first."""
-        return self._mode.recording.root.walk()  # type: ignore[no-any-return]
+        return self._mode.recording.tree.descend()  # type: ignore[no-any-return]
 
     def leaves(self) -> Iterator[Leaf]:
         """What the kernels did."""
         accountant = Accountant(self._mode.rules)
         for node in self.nodes():
             for (op, phase, _, status, function), tally in accountant.rows(node, {}).items():
-                forward = phase == PHASES[FORWARD]
+                forward = phase == FORWARD
                 inside, kind, traced = _decode(function if forward else "", op)
                 yield Leaf(
                     node,
@@ -228,12 +228,7 @@ class Trace:
 
     def untraced(self) -> CallCounts:
         """Kernels that no torch function speaks for, as those of scripted code and of backward."""
-        tables = {id(table): node for node in self.nodes() for _, table in node.tables()}
-        calls: CallCounts = {}
-        for (table, call), times in self._kernels.items():
-            key = (tables[table], call)
-            calls[key] = calls.get(key, 0) + times
-        return calls
+        return self._kernels
 
 
 def run(model: nn.Module, inputs: Any) -> Trace:
