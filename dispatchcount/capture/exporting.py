@@ -1,72 +1,91 @@
-"""Steps aside while torch's compiler reads a model's Python code, as ``torch.export`` has it do in strict mode.
+"""Steps aside while torch's compiler reads a model's Python code, as strict ``torch.export`` asks.
 
-It reads the code as if it ran, and refuses a model while there are hooks on all modules. One of the last things that happen
-before it looks for hooks is that torch puts the model into a module of its own, which a hook on the registration of modules
-sees. When that module is gone, the code has been read.
+The compiler reads the code as if it ran, and refuses a model while there are hooks on all modules.
+So the block must take its hooks off before the compiler looks for them. One of the last things that
+happen before that is that torch puts the model into a module of its own, and a hook on the
+registration of modules sees this. When that module is gone, the code has been read.
 
-What torch works out meanwhile, on fake tensors, is no run of the model. ``torch.export`` then runs the graph that was read, on
-fake tensors again, and that is counted.
+What torch works out meanwhile, on fake tensors, is not a run of the model, and is not counted. Then
+``torch.export`` runs the graph that was read, on fake tensors again, and that is counted.
 """
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Callable
 from threading import get_ident
-from typing import Any
 
 from torch import nn
 from torch.nn.modules.module import register_module_module_registration_hook
+from torch.utils.hooks import RemovableHandle
 
 from dispatchcount.capture.compiled import STANCE
 from dispatchcount.capture.frames import in_compiler_export
+from dispatchcount.capture.torch_private import loaded
 
-NOTE = "torch's compiler read a model's code in this block: what it worked out while it did is not counted"
+NOTE = (
+    "torch's compiler read a model's code in this block:"
+    " what it worked out while it did is not counted"
+)
 
 
 class ExportWatch:
-    """Sees to it that a block is out of the way while the compiler reads code, in whatever thread.
+    """Keeps a block out of the way while the compiler reads code, in whatever thread.
 
     Attributes:
-        parties: for each part of a block that has hooks on modules, what takes them off and what puts them back.
-        reading: the threads in which code is being read.
+        parties: for each part of the block that has hooks on modules, a function that takes them
+            off and one that puts them back.
+        reading: the threads in which the compiler is reading code.
     """
 
     def __init__(self, skip: Callable[[bool], None], notes: dict[str, None]) -> None:
-        """`skip` is called with True when nothing is to be counted in this thread, and with False when it is again."""
+        """Nothing is watched before `install`.
+
+        Args:
+            skip: called with True when nothing more is to be counted in the block's thread, and
+                with False when counting goes on. A thread other than the block's has nothing to
+                skip: there `skip` is called with False at both ends.
+            notes: the report's notes. An export adds one.
+        """
         self.parties: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.reading: set[int] = set()
         self._skip = skip
         self._notes = notes
         self._thread = get_ident()
-        self._handles: list[Any] = []
-        self._modules: dict[int, Any] = {}
+        self._handles: list[RemovableHandle] = []
+        self._modules: dict[int, weakref.ref[nn.Module]] = {}
 
     def install(self) -> None:
         """Put the hook on."""
         self._handles.append(register_module_module_registration_hook(self._registered))
 
     def remove(self) -> None:
-        """Take it off. Who is out of the way stays there."""
+        """Take the hook off. Parts that are out of the way stay there: the block is over."""
         for handle in self._handles:
             handle.remove()
         self._modules.clear()
         self.reading.clear()
 
     def check(self) -> None:
-        """Come back if the code has been read, or an exception ended that: the exception may keep the module alive."""
+        """Come back where the compiler is no longer at work.
+
+        An exception may have ended the reading and keep the module alive that torch made for it,
+        so the stack is looked at.
+        """
         for thread in list(self.reading):
             if not in_compiler_export(thread):
                 self._done(thread)
 
-    def _registered(self, module: nn.Module, name: str, part: Any) -> None:
+    def _registered(self, module: nn.Module, name: str, part: nn.Module) -> None:
+        """The hook: torch calls it whenever a module is put into another."""
         if not _is_to_be_read(module):
             return
         thread = get_ident()
+        # The compiler has read the code when torch drops its module.
         self._modules[thread] = weakref.ref(module, lambda _: self._done(thread))
         if thread in self.reading:
             return
+        # The first thread to export gets the hooks, which all threads share, out of the way.
         if not self.reading:
             self._notes[NOTE] = None
             STANCE.step_aside()
@@ -76,6 +95,7 @@ class ExportWatch:
         self._skip(thread == self._thread)
 
     def _done(self, thread: int) -> None:
+        """The compiler has read the code in that thread. The last thread brings the hooks back."""
         if thread not in self.reading:
             return
         self.reading.discard(thread)
@@ -90,16 +110,12 @@ class ExportWatch:
 def _is_to_be_read(module: nn.Module) -> bool:
     """True for the module that torch puts a model into whose code is about to be read.
 
-    For ``torch.export`` since torch 2.9 that is a class of its own. Before, and for ``torch._dynamo.export`` still, it is the
-    class of any compiled module.
+    For ``torch.export`` since torch 2.9 that is a class of its own. Before, and for
+    ``torch._dynamo.export`` still, it is the class of any compiled module.
     """
     kind = type(module)
-    if kind is _class("torch._dynamo.functional_export", "ModuleToTrace"):
+    if kind is loaded("torch._dynamo.functional_export", "ModuleToTrace"):
         return True
-    return kind is _class("torch._dynamo.eval_frame", "OptimizedModule") and in_compiler_export(
+    return kind is loaded("torch._dynamo.eval_frame", "OptimizedModule") and in_compiler_export(
         get_ident()
     )
-
-
-def _class(home: str, name: str) -> Any:
-    return getattr(sys.modules.get(home), name, Any)

@@ -1,4 +1,9 @@
-"""Operators that take functions: cond, while_loop, scan, map, flex attention, triton wrappers, checkpoints, compiled regions."""
+"""Operators that take functions, which torch calls higher-order operators.
+
+They are ``cond``, ``while_loop``, ``scan``, ``map``, flex attention, wrappers of triton kernels,
+checkpoints and compiled regions. What one costs depends on which of its functions it calls, and how
+often.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils import _pytree as pytree
 
 from dispatchcount.capture.key import Named, Part, part_of
 from dispatchcount.capture.plan import Plan
 from dispatchcount.capture.signature import Pseudo
+from dispatchcount.capture.torch_private import tree_map, triton_kernel
 from dispatchcount.rules.core.registry import OpKind, RegistryEntry
 from dispatchcount.rules.flex import kept_scores
 
@@ -21,35 +26,42 @@ if TYPE_CHECKING:
 def run_higher_order(mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> Any:
     """Run a higher-order operator and record what it does.
 
-    One with a rule is costed by it. Any other runs with its functions wrapped so that what they do comes back to the mode: the
-    branch taken and no other, every pass of a loop. One that calls none of them is recorded as it is, without a rule.
+    If the operator has a rule, the rule gives its cost. Otherwise the operator's functions are
+    wrapped so that what they run comes to the mode: the branch taken and no other, every pass of a
+    loop. If it calls none of its functions, it is recorded by its own name, and has no cost.
     """
+    # 1. Wrappers of triton kernels: the kernel is what matters.
     if plan.packet.startswith("higher_order::triton_kernel_wrapper"):
         out = mode.run(plan.func, args, kwargs)
         _record_triton(mode, plan, kwargs)
         return out
+    # 2. Operators with a rule.
     entry = plan.entry(mode.rules)
     if entry is not None and entry.rule is not None:
         out = mode.run(plan.func, args, kwargs)
         mode.ran(mode.counter.pseudo(plan, *_operands(plan, args, kwargs), part_of(out)))
         return out
+    # 3. All others: look on as their functions run.
     watched = _Watched(mode)
-    out = mode.run(
-        plan.func, pytree.tree_map(watched.wrap, args), pytree.tree_map(watched.wrap, kwargs)
-    )
+    out = mode.run(plan.func, tree_map(watched.wrap, args), tree_map(watched.wrap, kwargs))
     if not watched.called:
         mode.ran(mode.counter.pseudo(plan, part_of(args), part_of(kwargs), part_of(out)))
     return out
 
 
 class _Watched:
-    """Functions that turn the mode on while they run."""
+    """Wraps functions so that they turn the mode on while they run.
+
+    Attributes:
+        called: True once one of them was called.
+    """
 
     def __init__(self, mode: CountingMode) -> None:
         self._mode = mode
         self.called = False
 
     def wrap(self, value: Any) -> Any:
+        """The wrapped function, if the value is a function; otherwise the value."""
         if isinstance(value, torch.Tensor | type) or not callable(value):
             return value
         return self._wrapped(value)
@@ -64,7 +76,11 @@ class _Watched:
 
 
 def _operands(plan: Plan, args: Any, kwargs: Any) -> tuple[Part, Part]:
-    """The parts that a rule sees: shapes, and for flex attention the score elements that its block mask leaves, as `computed`."""
+    """What a rule is given: the parts of the arguments, by position and by name.
+
+    For flex attention, all that it is given by name is `computed`: the number of scores that its
+    block mask leaves.
+    """
     named = part_of(kwargs)
     if "flex_attention" in plan.packet:
         computed = flex_elements(args)
@@ -72,12 +88,13 @@ def _operands(plan: Plan, args: Any, kwargs: Any) -> tuple[Part, Part]:
     return part_of(args), named
 
 
-def flex_elements(args: Any) -> int | None:
+def flex_elements(args: tuple[Any, ...]) -> int | None:
     """The scores that a flex attention computes, as its block mask says; see `flex.kept_scores`.
 
     None if there is no mask, or if its contents cannot be read (meta and fake tensors).
     """
     query, key = args[0], args[1]
+    # The block mask is the tuple among the arguments that holds the tensors of the blocks.
     mask = next(
         (
             a
@@ -88,6 +105,8 @@ def flex_elements(args: Any) -> int | None:
     )
     if mask is None:
         return None
+    # Its first tensors say which blocks are kept: those partly masked, then those kept whole. The
+    # sizes of a block stand before its last item.
     tensors = [item for item in mask if isinstance(item, torch.Tensor)][:4]
     if any(type(t) is not torch.Tensor or t.is_meta for t in tensors):
         return None
@@ -97,11 +116,9 @@ def flex_elements(args: Any) -> int | None:
 
 
 def _record_triton(mode: CountingMode, plan: Plan, kwargs: Any) -> None:
-    """A triton kernel goes by its own name, so that users can register a rule for it."""
-    from torch._higher_order_ops.triton_kernel_wrap import kernel_side_table
-
-    kernel = kernel_side_table.get_kernel(kwargs["kernel_idx"])
-    while not hasattr(kernel, "__name__"):
+    """Record a triton kernel under its own name, so that users can register a rule for it."""
+    kernel = triton_kernel(kwargs["kernel_idx"])
+    while not hasattr(kernel, "__name__"):  # an autotuner, or something else around the kernel
         kernel = kernel.fn
     packet = f"triton::{kernel.__name__}"
     entry = mode.rules.get(packet) or RegistryEntry(

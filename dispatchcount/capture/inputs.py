@@ -1,8 +1,9 @@
-"""The shapes of a module call's inputs: what tells one call of a module from another.
+"""The shapes of a module call's inputs, which tell one call of a module from another.
 
-A hook looks, it does not touch. Inputs may be cyclic, lazy, hostile or huge, so only tensors and Python's own containers are
-looked at (a subclass may do anything when it is), to a fixed depth and number, and without asking whoever overrides what
-reading a tensor's shape does.
+A hook looks, and does not touch. Inputs may be cyclic, lazy, hostile or huge, so only tensors and
+Python's own containers are looked at (a subclass may do anything when it is), to a fixed depth and
+number. Tensor subclasses and function modes may override what reading a tensor's shape does; they
+are not asked.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 
 from dispatchcount.capture.key import hint
+from dispatchcount.capture.torch_private import FunctionsOff
 from dispatchcount.capture.tracing import paused
 
 DEPTH = 4
@@ -29,7 +31,11 @@ _TENSOR = torch.Tensor
 
 
 def plain_shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """`input_shapes` where nobody overrides what reading a shape does, quick if all inputs are plain tensors and scalars."""
+    """What `input_shapes` returns, but quickly if all inputs are plain tensors and scalars.
+
+    To be called only where nobody overrides what reading a shape does.
+    """
+    # Every module call comes here. What is neither a tensor nor a scalar takes the long way.
     try:
         shapes: list[Any] = []
         for value in args:
@@ -52,9 +58,13 @@ def plain_shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def input_shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The input shapes of a call, by position, then by name; hashable. Of a lone tensor, its shape."""
+    """The input shapes of a call: those by position, then those by name with their names.
+
+    Returns:
+        Something hashable: a tuple, or of a lone positional tensor its shape.
+    """
     budget = iter(range(ITEMS))
-    with torch._C.DisableTorchFunction(), paused():
+    with FunctionsOff(), paused():
         shapes = [_shapes(value, 0, budget) for value in args]
         for name, value in kwargs.items():
             shape = _shapes(value, 0, budget)
@@ -64,6 +74,13 @@ def input_shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _shapes(value: Any, depth: int, budget: Iterator[int]) -> Any:
+    """The shapes within one value: a shape, None for what has none, a tuple for a container.
+
+    Args:
+        value: an input, or something inside one.
+        depth: the containers that it lies in.
+        budget: yields once for each value that may still be looked at.
+    """
     kind = type(value)
     if issubclass(kind, _TENSOR):
         return _shape(value)
@@ -71,13 +88,14 @@ def _shapes(value: Any, depth: int, budget: Iterator[int]) -> Any:
         return None
     if depth == DEPTH:
         return MORE
-    # An item more is asked for than may be looked at, to see if there is more.
+    # Take as much off the budget as this container has items, or as the budget has left.
     left = sum(1 for _ in zip(range(len(value)), budget, strict=False))
     items = value.items() if kind is dict else enumerate(value)
     found = []
     for name, item in islice(items, left):
         shape = _shapes(item, depth + 1, budget)
-        # A class of the user's is compared by identity alone: its metaclass may do anything when it is hashed.
+        # A key of the user's own class is left out: its metaclass may do anything when the key is
+        # hashed.
         found.append(
             (name if type(name) is str or type(name) is int else MORE, shape)
             if kind is dict
@@ -87,6 +105,7 @@ def _shapes(value: Any, depth: int, budget: Iterator[int]) -> Any:
 
 
 def _shape(tensor: torch.Tensor) -> Any:
+    """A tensor's shape; ``"nested"`` for a nested one, `MORE` where asking for it raises."""
     try:
         if tensor.is_nested:
             return "nested"

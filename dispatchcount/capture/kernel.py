@@ -8,10 +8,9 @@ from operator import index
 from types import TracebackType
 from typing import Any, TypeVar
 
-from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
-
 from dispatchcount.capture.key import part_of
 from dispatchcount.capture.signature import Pseudo
+from dispatchcount.capture.torch_private import dispatch_modes
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import OpKind, RegistryEntry, takes_out
 
@@ -19,22 +18,26 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class kernel:  # noqa: N801  used like a function
-    """Say what a kernel costs that is launched past the dispatcher (pybind, ctypes, triton by hand).
+    """Say what a kernel costs that is launched past the dispatcher.
+
+    Such kernels come from pybind extensions, ctypes, or triton launched by hand.
 
         with dispatchcount.kernel("selective_scan", cost=9 * batch * length * channels * state):
             selective_scan_cuda.fwd(u, delta, A, B, C, out)
 
-        @dispatchcount.kernel("selective_scan", cost=lambda u, delta, A, *rest, out: 9 * u.numel * A[1])
-        def selective_scan(u, delta, A, B, C): ...
+        @dispatchcount.kernel("scan", cost=lambda u, delta, A, *rest, out: 9 * u.numel * A[1])
+        def scan(u, delta, A, B, C): ...
 
     Args:
         name: what the report calls it.
-        cost: an int of MACs, a `Cost`, or for the decorator a rule: shapes of the call's arguments to either.
+        cost: an int of MACs or a `Cost`. For the decorator it may be a rule, a function from the
+            shapes of the call's arguments to an int or a `Cost`.
 
-    Outside of a profile it does nothing.
+    Outside of a profile this does nothing. An exception inside the with-block, or from the function
+    decorated, leaves the kernel uncounted.
 
     Raises:
-        TypeError: the cost is none of these; a float is not, for a count is exact.
+        TypeError: the cost is none of these. A float is not one, for a count is exact.
     """
 
     def __init__(self, name: str, *, cost: int | Cost | Callable[..., int | Cost]) -> None:
@@ -43,7 +46,8 @@ class kernel:  # noqa: N801  used like a function
                 cost = index(cost)  # NumPy's integers will do as well
             except TypeError:
                 raise TypeError(
-                    f"kernel({name!r}): the cost is an int of MACs, a dispatchcount.Cost or a rule, not {type(cost).__name__}"
+                    f"kernel({name!r}): the cost is an int of MACs, a dispatchcount.Cost or a rule,"
+                    f" not {type(cost).__name__}"
                 ) from None
         self._name = name
         self._cost = cost
@@ -51,7 +55,8 @@ class kernel:  # noqa: N801  used like a function
     def __enter__(self) -> kernel:
         if callable(self._cost):
             raise TypeError(
-                f"kernel({self._name!r}): in a with-block the cost is an int or a Cost; a rule needs the decorator form"
+                f"kernel({self._name!r}): in a with-block the cost is an int or a Cost;"
+                " a rule needs the decorator form"
             )
         return self
 
@@ -76,14 +81,16 @@ class kernel:  # noqa: N801  used like a function
         return launch  # type: ignore[return-value]
 
     def _entry(self) -> RegistryEntry:
+        """The cost as an entry of a registry. A fixed cost is a rule that ignores shapes."""
         cost = self._cost
         rule = cost if callable(cost) else lambda *args, **kwargs: cost
         return RegistryEntry(OpKind.RULE, rule, family="user", takes_out=takes_out(rule))
 
     def _record(self, args: Any, kwargs: Any, out: Any) -> None:
+        """Count the kernel in every block that is open in this thread."""
         from dispatchcount.capture.dispatch import CountingMode
 
-        for mode in _get_current_dispatch_mode_stack():
+        for mode in dispatch_modes():
             if isinstance(mode, CountingMode):
                 plan = Pseudo(
                     self._name,

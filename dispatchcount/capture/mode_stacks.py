@@ -1,38 +1,42 @@
-"""Takes a mode off this thread's stack of modes, wherever it is on it.
+"""Takes a mode off this thread's stack of modes, wherever on the stack it is.
 
-Modes that were entered after it may still be on (an abandoned generator's, say): they are taken off and put back in place.
-Doing it twice, or where the mode is on no stack, changes nothing.
+Modes that were entered after it may still be on (an abandoned generator's, say). They are taken off
+and put back in their order. Doing it twice, or where the mode is on no stack, changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import torch.overrides
 from torch.overrides import TorchFunctionMode
-from torch.utils import _python_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from dispatchcount.capture.torch_private import dispatch_modes, function_modes
+
+Mode = TorchDispatchMode | TorchFunctionMode
 
 
 def leave_dispatch_mode(mode: TorchDispatchMode) -> None:
     """Take a dispatch mode off."""
-    _leave(mode, _python_dispatch._get_current_dispatch_mode_stack)
+    _leave(mode, dispatch_modes)
 
 
 def leave_function_mode(mode: TorchFunctionMode) -> None:
     """Take a torch function mode off."""
-    _leave(mode, torch.overrides._get_current_function_mode_stack)
+    _leave(mode, function_modes)
 
 
-def _leave(mode: Any, stack: Callable[[], list[Any]]) -> None:
-    above: list[Any] = []
+def _leave(mode: Mode, stack: Callable[[], list[Mode]]) -> None:
+    above: list[Mode] = []
     try:
+        # Take modes off from the top until `mode` is off, and remember the others.
         while mode in (on := stack()):
             if on[-1] is not mode:
                 above.append(on[-1])
             on[-1].__exit__(None, None, None)
-    finally:  # also if the user interrupts, between any two of these lines
+    finally:
+        # Put the others back, also if the user interrupted between any two of the lines above: then
+        # the last one may still be on.
         for other in reversed(above):
             if other not in stack():
                 other.__enter__()

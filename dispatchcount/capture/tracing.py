@@ -1,31 +1,34 @@
 """Keeps what we do out of the graph while TorchScript's tracer records one.
 
-The tracer notes an operator before autograd and modes see it and pauses itself while the operator runs, so most operators
-reach a mode with the tracer paused. A few it does not note (``convolution``): it waits for the operator inside that it does
-note (``_convolution``). Those reach a mode with the tracer on. Then reading a size would put an operator into the graph,
-and torch has switched the tracer's dispatch key off, so that the operator inside would be missed.
+The tracer notes an operator before autograd and modes see it, and pauses itself while the operator
+runs. So most operators reach a mode with the tracer paused. A few are not noted themselves
+(``convolution``): the tracer waits for the operator inside that it does note (``_convolution``).
+Those reach a mode with the tracer on. Then reading a size would put an operator into the graph, and
+torch has switched the tracer's dispatch key off, so the tracer would miss the operator inside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-import torch
+from dispatchcount.capture.torch_private import (
+    KeysForced,
+    excluded_keys,
+    included_keys,
+    key_named,
+    set_tracing_state,
+    tracing_state,
+)
+from dispatchcount.capture.torch_private import is_tracing as is_tracing
 
-tracing_state: Callable[[], Any] = torch._C._get_tracing_state
-"""The tracer that is on in this thread; None where none is, or where it is paused."""
-
-is_tracing: Callable[[], bool] = torch._C._is_tracing
-"""True where that is on."""
-
-_TRACER = torch._C._parse_dispatch_key("Tracer")
+_TRACER = key_named("Tracer")
 
 
 @contextmanager
 def paused() -> Iterator[Any]:
-    """Pause the tracer; gives it, to be handed to `resumed`."""
+    """Pause the tracer; gives it, to be handed to `resumed`. It is None where no tracer is on."""
     state = tracing_state()
     if state is None:
         yield None
@@ -41,22 +44,22 @@ def paused() -> Iterator[Any]:
 def resumed(state: Any) -> Iterator[None]:
     """Let a paused tracer go on, as it does outside of a mode."""
     with _tracer_key():
-        torch._C._set_tracing_state(state)
+        set_tracing_state(state)
         try:
             yield
         finally:
-            torch._C._set_tracing_state(None)
+            set_tracing_state(None)
 
 
 def _set(state: Any) -> None:
-    with _tracer_key():  # torch refuses to change the tracer while its key is off
-        torch._C._set_tracing_state(state)
+    """Set the tracer. torch refuses to while the tracer's key is off."""
+    with _tracer_key():
+        set_tracing_state(state)
 
 
-def _tracer_key() -> Any:
+def _tracer_key() -> AbstractContextManager[None]:
     """Dispatch keys as they are, but for the tracer's, which is not excluded."""
-    included, excluded = (
-        torch._C._dispatch_tls_local_include_set(),
-        torch._C._dispatch_tls_local_exclude_set(),
+    guard: AbstractContextManager[None] = KeysForced(
+        included_keys(), excluded_keys().remove(_TRACER)
     )
-    return torch._C._ForceDispatchKeyGuard(included, excluded.remove(_TRACER))
+    return guard

@@ -1,7 +1,8 @@
-"""Finds kernels that no dispatcher sees: memory that was allocated, never written by an operator seen, and then read by one.
+"""Finds kernels that no dispatcher sees, by the memory that they fill.
 
-A pybind extension, a triton kernel launched by hand, numpy or C filled it. Only allocations that nothing has written yet are
-watched, so the check costs nothing on most operators.
+If an operator reads memory that was allocated, and that no operator has written, then something
+unseen has filled it: a pybind extension, a triton kernel launched by hand, numpy or C. Only
+allocations that nothing has written yet are watched, so the check costs nothing on most operators.
 """
 
 from __future__ import annotations
@@ -9,31 +10,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor
-from torch.multiprocessing.reductions import StorageWeakRef
 
 from dispatchcount.capture.frames import call_site, instruction
 from dispatchcount.capture.key import tensors_in
 from dispatchcount.capture.plan import Plan
+from dispatchcount.capture.torch_private import FakeTensor, StorageWeakRef, address_of
 
 if TYPE_CHECKING:
     from dispatchcount.capture.counter import CallCounter
 
 _SWEEP = 256
+"""With more storages watched, those that are gone are dropped at the next allocation."""
 
 
 class Watch:
-    """The storages allocated and not written yet, by address; a weak reference keeps an address from being used again.
+    """The storages that were allocated and not written yet.
 
-    Each goes with where it was allocated: C++ that allocates, fills and reads memory within one call from Python is an operator
-    at work (``at::tensor`` fills what `empty` gave it so), not a kernel that someone launched in between.
+    C++ that allocates, fills and reads memory within one call from Python is an operator at work
+    (so ``at::tensor`` fills what `empty` gave it), not a kernel that someone launched in between.
+    So the instruction of Python that allocated a storage is noted as well.
+
+    Attributes:
+        storages: the storages by address, each as a weak reference and the number of the
+            instruction. A weak reference keeps the address from being used again.
     """
 
     def __init__(self) -> None:
         self.storages: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def allocated(self, out: Any) -> None:
-        """Watch a fresh allocation. Tensors without memory (meta, fake, empty) cannot be filled by anyone."""
+        """Watch a fresh allocation, but not of a tensor without memory (meta, fake, empty)."""
         for tensor in tensors_in(out):
             if (
                 type(tensor) is FakeTensor
@@ -50,7 +56,8 @@ class Watch:
             self.storages[reference.cdata] = reference, instruction()
 
     def check(self, counter: CallCounter, plan: Plan, args: Any, kwargs: Any) -> None:
-        """Drop what `plan` writes, report what it reads."""
+        """An operator runs: forget what it writes, and report what it reads that nothing wrote."""
+        # 1. What it writes is forgotten first, so that an argument given twice is not reported.
         read: list[torch.Tensor] = []
         for place, value in [*enumerate(args), *kwargs.items()]:
             for tensor in tensors_in(value):
@@ -61,6 +68,7 @@ class Watch:
                     self.forget(address)
                 elif not plan.keyless:
                     read.append(tensor)
+        # 2. What is left was read. It is reported once.
         for tensor in read:
             address = _address(tensor)
             if address in self.storages:
@@ -69,11 +77,11 @@ class Watch:
                     counter.unseen(tensor, plan.name, call_site())
 
     def forget(self, address: int) -> None:
-        """Something wrote it."""
+        """Something wrote the storage at that address."""
         self.storages.pop(address, None)
 
     def filled(self) -> None:
-        """A kernel that the user named filled whatever was waiting to be."""
+        """A kernel that the user named has run: take it for what filled all that was watched."""
         self.storages.clear()
 
 
@@ -89,10 +97,12 @@ _READS_NO_VALUES = {
     "aten::new_ones",
     "aten::new_full",
 }
+"""Operators that look at a tensor's shape and dtype only."""
 
 
 def _address(tensor: torch.Tensor) -> int:
+    """The address of a tensor's storage; 0, which none has, where there is no storage."""
     try:
-        return int(tensor.untyped_storage()._cdata)
+        return address_of(tensor.untyped_storage())
     except (NotImplementedError, RuntimeError):  # sparse, nested and opaque tensors have no storage
         return 0

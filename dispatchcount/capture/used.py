@@ -1,8 +1,10 @@
-"""Which parameters operators use in place of the modules that hold them: a fused encoder layer's, a weight handed to a function.
+"""Which parameters operators use although the modules that hold them are never called.
 
-A module that is never called may still do its part, if an operator of a module around it uses its parameters. So the parameters
-among the operands of operators that run inside modules are noted. Outside of modules a loop over all of them, such as a penalty
-or an initialisation, would say nothing of which are at work.
+A fused encoder layer hands its parameters to one kernel; a model may hand a layer's weight to a
+function. A module that is never called then still does its part, and the report must not list it as
+unused. So the parameters among the operands of operators that run inside modules are noted. Outside
+of modules, a loop over all parameters, such as a penalty or an initialisation, would say nothing of
+which are at work.
 """
 
 from __future__ import annotations
@@ -14,14 +16,19 @@ import torch
 from torch import nn
 
 _NONE = {torch.Tensor, int, float, bool, type(None), torch.dtype, torch.device, str}
-"""Types of operands that are no parameters. Asking any other takes Python code, for a parameter may be of any class."""
+"""Types of operands that are not parameters.
+
+A parameter may be of any other class, and asking whether it is runs Python code."""
 
 
 class Used(set[int]):
-    """The parameters that were seen to be used, by id: torch refuses to swap a tensor that something refers to weakly.
+    """The parameters that were seen to be used, by id.
 
-    A parameter that takes the address of one that is gone counts as used as well; its module is then not listed as unused.
-    Packed weights go by the address of what packs them.
+    They cannot be noted by weak reference: torch refuses to swap a tensor that something refers to
+    weakly. So a parameter that takes the address of one that is gone counts as used as well, and
+    its module is not listed as unused.
+
+    Packed weights of quantized modules go by the address of the object that packs them.
     """
 
     def has(self, value: Any) -> bool:
@@ -30,13 +37,13 @@ class Used(set[int]):
 
 
 def note_parameters(operands: Iterable[Any], used: set[int]) -> None:
-    """Note the parameters among an operator's operands."""
+    """Add the parameters among an operator's operands to `used`."""
     for operand in operands:
         kind = type(operand)
         if kind in _NONE:
             continue
         if kind is list or kind is tuple:
-            if operand and type(operand[0]) is not int:  # sizes
+            if operand and type(operand[0]) is not int:  # a list of ints holds sizes
                 note_parameters(operand, used)
         elif kind is torch.ScriptObject:
             used.add(hash(operand))

@@ -323,3 +323,20 @@ assert torch._dynamo.eval_frame._stance.stance == "default"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=150)
     assert run.returncode == 0, run.stderr
     assert time.time() - began < 120
+
+
+def test_a_compiler_that_the_block_loads_runs_eagerly_from_then_on() -> None:
+    code = """
+import sys, torch, dispatchcount as dc
+w = torch.ones(8, 8)
+assert "torch._dynamo" not in sys.modules
+with dc.profile() as prof:  # a cond loads the compiler
+    torch.cond(w.sum() > 0, lambda v: v @ w, lambda v: v, (torch.ones(4, 8),))
+    assert torch._dynamo.eval_frame._stance.stance == "force_eager"
+assert torch._dynamo.eval_frame._stance.stance == "default"
+assert prof.report.macs == 4 * 8 * 8, prof.report.macs
+"""
+    import subprocess
+
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=150)
+    assert run.returncode == 0, run.stderr
