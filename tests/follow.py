@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 import dispatchcount as dc
-from dispatchcount.capture.observers.saved import READABLE
+from dispatchcount.capture.torch_private import READABLE
 from dispatchcount.report.rows import Memory
 
 KB = 1024

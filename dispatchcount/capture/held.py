@@ -1,14 +1,15 @@
 """What a module holds, read so that no class of the user's can get in the way.
 
-A module's tables are in its ``__dict__``, and are read there first: a subclass may make anything of attributes, and of what it is
-equal to, how long it is, or what it is an instance of. Where they are not there (TorchScript keeps them in C++, a frozen
-ScriptModule has no `training` at all, a class may never have called ``super().__init__()``), the class is asked, and what it
-raises means that there is nothing to read.
+A subclass may make anything of its attributes, of what it is equal to, how long it is, or what it
+is an instance of. So a module's tables of parameters, buffers and parts are read from its
+``__dict__`` first. They may not be there: TorchScript keeps them in C++, a frozen ScriptModule has
+no `training` at all, and a class may never have called ``super().__init__()``. Then the class is
+asked, and if it raises, there is nothing to read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Reversible, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -16,6 +17,9 @@ import torch
 from torch import nn
 
 T = TypeVar("T")
+
+Entries = Reversible[tuple[str, Any]]
+"""The names and values of a module's table, in order: a dict's items, or a list."""
 
 _own = object.__getattribute__
 _MODULE = nn.Module
@@ -27,9 +31,11 @@ def children(module: nn.Module) -> Sequence[tuple[str, nn.Module]]:
 
 
 def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Every occurrence of a module under `root` with its name, callers first; what lies below a repeated one is not repeated.
+    """Every occurrence of a module under `root`, with its name, a module before its parts.
 
-    Unlike `named_modules`, this neither recurses (models 1,000 levels deep) nor runs away on modules that hold themselves.
+    A module may occur several times. What lies below it is listed at its first occurrence only.
+    Unlike `named_modules`, this does not recurse (models may be 1,000 levels deep) and comes to an
+    end on modules that hold themselves.
     """
     found: list[tuple[str, nn.Module]] = []
     looked_into: set[int] = set()
@@ -38,9 +44,10 @@ def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
         place = stack.pop()
         found.append(place)
         name, module = place
-        # A block reads every module twice, so what `entries_of` and `is_module` ask first is written out.
+        # A block reads every module twice, so what `entries_of` and `is_module` ask first is
+        # written out here.
         table = _own(module, "__dict__").get("_modules")
-        entries: Any = table.items() if type(table) is dict else entries_of(module, "_modules")
+        entries: Entries = table.items() if type(table) is dict else entries_of(module, "_modules")
         if entries and id(module) not in looked_into:
             looked_into.add(id(module))
             prefix = f"{name}." if name else ""
@@ -50,11 +57,11 @@ def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
     return found
 
 
-Entries = ItemsView[str, Any] | Sequence[tuple[str, Any]]
-
-
 def entries_of(module: nn.Module, table: str) -> Entries:
-    """The entries of one of a module's tables, whatever they are: None for a part that is left out, and anything else."""
+    """The entries of one of a module's tables, whatever they are.
+
+    The value is None for a part that is left out (``bias=False``). A user may put anything there.
+    """
     found = _own(module, "__dict__").get(table)
     if type(found) is dict:
         return found.items()
@@ -62,13 +69,13 @@ def entries_of(module: nn.Module, table: str) -> Entries:
 
 
 def is_module(value: Any) -> bool:
-    """True for a module, and for what says that it is one (proxies)."""
+    """True for a module, and for an object that says that it is one, such as a proxy."""
     return issubclass(type(value), nn.Module) or _poses_as(nn.Module, value)
 
 
 def is_tensor(value: Any) -> bool:
-    """True for a tensor, and for what says that it is one; to ask of any class whether it is one of tensors takes long."""
-    kind = type(value)
+    """True for a tensor, and for an object that says that it is one."""
+    kind = type(value)  # the two common types come first, for `issubclass` takes long
     return (
         kind is nn.Parameter
         or kind is torch.Tensor
@@ -85,7 +92,7 @@ def parameters(module: nn.Module) -> Sequence[tuple[str, torch.Tensor]]:
 
 
 def parameter_named(module: nn.Module, name: str) -> Any:
-    """What a module holds as the parameter of that name, if it is one."""
+    """What a module holds under that name in its table of parameters; None if it has no such."""
     table = _own(module, "__dict__").get("_parameters")
     return table.get(name) if type(table) is dict else dict(parameters(module)).get(name)
 
@@ -102,17 +109,22 @@ def training(module: nn.Module) -> bool | None:
 
 
 def extra_repr(module: nn.Module) -> str:
-    """What a module says of itself when it is printed; empty if it raises."""
+    """What a module says of itself when it is printed; empty if that raises."""
     return guarded(lambda: str(module.extra_repr()), "")
 
 
 def tensors_within(value: Any, most: int) -> Iterator[torch.Tensor]:
-    """The tensors in lists, tuples and dicts of the user's, nested in any way; no more than `most` items are looked at.
+    """The tensors in the user's lists, tuples and dicts, nested in any way.
 
-    Subclasses (named tuples, the outputs of transformers) are read as what they are built on, so that none of their code runs.
+    Subclasses (named tuples, the outputs of transformers) are read as the list, tuple or dict that
+    they are built on, so that none of their code runs. What lies less deep comes first.
+
+    Args:
+        value: a tensor, a container, or anything else.
+        most: no more items than that are looked at.
     """
     items, met = [value], set()
-    for item in items:  # which grows: what lies less deep comes first
+    for item in items:  # the list grows meanwhile
         kind = type(item)
         if issubclass(kind, torch.Tensor):
             yield item
@@ -129,7 +141,7 @@ def _base(kind: type) -> type[list[Any]] | type[tuple[Any, ...]]:
 
 
 def guarded(ask: Callable[[], T], otherwise: T) -> T:
-    """What `ask` returns, or `otherwise` if the user's code behind it raises anything but a Ctrl-C."""
+    """What `ask` returns; `otherwise` if the user's code behind it raises, but for a Ctrl-C."""
     try:
         return ask()
     except KeyboardInterrupt:
@@ -139,9 +151,11 @@ def guarded(ask: Callable[[], T], otherwise: T) -> T:
 
 
 def _attribute(module: nn.Module, name: str) -> Any:
+    """An attribute, from the module's own ``__dict__`` if it is there; None if there is none."""
     found = _own(module, "__dict__").get(name)
     return guarded(lambda: getattr(module, name), None) if found is None else found
 
 
 def _poses_as(kind: type, value: Any) -> bool:
+    """True if a value says that it is an instance of a class that is not its type's base."""
     return value is not None and guarded(lambda: isinstance(value, kind), False)

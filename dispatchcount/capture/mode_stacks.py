@@ -7,13 +7,12 @@ and put back in their order. Doing it twice, or where the mode is on no stack, c
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dispatchcount.capture.torch_private import dispatch_modes, function_modes
-
-Mode = TorchDispatchMode | TorchFunctionMode
 
 
 def leave_dispatch_mode(mode: TorchDispatchMode) -> None:
@@ -26,8 +25,8 @@ def leave_function_mode(mode: TorchFunctionMode) -> None:
     _leave(mode, function_modes)
 
 
-def _leave(mode: Mode, stack: Callable[[], list[Mode]]) -> None:
-    above: list[Mode] = []
+def _leave(mode: TorchDispatchMode | TorchFunctionMode, stack: Callable[[], list[Any]]) -> None:
+    above: list[Any] = []
     try:
         # Take modes off from the top until `mode` is off, and remember the others.
         while mode in (on := stack()):

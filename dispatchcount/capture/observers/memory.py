@@ -1,6 +1,7 @@
 """The observer behind ``profile(memory=True)``.
 
-Live bytes and their peak, and what parameters, gradients, optimizer state and saved activations take up, module by module.
+It follows live bytes and their peak, and what parameters, gradients, optimizer state and saved
+activations take up, module by module.
 """
 
 from __future__ import annotations
@@ -11,19 +12,21 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.nn.parameter import is_lazy
 from torch.optim.optimizer import (
+    Optimizer,
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
+from torch.utils.hooks import RemovableHandle
 
 from dispatchcount.capture.held import buffers, guarded, parameters, tensors_within
 from dispatchcount.capture.key import tensors_in
-from dispatchcount.capture.observers.saved import READABLE, Saved
+from dispatchcount.capture.observers.saved import Saved
 from dispatchcount.capture.observers.storages import Live, size_once
+from dispatchcount.capture.torch_private import READABLE, DispatchOff, FunctionsOff
 from dispatchcount.report.rows import Memory, ModuleMemory
 
 if TYPE_CHECKING:
@@ -35,26 +38,33 @@ if TYPE_CHECKING:
     from dispatchcount.capture.tape import Tape
 
 Sizes = dict["Info", int]
+"""Bytes by module."""
 
 _SAVING = "aten::detach"
-"""Autograd calls it in the middle of saving: the node is there, and what it saves is not yet."""
+"""Autograd calls this operator while a node saves: the node is there, what it saves is not yet."""
 
 _SHARDING = ("c10d::", "_c10d_functional::", "fsdp::")
-"""Libraries whose operators gather parameters. FSDP later frees the memory that they wrote, under tensors that live on."""
+"""Libraries whose operators gather parameters.
+
+FSDP later frees the memory that they wrote, under tensors that live on. No operator runs then."""
 
 _RESULTS_LOOKED_AT = 1 << 10
-"""Items of what a module returned that are looked through for tensors."""
+"""Items in what a module returned that are looked at, in the search for tensors."""
 
 _STATE_LOOKED_AT = 1 << 16
-"""Items of what an optimizer keeps for a parameter that are."""
+"""Items in what an optimizer keeps for one parameter that are looked at."""
 
 
 class MemoryWatch:
     """Follows storages from the operator that first touches them to their end.
 
-    Parameters, buffers and gradients of the roots count from the start, those of other modules from their first call; all else
-    from the first operator that reads or makes it. The peak is taken after every operator, with its operands and results
-    alive; what a kernel uses inside and frees again is not in it.
+    Parameters, buffers and gradients of the roots count from the start, those of other modules from
+    their first call, and all else from the first operator that reads or makes it. The peak is taken
+    after every operator, with its operands and results alive. What a kernel allocates inside and
+    frees again is not in it.
+
+    It is an observer of operators (`before`, `after`, `recorded`; see `Observer`), and has hooks of
+    its own on modules and optimizers.
     """
 
     def __init__(self, modules: Modules) -> None:
@@ -62,21 +72,22 @@ class MemoryWatch:
         self._live = Live()
         self._saved: Saved | None = None
         self._thread = get_ident()
-        self._handles: list[Any] = []
-        self._met: dict[
-            Info, Any
-        ] = {}  # with the reference it had: modules made anew take the place of others
+        self._handles: list[RemovableHandle] = []
+        # Modules whose parameters and buffers are known. A module that was made anew takes the
+        # place of another, so the weak reference that the place had is noted as well.
+        self._met: dict[Info, Any] = {}
         self._peak = 0
-        self._place = (modules.outside, "")
-        self._gradients: Sizes = {}
-        self._optimizers: dict[int, tuple[Any, Sizes]] = {}  # with a weak reference to each
+        self._place = (modules.outside, "")  # the module and operator of the peak
+        self._gradients: Sizes = {}  # the most yet
+        # The state of each optimizer, with a weak reference to it, and the most yet of all.
+        self._optimizers: dict[int, tuple[weakref.ref[Optimizer], Sizes]] = {}
         self._optimizer: Sizes = {}
-        self._final: tuple[Sizes, Sizes] | None = None
+        self._final: tuple[Sizes, Sizes] | None = None  # parameters and gradients, once closed
         self._notes: dict[str, None] = {}
         self._tape: Tape
 
     def open(self, mode: CountingMode) -> None:
-        """The block begins; `mode` has its own hooks on already."""
+        """The block begins. `mode` has its own hooks on already."""
         self._saved = Saved(self._live, mode.calls.attribution)
         self._notes = mode.recording.notes
         self._tape = mode.calls.tape
@@ -86,7 +97,7 @@ class MemoryWatch:
             ] = None
         self.watch()
         mode.exports.parties.append((self.remove, self.watch))
-        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        with DispatchOff(), FunctionsOff():
             for info in list(self._modules.infos.values()):
                 self._meet(info)
         self._peak = self._live.nbytes
@@ -101,22 +112,25 @@ class MemoryWatch:
     def remove(self) -> None:
         """Take the hooks off."""
         while self._handles:
-            self._handles[
-                -1
-            ].remove()  # and only then forget it: who is interrupted between the two may call this again
+            # Take it off, then forget it: a Ctrl-C between the two has this called again.
+            self._handles[-1].remove()
             self._handles.pop()
 
     def close(self) -> None:
-        """The block is over: take the hooks off, read what modules hold, let go of everything else."""
+        """The block is over.
+
+        Take the hooks off, read what modules hold, and let go of everything else.
+        """
         self.remove()
         saved = self._saved
         if saved is None or self._final is not None:
             return
         try:
-            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            with DispatchOff(), FunctionsOff():
                 saved.look()
                 self._final = self._held()
-        except Exception as error:  # the figures are lost; how the block ended, and all else in its report, must not be
+        except Exception as error:
+            # These figures are lost. How the block ended, and the rest of its report, must not be.
             self._final = {}, self._gradients
             self._notes[
                 f"what the modules hold at the end could not be read ({type(error).__name__})"
@@ -127,42 +141,47 @@ class MemoryWatch:
             self._met.clear()
 
     def before(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> None:
-        """See `Observer`."""
+        """An operator is about to run: look at what the one before it made autograd save."""
         if self._saved is not None and plan.packet != _SAVING:
-            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            with DispatchOff(), FunctionsOff():
                 self._saved.look()
 
     def after(self, mode: CountingMode, plan: Plan, args: Any, kwargs: Any, out: Any) -> None:
-        """See `Observer`."""
+        """An operator ran: its tensors are known from here on, and the peak may be a new one."""
         saved = self._saved
         if saved is None:
             return
-        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        with DispatchOff(), FunctionsOff():
+            # 1. Storages freed since the last operator.
             for storage in self._live.buried():
                 saved.died(storage)
+            # 2. Storages that this one was given or has made. A parameter's is not an activation.
             fickle = plan.packet.startswith(_SHARDING)
             for tensor in tensors_in((args, kwargs, out)):
                 for storage in self._live.touch(tensor, fickle=fickle):
                     storage.given |= isinstance(tensor, nn.Parameter)
+            # 3. The peak. What may have been freed unseen is looked at only where that matters.
             if self._live.nbytes > self._peak:
                 self._live.read_again()
             if self._live.nbytes > self._peak:
                 self._peak = self._live.nbytes
                 self._place = (mode.calls.running().info, plan.name)
+            # 4. The autograd node of this operator is looked at before the next one.
             if plan.packet != _SAVING:
                 saved.ran((args, kwargs), out)
 
     def recorded(self, place: Place) -> None:
-        """See `Observer`."""
+        """An operator was counted. No bytes depend on that."""
 
     def rows(self, inventory: Inventory) -> Memory:
         """What was seen so far, under the names that `inventory` gives the modules."""
         if self._final is not None:
             parameters, gradients = self._final
         else:
-            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            with DispatchOff(), FunctionsOff():
                 parameters, gradients = self._held()
         saved = {} if self._saved is None else self._saved.most
+        # One row for each module that has bytes in some column.
         columns = (parameters, gradients, self._optimizer, saved)
         table: dict[int, list[int]] = {}
         for column, sizes in enumerate(columns):
@@ -170,12 +189,12 @@ class MemoryWatch:
                 if nbytes:
                     table.setdefault(inventory.locate(info), [0, 0, 0, 0])[column] += nbytes
         info, op = self._place
-        index = inventory.locate(info)  # which may be a row more
+        index = inventory.locate(info)  # this may add a row, so it comes before the rows are read
         rows = tuple(ModuleMemory(row, *table[row]) for row in sorted(table))
         return Memory(rows, self._peak, inventory.modules[index].name, op)
 
     def _meet(self, info: Info) -> None:
-        """Parameters, buffers and gradients of a module not met before are alive."""
+        """Parameters, buffers and gradients of a module are alive. It may have been met before."""
         module = info.module()
         if module is None or self._met.get(info) is info.ref:
             return
@@ -188,12 +207,17 @@ class MemoryWatch:
                     self._live.touch(held.grad)
 
     def _free(self) -> bool:
-        """True in the block's thread, unless a line of ours is at work there and a signal handler or a finalizer calls."""
+        """True if a hook may look around.
+
+        It may in the block's thread, unless a line of ours is at work there already and a signal
+        handler or a finalizer of the user's has called a module in between.
+        """
         thread = get_ident()
         return thread == self._thread != self._tape.worker
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
+        """Say that a line of ours is at work in this thread; see `_free`."""
         before, self._tape.worker = self._tape.worker, get_ident()
         try:
             yield
@@ -201,45 +225,50 @@ class MemoryWatch:
             self._tape.worker = before
 
     def _enter(self, module: nn.Module, args: Any) -> None:
+        """A module is called: meet it."""
         info = self._modules.info(module)
         if self._free() and info is not None and self._met.get(info) is not info.ref:
-            with self._at_work(), torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            with self._at_work(), DispatchOff(), FunctionsOff():
                 self._meet(info)
 
     def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
-        """What a call returns may be made by a function written in Python, which no operator's result leads to."""
+        """A module returns: look at the graph behind what it returns.
+
+        An autograd function written in Python may have made that, and no operator's result leads to
+        the function's node.
+        """
         if self._free() and self._saved is not None:
-            with self._at_work(), torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
-                tensors = (
-                    (result,)
-                    if type(result) is torch.Tensor
-                    else tensors_within(result, _RESULTS_LOOKED_AT)
-                )
-                for tensor in tensors:
+            with self._at_work(), DispatchOff(), FunctionsOff():
+                lone = type(result) is Tensor
+                for tensor in (result,) if lone else tensors_within(result, _RESULTS_LOOKED_AT):
                     self._saved.reach(tensor)
 
-    def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        """Gradients are read when an optimizer is about to use them: many loops drop them before the block ends."""
+    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """An optimizer is about to use gradients: read them. Many loops drop them afterwards."""
         if self._free():
-            with self._at_work(), torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            with self._at_work(), DispatchOff(), FunctionsOff():
                 self._gradients = self._held()[1]
 
-    def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """An optimizer has taken a step: read its state."""
         if not self._free():
             return
+        # 1. Which module has each parameter? A tied one is its first module's.
         owners: dict[int, Info] = {}
         for info, held in self._owned():
             owners.setdefault(id(held), info)
+        # 2. Bytes of this optimizer's state, by module. Its parameters may be no module's.
         sizes: Sizes = {}
         seen: set[tuple[int, int]] = set()
-        with self._at_work(), torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
-            kept: list[tuple[Any, Any]] = guarded(lambda: list(optimizer.state.items()), [])
+        with self._at_work(), DispatchOff(), FunctionsOff():
+            kept: list[tuple[Tensor, Any]] = guarded(lambda: list(optimizer.state.items()), [])
             for parameter, state in kept:
                 info = owners.get(id(parameter), self._modules.outside)
                 tensors = tensors_within(state, _STATE_LOOKED_AT)
                 sizes[info] = sizes.get(info, 0) + sum(
                     size_once(tensor, seen) for tensor in tensors
                 )
+        # 3. The state of all optimizers that are alive, together.
         self._optimizers = {
             key: pair for key, pair in self._optimizers.items() if pair[0]() is not None
         }
@@ -251,7 +280,10 @@ class MemoryWatch:
         self._optimizer = _most(self._optimizer, total)
 
     def _held(self) -> tuple[Sizes, Sizes]:
-        """Bytes of every module's own parameters now, and the most yet of their gradients."""
+        """Bytes of every module's own parameters now, and the most yet of their gradients.
+
+        A tied parameter, and its gradient, are those of the first module that has it.
+        """
         sizes: Sizes = {}
         gradients: Sizes = {}
         seen: set[tuple[int, int]] = set()
@@ -262,8 +294,8 @@ class MemoryWatch:
                     gradients[info] = gradients.get(info, 0) + size_once(held.grad, seen)
         return sizes, _most(self._gradients, gradients)
 
-    def _owned(self) -> Iterator[tuple[Info, torch.Tensor]]:
-        """The parameters of all modules known that are alive."""
+    def _owned(self) -> Iterator[tuple[Info, Tensor]]:
+        """The parameters of all known modules that are alive, each with its module."""
         for info in list(self._modules.infos.values()):
             module = info.module()
             for _, held in () if module is None else parameters(module):
@@ -271,5 +303,5 @@ class MemoryWatch:
 
 
 def _most(before: Sizes, now: Sizes) -> Sizes:
-    """The greater of the two, module by module."""
+    """For each module in either, the greater size."""
     return {info: max(before.get(info, 0), now.get(info, 0)) for info in before | now}
