@@ -16,7 +16,7 @@ GOOD = orjson.loads(training().to_json())
 
 
 def changed(path, value, base=GOOD):
-    """`base` with the value at a path of keys and indices replaced, as bytes; `...` takes it out."""
+    """`base` as bytes, with the value at a path of keys and indices replaced; `...` takes it out."""
     data = copy.deepcopy(base)
     inner = data
     for key in path[:-1]:
@@ -34,48 +34,95 @@ def message(data):
     return str(caught.value)
 
 
+def place(path):
+    """A path of keys and indices as errors write it."""
+    return "".join(f"[{k}]" if isinstance(k, int) else f".{k}" for k in path).removeprefix(".")
+
+
+COUNT = ": expected an integer from 0 up, got "
+MACS = ("record", "entries", "macs")
+
+
 @pytest.mark.parametrize(
     ("path", "value", "text"),
     [
-        (("record", "entries", "macs", 2), "x", "record.entries.macs[2]: expected an integer from 0 up, got 'x'"),
-        (("record", "entries", "macs", 2), 1.5, "record.entries.macs[2]: expected an integer from 0 up, got 1.5"),
-        (("record", "entries", "macs", 2), True, "record.entries.macs[2]: expected an integer from 0 up, got true"),
-        (("record", "entries", "macs", 2), -1, "record.entries.macs[2]: expected an integer from 0 up, got -1"),
-        (("record", "entries", "macs", 2), 10**30, "record.entries.macs[2]: expected an integer from 0 up, got 1e+30"),
-        (("record", "entries", "macs"), {}, "record.entries.macs: expected an array, got an object"),
-        (("record", "entries", "macs"), ..., "record.entries.macs is missing"),
-        (("record", "entries", "macs"), [1, 2], "record.entries.macs: expected 9 values, as many as in record.entries.path, got an array of 2"),
-        (("record", "entries", "bytes_read", 0), "?", "record.entries.bytes_read[0]: expected an integer from 0 up, got '?'"),
-        (("record", "entries", "estimate", 1), 0, "record.entries.estimate[1]: expected true or false, got 0"),
-        (("record", "entries", "path", 3), 7, "record.entries.path[3]: expected an index of record.paths, 0 to 6, got 7"),
-        (("record", "entries", "path", 3), None, "record.entries.path[3]: expected an index of record.paths, 0 to 6, got null"),
-        (("record", "entries", "op", 0), 99, "record.entries.op[0]: expected an index of record.strings, 0 to "),
-        (("record", "paths", "parent", 2), 2, "record.paths.parent[2]: expected an index of earlier paths, 0 to 1, got 2"),
-        (("record", "paths", "parent", 0), 0, "record.paths.parent[0]: expected nothing, for there are no earlier paths, got 0"),
-        (("record", "strings", 1), 5, "record.strings[1]: expected a string, got 5"),
-        (("modules", 3, "parent"), 3, "modules[3].parent: expected an index of earlier modules, 0 to 2, got 3"),
-        (("modules", 3, "parameters", 0, "shape", 1), None, "modules[3].parameters[0].shape[1]: expected an integer from 0 up, got null"),
-        (("modules", 3, "type"), ["a"], "modules[3].type: expected a string, got an array of 1"),
-        (("modules", 3), "Conv2d", "modules[3]: expected an object, got 'Conv2d'"),
-        (("modules",), ..., "modules is missing"),
-        (("convention", "name"), "ours", "convention.name: expected one of fvcore, macs, torch, full, got 'ours'"),
-        (("meta", "labels"), [], "meta.labels: expected an object, got an array of 0"),
-        (("meta", "training"), "yes", "meta.training: expected true or false, got 'yes'"),
-        (("meta", "model"), "x" * 10_000, None),
-        (("meta", "created"), "x" * 10_000, f"meta.created: expected an integer from 0 up, got '{'x' * 59}…"),
-        (("memory", "modules", 0, "module"), 8, "memory.modules[0].module: expected an index of modules, 0 to 7, got 8"),
-        (("version",), 2, "it has schema version 2, this dispatchcount reads up to 1; upgrade it"),
-        (("version",), "1", "version: expected an integer from 1 up, got '1'"),
-        (("version",), 0, "version: expected an integer from 1 up, got 0"),
-        (("schema",), "other", "it is JSON, but no report of dispatchcount"),
+        ((*MACS, 2), "x", f"{COUNT}'x'"),
+        ((*MACS, 2), 1.5, f"{COUNT}1.5"),
+        ((*MACS, 2), True, f"{COUNT}true"),
+        ((*MACS, 2), -1, f"{COUNT}-1"),
+        ((*MACS, 2), 10**30, f"{COUNT}1e+30"),
+        (MACS, {}, ": expected an array, got an object"),
+        (MACS, ..., " is missing"),
+        (
+            MACS,
+            [1, 2],
+            ": expected 9 values, as many as in record.entries.path, got an array of 2",
+        ),
+        (("record", "entries", "bytes_read", 0), "?", f"{COUNT}'?'"),
+        (("record", "entries", "estimate", 1), 0, ": expected true or false, got 0"),
+        (
+            ("record", "entries", "path", 3),
+            7,
+            ": expected an index of record.paths, 0 to 6, got 7",
+        ),
+        (
+            ("record", "entries", "path", 3),
+            None,
+            ": expected an index of record.paths, 0 to 6, got null",
+        ),
+        (("record", "entries", "op", 0), 99, ": expected an index of record.strings, 0 to "),
+        (
+            ("record", "paths", "parent", 2),
+            2,
+            ": expected an index of earlier paths, 0 to 1, got 2",
+        ),
+        (
+            ("record", "paths", "parent", 2),
+            None,
+            ": expected an index of earlier paths, 0 to 1, got null",
+        ),
+        (
+            ("record", "paths", "parent", 0),
+            0,
+            ": expected nothing, for there are no earlier paths, got 0",
+        ),
+        (("record", "strings", 1), 5, ": expected a string, got 5"),
+        (("modules", 3, "parent"), 3, ": expected an index of earlier modules, 0 to 2, got 3"),
+        (("modules", 3, "parent"), -1, ": expected an index of earlier modules, 0 to 2, got -1"),
+        (("modules", 3, "parameters", 0, "shape", 1), None, f"{COUNT}null"),
+        (("modules", 3, "parameters", 0, "numel"), ..., " is missing"),
+        (("modules", 3, "fused"), 1, ": expected true or false, got 1"),
+        (("modules", 3, "type"), ["a"], ": expected a string, got an array of 1"),
+        (("modules", 3), "Conv2d", ": expected an object, got 'Conv2d'"),
+        (("modules",), ..., " is missing"),
+        (("convention", "name"), "ours", ": expected one of fvcore, macs, torch, full, got 'ours'"),
+        (("meta", "labels"), [], ": expected an object, got an array of 0"),
+        (("meta", "labels", "commit"), 1, ": expected a string, got 1"),
+        (("meta", "training"), "yes", ": expected true or false, got 'yes'"),
+        (("meta", "created"), "x" * 10_000, f"{COUNT}'{'x' * 59}…"),
+        (("memory", "modules", 0, "module"), 8, ": expected an index of modules, 0 to 7, got 8"),
+        (("version",), "1", ": expected an integer from 1 up, got '1'"),
+        (("version",), 0, ": expected an integer from 1 up, got 0"),
     ],
-)  # fmt: skip
-def test_wrong_values_are_named_with_their_place(path, value, text):
-    data = changed(path, value)
-    if text is None:
-        Report.from_json(data)
-    else:
-        assert message(data).startswith(f"the report: {text}")
+)
+def test_a_wrong_value_is_named_with_its_place(path, value, text):
+    assert message(changed(path, value)).startswith(f"the report: {place(path)}{text}")
+
+
+def test_a_long_text_is_not_wrong():
+    assert Report.from_json(changed(("meta", "model"), "x" * 10_000)).meta.model == "x" * 10_000
+
+
+def test_a_newer_version_is_refused():
+    text = message(changed(("version",), 2))
+    assert text == (
+        "the report: it has schema version 2, this dispatchcount reads up to 1; upgrade it"
+    )
+
+
+def test_another_schema_is_refused():
+    text = message(changed(("schema",), "other"))
+    assert text.startswith("the report: it is JSON, but no report of dispatchcount")
 
 
 def test_an_unknown_phase_is_named_with_its_place():
@@ -89,9 +136,9 @@ def test_an_unknown_phase_is_named_with_its_place():
 def test_samples_must_fit_their_labels():
     base = orjson.loads(routed().to_json())
     text = message(changed(("record", "sample_profiles"), [0], base))
-    assert (
-        text
-        == "the report: record.sample_profiles: expected 4 values, one for each of samples.labels, got an array of 1"
+    assert text == (
+        "the report: record.sample_profiles: expected 4 values, one for each of samples.labels, "
+        "got an array of 1"
     )
 
 
@@ -111,12 +158,13 @@ def test_fields_that_are_not_known_are_let_be():
         (b"3", "it is JSON, but no report of dispatchcount"),
         (
             b"{}",
-            'it is JSON, but no report of dispatchcount (those begin with "schema": "dispatchcount.report")',
+            "it is JSON, but no report of dispatchcount "
+            '(those begin with "schema": "dispatchcount.report")',
         ),
         (b'{"schema": "dispatchcount.report"}', "version is missing"),
     ],
 )
-def test_what_is_no_report_is_said_to_be_none(data, text):
+def test_bytes_that_are_not_a_report_are_refused(data, text):
     assert message(data).startswith(f"the report: {text}")
 
 

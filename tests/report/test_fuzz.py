@@ -1,4 +1,7 @@
-"""A sample of what `benchmarks/fuzz.py` does: files that were changed are refused, or can be written and shown in every form."""
+"""A sample of what `benchmarks/fuzz.py` does.
+
+Files that were changed are refused, or can be written and shown in every form.
+"""
 
 from __future__ import annotations
 
@@ -49,8 +52,8 @@ def test_the_row_of_work_outside_every_module_is_needed(modules: list[object]) -
 def test_no_module_is_below_the_row_of_work_outside() -> None:
     modules = [*GOOD["modules"][:2], GOOD["modules"][2] | {"parent": 0}, *GOOD["modules"][3:]]
     assert refused(GOOD | {"modules": modules}) == (
-        "modules[2].parent: expected null or an index from 1 up: the first row is that of work outside every module, "
-        "which holds none, got 0"
+        "modules[2].parent: expected null or an index from 1 up: the first row is that of work "
+        "outside every module, which holds none, got 0"
     )
 
 

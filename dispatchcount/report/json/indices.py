@@ -7,14 +7,14 @@ from itertools import count
 from operator import lt
 from typing import Any
 
-from dispatchcount.report.json.types import JsonType, Known, OneOf, Schema, Strings
+from dispatchcount.report.json.types import JsonType, Known, OneOf, Plain, Schema, Strings
 from dispatchcount.report.json.value import JsonValue
 
 STRINGS = "record.strings"
 """The place of the texts that columns name by an index."""
 
 
-class Index(JsonType):
+class Index(Plain):
     """The index of a row in the table at a place of the file, ``"modules"``."""
 
     def __init__(self, table: str) -> None:

@@ -6,7 +6,7 @@ A table is a type like any other, so that a field of one table can hold rows of 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from operator import attrgetter
@@ -139,9 +139,14 @@ class Table(JsonType):
         return next(field for field in self.stored if field.key == key)
 
     def write(self, value: Any, strings: Strings) -> dict[str, Any]:
-        """The object for a row of the report, or for a mapping that has its values by name."""
-        get = value.__getitem__ if isinstance(value, Mapping) else partial(getattr, value)
-        return {f.key: f.type.write(get(f.attribute), strings) for f in self.fields}
+        """The object for a row of the report, or for a dict that has its values by name."""
+        get = value.__getitem__ if type(value) is dict else partial(getattr, value)
+        return {key: write(get(name), strings) for key, name, write in self._writers}
+
+    @cached_property
+    def _writers(self) -> list[tuple[str, str, Callable[[Any, Strings], Any]]]:
+        """What `write` needs of each field, looked up once."""
+        return [(field.key, field.attribute, field.type.write) for field in self.fields]
 
     def schema(self) -> Schema:
         """A reference to the table, or the table itself if it has no name."""

@@ -8,7 +8,7 @@ types of fields that point at rows.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -41,11 +41,11 @@ class Strings:
 
 
 class JsonType(ABC):
-    """A type of values. This class writes a value as it is, and cannot read it."""
+    """A type of values. A type for derived values alone does not implement `read`."""
 
+    @abstractmethod
     def write(self, value: Any, strings: Strings) -> Any:
         """The JSON for a value of the report."""
-        return value
 
     def write_column(self, values: list[Any], strings: Strings) -> list[Any]:
         """The JSON for many values of this type, an array."""
@@ -82,7 +82,17 @@ class JsonType(ABC):
         """The type as JSON Schema 2020-12."""
 
 
-class Text(JsonType):
+class Plain(JsonType):
+    """A type whose values are the same in the report and in the file."""
+
+    def write(self, value: Any, strings: Strings) -> Any:
+        return value
+
+    def write_column(self, values: list[Any], strings: Strings) -> list[Any]:
+        return values
+
+
+class Text(Plain):
     """A string."""
 
     def read(self, value: JsonValue, known: Known) -> str:
@@ -97,7 +107,7 @@ class Text(JsonType):
         return {"type": "string"}
 
 
-class Flag(JsonType):
+class Flag(Plain):
     """True or false."""
 
     def read(self, value: JsonValue, known: Known) -> bool:
@@ -112,7 +122,7 @@ class Flag(JsonType):
         return {"type": "boolean"}
 
 
-class Integer(JsonType):
+class Integer(Plain):
     """An integer that 64 bits hold, from `least` up to `most`."""
 
     def __init__(self, least: int = 0, most: int | None = None) -> None:
@@ -168,7 +178,7 @@ class ExactCount(JsonType):
         }
 
 
-class Float(JsonType):
+class Float(Plain):
     """A floating point number, which is derived."""
 
     def schema(self) -> Schema:
@@ -185,7 +195,7 @@ class CountOrMean(JsonType):
         return {"anyOf": [FLOAT.schema(), COUNT.schema()]}
 
 
-class OneOf(JsonType):
+class OneOf(Plain):
     """One of some strings."""
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -200,7 +210,7 @@ class OneOf(JsonType):
         return {"enum": list(self.names)}
 
 
-class Constant(JsonType):
+class Constant(Plain):
     """One value that never differs. It tells the reader which format and version a file has."""
 
     def __init__(self, value: str | int) -> None:
@@ -273,8 +283,9 @@ class ByName(JsonType):
         self.inner = inner
 
     def write(self, value: Any, strings: Strings) -> Any:
-        pairs = value.items() if isinstance(value, Mapping) else value
-        return {key: self.inner.write(item, strings) for key, item in pairs}
+        pairs = dict(value)
+        items = self.inner.write_column(list(pairs.values()), strings)
+        return dict(zip(pairs, items, strict=True))
 
     def read(self, value: JsonValue, known: Known) -> tuple[tuple[str, Any], ...]:
         return tuple((key, self.inner.read(value[key], known)) for key in value.object())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from dispatchcount.report.by_module import module_params, self_and_total
@@ -43,7 +42,7 @@ def to_object(report: ReportData) -> dict[str, Any]:
 
 def module_objects(report: ReportData) -> list[dict[str, Any]]:
     """A JSON object for each row of `report.modules`, as under ``"modules"`` in the file."""
-    return [MODULE.write(row, Strings()) for row in _modules(report)]
+    return MODULE.write_column(_modules(report), Strings())
 
 
 def _modules(report: ReportData) -> list[dict[str, Any]]:
@@ -95,5 +94,5 @@ def _memory(report: ReportData) -> dict[str, Any] | None:
 
 
 def _values(row: Any) -> dict[str, Any]:
-    """The attributes of a row by name, without those of the rows in it."""
-    return {item.name: getattr(row, item.name) for item in fields(row)}
+    """The attributes of a dataclass by name. `dataclasses.asdict` would take the rows in it apart."""
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}

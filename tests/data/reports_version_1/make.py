@@ -1,8 +1,8 @@
 """Wrote the reports beside it, once: they are files of users, and must load as they are for ever.
 
 They were written by 0.1.0 before its format was described in one place (commit 635b47d), and
-`before_fused.json` by commit 7aa41d6, whose modules did not have the field `fused` yet. Do not write
-them again. When the format gets another version, add a folder for it.
+`before_fused.json` by commit 7aa41d6, whose modules did not have the field `fused` yet. Do not
+write them again. When the format gets another version, add a folder for it.
 """
 
 from pathlib import Path
