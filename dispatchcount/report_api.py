@@ -81,7 +81,7 @@ class Report(ReportData):
         """A report from JSON bytes or from a file.
 
         Raises:
-            dispatchcount.ReportError: it is not a report; the message says what is wrong, and where.
+            dispatchcount.ReportError: it is not a report; the message says what is wrong and where.
         """
         from dispatchcount.report.json.serialize import from_json
 
@@ -116,7 +116,10 @@ class Report(ReportData):
         min_share: float = 0.0,
         exact: bool = False,
     ) -> ConsoleRenderable:
-        """The module tree as a rich table, plain text as a `str`; see `render.table.module_table`."""
+        """The module tree as a rich table. `str()` is plain text.
+
+        See `dispatchcount.render.console.table.module_table` for the arguments.
+        """
         from dispatchcount.render.console.table import module_table
 
         return module_table(

@@ -1,4 +1,4 @@
-"""The columns that a table of modules or operators can have: what they are called, what they hold, how they are shown."""
+"""The columns that tables of modules and operators can have."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Column(Generic[T]):
     Attributes:
         header: what stands over it.
         value: what it holds for a row, None where there is nothing to say.
-        show: a value that is no string as text, in full if the flag is set.
+        show: writes a value that is not a string; with every digit if the flag is True.
         mark: what stands before the figure: `ESTIMATE`, `AT_LEAST` or nothing.
     """
 
@@ -56,7 +56,14 @@ class Column(Generic[T]):
 def metric(
     name: str, stats: Callable[[T], Stats | None], gap: Callable[[T], bool], header: str = ""
 ) -> Column[T]:
-    """The column of one metric, of the figures that `stats` picks from a row; `gap`: operators are missing from it."""
+    """The column of one metric.
+
+    Args:
+        name: the metric's key.
+        stats: picks the figures from a row; None where the row has none.
+        gap: says of a row if operators are missing from its figures.
+        header: what stands over it, if not the metric's label.
+    """
 
     def value(row: T) -> CellValue:
         picked = stats(row)
@@ -161,7 +168,11 @@ def measured(report: ReportData) -> tuple[str, ...]:
 
 
 def telling(rows: Iterable[Row], names: Iterable[str]) -> list[Row]:
-    """The rows, but that of work outside every module only if it has a figure other than 0 in one of these columns, or a gap."""
+    """The rows that say something.
+
+    The row of work outside every module is left out unless it has a figure other than 0 in one of
+    these columns, or a gap.
+    """
     columns = [MODULE_COLUMNS[name] for name in names]
 
     def tells(row: Row) -> bool:

@@ -1,4 +1,4 @@
-"""A diff as rich tables and as Markdown: totals, then modules, then operators, the biggest change first."""
+"""A diff as rich tables and as Markdown: totals, modules, operators, the biggest change first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,16 @@ _STYLES = {ADDED: "green", REMOVED: "red", RENAMED: "cyan"}
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A table of a console or of Markdown: its title, its headers (the first `left` are of text), its rows and their changes."""
+    """A table of a console or of Markdown.
+
+    Attributes:
+        title: what stands over it.
+        headers: those of its columns.
+        left: how many of the first columns hold text.
+        rows: its cells.
+        changes: what became of each row, one of `CHANGES`, or nothing in the table of totals.
+        left_out: how many smaller changes it does not show.
+    """
 
     title: str
     headers: tuple[str, ...]

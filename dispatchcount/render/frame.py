@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def to_frame(report: ReportData) -> Any:
-    """A row for each module, indexed by name: its type, every figure with and, as ``self_flops`` …, without its children.
+    """A row for each module, indexed by name.
+
+    It has the module's type, every figure, and every figure without the module's children as
+    ``self_flops`` …
 
     Integers beyond 64 bits make their column one of Python ints.
 

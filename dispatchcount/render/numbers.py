@@ -1,4 +1,4 @@
-"""Numbers as people read them. Every renderer for people uses these; files hold the raw integers."""
+"""Numbers as people read them. All renderers for people use these; files hold raw integers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def count(value: int | float, exact: bool) -> str:
 
 
 def nbytes(value: int | float, exact: bool = False) -> str:
-    """Bytes: ``"1.57 MB"``, or the digits alone, ``"1,572,864"``, if `exact`. A MB is 10^6 bytes."""
+    """Bytes: ``"1.57 MB"``, or the digits alone if `exact`, ``"1,572,864"``. A MB is 10^6 bytes."""
     return every_digit(int(value)) if exact else human(value, "B")
 
 

@@ -16,15 +16,19 @@ _WIDTH = 10_000_000
 ROOT = "(root)"
 
 LONGEST = 200
-"""Characters of a dotted name that lines of text show. A module 20,000 levels deep has a name of 20,000 parts or more, and the
-names of all modules above it together are as long as the square of that."""
+"""Characters of a dotted name that lines of text show.
+
+A module 20,000 levels deep has a name of 20,000 parts or more, and the names of all modules above
+it together are as long as the square of that.
+"""
 
 
 class Printable:
     """A rich renderable whose `str` is plain text, the same wherever it is printed.
 
-    On a rich console it has colours and folds what is wider than the console. As text it is as wide as it needs to be:
-    nothing is cut, nothing is wrapped, and neither the terminal nor the environment is asked.
+    On a rich console it has colours and folds what is wider than the console. As text it is as wide
+    as it needs to be: nothing is cut, nothing is wrapped, and neither the terminal nor the
+    environment is asked.
     """
 
     def __init__(self, renderable: RenderableType) -> None:
@@ -55,7 +59,10 @@ class Printable:
 
 
 def clean(text: str) -> str:
-    r"""`text` on one line and without control characters: those are shown as Python writes them, ``\n``, ``\x1b``."""
+    r"""`text` on one line and without control characters.
+
+    Those are shown as Python writes them: ``\n``, ``\x1b``.
+    """
     return (
         text
         if text.isprintable()
@@ -75,12 +82,21 @@ def cut(text: str, most: int) -> str:
 
 
 def tail(name: str, most: int = LONGEST) -> str:
-    """The last characters of a dotted name, which tell it from its neighbours, at most so many; ``…`` stands for the others."""
+    """The end of a dotted name, which tells it from its neighbours.
+
+    Args:
+        name: the name.
+        most: characters to keep; ``…`` stands for the others.
+    """
     return name if len(name) <= most else f"…{name[1 - most :]}"
 
 
 def named(name: str) -> str:
-    """A module's name in a line of text: cleaned, the end of a very long one, and a word for the root, whose name is empty."""
+    """A module's name in a line of text.
+
+    It is cleaned and at most `LONGEST` characters long; the root, whose name is empty, is
+    ``(root)``.
+    """
     return clean(tail(name)) or ROOT
 
 

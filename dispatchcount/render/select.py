@@ -21,11 +21,14 @@ class Row:
 
     Attributes:
         module: the module itself.
-        label: the part of its name that its parent's does not say, ``"conv1"`` below ``"layer1.0"``.
+        label: the part of its name that its parent's does not have, ``"conv1"`` below
+            ``"layer1.0"``.
         stats: its figures.
         level: how many rows stand above it in the tree, 0 for a top row.
-        ran: whether it or a module below it ran at all; if not, it has no figures but its parameters.
-        gap, own_gap: whether an operator that could not be counted ran in it or below it, or in it alone.
+        ran: True if it or a module below it ran at all; if not, it has no figures but its
+            parameters.
+        gap: True if an operator that could not be counted ran in it or below it.
+        own_gap: True if one ran in the module itself.
         total: the whole report's figures, for shares.
         memory: the bytes that it and those below it hold; None where memory was not followed.
     """
@@ -70,7 +73,7 @@ def select(
     min_share: float = 0.0,
     key: Callable[[Row], tuple[object, ...]] | None = None,
 ) -> Selection:
-    """The top rows, and the modules down to `depth` levels below them that have at least `min_share` of all flops.
+    """The rows to show: top rows, and modules down to a depth that have a share of all flops.
 
     Args:
         report: the report.
@@ -121,7 +124,10 @@ class _Rows:
         )
 
     def below(self, parent: int, level: int) -> list[tuple[int, Row]]:
-        """The modules right below a parent and their rows, the first one last, as a stack has them."""
+        """The rows right below a parent, with the modules' indices.
+
+        The last row comes first, as a stack has them.
+        """
         rows = [(index, self._row(index, level)) for index in self._below.get(parent, [])]
         if self._key is not None:
             key = self._key
@@ -146,7 +152,10 @@ class _Rows:
 
 
 def label(report: ReportData, index: int) -> str:
-    """The part of a module's name that its parent's does not say, the whole name where that is no part of it."""
+    """The part of a module's name that its parent's does not have.
+
+    It is the whole name where the parent's is not a part of it.
+    """
     module = report.modules[index]
     above = report.modules[module.parent].name if module.parent >= 0 else ""
     return (module.name.removeprefix(f"{above}.") if above else module.name) or ROOT

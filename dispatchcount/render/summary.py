@@ -28,7 +28,7 @@ Line = tuple[str, str, str]
 
 
 def summary(report: ReportData, *, exact: bool = False) -> list[Line]:
-    """What every rendering of a report says: the unit, where it ran, and all that is not in the numbers."""
+    """What every rendering says: the unit, where the block ran, and what the numbers leave out."""
     meta = report.meta
     lines = [("flops", f"{report.convention} convention: {report.flop_definition.unit}", "")]
     if report.estimate or report.total.estimate_elementwise:
@@ -68,7 +68,10 @@ def summary(report: ReportData, *, exact: bool = False) -> list[Line]:
 
 
 def _inputs(report: ReportData) -> list[str]:
-    """The shapes that went into the roots, in a few words: of each of the first roots the first shapes it was called with."""
+    """The shapes that went into the roots, in a few words.
+
+    Of each of the first roots it names the first shapes that the root was called with.
+    """
     given = inputs(report)
     texts = []
     for name, shapes in list(given.items())[:_MOST_ROOTS]:
@@ -91,7 +94,8 @@ def hidden(selection: Selection) -> list[Line]:
         lines.append(
             (
                 "hidden",
-                f"{plural(selection.deeper, 'module')} below depth {selection.depth}; depth=None shows all",
+                f"{plural(selection.deeper, 'module')} below depth {selection.depth}; "
+                "depth=None shows all",
                 "dim",
             )
         )
@@ -100,7 +104,8 @@ def hidden(selection: Selection) -> list[Line]:
         lines.append(
             (
                 "hidden",
-                f"{plural(selection.smaller, 'module')} with less than {share} of the flops; min_share=0 shows all",
+                f"{plural(selection.smaller, 'module')} with less than {share} of the flops; "
+                "min_share=0 shows all",
                 "dim",
             )
         )
@@ -171,7 +176,8 @@ def _issues(about: str, issues: list[OpIssue], rest: str) -> list[Line]:
     lines = [
         (
             about,
-            f"{clean(issue.op)}, {plural(issue.calls, 'call')} in {some(issue.modules, 3, rest) or 'no module'}"
+            f"{clean(issue.op)}, {plural(issue.calls, 'call')} in "
+            + (some(issue.modules, 3, rest) or "no module")
             + (f": {first_line(issue.message)}" if issue.message else ""),
             "bold red",
         )

@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 def to_tensorboard(report: ReportData, writer: Any, step: int = 0) -> None:
-    """Add the totals and the number of operators not counted as ``dispatchcount/flops`` … at `step`.
+    """Add the totals as ``dispatchcount/flops`` … at `step`, and the number of uncounted operators.
 
     Args:
         report: the report.
-        writer: a `torch.utils.tensorboard.SummaryWriter`, or anything with its ``add_scalar``. TensorBoard keeps scalars as
+        writer: a `torch.utils.tensorboard.SummaryWriter`, or anything with its ``add_scalar``.
+            TensorBoard keeps scalars as
             float32: seven digits.
         step: the training step.
     """

@@ -14,10 +14,11 @@ _SHORT.maxlevel = 3
 
 
 class Brief:
-    """What a frozen dataclass inherits to have a short `repr`, where a prompt or a failed assertion shows it.
+    """A short `repr` for a frozen dataclass, for prompts and failed assertions.
 
-    The `repr` has the fields that are not at their default. Of long texts, numbers and tuples it has the beginning.
-    A dataclass needs ``repr=False`` for it, or its decorator puts another `repr` into the class.
+    The `repr` has the fields that are not at their default, and the beginning of long texts,
+    numbers and tuples. A dataclass needs ``repr=False`` for it, or its decorator puts another
+    `repr` into the class.
     """
 
     __slots__ = ()

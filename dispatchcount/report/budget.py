@@ -14,7 +14,7 @@ from dispatchcount.report.model import ReportData
 _FIGURES = {metric.key: metric for metric in (*COMPARED, *SUMS.values())}
 
 BUDGETED = (*_FIGURES, "unknown_ops", "failed_ops", "peak_memory")
-"""What can be limited: every figure but time, sums such as bytes, operators not counted, the peak."""
+"""What can be limited: all figures but time, sums such as bytes, uncounted operators, the peak."""
 
 _SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 _SCALES |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40, "pi": 2**50}
@@ -29,7 +29,14 @@ _MOST_DIGITS = 100
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How much of `metric` is allowed: `amount` itself, or that many percent of the baseline's figure. `text` is as written."""
+    """How much of a metric is allowed.
+
+    Attributes:
+        metric: one of `BUDGETED`.
+        amount: the most it may be, or may grow by.
+        percent: True if `amount` is percent of a baseline's figure.
+        text: the amount as it was written.
+    """
 
     metric: str
     amount: Fraction
@@ -43,7 +50,13 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A figure over its limit; `before` is the baseline's where growth was limited. `str()` is one sentence."""
+    """A figure over its limit. `str()` of it is one sentence.
+
+    Attributes:
+        limit: what was allowed.
+        value: the figure.
+        before: the baseline's figure, where growth was limited.
+    """
 
     limit: Limit
     value: int
@@ -52,18 +65,22 @@ class Breach:
     def __str__(self) -> str:
         metric, value = self.limit.metric, self.value
         if self.before is None:
-            return f"{metric} is {value:,}, over the budget of {self.limit.text} by {_number(value - self.limit.amount)}"
+            over = _number(value - self.limit.amount)
+            return f"{metric} is {value:,}, over the budget of {self.limit.text} by {over}"
         grown = value - self.before
         rate = f" ({_percent(grown, self.before)})" if self.before else ""
-        return f"{metric} grew from {self.before:,} to {value:,}, by {grown:,}{rate}; {self.limit.text} is allowed"
+        return (
+            f"{metric} grew from {self.before:,} to {value:,}, by {grown:,}{rate}; "
+            f"{self.limit.text} is allowed"
+        )
 
 
 def parse_limits(limits: str | Mapping[str, str | int]) -> tuple[Limit, ...]:
     """Limits from ``"flops=4.2G,params=26M"`` or a mapping of the same.
 
     Args:
-        limits: metric and amount. An amount is a whole number, ``4.2G`` (K M G T P are powers of 1000, Ki Mi Gi Ti Pi of
-            1024), or a percentage of a baseline, ``1%``.
+        limits: metric and amount. An amount is a whole number, ``4.2G`` (K M G T P are powers of
+            1000, Ki Mi Gi Ti Pi of 1024), or a percentage of a baseline, ``1%``.
 
     Raises:
         dispatchcount.errors.UsageError: a metric or an amount is not known; the message says which.
@@ -138,7 +155,8 @@ def check(
     for limit in parsed:
         if limit.percent:
             raise UsageError(
-                f"{limit.metric}={limit.text} is a share of a baseline; a budget is an amount such as 4.2G"
+                f"{limit.metric}={limit.text} is a share of a baseline; "
+                f"a budget is an amount such as 4.2G"
             )
     figures = [(limit, figure(report, limit.metric)) for limit in parsed]
     return tuple(Breach(limit, value) for limit, value in figures if value > limit.amount)
@@ -147,7 +165,9 @@ def check(
 def growth(
     old: ReportData, new: ReportData, limits: str | Mapping[str, str | int] | tuple[Limit, ...]
 ) -> tuple[Breach, ...]:
-    """The figures that grew from `old` to `new` by more than their limits. Both reports follow one convention.
+    """The figures that grew from `old` to `new` by more than their limits.
+
+    Both reports must follow one convention.
 
     Raises:
         dispatchcount.errors.UsageError: a limit cannot be read.

@@ -22,8 +22,9 @@ def by_module(report: ReportRows, ancestors: str = "owner") -> dict[str, Stats]:
 
     Args:
         report: the report.
-        ancestors: ``"owner"`` adds an operator to the innermost module running and to those above it
-            by name; ``"caller"`` to every module on the stack of calls, once each, whatever its name.
+        ancestors: ``"owner"`` adds an operator to the innermost module running and to those above
+            it by name; ``"caller"`` adds it to every module on the stack of calls, once each,
+            whatever its name.
 
     Raises:
         ValueError: `ancestors` is neither.

@@ -1,4 +1,4 @@
-"""What changed between two reports: modules and operators added, removed, renamed, or of another cost."""
+"""What changed between two reports: what was added, removed, renamed, or is of another cost."""
 
 from __future__ import annotations
 
@@ -155,7 +155,8 @@ def _renamed(
 ) -> dict[str, str]:
     """New names to old ones of the same type and figures, each old name taken once.
 
-    Of several that fit, the one that a renamed parent leads to goes first, then they go by their order.
+    Where several fit, the one that a renamed parent leads to is taken; otherwise they are taken in
+    their order.
     """
     free: dict[tuple[str, tuple[int, ...]], dict[str, None]] = {}
     for name, (type_, row) in old.items():

@@ -18,8 +18,9 @@ class ExpertLoad(Brief):
     Attributes:
         name: the expert's full name.
         calls: how often it was called.
-        tokens: rows of its first input over all calls (every size but the last multiplied). None where they are not known: a
-            call without a tensor, or one of a run so varied that its shapes were no longer told apart.
+        tokens: rows of its first input over all calls (every size but the last multiplied). None
+            where they are not known: for a call without a tensor, or where a run was so varied that
+            its shapes were no longer told apart.
         macs, flops: its total.
         share: its part of all experts' flops, 0 to 1; 0 where none did any.
     """
@@ -38,7 +39,8 @@ class Load(Brief):
 
     Attributes:
         experts: one row each, those never called included.
-        imbalance: the busiest expert's flops over the mean: 1 is even, the number of experts is all on one; 0 without flops.
+        imbalance: the busiest expert's flops over the mean. 1 is an even load, the number of
+            experts is all of it on one expert, 0 is no flops at all.
     """
 
     experts: tuple[ExpertLoad, ...]
@@ -46,11 +48,12 @@ class Load(Brief):
 
 
 def expert_load(report: ReportData, name: str) -> Load:
-    """The load of the experts that `name` (a ModuleList, usually) holds, each a module that a router called or not.
+    """The load of the experts that `name` (usually a ModuleList) holds.
 
-    Only modules that are alike, several of them, are experts, and only what they did themselves is their load. There is no
-    answer where it could be wrong: where the experts' weights are stacked in parameters of `name`, or one operator of it used
-    those of all experts, no call says which expert worked for which token.
+    Experts are several modules that are alike, of which a router calls some. Their load is what
+    they did themselves. There is no answer where it could be wrong: where the experts' weights are
+    stacked in parameters of `name`, or one operator of `name` used those of all experts, no call
+    says which expert worked for which token.
 
     Args:
         report: the report.
@@ -84,13 +87,16 @@ def expert_load(report: ReportData, name: str) -> Load:
 
 
 def _not_experts(report: ReportData, held: list[int]) -> str:
-    """Why these modules, by index, are not the experts of one router; nothing if they are."""
+    """Why these modules, by index, are not the experts of one router; ``""`` if they are."""
     if not held:
         return "holds no modules; give the module that holds the experts"
     modules = [report.modules[i] for i in held]
     first, last = modules[0], modules[-1]
     if report.modules[modules[0].parent].type == "Sequential":
-        return "is a Sequential, which runs all of its modules one after another; a router chooses among several"
+        return (
+            "is a Sequential, which runs all of its modules one after another; "
+            "a router chooses among several"
+        )
     if len(held) == 1:
         return (
             f"holds a single module, {first.name!r} ({first.type}); a router chooses among several"
@@ -104,55 +110,69 @@ def _not_experts(report: ReportData, held: list[int]) -> str:
         None,
     )
     if shared is not None:
-        return f"holds {shared.name!r} under another name as well, and which of the two was called is not known"
+        return (
+            f"holds {shared.name!r} under another name as well, "
+            "and which of the two was called is not known"
+        )
     build = _builds(report)
     for module, i in zip(modules, held, strict=True):
         if build[i] != build[held[0]]:
             return (
-                f"holds modules that are not alike, such as {first.name!r} ({first.type}) and {module.name!r} ({module.type}); "
+                f"holds modules that are not alike, such as {first.name!r} ({first.type}) "
+                f"and {module.name!r} ({module.type}); "
                 f"give the module that holds the experts alone"
             )
     if (
         not report.modules[first.parent].container
         and len({_stem(module.name) for module in modules}) > 1
     ):
-        return f"holds modules named in different ways, {first.name!r} to {last.name!r}: one may run whatever a router chooses"
+        return (
+            f"holds modules named in different ways, {first.name!r} to {last.name!r}: "
+            "one may run whatever a router chooses"
+        )
     return ""
 
 
 def _not_their_work(report: ReportData, index: int, held: list[int]) -> str:
-    """Why what the modules did is not what the experts did; nothing if it is."""
+    """Why what the modules did is not what the experts did; ``""`` if it is."""
     rows = report.by_module()
     holder, modules = report.modules[index], [report.modules[i] for i in held]
     own = rows[holder.name].self_
     work = sum(rows[module.name].macs for module in modules)
     fused = next((module for module in modules if module.fused), None)
     if fused is not None:
-        return f"holds {fused.name!r}, whose parameters were used by operators of another module: its own load is not known"
+        return (
+            f"holds {fused.name!r}, whose parameters were used by operators of another module: "
+            "its own load is not known"
+        )
     if holder.params and own is not None and own.macs > 0 and own.macs >= work:
         return (
-            f"has parameters and did {own.macs:,} MACs itself, the modules in it {work:,}: its experts run as one operator, "
-            f"which does not say who did what"
+            f"has parameters and did {own.macs:,} MACs itself, the modules in it {work:,}: "
+            f"its experts run as one operator, which does not say who did what"
         )
     if not any(rows[module.name].calls for module in modules):
-        return "holds modules of which none was called; if its experts ran, then inside operators that do not say who did what"
+        return (
+            "holds modules of which none was called; "
+            "if its experts ran, then inside operators that do not say who did what"
+        )
     return ""
 
 
 def _builds(report: ReportData) -> list[tuple[object, ...]]:
-    """For each module by index what tells whether two are alike: class, own parameters' shapes, and the same of each child."""
+    """For each module by index what two alike modules share.
+
+    That is its class, the shapes of its own parameters, and the same of each of its children. Every
+    distinct build has a number, by which a parent names those of its children: otherwise a deep
+    chain of modules would be a tuple in a tuple in a tuple …
+    """
     known: dict[tuple[object, ...], int] = {}
     builds: list[tuple[object, ...]] = [()] * len(report.modules)
     inside: list[list[object]] = [[] for _ in report.modules]
-    for index in range(
-        len(report.modules) - 1, -1, -1
-    ):  # children first: their rows follow their parent's
+    for index in range(len(report.modules) - 1, -1, -1):  # children come after their parent
         module = report.modules[index]
         shapes = tuple(parameter.shape for parameter in module.parameters)
         builds[index] = (module.type, shapes, tuple(inside[index]))
-        if (
-            module.parent >= 0
-        ):  # each distinct build by a number, so that a deep chain is no tuple in a tuple in a tuple …
+        if module.parent >= 0:
             inside[module.parent].append(known.setdefault(builds[index], len(known)))
     return builds
 

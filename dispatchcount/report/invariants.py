@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
-from dispatchcount.report.metrics import KEYS, Stats
+from collections.abc import Iterable
+
+from dispatchcount.report.metrics import METRICS, Metric, Stats
 from dispatchcount.report.model import ReportData
+from dispatchcount.report.tree import children
+
+_ADDED_UP = tuple(metric for metric in METRICS if metric.key != "calls")
+"""The metrics of which a module's total is made of its children's; calls are each module's own."""
 
 
 def self_check(report: ReportData) -> None:
-    """Assert the report's invariants; see `Report.self_check`."""
+    """Assert that a report's figures agree with each other.
+
+    A module's total is its own part plus its children's totals, the top rows add up to the whole,
+    and so do phases, dtypes and operators.
+
+    Raises:
+        AssertionError: they do not; the message names the module and the metric.
+    """
     rows = report.by_module()
-    children: dict[int, list[Stats]] = {}
-    for module in report.modules:
-        if module.name in rows:
-            children.setdefault(module.parent, []).append(rows[module.name])
-    for index, module in enumerate(report.modules):
-        if module.name not in rows:
+    names = [module.name for module in report.modules]
+    below = children(report.modules, lambda index: names[index] in rows)
+
+    # Every module against its children, and the whole against the top rows.
+    for index, name in enumerate(names):
+        if name not in rows:
             continue
-        row = rows[module.name]
+        row, parts = rows[name], [rows[names[child]] for child in below.get(index, [])]
         assert row.self_ is not None
-        for metric in KEYS:
-            if metric == "calls":
-                continue
-            whole, parts = (
-                getattr(row, metric),
-                getattr(row.self_, metric) + _sum(children.get(index, []), metric),
+        for metric in _ADDED_UP:
+            whole, added = metric.value(row), _sum([row.self_, *parts], metric)
+            assert whole == added, (
+                f"{name or '(root)'}: total {metric.key} {whole} is not its own part "
+                f"and its children's, {added}"
             )
-            assert whole == parts, (
-                f"{module.name or '(root)'}: total {metric} {whole} is not its own part and its children's, {parts}"
-            )
-    for metric in KEYS:
-        if metric != "calls":
-            top, whole = _sum(children.get(-1, []), metric), getattr(report.total, metric)
-            assert top == whole, f"total {metric} {whole} is not the sum of the top rows, {top}"
+    tops = [rows[names[top]] for top in below.get(-1, [])]
+    for metric in _ADDED_UP:
+        whole, added = metric.value(report.total), _sum(tops, metric)
+        assert whole == added, f"total {metric.key} {whole} is not the sum of the top rows, {added}"
+
     for index, path in enumerate(report.paths):
         assert path.parent < index, f"path {index} comes before its caller"
-    for name, group in (
+
+    for group, members in (
         ("phases", report.by_phase()),
         ("dtypes", report.by_dtype()),
         ("operators", report.by_operator()),
     ):
-        flops = sum(row.flops for row in group.values())
-        assert flops == report.flops, f"the {name} add up to {flops} flops, not {report.flops}"
+        flops = sum(row.flops for row in members.values())
+        assert flops == report.flops, f"the {group} add up to {flops} flops, not {report.flops}"
 
 
-def _sum(rows: list[Stats], metric: str) -> int:
-    return sum(getattr(row, metric) for row in rows)
+def _sum(rows: Iterable[Stats], metric: Metric) -> int:
+    return sum(metric.value(row) for row in rows)

@@ -28,7 +28,8 @@ def merge(reports: Sequence[ReportData], *, make: Callable[..., R]) -> R:
     conventions = {report.convention for report in reports}
     if len(conventions) > 1:
         raise ValueError(
-            f"the reports follow different conventions ({', '.join(sorted(conventions))}); use with_convention() first"
+            f"the reports follow different conventions ({', '.join(sorted(conventions))}); "
+            "use with_convention() first"
         )
     merger = _Merger()
     for report in reports:

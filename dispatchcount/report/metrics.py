@@ -1,8 +1,8 @@
-"""The one table of metrics: what a report counts, and all that anybody needs to know of each figure.
+"""The one table of metrics: what a report counts, and all there is to know of each figure.
 
-A metric is one line in the body of `Stats`. Everything else follows from it: the sums (`Tally`), the
-columns of tables, budgets, diffs, the JSON, CSV and DataFrame columns, OpenMetrics families, the
-widths of traces, the pages. A metric that no operator has counted before also needs a field of
+A metric is one line in the body of `Stats`. Everything else follows from it: the sums (`Tally`),
+the columns of tables, budgets, diffs, the JSON, CSV and DataFrame columns, OpenMetrics families,
+the widths of traces, the pages. A metric that no operator has counted before also needs a field of
 `dispatchcount.rules.core.cost.Cost` for the rules to fill.
 """
 
@@ -21,19 +21,23 @@ class Metric:
 
     Attributes:
         label: what stands over its column, and after it in a sentence.
-        unit: what it counts; ``"bytes"`` and ``"nanoseconds"`` are written with prefixes of their own.
+        unit: what it counts; ``"bytes"`` and ``"nanoseconds"`` are written with prefixes of their
+            own.
         help: one sentence, without its full stop.
         title: the label where it stands alone; by default the label with a capital letter.
         key: its field of `Stats`, and its name in files and options.
-        of: where its value lies, if that is not called `key`: a field of `Cost`, ``"flops"`` (what the
-            convention makes of a cost), ``"params"`` (of modules), ``"calls"`` or ``"time_ns"``.
+        of: where its value lies, if that is not called `key`: a field of `Cost`, ``"flops"`` (what
+            the convention makes of a cost), ``"params"`` (of modules), ``"calls"`` or
+            ``"time_ns"``.
         estimable: True if rules work it out and may estimate it. Sizes of tensors are always exact.
-        elementwise: True if it is work for each element, besides contractions. Its estimates are told
-            by `Stats.estimate_elementwise`, those of other metrics by `Stats.estimate`.
-        additive: True if the figures of all operators add up to that of the block. Parameters belong
-            to modules, and what a call is differs between the rows of operators and of modules.
+        elementwise: True if it is work for each element, besides contractions. Its estimates are
+            told by `Stats.estimate_elementwise`, those of other metrics by `Stats.estimate`.
+        additive: True if the figures of all operators add up to that of the block. Parameters
+            belong to modules, and what a call is differs between the rows of operators and of
+            modules.
         measured: True if it comes from a clock, so that no two runs share it.
-        parts: the fields of `Stats` that it is the sum of; a metric of the table is its own only part.
+        parts: the fields of `Stats` that it is the sum of; a metric of the table is its own only
+            part.
         part_of: the key of the one of `SUMS` that it is a part of, if it is.
     """
 
@@ -65,7 +69,8 @@ class Stats(Brief):
     """Totals of a module, operator, phase or dtype under a convention. Every metric is an int.
 
     Attributes:
-        estimate: True if an estimate is part of `flops` (or of another metric that has no other flag).
+        estimate: True if an estimate is part of `flops` (or of another metric that has no other
+            flag).
         estimate_elementwise: True if one is part of `arithmetic` or `transcendentals`.
         self_: what a module did without its children; None on rows that are not a module's. It is
             left out of the `repr`, as are zeros.

@@ -14,7 +14,11 @@ FORWARD, BACKWARD, DOUBLE_BACKWARD, RECOMPUTE, OPTIMIZER = PHASES = (
     "recompute",
     "optimizer",
 )
-"""When an operator ran. Double backward: the gradient of a gradient. Recompute: checkpointing runs a forward again."""
+"""When an operator ran.
+
+Double backward is the gradient of a gradient. Recompute is checkpointing, which runs a forward
+again.
+"""
 
 
 COUNTED, ZERO, UNKNOWN, FAILED, UNSEEN = STATUSES = (
@@ -38,8 +42,9 @@ class Parameter(Brief):
         shape: its sizes; ``()`` where it was never initialized (lazy modules).
         numel: its elements, 0 where it was never initialized.
         dtype: torch's name without the prefix.
-        trainable: whether it requires a gradient.
-        tied_to: the first name of the same tensor, where this is a later one; it then counts no elements of its own.
+        trainable: True if it requires a gradient.
+        tied_to: the first name of the same tensor, if this is a later one, which counts no
+            elements.
     """
 
     name: str
@@ -61,8 +66,10 @@ class Module(Brief):
         extra: what `extra_repr` says.
         aliases: the other names the same module goes by.
         parameters: those it holds itself, in order.
-        container: whether it only holds others (ModuleList, ModuleDict, Identity …), so that not being called is no news.
-        fused: True if it was not called, and operators of a module around it used its parameters, as a fused encoder layer's do.
+        container: True if it only holds others (ModuleList, ModuleDict, Identity …), so that it is
+            not reported as uncalled.
+        fused: True if it was not called and operators of a module around it used its parameters, as
+            those of a fused encoder layer do.
     """
 
     name: str
@@ -82,10 +89,11 @@ class Module(Brief):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Path(Brief):
-    """A stack of module calls: `module` called, with inputs of `signature`, from inside the stack `parent`.
+    """A stack of module calls: `module` was called from inside the stack `parent`.
 
     Attributes:
-        parent: index of the caller's path in `Report.paths`, always a smaller one; -1 for the outermost.
+        parent: index of the caller's path in `Report.paths`, always a smaller one; -1 for the
+            outermost.
         module: index in `Report.modules`.
         signature: shapes of the call's inputs as text, ``"(1, 3, 224, 224)"``.
         calls: how often it was called.
@@ -107,7 +115,8 @@ class Entry(Brief):
         phase: one of `PHASES`.
         dtype: of the first floating or else the first operand; ``""`` where there is no tensor.
         status: one of `STATUSES`.
-        function: the Python-level torch function it ran under, where those were recorded, ``"linear"``.
+        function: the Python-level torch function it ran under, ``"linear"``, where those were
+            recorded.
         calls: how many.
         cost: of all calls together, bytes always set.
         time_ns: nanoseconds in all calls, 0 where time was not measured.
@@ -171,9 +180,11 @@ class ModuleMemory(Brief):
     Attributes:
         module: index in `Report.modules`.
         parameters: its own parameters at the end of the block, a tied one under its first module.
-        gradients: their gradients, at the end of the block or when an optimizer used them, whichever is more.
+        gradients: their gradients, at the end of the block or when an optimizer used them,
+            whichever is more.
         optimizer: an optimizer's state for them, at most.
-        saved: storages that autograd held for backward because of it, parameters and buffers left out, at most at once.
+        saved: storages that autograd held for backward because of it, without parameters and
+            buffers: the most at once.
     """
 
     module: int
@@ -198,8 +209,9 @@ class Memory(Brief):
 
     Attributes:
         modules: a row for each module that holds any.
-        peak: most bytes of tensor storage alive at once during the block, in storages that the block touched and in the roots'
-            parameters, buffers and gradients. A storage counts once, whatever views there are.
+        peak: the most bytes of tensor storage alive at once during the block. It looks at storages
+            that the block touched and at the roots' parameters, buffers and gradients; a storage
+            counts once, whatever views of it there are.
         peak_module, peak_op: where it stood; no operator if it stood before the first.
     """
 
@@ -225,7 +237,10 @@ class Memory(Brief):
 
     @property
     def saved(self) -> int:
-        """Bytes saved for backward, the most of every module. With one forward before each backward that is all at once."""
+        """Bytes saved for backward: the sum of every module's most.
+
+        With one forward before each backward that is what was held at once.
+        """
         return sum(row.saved for row in self.modules)
 
 
@@ -234,12 +249,14 @@ class Meta(Brief):
     """What was profiled, and with what.
 
     Attributes:
-        torch: torch's version. python, dispatchcount: likewise.
+        torch, python, dispatchcount: their versions.
         created: seconds since 1970 when the block ended, UTC.
         devices, dtypes: of the tensors that operators touched.
         model: class names of the roots.
-        training: whether the first root was in train mode when the block began; None without a root.
-        stopped_in: the module in which an exception left the block, None where none did. error: the exception's text.
+        training: True if the first root was in train mode when the block began; None without a
+            root.
+        stopped_in: the module in which an exception left the block, None where none did.
+        error: the exception's text.
         labels: what the user says of the run (commit, model, input), pairs in order.
         notes: limits that the run met, one sentence each.
     """

@@ -1,12 +1,13 @@
 """Many inputs: what each sample cost, the distribution over them, and how often each module ran.
 
-Samples that did the same share a profile, so everything here is worked out once for each profile and then weighed.
+Samples that did the same share a profile, so that everything here is worked out once for each
+profile and then weighed by how many samples took it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -19,7 +20,10 @@ from dispatchcount.report.tree import upward
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Of one figure over the samples; `p95` is the nearest-rank 95th percentile, `std` the population's."""
+    """How one figure is spread over the samples.
+
+    `p95` is the nearest-rank 95th percentile, `std` the population's standard deviation.
+    """
 
     mean: float
     std: float
@@ -27,6 +31,15 @@ class Distribution:
     median: float
     p95: int
     max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """How many samples have a figure from `least` to `most`, both included."""
+
+    least: int
+    most: int
+    samples: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +64,29 @@ def distribution(values: Iterable[int]) -> Distribution:
     return _weighted(Counter(values))
 
 
+def ranges(values: Sequence[int], number: int) -> list[Range]:
+    """The values, at least one, in at most `number` ranges of equal width, empty ones included.
+
+    Args:
+        values: the figures of the samples.
+        number: the most ranges, at least one. Fewer do where the values are close together.
+    """
+    least, most = min(values), max(values)
+    width = (most - least) // number + 1
+    samples = [0] * ((most - least) // width + 1)
+    for value in values:
+        samples[(value - least) // width] += 1
+    return [
+        Range(start, min(start + width - 1, most), samples[index])
+        for index, start in enumerate(range(least, most + 1, width))
+    ]
+
+
 def _weighted(weights: Mapping[int, int]) -> Distribution:
-    """The distribution of values that each occur so many times. Sums are exact; only the last step rounds."""
+    """The distribution of values, each with how often it occurs.
+
+    Sums are exact; only the last step rounds.
+    """
     ordered = sorted(weights)
     number = sum(weights.values())
     whole = sum(value * weights[value] for value in ordered)
@@ -71,7 +105,10 @@ def _weighted(weights: Mapping[int, int]) -> Distribution:
 
 
 def _at(ordered: list[int], weights: Mapping[int, int], ranks: tuple[int, ...]) -> list[int]:
-    """The values at these ranks, counted from 1, where every value stands as often as it occurs. Ranks in ascending order."""
+    """The values at ranks of the sorted list in which each value stands as often as it occurs.
+
+    Ranks are counted from 1 and ascend.
+    """
     found: list[int] = []
     passed = 0
     for value in ordered:
@@ -102,7 +139,10 @@ def profile_stats(report: ReportRows, profile: int) -> dict[str, Stats]:
 
 
 def by_sample(report: ReportRows) -> list[tuple[str, dict[str, Stats]]]:
-    """Each sample's label and every module's figures in it, in the order they ran. Equal samples share one dict."""
+    """Each sample's label and every module's figures in it, in the order they ran.
+
+    Equal samples share one dict.
+    """
     profiles = [profile_stats(report, profile) for profile in range(len(report.profiles))]
     return [(sample.label, profiles[sample.profile]) for sample in report.samples]
 
@@ -118,7 +158,10 @@ def _flops(report: ReportRows, row: ModuleCost) -> int:
 
 
 def by_module_over_samples(report: ReportRows) -> dict[str, ModuleSamples]:
-    """For every module its execution rate and distributions over the samples; empty without samples."""
+    """Execution rate and distributions of every module over the samples.
+
+    It is empty without samples.
+    """
     number = len(report.samples)
     if not number:
         return {}
@@ -146,7 +189,7 @@ def by_module_over_samples(report: ReportRows) -> dict[str, ModuleSamples]:
 def _totals(
     report: ReportRows, profile: tuple[ModuleCost, ...]
 ) -> tuple[dict[int, int], dict[int, int]]:
-    """Flops of the modules that did anything, and of those above them; and the calls of those that were called."""
+    """Flops of the modules that did anything and of those above them, and calls of those called."""
     flops: dict[int, int] = {}
     calls: dict[int, int] = {}
     for row in profile:

@@ -24,7 +24,7 @@ _FIGURES = {
 
 
 def architecture(report: ReportData) -> Printable:
-    """The modules nested as in `print(model)`, each with its figures after a ``#``: params, flops, activations, time, memory."""
+    """The modules nested as in `print(model)`, each with its figures after a ``#``."""
     rows = [row for row in select(report).rows if row.module is not report.modules[0]]
     text = Text()
     ends: list[str] = []
@@ -42,7 +42,11 @@ def architecture(report: ReportData) -> Printable:
 
 
 def _open(text: Text, row: Row, has_children: bool) -> str:
-    """Add a module's first line, and all of it if it is but one; otherwise return what closes it."""
+    """Add a module's first line.
+
+    Returns:
+        The line that closes the module; ``""`` if it is all on its first line.
+    """
     margin = indent(row.level)
     extra = [clean(line) for line in row.module.extra.split("\n")] if row.module.extra else []
     one_line = not has_children and len(extra) <= 1

@@ -16,9 +16,14 @@ from rich.text import Text
 from dispatchcount.render.numbers import aligned
 
 _GAP = "  "
-_NAME, _LEAST, _NARROWEST = 24, 12, 4
-"""Cells up to which the name of a group makes its columns wider, and down to which texts fold so that all columns fit, and then
-everything else."""
+_NAME = 24
+"""Cells up to which the name of a group makes the group's columns wider."""
+
+_LEAST = 12
+"""Cells down to which texts fold so that all columns fit."""
+
+_NARROWEST = 4
+"""Cells down to which anything folds where that is not enough."""
 _FOLDED = {"├── ": "│   ", "└── ": "    "}
 
 
@@ -29,11 +34,12 @@ class Cells:
     Attributes:
         header: what stands over it.
         texts: the cells.
-        left: whether it is text, left-aligned, or numbers, whose units are aligned.
+        left: True if it is text, left-aligned; else it is numbers, whose units are aligned.
         styles: a rich style for each cell, or none at all.
-        keep: whether a narrow console must show it.
+        keep: True if a narrow console must show it.
         leads: what stands before each cell to show its depth, or nothing at all.
-        group: what stands over it and over the columns beside it that have the same: whose figures they are.
+        group: what stands over it and over its neighbours with the same group: whose figures they
+            are.
     """
 
     header: str
@@ -95,11 +101,13 @@ class _Cell:
 class Grid:
     """A rich renderable of a table that shows every cell in full, a line for each row.
 
-    It is drawn here and not by `rich.table.Table`, which takes a second for a thousand rows. On a console too narrow for all
-    columns, those that need not be kept are left out from the right on, and a line below says so. If even the kept ones do not
-    fit, columns of text fold, the widest first; then the columns are drawn below one another, as many in a row as fit, each
-    time after the first. What a group is called stands over those of its columns that are shown, so that it is not lost with
-    one of them. Without any header there is no line for it; over the last row there is a rule if it is a total.
+    It is drawn here and not by `rich.table.Table`, which takes a second for a thousand rows. On a
+    console too narrow for all columns, those that need not be kept are left out from the right on,
+    and a line below says so. If even the kept ones do not fit, columns of text fold, the widest
+    first; then the columns are drawn below one another, as many in a row as fit, each time after
+    the first. What a group is called stands over those of its columns that are shown, so that it is
+    not lost with one of them. Without any header there is no line for it; over the last row there
+    is a rule if it is a total.
     """
 
     def __init__(self, columns: Sequence[Cells], *, total: bool = False) -> None:
@@ -150,7 +158,10 @@ class Grid:
 
 
 def _laid_out(columns: Sequence[Cells]) -> list[_Shown]:
-    """The columns beside each other, each as wide as its cells, and as wide together as the name of their group needs."""
+    """The columns side by side, each as wide as its cells.
+
+    Columns of a group are widened until the name of the group fits above them.
+    """
     shown = [_Shown(column, column.width) for column in columns]
     for group in _groups(shown):
         group[-1].width += max(0, min(cell_len(group[0].column.group), _NAME) - _width(group))
@@ -167,7 +178,10 @@ def _width(shown: Sequence[_Shown]) -> int:
 
 
 def _panels(columns: list[Cells], room: int) -> list[list[_Shown]]:
-    """The columns as one table, or as several that each begin with the first column and fit into `room`."""
+    """The columns as one table, or as several that fit `room`.
+
+    Each of several begins with the first column.
+    """
     whole = _folded(columns, room)
     if _width(whole) <= room or len(columns) < 3:
         return [_squeezed(whole, room)]
@@ -182,7 +196,10 @@ def _panels(columns: list[Cells], room: int) -> list[list[_Shown]]:
 
 
 def _folded(columns: list[Cells], room: int) -> list[_Shown]:
-    """The columns, those of text narrower until all fit, the widest first and none narrower than is good to read."""
+    """The columns, those of text narrowed until all fit.
+
+    The widest is narrowed first, and none below what is good to read.
+    """
     shown = _laid_out(columns)
     for one in sorted((one for one in shown if one.column.left), key=lambda one: -one.width):
         one.width -= min(max(0, _width(shown) - room), max(0, one.width - _LEAST))
@@ -190,7 +207,10 @@ def _folded(columns: list[Cells], room: int) -> list[_Shown]:
 
 
 def _squeezed(shown: list[_Shown], room: int) -> list[_Shown]:
-    """The columns, narrower still if they do not fit: figures fold, too, before a console cuts them off."""
+    """The columns, narrowed further if they do not fit.
+
+    Figures fold before a console cuts them off.
+    """
     for one in shown:
         one.width -= min(max(0, _width(shown) - room), max(0, one.width - _NARROWEST))
     return shown
@@ -228,8 +248,11 @@ def _line(cells: list[_Cell]) -> Iterator[Segment]:
 
 
 DRAWN = 32
-"""Levels that are drawn. The indent of a deeper row is written as a number, or a table of a model 20,000 levels deep would be a
-gigabyte of spaces."""
+"""Levels that are drawn.
+
+The indent of a deeper row is written as a number: a table of a model 20,000 levels deep would be a
+gigabyte of spaces.
+"""
 
 
 def indent(level: int) -> str:
@@ -238,12 +261,15 @@ def indent(level: int) -> str:
 
 
 def beyond(level: int) -> str:
-    """How many levels deeper than those drawn it is, as text; nothing if it is none of these."""
+    """How many levels a row is deeper than those drawn, as text; ``""`` if it is drawn."""
     return f"+{level - DRAWN} " if level > DRAWN else ""
 
 
 def heat(share: float | None, level: int = 1) -> str:
-    """The style of a row by its share of the total, so that the big ones are found at a glance; top rows are just bold."""
+    """The style of a row by its share of the total, so that the big ones are found at a glance.
+
+    Top rows are just bold.
+    """
     if share is None or not share:
         return "dim"
     if not level:
@@ -263,7 +289,10 @@ _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
 def bar(share: float, width: int) -> str:
-    """A bar of `share` of `width` cells, to an eighth of a cell; something is always there unless `share` is 0."""
+    """A bar of `share` of `width` cells, to an eighth of a cell.
+
+    Something is there unless `share` is 0.
+    """
     eighths = round(share * width * 8)
     eighths = max(eighths, 1) if share > 0 else 0
     return "█" * (eighths // 8) + (_BLOCKS[eighths % 8] if eighths % 8 else "")

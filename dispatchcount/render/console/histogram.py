@@ -10,6 +10,7 @@ from dispatchcount.render.numbers import every_digit, human
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.summary import footer, summary
 from dispatchcount.report.model import ReportData
+from dispatchcount.report.samples import ranges
 
 _WIDTH = 40
 
@@ -22,23 +23,19 @@ def histogram(report: ReportData, *, bins: int = 10) -> Printable:
     """
     if bins < 1:
         raise ValueError(f"bins={bins} makes no histogram; give a number from 1 up")
-    spread = report.distribution()
-    width = (spread.max - spread.min) // bins + 1
-    numbers = [0] * ((spread.max - spread.min) // width + 1)
-    for flops in report.sample_flops():
-        numbers[(flops - spread.min) // width] += 1
-    edges = [spread.min + i * width for i in range(len(numbers))]
-    most = max(numbers)
+    report.distribution()  # raises if the block had no samples
+    found = ranges(report.sample_flops(), bins)
+    most = max(one.samples for one in found)
     table = Grid(
         [
-            Cells("flops from", [human(edge) for edge in edges]),
-            Cells("to", [human(min(edge + width - 1, spread.max)) for edge in edges], keep=True),
-            Cells("samples", [every_digit(number) for number in numbers], keep=True),
+            Cells("flops from", [human(one.least) for one in found]),
+            Cells("to", [human(one.most) for one in found], keep=True),
+            Cells("samples", [every_digit(one.samples) for one in found], keep=True),
             Cells(
                 "",
-                [bar(number / most, _WIDTH) for number in numbers],
+                [bar(one.samples / most, _WIDTH) for one in found],
                 left=True,
-                styles=["cyan"] * len(numbers),
+                styles=["cyan"] * len(found),
             ),
         ]
     )

@@ -1,4 +1,4 @@
-"""Where the bytes are: parameters, gradients, optimizer state and what backward needs, module by module, and the peak."""
+"""Where the bytes are: what each module holds, by kind, and the peak."""
 
 from __future__ import annotations
 
@@ -78,7 +78,10 @@ def memory_table(report: ReportData, *, depth: int | None = 3, exact: bool = Fal
 
 
 def _levels(report: ReportData, totals: list[ModuleMemory]) -> list[tuple[int, int]]:
-    """Indices and levels of the modules that hold any, each above those below it, work outside every module last."""
+    """Indices and levels of the modules that hold any bytes, each above those below it.
+
+    Work outside every module comes last.
+    """
     below = children(report.modules, lambda index: totals[index].together > 0)
     below.get(-1, []).sort(key=lambda index: index == 0)
     found: list[tuple[int, int]] = []
@@ -96,7 +99,8 @@ def _peak(memory: Memory, exact: bool) -> list[Line]:
     return [
         (
             "peak",
-            f"{size} of tensors alive at once, {place if memory.peak_op else 'before the first operator'}",
+            f"{size} of tensors alive at once, "
+            + (place if memory.peak_op else "before the first operator"),
             "",
         ),
         ("saved", "what autograd held for backward, the most of each module", ""),

@@ -41,7 +41,14 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class OperatorRow:
-    """An operator as a line of the table: its figures, how its calls were counted, and the whole."""
+    """An operator as a line of the table.
+
+    Attributes:
+        op: its name.
+        stats: its figures.
+        statuses: how its calls were counted.
+        total: the whole report's figures, for shares.
+    """
 
     op: str
     stats: Stats
@@ -109,7 +116,8 @@ def operator_table(
     Args:
         report: the report.
         top: how many to show, None for all.
-        sort: the column to order them by, any of `OPERATOR_COLUMNS`: biggest numbers first, texts from A to Z.
+        sort: the column to order them by, any of `OPERATOR_COLUMNS`; biggest numbers come first,
+            texts go from A to Z.
         exact: show every digit.
 
     Raises:
@@ -141,7 +149,8 @@ def operator_table(
         [
             (
                 "hidden",
-                f"{plural(left_out, 'operator')} after the first {len(shown):,}; top=None shows all",
+                f"{plural(left_out, 'operator')} after the first {len(shown):,}; "
+                "top=None shows all",
                 "dim",
             )
         ]

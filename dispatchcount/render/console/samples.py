@@ -18,7 +18,7 @@ from dispatchcount.report.samples import ModuleSamples
 def samples_table(
     report: ReportData, *, top: int | None = 15, depth: int | None = 3, exact: bool = False
 ) -> Printable:
-    """Two tables: the most expensive samples, and every module's execution rate and figures over the samples.
+    """Two tables: the most expensive samples, and what each module did over all samples.
 
     Args:
         report: the report.
@@ -33,7 +33,7 @@ def samples_table(
         raise ValueError(
             f"top={top} is negative; give a number of samples from 0 up, or None for all"
         )
-    report.distribution()
+    report.distribution()  # raises if the block had no samples
     selection = select(report, depth)
     rows = [row for row in selection.rows if row.module is not report.modules[0]]
     table, lines = _samples(report, top, exact)

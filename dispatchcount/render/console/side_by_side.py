@@ -19,7 +19,7 @@ MOST = 6
 
 
 def side_by_side(report: ReportData, *, depth: int | None = 3, exact: bool = False) -> Printable:
-    """The modules as rows, and for each of the first six samples its calls, flops and share of that sample's flops.
+    """The modules as rows, and beside them calls, flops and share of flops of the first samples.
 
     Time and memory, where they were measured, are those of the whole block.
 
@@ -31,7 +31,7 @@ def side_by_side(report: ReportData, *, depth: int | None = 3, exact: bool = Fal
     Raises:
         ValueError: the block had no samples, or `depth` is negative.
     """
-    report.distribution()
+    report.distribution()  # raises if the block had no samples
     selection = select(report, depth)
     rows = [row for row in selection.rows if row.module is not report.modules[0]]
     columns = [

@@ -36,22 +36,24 @@ def module_table(
     min_share: float = 0.0,
     exact: bool = False,
 ) -> Printable:
-    """The modules with their total figures, each below its parent, and below them what the numbers mean and leave out.
+    """The modules with their totals, each below its parent; below them what the numbers leave out.
 
     Args:
         report: the report.
         depth: levels below the root to show, None for all.
-        columns: names out of `MODULE_COLUMNS`: any metric of `Stats`; the same without the children, ``"self_flops"``;
-            ``name``, ``path`` (the full name), ``type``, ``share`` (of all flops), ``intensity`` (flops for each byte),
-            ``flops_per_s``, ``memory`` (bytes of every kind), ``memory_saved`` and the other kinds, ``shapes`` (of the
-            parameters). ``name`` comes first unless ``path`` is among them.
-        sort: the column to order the modules below one parent by, biggest first; by default they are in the model's order.
-            Unless `columns` are given, it is shown too.
+        columns: names out of `MODULE_COLUMNS`: any metric of `Stats`; the same without the
+            children, ``"self_flops"``; ``name``, ``path`` (the full name), ``type``, ``share`` (of
+            all flops), ``intensity`` (flops for each byte), ``flops_per_s``, ``memory`` (bytes of
+            every kind), ``memory_saved`` and the other kinds, ``shapes`` (of the parameters).
+            ``name`` comes first unless ``path`` is among them.
+        sort: the column to order the modules below one parent by, biggest first; by default they
+            are in the model's order. Unless `columns` are given, it is shown too.
         min_share: hide modules below this share of all flops, 0.01 for 1 %.
         exact: show every digit.
 
     Raises:
-        ValueError: a column or `sort` is not known, `depth` is negative, `min_share` is not within 0 and 1.
+        ValueError: a column or `sort` is not known, `depth` is negative, `min_share` is not within
+            0 and 1.
     """
     key = None if sort is None else order(pick(MODULE_COLUMNS, [sort], "sort")[sort])
     if columns is None:
@@ -98,7 +100,10 @@ _NOT_OF_TOTAL = ("type", "calls", "shapes")
 
 
 def _total(report: ReportData, rows: list[Row]) -> Row:
-    """The row under several top rows. Its own part is all there is: the rows' own parts add up to it."""
+    """The row under several top rows.
+
+    Its own part is all there is, because the own parts of all rows add up to it.
+    """
     gap = any(row.gap for row in rows)
     held = [row.memory for row in rows if row.memory is not None and not row.level]
     memory = memory_of_all(held) if held else None

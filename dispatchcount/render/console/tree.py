@@ -18,7 +18,9 @@ _BAR = 10
 def module_tree(
     report: ReportData, *, depth: int | None = None, min_share: float = 0.0, exact: bool = False
 ) -> Printable:
-    """The modules as a tree with guides: type, flops, share of all flops, time and memory if measured, and a bar of the share.
+    """The modules as a tree with guides and a bar for each module's share of all flops.
+
+    It shows type, flops and share, and time and memory where they were measured.
 
     Args:
         report: the report.
@@ -33,7 +35,7 @@ def module_tree(
     rows = telling(selection.rows, ["flops"])
     styles = ["red" if row.own_gap else heat(row.share, row.level) for row in rows]
     more = measured(report)
-    # With figures of three kinds or more they need to be told apart; flops and their share do without a header.
+    # With figures of three kinds or more they must be told apart; flops and share need no header.
     headers = {
         name: MODULE_COLUMNS[name].header if more else ""
         for name in ("name", "type", "flops", "share", *more)
@@ -55,7 +57,10 @@ def module_tree(
 
 
 def _guides(rows: list[Row]) -> list[str]:
-    """For each row the lines that lead to it from the rows above; of the levels beyond `DRAWN` only their number."""
+    """For each row the lines that lead to it from the rows above.
+
+    Of the levels beyond `DRAWN` it has only their number.
+    """
     leads = []
     open_levels = [False] * (
         DRAWN + 1

@@ -1,4 +1,4 @@
-"""What the HTML page shows, as plain lists for its script: a column for each figure, a place in it for each module."""
+"""What the HTML page shows, as plain lists for its script: a column a figure, a place a module."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KINDS = {"bytes": "bytes", "nanoseconds": "time"}
 
 
 def page_data(report: ReportData, title: str) -> dict[str, Any]:
-    """Everything the page shows. Integers that JavaScript cannot hold exactly become decimal text."""
+    """All that the page shows. Integers that JavaScript cannot hold exactly become decimal text."""
     shown = [metric for metric in METRICS if metric.key == "flops" or metric.value(report.total)]
     rows = report.by_module()
     index = {name: i for i, name in enumerate(rows)}
@@ -103,7 +103,10 @@ def _column(values: Iterable[int]) -> list[int | str]:
 def _operators(
     report: ReportData, shown: Sequence[Metric], index: dict[str, int]
 ) -> dict[str, Any]:
-    """What each module did itself by operator, one place for each pair, so that the page can add up any part of the tree."""
+    """What each module did itself by operator, so that the page can add up any part of the tree.
+
+    Every pair of a module and an operator is one place in the lists.
+    """
     status = {op: ways[0] for op, ways in statuses(report).items()}
     pairs = {
         (index[report.modules[module].name], op): row

@@ -1,4 +1,4 @@
-"""A report in a notebook's cell: one compact table, no script, colours that suit light and dark pages."""
+"""A report in a notebook's cell: a compact table, no script, colours for light and dark pages."""
 
 from __future__ import annotations
 
@@ -50,9 +50,11 @@ def to_notebook(report: ReportData) -> str:
     return (
         f'<div style="font-size:13px">{_headline(report)}{_warnings(report)}'
         f'<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
-        f'<thead><tr><th style="{_LEFT}">module</th><th style="{_LEFT}">type</th>{heads}</tr></thead>'
+        f'<thead><tr><th style="{_LEFT}">module</th><th style="{_LEFT}">type</th>{heads}</tr>'
+        f"</thead>"
         f"<tbody>{''.join(lines)}</tbody></table>{left_out}"
-        f"<p>FLOPs by the convention {report.convention}: {html.escape(report.flop_definition.unit)}.</p></div>"
+        f"<p>FLOPs by the convention {report.convention}: "
+        f"{html.escape(report.flop_definition.unit)}.</p></div>"
     )
 
 
@@ -69,12 +71,14 @@ def _warnings(report: ReportData) -> str:
     if report.meta.stopped_in is not None:
         where, error = report.meta.stopped_in or "(root)", report.meta.error or ""
         lines.append(
-            f"The block stopped in {clean(where)}: {clean(error)}. The figures are those up to there."
+            f"The block stopped in {clean(where)}: {clean(error)}. "
+            "The figures are those up to there."
         )
     for issue in report.issues:
         calls = plural(issue.calls, "call")
         lines.append(
-            f"Not counted: {clean(issue.op)} ({issue.status}, {calls}, in {some(issue.modules, 3, 'see the report')})"
+            f"Not counted: {clean(issue.op)} ({issue.status}, {calls}, "
+            f"in {some(issue.modules, 3, 'see the report')})"
         )
     return "".join(f'<p style="{_WARNING}">{_text(line)}</p>' for line in lines)
 
@@ -89,7 +93,8 @@ def _row(name: str, type_: str, row: Stats, whole: int, columns: tuple[str, ...]
         value: int = getattr(row, column)
         shown = in_unit(BY_KEY[column].unit)(value, False)
         figures.append(
-            f'<span title="{every_digit(value)}">{estimate if column == "flops" else ""}{shown}</span>'
+            f'<span title="{every_digit(value)}">'
+            f"{estimate if column == 'flops' else ''}{shown}</span>"
         )
     cells = "".join(f'<td style="{_CELL}">{figure}</td>' for figure in figures)
     module = f'<td style="{_LEFT}" title="{_text(full)}"><code>{_text(end)}</code></td>'

@@ -44,7 +44,13 @@ def to_html(report: ReportData, path: str | PathLike[str] | None = None) -> str:
 
 
 def page(report: ReportData, library: str | None = None) -> str:
-    """The report as a page that has the chart library in it, or loads it from the relative address `library`."""
+    """The report as a page.
+
+    Args:
+        report: the report.
+        library: the relative address that the page loads the chart library from; None puts the
+            library into the page.
+    """
     title = dict(report.meta.labels).get("model") or report.meta.model or "Profiled block"
     return fill(
         "report.html",
@@ -64,7 +70,10 @@ def asset(*names: str) -> str:
 
 
 def embedded(data: Any) -> str:
-    """`data` as ASCII JSON that can stand inside a script element: no ``<`` is left in it, so no name can end the element."""
+    """`data` as ASCII JSON that can stand inside a script element.
+
+    There is no ``<`` in it, so that no name can end the element.
+    """
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
@@ -81,7 +90,8 @@ def fill(template: str, library: str | None, **parts: str) -> str:
         library: where the page finds the chart library; None puts it into the page.
         **parts: what the names stand for. ``script`` is the page's own script.
 
-    The page's policy lets only these scripts run, by their hashes, and lets nothing be fetched from elsewhere.
+    The page's policy lets only these scripts run, by their hashes, and lets nothing be fetched from
+    elsewhere.
     """
     charts = asset(LIBRARY)
     parts["library"] = (
@@ -89,7 +99,8 @@ def fill(template: str, library: str | None, **parts: str) -> str:
     )
     source = _hash(charts) if library is None else "'self' file:"
     parts["policy"] = (
-        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {source} {_hash(parts['script'])}"
+        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        f"script-src {source} {_hash(parts['script'])}"
     )
     return re.sub(r"%%(\w+)%%", lambda match: parts[match[1]], asset(template))
 

@@ -1,4 +1,4 @@
-"""A report and a diff on one short line: what a prompt, a debugger or a failed assertion shows of them."""
+"""A report and a diff on one short line, for prompts, debuggers and failed assertions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ _LONGEST_NAME = 60
 
 
 def report_line(report: ReportData) -> str:
-    """``<Report ResNet: 4.11 G flops (fvcore), 25.6 M params, 161 modules>``, and how much is missing from it."""
+    """A report and how much is missing from it.
+
+    ``<Report ResNet: 4.11 G flops (fvcore), 25.6 M params, 161 modules>``
+    """
     gap = report.incomplete
     mark = ESTIMATE if report.estimate else AT_LEAST if gap else ""
     parts = [
@@ -29,7 +32,10 @@ def report_line(report: ReportData) -> str:
 
 
 def diff_line(diff: DiffData) -> str:
-    """``<Diff ResNet → ResNet: 4.11 G → 4.09 G flops (fvcore), 3 modules and 1 operator changed>``."""
+    """A diff.
+
+    ``<Diff ResNet → ResNet: 4.11 G → 4.09 G flops (fvcore), 3 modules and 1 operator changed>``
+    """
     flops = f"{human(diff.old.flops)} → {human(diff.new.flops)} flops ({diff.old.convention})"
     rows = ((len(diff.modules), "module"), (len(diff.operators), "operator"))
     changed = " and ".join(plural(number, noun) for number, noun in rows if number) or (

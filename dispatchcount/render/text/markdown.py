@@ -11,7 +11,11 @@ def line(cells: Iterable[str]) -> str:
 
 
 def code(text: str) -> str:
-    """`text` as code in a table's cell, where a bar must be escaped even so; the fence is longer than any run of backticks."""
+    """`text` as code in a table's cell.
+
+    A bar must be escaped there even in code. The fence is longer than any run of backticks in the
+    text.
+    """
     fence = "`"
     while fence in text:
         fence += "`"

@@ -21,9 +21,10 @@ _SELF = tuple(metric for metric in KEYS if metric != "calls")
 
 
 def to_csv(report: ReportData, path: str | PathLike[str] | None = None) -> str:
-    """A line for each module in the order of the model: full name, type, raw integers, and the same without its children.
+    """A line for each module in the order of the model, with raw integers.
 
-    The columns: name, type, every metric of `Stats`, estimate (0 or 1), ``self_`` and each metric but calls.
+    The columns: name, type, every metric of `Stats`, estimate (0 or 1), ``self_`` and each metric
+        but calls.
 
     Raises:
         OSError: the file cannot be written.
@@ -50,7 +51,9 @@ def to_csv(report: ReportData, path: str | PathLike[str] | None = None) -> str:
 
 
 def to_jsonl(report: ReportData, path: str | PathLike[str] | None = None) -> bytes:
-    """A JSON object for each module and line, as under ``modules`` in the report's JSON, but ``parent`` is a name.
+    """A JSON object for each module and line.
+
+    They are those under ``modules`` in the report's JSON, but ``parent`` is a name.
 
     Raises:
         OSError: the file cannot be written.
@@ -66,7 +69,7 @@ def to_jsonl(report: ReportData, path: str | PathLike[str] | None = None) -> byt
 
 
 def to_markdown(report: ReportData, depth: int | None = 3) -> str:
-    """The module table as GitHub Markdown, full names in it, and what the numbers mean and leave out as a list below it.
+    """The module table as GitHub Markdown with full names, and below it what the numbers leave out.
 
     Raises:
         ValueError: `depth` is negative.

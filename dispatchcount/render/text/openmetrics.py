@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def to_openmetrics(report: ReportData) -> str:
-    """Gauges of the totals, ``dispatchcount_flops``, and of each module, ``dispatchcount_module_flops{module="layer1"}``.
+    """Gauges of the totals, ``dispatchcount_flops``, and of each module.
+
+    Those of modules are ``dispatchcount_module_flops{module="layer1"}``.
 
     The report's labels and its convention are labels of every sample.
     """
@@ -66,7 +68,11 @@ def _escape(text: str) -> str:
 
 
 def _label_name(key: str, taken: dict[str, str]) -> str:
-    """`key` as a label's name: other characters become ``_``, and one that is taken or reserved gets a ``_`` at its end."""
+    """`key` as a label's name.
+
+    Characters that are not allowed become ``_``; a name that is taken or reserved gets a ``_`` at
+    its end.
+    """
     name = re.sub(r"[^a-zA-Z0-9_]", "_", key)
     name = f"label_{name}" if not re.match(r"[a-zA-Z]", name) else name
     while name in taken or name in ("module", "type", "op", "status"):

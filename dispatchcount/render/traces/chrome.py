@@ -1,6 +1,7 @@
 """Chrome trace events, which Perfetto and chrome://tracing open: modules as nested slices.
 
-The format is that of the "Trace Event Format" document: complete events (``X``), counters (``C``) and metadata (``M``).
+The format is that of the "Trace Event Format" document: complete events (``X``), counters (``C``)
+and metadata (``M``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
 
 _LONGEST = 2**53
-"""Times are doubles in the format: above this the trace is drawn in thousands, millions … of the metric."""
+"""Times are doubles in the format: beyond it a trace counts in thousands, millions … of a unit."""
 
 _COUNTED = ("macs", "activations", "bytes")
 
@@ -28,8 +29,9 @@ def to_chrome_trace(
 ) -> bytes:
     """The run with a microsecond for each unit of `metric`; written to `path` as well, if given.
 
-    Slices are module calls of one stack and, inside them, operators; ``args`` has their exact figures. What has none of the
-    metric has no width and is left out. Counters show how MACs, activations and bytes add up along the way.
+    Slices are module calls of one stack and, inside them, operators; ``args`` has their exact
+    figures. What has none of the metric has no width and is left out. Counters show how MACs,
+    activations and bytes add up along the way.
 
     Raises:
         ValueError: `metric` cannot be a width.

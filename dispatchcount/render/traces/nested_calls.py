@@ -1,4 +1,4 @@
-"""The run as nested calls, in the order of each module's first call: what both traces are made of."""
+"""The run as nested calls, in the order of first calls: what both kinds of trace are made of."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def nested_calls(report: ReportData) -> Iterator[tuple[int, list[int], bool]]:
     itself.
 
     Yields:
-        ``(path, entries, True)`` on the way into a path, with the indices of the path's own entries,
-        and ``(path, [], False)`` on the way out.
+        ``(path, entries, True)`` on the way into a path, with the indices of the path's own
+        entries, and ``(path, [], False)`` on the way out.
     """
     own: list[list[int]] = [[] for _ in report.paths]
     for index, entry in enumerate(report.entries):

@@ -1,4 +1,4 @@
-"""speedscope's file format, a profile for each metric: https://www.speedscope.app/file-format-schema.json."""
+"""speedscope's format, a profile a metric: https://www.speedscope.app/file-format-schema.json."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ _UNITS = ("bytes", "nanoseconds")
 def to_speedscope(report: ReportData, path: str | PathLike[str] | None = None) -> bytes:
     """The run as nested modules with the operators in them; written to `path` as well, if given.
 
-    Each begins and ends at exact integers of the metric: a stack for each operator would hold every module above it, and of a
-    model 20,000 levels deep be a gigabyte. A metric of which nothing was counted has no profile, save for flops.
+    Each begins and ends at exact integers of the metric: a stack for each operator would hold every
+        module above it, and of a model 20,000 levels deep be a gigabyte. A metric of which nothing
+        was counted has no profile, save for flops.
 
     Raises:
         OSError: `path` cannot be written.
