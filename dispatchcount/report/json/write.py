@@ -94,5 +94,5 @@ def _memory(report: ReportData) -> dict[str, Any] | None:
 
 
 def _values(row: Any) -> dict[str, Any]:
-    """The attributes of a dataclass by name. `dataclasses.asdict` would take the rows in it apart."""
+    """The attributes of a row by name. `asdict` would make dicts of the rows inside it as well."""
     return {name: getattr(row, name) for name in row.__dataclass_fields__}
