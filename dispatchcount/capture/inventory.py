@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -13,26 +12,14 @@ from dispatchcount.capture.held import children, walk
 from dispatchcount.capture.module_class import class_of
 from dispatchcount.capture.module_rows import Seen, fused
 from dispatchcount.capture.modules import Info, Modules
-from dispatchcount.capture.weights import Weight, weights_of
+from dispatchcount.capture.weights import Facts, weights_of
 from dispatchcount.report.rows import NO_MODULE, Module
 
+Taken = tuple[str, Info, str, bool, list[Facts]]
+"""What is read of a module of a root when the block ends.
 
-class Taken(NamedTuple):
-    """What is read of a module of a root when the block ends.
-
-    Attributes:
-        name: its name in its root.
-        info: who it is.
-        type: its class.
-        container: True if it only holds other modules.
-        weights: its parameters.
-    """
-
-    name: str
-    info: Info
-    type: str
-    container: bool
-    weights: list[Weight]
+Its name in its root, who it is, its class, True if it only holds other modules, and its parameters.
+"""
 
 
 class Inventory:
@@ -72,8 +59,7 @@ class Inventory:
             of = class_of(part)  # which may be another one than when the block began
             called = of.name_of(part) if of.wraps else of.name
             weights = weights_of(part, of, used, unpacked)
-            # This is `Taken(…)` without the Python function that a named tuple is made by.
-            taken.append(tuple.__new__(Taken, (name, info, called, of.container, weights)))
+            taken.append((name, info, called, of.container, weights))
         return taken
 
     @property
@@ -123,7 +109,7 @@ class Inventory:
         else:
             self._add(Seen("", "", -1, None, [], held=False, container=True))
             for label, taken in self._taken:
-                self._add_root(self._free_name(label or taken[0].type), taken, 1)
+                self._add_root(self._free_name(label or taken[0][2]), taken, 1)
         self._taken.clear()
         return self._seen
 
@@ -151,7 +137,7 @@ class Inventory:
         if index is None:
             module = info.module()
             of = None if module is None else class_of(module)
-            weights = []
+            weights: list[Facts] = []
             if module is not None and of is not None:
                 weights = weights_of(module, of, self._modules.used, [])
             container = of is None or of.container

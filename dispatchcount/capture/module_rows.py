@@ -7,7 +7,7 @@ from math import prod
 
 from dispatchcount.capture.held import extra_repr
 from dispatchcount.capture.modules import Info
-from dispatchcount.capture.weights import Weight
+from dispatchcount.capture.weights import Facts, Weight
 from dispatchcount.report.rows import Module, Parameter
 
 
@@ -33,7 +33,7 @@ class Seen:
         type_: str,
         parent: int,
         info: Info | None,
-        weights: list[Weight],
+        weights: list[Facts],
         *,
         held: bool,
         container: bool,
@@ -42,7 +42,7 @@ class Seen:
         self.type = type_
         self.parent = parent
         self.info = info
-        self.weights = weights
+        self.weights = [Weight(*facts) for facts in weights]
         self.held = held
         self.container = container
         self.aliases: list[str] = []

@@ -16,6 +16,10 @@ from dispatchcount.capture.used import Used
 _PARAMETER = nn.Parameter
 
 
+Facts = tuple[str, int, Any, torch.dtype, bool, bool]
+"""The fields of a `Weight`. Naming them takes longer than reading them, so that is left until a report is made."""
+
+
 class Weight(NamedTuple):
     """A parameter, or a packed weight.
 
@@ -38,7 +42,7 @@ class Weight(NamedTuple):
 
 def weights_of(
     module: nn.Module, of: ModuleClass, used: Used, unpacked: list[torch.Tensor]
-) -> list[Weight]:
+) -> list[Facts]:
     """A module's own weights.
 
     Args:
@@ -47,20 +51,18 @@ def weights_of(
         used: the parameters that operators were seen to use.
         unpacked: gets the tensors that had to be unpacked. While they are alive, an id stays one tensor's.
     """
-    weights: list[Weight] = []
+    weights: list[Facts] = []
     for key, t in entries_of(module, "_parameters"):
         if type(t) is _PARAMETER:
             address = id(t)
-            # This is `Weight(…)` without the Python function that a named tuple is made by.
-            facts = (key, address, t.shape, t.dtype, t.requires_grad, address in used)
-            weights.append(tuple.__new__(Weight, facts))
+            weights.append((key, address, t.shape, t.dtype, t.requires_grad, address in used))
         elif t is not None and is_tensor(t):
-            weights.append(Weight(key, id(t), _sizes(t), t.dtype, t.requires_grad, id(t) in used))
+            weights.append((key, id(t), _sizes(t), t.dtype, t.requires_grad, id(t) in used))
     if not of.plain:
         for value, packed in _packed(module):
             was_used = used.has(value)
             weights += [
-                Weight(key, id(t), _sizes(t), t.dtype, t.requires_grad, was_used)
+                (key, id(t), _sizes(t), t.dtype, t.requires_grad, was_used)
                 for key, t in packed.items()
             ]
             unpacked += packed.values()
