@@ -107,6 +107,7 @@ def utilization_text(used: Utilization) -> str:
     """MFU and HFU with what counts in them, a line each."""
     lines = [
         f"MFU        {_percent(used.mfu)} of {used.device}",
+        *([f"  unmasked {_percent(used.mfu_unmasked)}"] if used.mfu_unmasked != used.mfu else []),
         f"HFU        {_percent(used.hfu)}",
         f"flops      {human(used.flops)} in {_seconds(used.seconds)}: {human(used.flops_per_s)}/s",
         f"what counts: {used.counts}",

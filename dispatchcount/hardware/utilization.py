@@ -4,7 +4,11 @@ Model flops utilization is the definition of PaLM (Chowdhery et al. 2022, arXiv:
 4.1 and appendix B): "the ratio of the observed throughput to the theoretical maximum throughput of
 a system operating at peak FLOPs", where only what a forward and a backward need counts, and
 rematerialization does not. Hardware flops utilization, in the same place, counts all that ran.
-PaLM estimates the flops of a token as ``6 N + 12 L H Q T``; here they are counted.
+PaLM estimates the flops of a token as ``6 N + 12 L H Q T``; here they are counted. The products
+with which a fused attention's backward forms its scores again are rematerialization too.
+
+PaLM counts every score of a causal attention. Others (FlashAttention, torchtune, Megatron-LM) count
+those that the mask leaves: `Utilization.mfu_unmasked`.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from math import isfinite
 from dispatchcount.errors import DeviceError
 from dispatchcount.hardware.at_hand import GIVE
 from dispatchcount.hardware.device import Device
-from dispatchcount.hardware.work import FLOPS_PER_MAC, macs_by_dtype, uncounted, work_of
+from dispatchcount.hardware.work import FLOPS_PER_MAC, by_dtype, uncounted, work_of
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.report_rows import ReportRows
 
@@ -29,13 +33,15 @@ class StepCost(Brief):
     """The matrix work of a run: what utilization needs to know of it.
 
     Attributes:
-        model: multiply-accumulates of forward and backward by dtype.
+        model: multiply-accumulates of forward and backward by dtype, each product once.
         hardware: multiply-accumulates of all that ran by dtype, recomputation included.
+        unmasked: those of `model` without scores that the calls themselves say are masked.
         uncounted: operators whose cost is not known: both are too small by theirs.
     """
 
     model: Mapping[str, int]
     hardware: Mapping[str, int]
+    unmasked: Mapping[str, int]
     uncounted: tuple[str, ...] = ()
 
     @property
@@ -52,21 +58,24 @@ class StepCost(Brief):
         return StepCost(
             _sum(self.model, other.model),
             _sum(self.hardware, other.hardware),
+            _sum(self.unmasked, other.unmasked),
             tuple(dict.fromkeys(self.uncounted + other.uncounted)),
         )
 
 
-NO_COST = StepCost({}, {})
+NO_COST = StepCost({}, {}, {})
 """The cost of nothing, to which others are added."""
 
 
 def step_cost(report: ReportRows) -> StepCost:
     """The matrix work of a report."""
     work = list(work_of(report))
+    needed = [one for one in work if one.phase in MODEL_PHASES]
     return StepCost(
-        macs_by_dtype(one for one in work if one.phase in MODEL_PHASES),
-        macs_by_dtype(work),
-        uncounted(report),
+        model=by_dtype(needed, lambda one: one.macs - one.recomputed),
+        hardware=by_dtype(work, lambda one: one.macs),
+        unmasked=by_dtype(needed, lambda one: one.macs - one.recomputed - one.masked),
+        uncounted=uncounted(report),
     )
 
 
@@ -81,6 +90,8 @@ class Utilization(Brief):
         mfu: model flops utilization: the time that forward and backward take at peak, by `seconds`.
             Each dtype counts at its own peak. None where the device has no peak for one of them.
         hfu: the same with all matrix work that ran.
+        mfu_unmasked: MFU without the scores that the calls themselves say are masked, by
+            ``is_causal`` or a window. Masks that are tensors are not looked into.
         notes: what the figures leave out, a sentence each.
     """
 
@@ -89,6 +100,7 @@ class Utilization(Brief):
     cost: StepCost
     mfu: float | None
     hfu: float | None
+    mfu_unmasked: float | None
     notes: tuple[str, ...] = ()
 
     @property
@@ -111,7 +123,8 @@ class Utilization(Brief):
         """What counts, in a sentence to stand beside the figures."""
         return (
             "2 flops for each multiply-accumulate of matrix products, convolutions and attention, "
-            "each dtype at its own dense peak; MFU: forward and backward; HFU: all that ran, "
+            "each dtype at its own dense peak; MFU: forward and backward, each product once; "
+            "unmasked: without scores that calls say are masked; HFU: all that ran, "
             "recomputation included"
         )
 
@@ -143,14 +156,10 @@ def utilization_of(cost: StepCost, device: Device, seconds: float) -> Utilizatio
     """
     if not isinstance(seconds, int | float) or not isfinite(seconds) or seconds <= 0:
         raise DeviceError(f"seconds={seconds!r}: give the time that the run took, more than 0")
-    model, hardware = at_peak(cost.model, device), at_peak(cost.hardware, device)
+    shares = [at_peak(macs, device) for macs in (cost.model, cost.hardware, cost.unmasked)]
+    mfu, hfu, unmasked = (None if least is None else least / seconds for least in shares)
     return Utilization(
-        device,
-        float(seconds),
-        cost,
-        None if model is None else model / seconds,
-        None if hardware is None else hardware / seconds,
-        tuple(_notes(cost, device)),
+        device, float(seconds), cost, mfu, hfu, unmasked, tuple(_notes(cost, device))
     )
 
 

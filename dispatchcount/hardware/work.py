@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from dispatchcount.report.report_rows import ReportRows
 from dispatchcount.report.rows import COUNTED, ZERO
+from dispatchcount.rules.core.cost import Cost
 
 FLOPS_PER_MAC = 2
 """A multiply-accumulate is two operations, in vendors' peaks as in the formulas of papers."""
@@ -21,6 +22,8 @@ class Work:
         op, phase, dtype: as in the report.
         calls: how many.
         macs: multiply-accumulates of contractions, which matrix units do.
+        recomputed: those of them with which a fused backward forms again what its forward formed.
+        masked: those of scores that the call itself says are masked, recomputed ones left out.
         elementwise: all other arithmetic and transcendentals, which vector units do.
         nbytes: bytes read and written, each operand and each result once.
         time_ns: nanoseconds that they took; 0 where time was not measured.
@@ -33,6 +36,8 @@ class Work:
     dtype: str
     calls: int
     macs: int
+    recomputed: int
+    masked: int
     elementwise: int
     nbytes: int
     time_ns: int
@@ -55,6 +60,8 @@ def work_of(report: ReportRows) -> Iterator[Work]:
             dtype=entry.dtype,
             calls=entry.calls,
             macs=cost.macs,
+            recomputed=cost.recomputed_macs,
+            masked=_masked(cost),
             elementwise=cost.arithmetic + cost.transcendentals,
             nbytes=(cost.bytes_read or 0) + (cost.bytes_written or 0),
             time_ns=entry.time_ns,
@@ -67,10 +74,22 @@ def uncounted(report: ReportRows) -> tuple[str, ...]:
     return tuple(dict.fromkeys(issue.op for issue in report.issues))
 
 
-def macs_by_dtype(work: Iterable[Work]) -> dict[str, int]:
+def _masked(cost: Cost) -> int:
+    """Masked MACs, without those that are recomputed.
+
+    Recomputing is one product of several over the same scores. So it is the same part of the masked
+    MACs as of all.
+    """
+    if not cost.macs:
+        return 0
+    return cost.masked_macs - cost.masked_macs * cost.recomputed_macs // cost.macs
+
+
+def by_dtype(work: Iterable[Work], macs: Callable[[Work], int]) -> dict[str, int]:
     """Multiply-accumulates by dtype, dtypes without any left out."""
-    macs: dict[str, int] = {}
+    sums: dict[str, int] = {}
     for one in work:
-        if one.macs:
-            macs[one.dtype] = macs.get(one.dtype, 0) + one.macs
-    return macs
+        count = macs(one)
+        if count:
+            sums[one.dtype] = sums.get(one.dtype, 0) + count
+    return sums

@@ -94,7 +94,7 @@ class Costs:
             yield result
             if not result.skipped:
                 macs = {self._dtype: int(self._law(**self._sizes(batch)).macs)}
-                result.cost = StepCost(macs, macs)
+                result.cost = StepCost(macs, macs, macs)
             return
         key = signature(batch), mode_of(self._model)
         self._batches += 1

@@ -189,10 +189,8 @@ class Meter:
             "tokens": total.tokens,
             "timed_seconds": total.timed_seconds,
             "timed_tokens": total.timed_tokens,
-            "model_macs": dict(total.cost.model),
-            "hardware_macs": dict(total.cost.hardware),
-            "timed_model_macs": dict(total.timed_cost.model),
-            "timed_hardware_macs": dict(total.timed_cost.hardware),
+            "macs": _macs(total.cost),
+            "timed_macs": _macs(total.timed_cost),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -202,10 +200,10 @@ class Meter:
             self.device,
             steps=state["steps"],
             counted=state["counted"],
-            cost=StepCost(state["model_macs"], state["hardware_macs"]),
+            cost=StepCost(**state["macs"]),
             seconds=state["seconds"],
             tokens=state["tokens"],
-            timed_cost=StepCost(state["timed_model_macs"], state["timed_hardware_macs"]),
+            timed_cost=StepCost(**state["timed_macs"]),
             timed_seconds=state["timed_seconds"],
             timed_tokens=state["timed_tokens"],
         )
@@ -232,6 +230,15 @@ class Meter:
         )
         self._recent += self._last
         self._total += self._last
+
+
+def _macs(cost: StepCost) -> dict[str, dict[str, int]]:
+    """The cost as plain data, for a checkpoint."""
+    return {
+        "model": dict(cost.model),
+        "hardware": dict(cost.hardware),
+        "unmasked": dict(cost.unmasked),
+    }
 
 
 def _at_hand() -> Device:

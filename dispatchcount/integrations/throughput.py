@@ -43,6 +43,11 @@ class Throughput(Brief):
         return self.cost.flops
 
     @property
+    def mfu_unmasked(self) -> float | None:
+        """MFU without attention scores that the calls themselves say are masked."""
+        return self._utilization(self._rated[0].unmasked)
+
+    @property
     def flops_per_step(self) -> float:
         """Model flops of a step on average."""
         return self.flops / self.steps if self.steps else 0.0

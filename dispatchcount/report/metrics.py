@@ -130,6 +130,18 @@ class Stats(Brief):
         "Nanoseconds inside the operators' calls while profiled, 0 where time was not measured",
         measured=True,
     )
+    masked_macs: int = _metric(
+        "masked MACs",
+        "MACs",
+        "MACs of attention scores that the call itself says are masked, by is_causal or a window",
+        estimable=True,
+    )
+    recomputed_macs: int = _metric(
+        "recomputed MACs",
+        "MACs",
+        "MACs with which a fused backward forms again what its forward formed and did not keep",
+        estimable=True,
+    )
     estimate: bool = False
     estimate_elementwise: bool = False
     self_: Stats | None = field(default=None, repr=False)

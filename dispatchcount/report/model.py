@@ -40,6 +40,16 @@ class ReportData(ReportRows):
         return self.total.macs
 
     @property
+    def masked_macs(self) -> int:
+        """MACs of attention scores that the calls themselves say are masked."""
+        return self.total.masked_macs
+
+    @property
+    def recomputed_macs(self) -> int:
+        """MACs with which fused backwards form again what their forwards had formed."""
+        return self.total.recomputed_macs
+
+    @property
     def arithmetic(self) -> int:
         """Element-wise adds, multiplies, compares, besides the MACs."""
         return self.total.arithmetic

@@ -6,7 +6,6 @@ They are mutable on purpose: a view adds up as many as hundreds of thousands of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.report.conventions import Convention
@@ -16,8 +15,6 @@ from dispatchcount.rules.core.cost import COUNTS, Cost
 
 _LOCAL = ("flops", "params")
 """Where a metric's value lies (`Metric.of`) if not in a tally: `stats` has these by other ways."""
-
-_counts = attrgetter(*COUNTS)
 
 
 def _any(owner: str, names: Iterable[str]) -> str:
@@ -32,7 +29,7 @@ def _written(signature: str, doc: str, *lines: str) -> Any:
     report adds up hundreds of thousands of costs. So the statements are written out here, once, as
     `dataclasses` writes the `__init__` of a class.
     """
-    scope: dict[str, Any] = {"Stats": Stats}
+    scope: dict[str, Any] = {"Cost": Cost, "Stats": Stats}
     exec("\n    ".join([f"def {signature}:", *lines]), scope)
     function = scope[signature.partition("(")[0]]
     function.__doc__ = doc
@@ -108,7 +105,11 @@ class Tally:
         ")",
     )
 
-    def cost(self) -> Cost:
-        """The sum as a cost with bytes set."""
-        row: tuple[Any, ...] = (*_counts(self), self.estimate or self.estimate_elementwise)
-        return Cost(*row)
+    cost: Callable[[], Cost] = _written(
+        "cost(self)",
+        "The sum as a cost with bytes set.",
+        "return Cost(",
+        *(f"    {name}=self.{name}," for name in COUNTS),
+        "    estimate=self.estimate or self.estimate_elementwise,",
+        ")",
+    )

@@ -7,11 +7,15 @@ the full rectangle, or skip parts of it as they see fit. Each score takes
 * the softmax (`softmax.softmax_cost`),
 * an addition if there is a mask.
 
+The MACs of scores that the call's own arguments mask (`attention_masks`) are also told as
+``masked_macs``. They stay among the MACs.
+
 Query and key are each scaled once, as in the unfused form. With grouped heads each query head
 counts, however few key heads there are. The output alone counts as activations.
 
 Backward costs what the fused kernels do: they form the scores again, then the gradients of value,
-scores, query and key. That is five products, where the unfused backward needs four.
+scores, query and key. That is five products, where the unfused backward needs four. The fifth is
+also told as ``recomputed_macs``.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
+from dispatchcount.rules.attention_masks import Window, causal, hidden
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.products import items
 from dispatchcount.rules.core.registry import RULES
@@ -37,6 +42,7 @@ class Scores(NamedTuple):
         queries: query vectors, over all batches and query heads.
         keys: key vectors, each key head repeated for the query heads that it serves.
         estimate: True if the lengths are not known, so that the worst case was taken.
+        masked: the pairs among them that the call says are masked.
     """
 
     pairs: int
@@ -45,6 +51,7 @@ class Scores(NamedTuple):
     queries: int
     keys: int
     estimate: bool = False
+    masked: int = 0
 
 
 def attention_cost(scores: Scores, out: Shape, *, masked: bool = False) -> Cost:
@@ -55,6 +62,7 @@ def attention_cost(scores: Scores, out: Shape, *, masked: bool = False) -> Cost:
         arithmetic,
         activations=out.numel,
         estimate=scores.estimate,
+        masked_macs=scores.masked * (scores.dk + scores.dv),
     )
     return products + softmax_cost(scores.pairs)
 
@@ -66,30 +74,48 @@ def attention_backward_cost(scores: Scores) -> Cost:
     (subtract, multiply). Each element of query and value takes the row sum of gradient times output
     (multiply, add), and the scaling of query, key and their gradients.
     """
-    macs = scores.pairs * (3 * scores.dk + 2 * scores.dv)
+    each = 3 * scores.dk + 2 * scores.dv
     arithmetic = (
         3 * scores.pairs
         + 2 * scores.queries * scores.dv
         + 2 * (scores.queries + scores.keys) * scores.dk
     )
-    return Cost(macs, arithmetic, transcendentals=scores.pairs, estimate=scores.estimate)
+    return Cost(
+        scores.pairs * each,
+        arithmetic,
+        transcendentals=scores.pairs,
+        estimate=scores.estimate,
+        masked_macs=scores.masked * each,
+        recomputed_macs=scores.pairs * scores.dk,
+    )
 
 
-def heads_first(query: Shape, key: Shape, value: Shape) -> Scores:
+def heads_first(query: Shape, key: Shape, value: Shape, window: Window | None = None) -> Scores:
     """The scores of operands over (…, heads, length, size).
 
     The leading dimensions broadcast. Nested tensors are summed item by item.
+
+    Args:
+        query: the operand of that name.
+        key: likewise.
+        value: likewise.
+        window: the keys that the call lets a query see; None stands for all.
     """
     if query.lengths or key.lengths:
         both = zip(items(query, key), items(key, query), strict=True)
-        each = [heads_first(q, k, Shape((*k[:-1], value[-1]))) for q, k in both]
+        each = [heads_first(q, k, Shape((*k[:-1], value[-1])), window) for q, k in both]
         size = value.lengths[0][-1] if value.lengths else value[-1]
-        totals = (sum(s[i] for s in each) for i in (0, 3, 4))
-        pairs, queries, keys = totals
-        return Scores(pairs, each[0].dk if each else 0, size, queries, keys)
+        totals = (sum(s[i] for s in each) for i in (0, 3, 4, 6))
+        pairs, queries, keys, masked = totals
+        return Scores(pairs, each[0].dk if each else 0, size, queries, keys, masked=masked)
     batch = broadcast(query[:-2], key[:-2])
     return Scores(
-        batch * query[-2] * key[-2], query[-1], value[-1], prod(query[:-1]), batch * key[-2]
+        batch * query[-2] * key[-2],
+        query[-1],
+        value[-1],
+        prod(query[:-1]),
+        batch * key[-2],
+        masked=batch * hidden(query[-2], key[-2], window),
     )
 
 
@@ -103,8 +129,9 @@ def attention(
     dropout_p: Operand = None, is_causal: bool = False, *_: Operand, out: Operand, **__: Operand,
 ) -> Cost:  # fmt: skip
     """Costs `attention_cost`."""
+    scores = heads_first(query, key, value, causal(is_causal))
     masked = attn_mask is not None or is_causal
-    return attention_cost(heads_first(query, key, value), result(out), masked=masked)
+    return attention_cost(scores, result(out), masked=masked)
 
 
 @RULES.rule(
@@ -115,8 +142,9 @@ def flash(
     *_: Operand, attn_mask: Shape | None = None, out: Operand, **__: Operand,
 ) -> Cost:  # fmt: skip
     """Costs `attention_cost`."""
+    scores = heads_first(query, key, value, causal(is_causal))
     masked = attn_mask is not None or is_causal
-    return attention_cost(heads_first(query, key, value), result(out), masked=masked)
+    return attention_cost(scores, result(out), masked=masked)
 
 
 @RULES.rule("aten::_scaled_dot_product_flash_attention.quantized")
@@ -126,7 +154,8 @@ def flash_quantized(
     out: Operand, **__: Operand,
 ) -> Cost:  # fmt: skip
     """Costs `attention_cost`; the operands are 8-bit floats."""
-    return attention_cost(heads_first(query, key, value), result(out), masked=bool(is_causal))
+    scores = heads_first(query, key, value, causal(is_causal))
+    return attention_cost(scores, result(out), masked=bool(is_causal))
 
 
 @RULES.rule(
@@ -137,8 +166,9 @@ def efficient(
     dropout_p: Operand = None, is_causal: bool = False, *_: Operand, out: Operand, **__: Operand,
 ) -> Cost:  # fmt: skip
     """Costs `attention_cost`."""
+    scores = heads_first(query, key, value, causal(is_causal))
     masked = attn_bias is not None or is_causal
-    return attention_cost(heads_first(query, key, value), result(out), masked=masked)
+    return attention_cost(scores, result(out), masked=masked)
 
 
 @RULES.rule("aten::_triton_scaled_dot_attention")
@@ -147,15 +177,57 @@ def triton(q: Shape, k: Shape, v: Shape, *_: Operand, out: Operand) -> Cost:
     return attention_cost(heads_first(q, k, v), result(out))
 
 
-@RULES.rule(
-    "aten::_scaled_dot_product_flash_attention_backward",
-    "aten::_scaled_dot_product_flash_attention_for_cpu_backward",
-    "aten::_scaled_dot_product_efficient_attention_backward",
-    "aten::_scaled_dot_product_cudnn_attention_backward",
-    "aten::_scaled_dot_product_fused_attention_overrideable_backward",
-)  # fmt: skip
-def attention_backward(
-    grad_out: Shape, query: Shape, key: Shape, value: Shape, *_: Operand, **__: Operand
-) -> Cost:
+@RULES.rule("aten::_scaled_dot_product_flash_attention_backward")
+def flash_backward(
+    grad_out: Shape, query: Shape, key: Shape, value: Shape, output: Operand = None,
+    logsumexp: Operand = None, cum_seq_q: Operand = None, cum_seq_k: Operand = None,
+    max_q: Operand = None, max_k: Operand = None, dropout_p: Operand = None,
+    is_causal: bool = False, *_: Operand, **__: Operand,
+) -> Cost:  # fmt: skip
     """Costs `attention_backward_cost`."""
-    return attention_backward_cost(heads_first(query, key, value))
+    return attention_backward_cost(heads_first(query, key, value, causal(is_causal)))
+
+
+@RULES.rule("aten::_scaled_dot_product_flash_attention_for_cpu_backward")
+def flash_cpu_backward(
+    grad_out: Shape, query: Shape, key: Shape, value: Shape, output: Operand = None,
+    logsumexp: Operand = None, dropout_p: Operand = None, is_causal: bool = False, *_: Operand,
+    **__: Operand,
+) -> Cost:  # fmt: skip
+    """Costs `attention_backward_cost`."""
+    return attention_backward_cost(heads_first(query, key, value, causal(is_causal)))
+
+
+@RULES.rule("aten::_scaled_dot_product_efficient_attention_backward")
+def efficient_backward(
+    grad_out_: Shape, query: Shape, key: Shape, value: Shape, attn_bias: Operand = None,
+    output: Operand = None, logsumexp: Operand = None, philox_seed: Operand = None,
+    philox_offset: Operand = None, dropout_p: Operand = None, grad_input_mask: Operand = None,
+    is_causal: bool = False, *_: Operand, **__: Operand,
+) -> Cost:  # fmt: skip
+    """Costs `attention_backward_cost`."""
+    return attention_backward_cost(heads_first(query, key, value, causal(is_causal)))
+
+
+@RULES.rule("aten::_scaled_dot_product_cudnn_attention_backward")
+def cudnn_backward(
+    grad_out: Shape, query: Shape, key: Shape, value: Shape, output: Operand = None,
+    logsumexp: Operand = None, philox_seed: Operand = None, philox_offset: Operand = None,
+    attn_bias: Operand = None, cum_seq_q: Operand = None, cum_seq_k: Operand = None,
+    max_q: Operand = None, max_k: Operand = None, dropout_p: Operand = None,
+    is_causal: bool = False, *_: Operand, **__: Operand,
+) -> Cost:  # fmt: skip
+    """Costs `attention_backward_cost`."""
+    return attention_backward_cost(heads_first(query, key, value, causal(is_causal)))
+
+
+@RULES.rule("aten::_scaled_dot_product_fused_attention_overrideable_backward")
+def overrideable_backward(
+    grad_out: Shape, query: Shape, key: Shape, value: Shape, attn_bias: Operand = None,
+    grad_input_mask: Operand = None, output: Operand = None, logsumexp: Operand = None,
+    cum_seq_q: Operand = None, cum_seq_k: Operand = None, max_q: Operand = None,
+    max_k: Operand = None, dropout_p: Operand = None, is_causal: bool = False, *_: Operand,
+    **__: Operand,
+) -> Cost:  # fmt: skip
+    """Costs `attention_backward_cost`."""
+    return attention_backward_cost(heads_first(query, key, value, causal(is_causal)))

@@ -44,8 +44,8 @@ def multihead_cost(
     """
     vectors = rows(query) + rows(key) + rows(value) + rows(query)
     projections = Cost(macs=vectors * width * width, arithmetic=vectors * width)
-    split = [in_heads(x, width, heads) for x in (query, key, value)]
-    scores = heads_first(*split)
+    q, k, v = (in_heads(x, width, heads) for x in (query, key, value))
+    scores = heads_first(q, k, v)
     return projections + attention_cost(
         scores._replace(keys=0) if weights else scores, out, masked=masked
     )

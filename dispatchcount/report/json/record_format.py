@@ -49,6 +49,8 @@ COST = (
     _cost("bytes_read", "Bytes of the operands; null where they are not known.", Nullable(COUNT)),
     _cost("bytes_written", "Bytes of the results; null where they are not known.", Nullable(COUNT)),
     _cost("estimate", "True if the counts are a published estimate and not exact.", FLAG),
+    _cost("masked_macs", absent=0),
+    _cost("recomputed_macs", absent=0),
 )
 """The columns of a `Cost`, in whichever table has one."""
 

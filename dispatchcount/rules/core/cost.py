@@ -27,6 +27,10 @@ class Cost:
         bytes_written: the same of the results. None: every result is written once.
         estimate: True if the counts are a published estimate and not exact, because the algorithm
             iterates or depends on data.
+        masked_macs: those of the MACs that belong to attention scores which the call itself says
+            are masked, by ``is_causal`` or a window. What a mask's contents hide is not among them.
+        recomputed_macs: those of the MACs with which a fused backward forms again what its forward
+            had formed and not kept.
     """
 
     macs: int = 0
@@ -37,6 +41,8 @@ class Cost:
     bytes_read: int | None = None
     bytes_written: int | None = None
     estimate: bool = False
+    masked_macs: int = 0
+    recomputed_macs: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         """The cost of two calls, one after the other.
@@ -52,6 +58,8 @@ class Cost:
             _add_bytes(self.bytes_read, other.bytes_read),
             _add_bytes(self.bytes_written, other.bytes_written),
             self.estimate or other.estimate,
+            self.masked_macs + other.masked_macs,
+            self.recomputed_macs + other.recomputed_macs,
         )
 
     def __mul__(self, times: int) -> Cost:
@@ -65,6 +73,8 @@ class Cost:
             None if self.bytes_read is None else self.bytes_read * times,
             None if self.bytes_written is None else self.bytes_written * times,
             self.estimate,
+            self.masked_macs * times,
+            self.recomputed_macs * times,
         )
 
     __rmul__ = __mul__
