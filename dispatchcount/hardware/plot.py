@@ -25,7 +25,7 @@ def roofline_plot(roof: Roofline, path: str | PathLike[str] | None = None) -> An
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("a plot needs matplotlib: pip install matplotlib") from error
+        raise ImportError("a plot needs matplotlib: pip install 'dispatchcount[plot]'") from error
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     axes.set(xscale="log", yscale="log", xlabel="flops / byte", ylabel="flops / s")

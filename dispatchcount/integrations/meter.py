@@ -136,14 +136,17 @@ class Meter:
             self._open.tokens += self._tokens(batch) or 0
             self._open.batches += 1
 
-    def start_step(self, *, fresh: bool = True) -> None:
+    @property
+    def under_way(self) -> bool:
+        """True if a step is open in which a batch was worked on already."""
+        return self._open is not None and self._open.batches > 0
+
+    def start_step(self) -> None:
         """Begin a step where a with-block has no place, as in callbacks of a trainer.
 
-        Args:
-            fresh: drop a step that is open already and begin anew; else it goes on.
+        A step that is open already is dropped.
         """
-        if fresh or self._open is None:
-            self._open = _Step(self._clock.mark())
+        self._open = _Step(self._clock.mark())
 
     def end_step(self) -> None:
         """End the step that is open; one in which no batch was worked on is dropped."""
