@@ -19,6 +19,7 @@ from torch import nn
 
 from dispatchcount import files
 from dispatchcount.compat._absent import absent
+from dispatchcount.compat._depths import classes_by_depth
 from dispatchcount.compat._jit.state import untouched
 from dispatchcount.compat._modules import in_mode
 from dispatchcount.compat._once import empty_input, not_counted
@@ -182,7 +183,7 @@ class FlopsProfiler:
             module_depth: the depth down to which classes are listed; all if it is -1.
             top_modules: how many classes to list at each depth.
         """
-        depths = self._classes()
+        depths = classes_by_depth(self.report)
         shown = depths if module_depth == -1 else depths[: module_depth + 1]
         print(f"Top {top_modules} classes of modules by depth:")
         for depth, classes in enumerate(shown):
@@ -191,26 +192,6 @@ class FlopsProfiler:
                 ranked = sorted(classes, key=lambda cls: classes[cls][index], reverse=True)
                 texts = {cls: way(classes[cls][index]) for cls in ranked[:top_modules]}
                 print(f"    {label:<12}- {texts}")
-
-    def _classes(self) -> list[dict[str, tuple[float, float, float]]]:
-        """Parameters, MACs and seconds of the modules of a class, by depth and class."""
-        report, depths = self.report, list[dict[str, tuple[float, float, float]]]()
-        rows, depth_of = report.by_module(), dict[int, int]()
-        for index, module in enumerate(report.modules):
-            depth = depth_of[index] = depth_of.get(module.parent, -1) + 1
-            if not module.type:  # The row of work outside every module is above the root.
-                depth_of[index] = -1
-                continue
-            if depth == len(depths):
-                depths.append({})
-            forward = self._forward(module.name)
-            params, macs, seconds = depths[depth].get(module.type, (0, 0, 0.0))
-            depths[depth][module.type] = (
-                params + rows[module.name].params,
-                macs + forward.macs,
-                seconds + forward.time_ns / 1e9,
-            )
-        return depths
 
 
 _FIGURES: dict[str, Callable[[float], str]] = {

@@ -14,7 +14,7 @@ Reduction = Callable[[Iterable[int]], Any]
 
 
 @dataclass(frozen=True)
-class Node:
+class ScopedOperator:
     """What one operator did in one module.
 
     Attributes:
@@ -42,16 +42,16 @@ def profile_macs(
         args: its only argument, or a tuple of its arguments.
         kwargs: its arguments by name.
         reduction: makes one value of the figures of all operators; with None they are returned by
-            `Node`.
+            `ScopedOperator`.
     """
     given = tuple(args) if isinstance(args, tuple | list) else (args,)
     report = run_once(model, given, kwargs, training=None)
     if not_counted(report):
         print(not_counted(report))
-    macs: dict[Node, int] = {}
+    macs: dict[ScopedOperator, int] = {}
     for entry in report.entries:
         module = report.modules[report.paths[entry.path].module].name
-        node = Node(entry.op.replace(".", "::", 1), module)
+        node = ScopedOperator(entry.op.replace(".", "::", 1), module)
         macs[node] = macs.get(node, 0) + entry.cost.macs
     return macs if reduction is None else reduction(macs.values())
 

@@ -7,7 +7,7 @@ import torch
 import torchprofile as theirs
 from torch import nn
 
-from dispatchcount.compat.torchprofile import Node, profile_macs
+from dispatchcount.compat.torchprofile import ScopedOperator, profile_macs
 
 MACS = 64 * 8 * 27 + 512 * 10
 """8*8 places of 8 outputs of 3*3*3, and 512 inputs by 10 outputs."""
@@ -25,8 +25,8 @@ def test_total_and_by_operator() -> None:
     assert profile_macs(net, kwargs={"input": x}) == MACS
     assert profile_macs(net, x, reduction=max) == 64 * 8 * 27
     macs = profile_macs(net, x, reduction=None)
-    assert macs[Node("aten::convolution", "0")] == 64 * 8 * 27
-    assert macs[Node("aten::addmm", "3")] == 5120
+    assert macs[ScopedOperator("aten::convolution", "0")] == 64 * 8 * 27
+    assert macs[ScopedOperator("aten::addmm", "3")] == 5120
     assert sum(macs.values()) == MACS
 
 

@@ -23,7 +23,7 @@ _DEPTH = 32
 
 
 @dataclass(eq=False)
-class Call:
+class LayerCall:
     """One call of a module.
 
     Attributes:
@@ -40,7 +40,7 @@ class Call:
 
     name: str
     module: nn.Module
-    caller: Call | None
+    caller: LayerCall | None
     signature: str
     input_size: list[int] | None
     output_size: list[int] | None = None
@@ -53,12 +53,12 @@ Key = tuple[str, str]
 """A module's first name, and the shapes of a call's inputs."""
 
 
-class Calls:
+class LayerCalls:
     """The calls of the modules of one model, in order. Nothing is left on the model."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.calls: list[Call] = []
-        self._stack: list[Call] = []
+        self.calls: list[LayerCall] = []
+        self._stack: list[LayerCall] = []
         self._names: defaultdict[int, list[str]] = defaultdict(list)
         for name, module in named_modules_with_dup(model):
             self._names[id(module)].append(name)
@@ -83,7 +83,7 @@ class Calls:
             return
         kwargs = call_kwargs()
         caller = self._stack[-1] if self._stack else None
-        call = Call(
+        call = LayerCall(
             self._name_below(names, caller),
             module,
             caller,
@@ -107,7 +107,7 @@ class Calls:
                 call.output_bytes = 0 if tensor is None else tensor.numel() * tensor.element_size()
                 return
 
-    def _name_below(self, names: list[str], caller: Call | None) -> str:
+    def _name_below(self, names: list[str], caller: LayerCall | None) -> str:
         """The name of a module that has several: one below its caller's, if there is one."""
         prefix = "" if caller is None or not caller.name else f"{caller.name}."
         return next((name for name in names if name.startswith(prefix)), names[0])
@@ -119,7 +119,7 @@ class Calls:
         its figure evenly, and the last one gets what cannot be shared.
         """
         figures, times = self._own(report)
-        groups: dict[Key, list[Call]] = {key: [] for key in figures | times}
+        groups: dict[Key, list[LayerCall]] = {key: [] for key in figures | times}
         for call in self.calls:
             groups.setdefault(self._key(call), []).append(call)
         by_name: defaultdict[str, list[Key]] = defaultdict(list)
@@ -133,7 +133,7 @@ class Calls:
             else:
                 _share(sum(figures[key] for key in keys), [c for key in keys for c in groups[key]])
 
-    def _key(self, call: Call) -> Key:
+    def _key(self, call: LayerCall) -> Key:
         return str(self._first_names[id(call.module)]), call.signature
 
     def _own(self, report: Report) -> tuple[Counter[Key], Counter[Key]]:
@@ -155,7 +155,7 @@ class Calls:
         return figures, times
 
 
-def _share(figure: int, calls: list[Call]) -> None:
+def _share(figure: int, calls: list[LayerCall]) -> None:
     """Give each call an even share of a figure, and what is left over to the last one."""
     for number, call in enumerate(calls, 1):
         call.macs = figure // len(calls)

@@ -8,11 +8,11 @@ from torch import nn
 from torch.jit import ScriptModule
 
 from dispatchcount.compat._jit.names import named_modules_with_dup
-from dispatchcount.compat.torchinfo.calls import Call
+from dispatchcount.compat.torchinfo.calls import LayerCall
 from dispatchcount.compat.torchinfo.layer_info import LayerInfo
 
 
-class _Rows:
+class _SummaryRows:
     """Rows under one another, as the names of their modules are."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -47,9 +47,9 @@ class _Rows:
         return row
 
 
-def rows_of_calls(model: nn.Module, calls: Iterable[Call]) -> list[LayerInfo]:
+def rows_of_calls(model: nn.Module, calls: Iterable[LayerCall]) -> list[LayerInfo]:
     """A row for each call, and one for each container of what was called."""
-    rows = _Rows(model)
+    rows = _SummaryRows(model)
     for call in calls:
         row = rows.add(call.name)
         row.executed = True
@@ -69,7 +69,7 @@ def rows_of_calls(model: nn.Module, calls: Iterable[Call]) -> list[LayerInfo]:
 
 def rows_of_modules(model: nn.Module) -> list[LayerInfo]:
     """A row for each module."""
-    rows = _Rows(model)
+    rows = _SummaryRows(model)
     for name, _ in named_modules_with_dup(model):
         rows.add(name)
     return rows.rows

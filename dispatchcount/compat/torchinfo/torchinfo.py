@@ -14,7 +14,7 @@ from dispatchcount.compat._jit.state import untouched
 from dispatchcount.compat._modules import in_mode
 from dispatchcount.compat._once import not_counted
 from dispatchcount.compat.torchinfo import inputs
-from dispatchcount.compat.torchinfo.calls import Calls
+from dispatchcount.compat.torchinfo.calls import LayerCalls
 from dispatchcount.compat.torchinfo.enums import ColumnSettings, Mode, RowSettings, Verbosity
 from dispatchcount.compat.torchinfo.formatting import FormattingOptions
 from dispatchcount.compat.torchinfo.layer_info import LayerInfo
@@ -148,7 +148,7 @@ def _columns(col_names: Iterable[str] | None, given: bool) -> tuple[ColumnSettin
 def _run(
     model: nn.Module, args: tuple[Any, ...], named: Mapping[str, Any], training: bool | None
 ) -> _Passed:
-    calls = Calls(model)
+    calls = LayerCalls(model)
     with untouched(model), in_mode(model, training=training), torch.no_grad():
         try:
             with profile(model, convention="macs") as prof, calls.followed():
