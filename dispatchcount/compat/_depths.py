@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from dispatchcount.report.metrics import Stats
+from collections import defaultdict
+
 from dispatchcount.report.rows import FORWARD
+from dispatchcount.report.tree import upward
 from dispatchcount.report_api import Report
 
-Figures = tuple[float, float, float]
+Figures = tuple[int, int, float]
 """Parameters, multiply-accumulates, and seconds."""
 
 
 def classes_by_depth(report: Report) -> list[dict[str, Figures]]:
     """The figures of all modules of a class, by depth and class; the roots are at depth 0.
 
-    Multiply-accumulates and seconds are those of forward passes.
+    Multiply-accumulates and seconds are those of forward passes, with what ran in modules below.
     """
+    modules = report.modules
+    macs, nanoseconds = [0] * len(modules), [0] * len(modules)
+    for entry in report.entries:
+        if entry.phase == FORWARD:
+            module = report.paths[entry.path].module
+            macs[module] += entry.cost.macs
+            nanoseconds[module] += entry.time_ns
+    for index, parent in upward(modules):
+        macs[parent] += macs[index]
+        nanoseconds[parent] += nanoseconds[index]
+
     depths: list[dict[str, Figures]] = []
-    rows, depth_of = report.by_module(), list[int]()
-    for module in report.modules:
-        if not module.type:  # The row of work outside every module is above the roots.
-            depth_of.append(-1)
+    depth_of: defaultdict[int, int] = defaultdict(lambda: -1)
+    params = report.by_module()
+    for index, row in enumerate(modules):
+        if not row.type:  # The row of work outside every module is above the roots.
             continue
-        depth = 1 + (depth_of[module.parent] if module.parent >= 0 else -1)
-        depth_of.append(depth)
+        depth = depth_of[index] = 1 + depth_of[row.parent]
         if depth == len(depths):
             depths.append({})
-        forward = report.by_phase(module.name).get(FORWARD, Stats())
-        params, macs, seconds = depths[depth].get(module.type, (0, 0, 0.0))
-        depths[depth][module.type] = (
-            params + rows[module.name].params,
-            macs + forward.macs,
-            seconds + forward.time_ns / 1e9,
+        held, products, seconds = depths[depth].get(row.type, (0, 0, 0.0))
+        depths[depth][row.type] = (
+            held + params[row.name].params,
+            products + macs[index],
+            seconds + nanoseconds[index] / 1e9,
         )
     return depths

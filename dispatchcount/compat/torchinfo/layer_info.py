@@ -24,6 +24,7 @@ class LayerInfo:
         module: the module.
         depth: how many modules are above it by name.
         parent_info: the row of the module above it.
+        parameters: those of the module and all that it holds, each once, by name.
         depth_index: which row of its depth it is, counted from 1.
         children: all rows below it.
         executed: True if it stands for a call.
@@ -39,6 +40,7 @@ class LayerInfo:
     module: nn.Module
     depth: int
     parent_info: LayerInfo | None
+    parameters: dict[str, HeldParameter]
     depth_index: int = 0
     children: list[LayerInfo] = field(default_factory=list)
     executed: bool = False
@@ -53,7 +55,6 @@ class LayerInfo:
         self.layer_id = id(self.module)
         # TorchScript keeps the name that a module's class had before it was compiled.
         self.class_name = getattr(self.module, "original_name", type(self.module).__name__)
-        self.parameters = _parameters(self.module)
         counts = self.parameters.values()
         self.num_params = sum(p.numel for p in counts)
         self.trainable_params = sum(p.numel for p in counts if p.trainable)
@@ -121,7 +122,7 @@ class HeldParameter:
         return sizes
 
 
-def _parameters(module: nn.Module) -> dict[str, HeldParameter]:
+def held_parameters(module: nn.Module) -> dict[str, HeldParameter]:
     """The parameters of a module and all that it holds, each once, by name."""
     found = {}
     for name, parameter in named_parameters(module).items():

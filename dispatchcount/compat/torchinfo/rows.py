@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from torch import nn
@@ -9,7 +10,7 @@ from torch.jit import ScriptModule
 
 from dispatchcount.compat._jit.names import named_modules_with_dup
 from dispatchcount.compat.torchinfo.calls import LayerCall
-from dispatchcount.compat.torchinfo.layer_info import LayerInfo
+from dispatchcount.compat.torchinfo.layer_info import HeldParameter, LayerInfo, held_parameters
 
 
 class _SummaryRows:
@@ -19,7 +20,8 @@ class _SummaryRows:
         self.rows: list[LayerInfo] = []
         self._modules = dict(named_modules_with_dup(model))
         self._open: list[LayerInfo] = []  # The last row, and the rows that are above it.
-        self._seen: set[int] = set()
+        self._parameters: dict[int, dict[str, HeldParameter]] = {}
+        self._at_depth: Counter[int] = Counter()
 
     def add(self, name: str) -> LayerInfo:
         """A row of a module, below rows of all modules above it by name.
@@ -36,10 +38,14 @@ class _SummaryRows:
     def _push(self, module: nn.Module, depth: int, parts: Sequence[str]) -> LayerInfo:
         del self._open[depth:]
         parent = self._open[-1] if self._open else None
-        row = LayerInfo(parts[depth - 1] if depth else type(module).__name__, module, depth, parent)
-        row.is_recursive = id(module) in self._seen
-        row.depth_index = 1 + sum(other.depth == depth for other in self.rows)
-        self._seen.add(id(module))
+        parameters = self._parameters.get(id(module))
+        seen = parameters is not None
+        if parameters is None:
+            parameters = self._parameters[id(module)] = held_parameters(module)
+        self._at_depth[depth] += 1
+        name = parts[depth - 1] if depth else type(module).__name__
+        row = LayerInfo(name, module, depth, parent, parameters, self._at_depth[depth])
+        row.is_recursive = seen
         for above in self._open:
             above.children.append(row)
         self._open.append(row)
