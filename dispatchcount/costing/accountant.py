@@ -74,25 +74,35 @@ class Accountant:
     """
 
     def __init__(self, rules: Registry, costs: Costs | None = None) -> None:
-        """`costs`: what is known of calls under these rules as they are now; gets what is found out."""
+        """Start with what is known.
+
+        Args:
+            rules: the rules.
+            costs: what calls are known to cost under these rules as they are now; new costs are
+                added.
+        """
         self.rules = rules
         self.issues: Issues = {}
         self._costs: Costs = {} if costs is None else costs
         self._version = rules.version
         # Sums of records that were dropped, by node.
         self._folded: dict[Node, Rows] = {}
-        # Each key once: keys are equal for an operator under all the stacks of module calls that it runs in.
+        # Each key once: an operator has equal keys under all stacks of module calls that it runs
+        # in.
         self._keys: dict[RowKey, RowKey] = {}
 
     def fold(self, nodes: Iterable[Node]) -> None:
-        """Add the cost of the nodes' records to sums that are kept here. The caller then drops the records."""
+        """Add what the nodes' records cost to the sums kept here; the caller then drops them."""
         for node in nodes:
             if any(node.tables()):
                 self._add_records(self._folded.setdefault(node, {}), node, self.issues)
         self._costs.clear()
 
     def rows(self, node: Node, issues: Issues) -> Rows:
-        """A node's sums: those folded before and its records. Operators that are not counted go to `issues`."""
+        """A node's sums: those folded before, and its records.
+
+        Operators that are not counted go to `issues`.
+        """
         rows: Rows = {}
         for key, folded in self._folded.get(node, {}).items():
             rows[key] = tally = Tally()

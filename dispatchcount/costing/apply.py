@@ -1,4 +1,4 @@
-"""Applies a rule to one distinct call: what it costs, and whether that is counted, zero, unknown or failed."""
+"""Applies a rule to one distinct call, and says what became of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from dispatchcount.rules.core.shape import nbytes, shapes
 
 @dataclass(frozen=True, slots=True)
 class Costed:
-    """The cost of one call (bytes set) and what became of it; `message` says why where it is unknown or failed."""
+    """The cost of one call.
+
+    Attributes:
+        cost: its cost, bytes set.
+        status: counted, zero, unknown or failed.
+        message: why it is unknown or failed.
+    """
 
     cost: Cost
     status: str
@@ -33,17 +39,19 @@ def cost_of(
     written: Sequence[int | str] = (),
     filled: Collection[int] = (),
 ) -> Costed:
-    """Cost a call given by its shapes, by the registry's entry for it. Never raises for what a rule does.
+    """The cost of a call given by its shapes. It never raises for what a rule does.
 
     Args:
-        entry: what the registry has; None if nothing.
+        entry: what the registry has for the operator; None if nothing.
         args: the call's arguments by position.
         kwargs: those by name.
         out: what it returned.
-        written: positions and names of the arguments that the operator writes and does not return. Where it returns no
-            tensor, a rule gets them as `out`; it never gets them by name, as it gets no ``out=``.
+        written: positions and names of the arguments that the operator writes and does not return.
+            Where it returns no tensor, a rule gets them as `out`; it never gets them by name, as it
+            gets no ``out=``.
         filled: positions of the arguments that the operator writes without reading them.
     """
+    # What is written: results, `out=` and whatever else the operator changes in place.
     more = [args[place] for place in written if isinstance(place, int) and place < len(args)]
     more += [kwargs[place] for place in written if place in kwargs]
     kwargs = {name: value for name, value in kwargs.items() if name not in written}
@@ -51,25 +59,30 @@ def cost_of(
     moved = Cost(bytes_read=nbytes(read) + nbytes(kwargs), bytes_written=nbytes(out) + nbytes(more))
     if more and not shapes(out):
         out = more[0] if len(more) == 1 else tuple(more)
+
+    # Operators that no rule is asked about.
     if entry is None or entry.kind is OpKind.COMPOSITE:
         return Costed(moved, UNKNOWN, "no rule; add one with @dispatchcount.register")
     if entry.kind is OpKind.FREE:
         return Costed(_NOTHING, ZERO)
     if any(size < 0 for shape in shapes((args, kwargs, out)) for size in shape):
-        if (
-            entry.kind is OpKind.MOVE
-        ):  # no arithmetic whatever the size is; the bytes are only known not to be exact
+        if entry.kind is OpKind.MOVE:
+            # There is no arithmetic whatever the size is, but the bytes are not known exactly.
             return Costed(replace(_NOTHING, estimate=True), ZERO)
         return Costed(_NOTHING, UNKNOWN, "a size depends on data that fake tensors do not have")
     if entry.kind is OpKind.UNKNOWN or entry.rule is None:
         return Costed(moved, UNKNOWN, entry.reason)
+
+    # The rule may be the user's: whatever it raises, the run goes on and the report names it.
     try:
         result = (
             entry.rule(*args, **kwargs, out=out) if entry.takes_out else entry.rule(*args, **kwargs)
         )
         cost = _checked(result, out)
-    except Exception as error:  # a rule may be the user's; the run goes on and the report names it
+    except Exception as error:
         return Costed(moved, FAILED, f"{type(error).__name__}: {error}")
+
+    # Every operand is read once and every result written once, unless the rule says otherwise.
     if cost.bytes_read is None:
         cost = replace(cost, bytes_read=moved.bytes_read)
     if cost.bytes_written is None:

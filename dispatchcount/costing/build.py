@@ -1,4 +1,7 @@
-"""From a recording and the rules to a report: each distinct call is costed once, then summed by path, operator and phase."""
+"""From a recording and the rules to a report.
+
+Each distinct call is costed once, then summed by path, operator and phase.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +115,10 @@ def build(
 def _samples(
     sampler: Sampler, locate: Callable[[Info], int]
 ) -> tuple[tuple[Sample, ...], tuple[tuple[ModuleCost, ...], ...]]:
-    """The samples, and their profiles. Samples that did the same share a profile, and profiles share equal rows."""
+    """The samples, and their profiles.
+
+    Samples that did the same share a profile, and profiles share equal rows.
+    """
     profiles: dict[tuple[ModuleCost, ...], int] = {}
     shared: dict[ModuleCost, ModuleCost] = {}
     places: list[int] = []
@@ -125,19 +131,22 @@ def _samples(
 
 
 def signature_text(signature: Any) -> str:
-    """The input shapes of a module call as text: ``(1, 3, 224, 224)``, by name where they were passed so."""
+    """The input shapes of a module call as text.
+
+    It is ``"(1, 3, 224, 224)"``, or ``"x=(1, 3)"`` where an input was passed by name.
+    """
     if isinstance(signature, str):
         return signature
-    return _text(signature)
+    return _input_text(signature)
 
 
-def _text(value: Any) -> str:
+def _input_text(value: Any) -> str:
     if value is None:
         return "-"
     if not isinstance(value, tuple):
         return str(value)
     if len(value) == 2 and isinstance(value[0], str):
-        return f"{value[0]}={_text(value[1])}"
+        return f"{value[0]}={_input_text(value[1])}"
     if any(not isinstance(item, int) for item in value):
-        return ", ".join(map(_text, value))
+        return ", ".join(map(_input_text, value))
     return f"({', '.join(map(str, value))})"

@@ -1,8 +1,9 @@
-"""What one sample of many adds to a recording: the difference between the counts before it and after it.
+"""What one sample of many adds to a recording: how much the counts grew while it ran.
 
-A sample costs a copy of the counts and a comparison. Samples whose counts grew alike share one sum, so that ten
-thousand inputs that took a few ways through a model are costed a few times. A module call belongs to the sample in
-which it ends, so that a hook on the model can begin a sample for each call.
+A sample costs a copy of the counts and a comparison. Samples whose counts grew alike share one sum,
+so that ten thousand inputs that took a few ways through a model are costed a few times. A module
+call belongs to the sample in which it ends, so that a hook on the model can begin a sample for each
+call.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Sampler:
                 self.end()
 
     def end(self) -> None:
-        """End the sample that is open, if one is (a generator that was left in the middle holds it open)."""
+        """End the sample that is open, if one is; a generator left in the middle holds it open."""
         if self._label is None:
             return
         self._tape.settle()

@@ -83,18 +83,14 @@ class _Merger:
             )
             self.modules[module.name] = (len(self.modules), replace(module, parent=parent))
         index, known = self.modules[module.name]
-        if (
-            module.fused and not known.fused
-        ):  # in one of the runs it was used, so in all of them together it was
+        if module.fused and not known.fused:
+            # A fused operator used it in one of the runs, so it did in all of them together.
             self.modules[module.name] = (index, replace(known, fused=True))
         return index
 
     def _path(self, path: Path) -> int:
-        key = (
-            path.parent,
-            path.module,
-            path.signature if path.parent >= 0 else "",
-        )  # outside, there is one path
+        signature = path.signature if path.parent >= 0 else ""  # there is one path outside
+        key = (path.parent, path.module, signature)
         if key not in self.paths:
             self.paths[key] = (len(self.paths), path)
         else:

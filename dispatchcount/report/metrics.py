@@ -56,6 +56,9 @@ class Metric:
 
     def value(self, stats: Stats) -> int:
         """The figure on a row."""
+        if len(self.parts) == 1:  # of nearly all metrics, and a third of the time of a sum
+            one: int = getattr(stats, self.parts[0])
+            return one
         return sum(getattr(stats, part) for part in self.parts)
 
 

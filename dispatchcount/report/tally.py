@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.report.conventions import Convention
 from dispatchcount.report.metrics import ELEMENTWISE, METRICS, Stats
 from dispatchcount.report.rows import Entry
 from dispatchcount.rules.core.cost import COUNTS, Cost
@@ -89,19 +88,15 @@ class Tally:
         self.add_cost(entry.cost)
         self.time_ns += entry.time_ns
 
-    def stats(
-        self, convention: Convention, *, params: int = 0, self_: Stats | None = None
-    ) -> Stats:
-        """The sum as a row under `convention`."""
-        estimate = self.estimate or (self.estimate_elementwise and convention.elementwise)
-        return self._row(convention.flops(self), params, estimate, self_)
-
-    _row: Callable[[int, int, bool, Stats | None], Stats] = _written(
-        "_row(self, flops, params, estimate, self_)",
-        "A row with each metric's value, wherever it lies.",
+    stats: Callable[..., Stats] = _written(
+        "stats(self, convention, *, params=0, self_=None)",
+        "The sum as a row under a convention, with parameters and a module's own part if given.",
+        "flops = convention.flops(self)",
+        "elementwise = self.estimate_elementwise",
+        "estimate = self.estimate or (elementwise and convention.elementwise)",
         "return Stats(",
         *(f"    {row.of if row.of in _LOCAL else f'self.{row.of}'}," for row in METRICS),
-        "    estimate, self.estimate_elementwise, self_",
+        "    estimate, elementwise, self_",
         ")",
     )
 

@@ -62,9 +62,8 @@ def _guides(rows: list[Row]) -> list[str]:
     Of the levels beyond `DRAWN` it has only their number.
     """
     leads = []
-    open_levels = [False] * (
-        DRAWN + 1
-    )  # at which of the levels that are drawn another row follows further down
+    # At which of the levels that are drawn another row follows further down.
+    open_levels = [False] * (DRAWN + 1)
     for row in reversed(rows):
         drawn = min(row.level, DRAWN)
         lines = ["│   " if open_levels[level] else "    " for level in range(1, drawn)]

@@ -63,7 +63,7 @@ def _headline(report: ReportData) -> str:
     mark = AT_LEAST if gap else ESTIMATE if report.estimate else ""
     figures = [f"{mark}{human(report.flops)} FLOPs ({report.convention})"]
     figures += [f"{human(getattr(report, key))} {BY_KEY[key].label}" for key in _HEADLINE]
-    return f"<p><b>{_text(report.meta.model or 'Profiled block')}</b>: {' · '.join(figures)}</p>"
+    return f"<p><b>{_safe(report.meta.model or 'Profiled block')}</b>: {' · '.join(figures)}</p>"
 
 
 def _warnings(report: ReportData) -> str:
@@ -80,7 +80,7 @@ def _warnings(report: ReportData) -> str:
             f"Not counted: {clean(issue.op)} ({issue.status}, {calls}, "
             f"in {some(issue.modules, 3, 'see the report')})"
         )
-    return "".join(f'<p style="{_WARNING}">{_text(line)}</p>' for line in lines)
+    return "".join(f'<p style="{_WARNING}">{_safe(line)}</p>' for line in lines)
 
 
 def _row(name: str, type_: str, row: Stats, whole: int, columns: tuple[str, ...]) -> str:
@@ -97,9 +97,14 @@ def _row(name: str, type_: str, row: Stats, whole: int, columns: tuple[str, ...]
             f"{estimate if column == 'flops' else ''}{shown}</span>"
         )
     cells = "".join(f'<td style="{_CELL}">{figure}</td>' for figure in figures)
-    module = f'<td style="{_LEFT}" title="{_text(full)}"><code>{_text(end)}</code></td>'
-    return f'<tr>{module}<td style="{_LEFT}">{_text(type_)}</td>{cells}</tr>'
+    module = f'<td style="{_LEFT}" title="{_safe(full)}"><code>{_safe(end)}</code></td>'
+    return f'<tr>{module}<td style="{_LEFT}">{_safe(type_)}</td>{cells}</tr>'
 
 
-def _text(value: str) -> str:
-    return html.escape(clean(value)).encode("utf-8", "replace").decode()
+def _safe(value: str) -> str:
+    return escaped(clean(value))
+
+
+def escaped(value: str) -> str:
+    """`value` as HTML text; what UTF-8 cannot hold becomes a question mark."""
+    return html.escape(value).encode("utf-8", "replace").decode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
 import re
 from importlib.resources import files
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dispatchcount.files import write
 from dispatchcount.render.html.data import page_data
-from dispatchcount.render.html.notebook import to_notebook
+from dispatchcount.render.html.notebook import escaped, to_notebook
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
@@ -55,7 +54,7 @@ def page(report: ReportData, library: str | None = None) -> str:
     return fill(
         "report.html",
         library,
-        title=text(title),
+        title=escaped(title),
         style=asset(*_STYLES),
         data=embedded(page_data(report, title)),
         script=asset(*_SCRIPTS),
@@ -75,11 +74,6 @@ def embedded(data: Any) -> str:
     There is no ``<`` in it, so that no name can end the element.
     """
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def text(value: str) -> str:
-    """`value` as HTML text; what UTF-8 cannot hold becomes a question mark."""
-    return html.escape(value).encode("utf-8", "replace").decode()
 
 
 def fill(template: str, library: str | None, **parts: str) -> str:

@@ -29,9 +29,8 @@ def to_speedscope(report: ReportData, path: str | PathLike[str] | None = None) -
     Raises:
         OSError: `path` cannot be written.
     """
-    modules: dict[
-        int, str
-    ] = {}  # a frame each, whatever their names: the ends of two long ones may be the same
+    # Every module has a frame, whatever its name: the ends of two long names may be the same.
+    modules: dict[int, str] = {}
     for index, path_ in enumerate(report.paths):
         modules.setdefault(path_.module, title(report, index))
     operators = list(dict.fromkeys(entry.op for entry in report.entries))
