@@ -1,4 +1,6 @@
-"""Timing: counters take turns in one process, `timeit` takes the time and pyperf keeps and summarizes the values."""
+"""Timing: counters take turns in one process, `timeit` takes the time and pyperf keeps and
+summarizes the values.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +29,15 @@ ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "4000000000",
     "MALLOC_MMAP_THRESHOLD_": "4000000000",
 }
-"""One thread; and freed memory stays with the process, so that what a run waits for is not the kernel's page tables."""
+"""One thread; and freed memory stays with the process, so that what a run waits for is not the
+kernel's page tables.
+"""
 
 
 def worker(key: str, names: Sequence[str], rounds: int, out: str) -> None:
-    """In a process of its own: time these tools on a scene in turn, and write a pyperf suite with a benchmark for each."""
+    """In a process of its own: time these tools on a scene in turn, and write a pyperf suite with a
+    benchmark for each.
+    """
     quiet()
     target = scene(key)
     known = {tool.name: tool for tool in [*interleaved(target), *ALONE]}

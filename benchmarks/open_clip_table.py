@@ -63,7 +63,9 @@ class Row(NamedTuple):
 
 
 class Result(NamedTuple):
-    """A published row beside ours, by column, and the flops of each part, ours and FlopCounterMode's."""
+    """A published row beside ours, by column, and the flops of each part, ours and
+    FlopCounterMode's.
+    """
 
     row: Row
     ours: dict[str, float]

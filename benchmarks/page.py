@@ -1,4 +1,6 @@
-"""The page that the benchmarks write: a section for each, replaced when it is run again, and the machine they ran on."""
+"""The page that the benchmarks write: a section for each, replaced when it is run again, and the
+machine they ran on.
+"""
 
 from __future__ import annotations
 

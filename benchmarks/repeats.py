@@ -1,6 +1,8 @@
-"""What `scale.py` repeats without end in one block: modules, models and functions that are made anew each time.
+"""What `scale.py` repeats without end in one block: modules, models and functions that are made
+anew each time.
 
-Each function makes the roots of a block and a step to repeat in it. A step leaves nothing of its own behind.
+Each function makes the roots of a block and a step to repeat in it. A step leaves nothing of its
+own behind.
 """
 
 from __future__ import annotations
@@ -164,7 +166,8 @@ REPEATS = (
 
 
 def repeated(name: str, size: int, traced: bool) -> dict[str, float]:
-    """Growth in bytes of memory over `size` steps in one block, and the report's paths and operators.
+    """Growth in bytes of memory over `size` steps in one block, and the report's paths and
+    operators.
 
     `traced`: of Python's own, as `tracemalloc` has it, instead of the process's.
     """

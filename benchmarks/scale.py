@@ -1,7 +1,8 @@
-"""How cost grows with the number of operators, modules and signatures, and what the largest models take.
+"""How cost grows with the number of operators, modules and signatures, and what the largest models
+take.
 
-    python benchmarks/scale.py            prints the tables
-    python benchmarks/scale.py --write    puts them into docs/benchmarks.md, and the plot into docs/scale.svg
+    python benchmarks/scale.py            prints the tables python benchmarks/scale.py --write
+    puts them into docs/benchmarks.md, and the plot into docs/scale.svg
 
 `--quick` stops at 10,000 of anything.
 """

@@ -1,4 +1,6 @@
-"""What `scale.py` measures, each in a process of its own: functions of a size that return seconds, bytes and counts by name."""
+"""What `scale.py` measures, each in a process of its own: functions of a size that return seconds,
+bytes and counts by name.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def resident() -> int:
 
 
 def profiled(model: nn.Module, run: Callable[[], object]) -> tuple[Figures, dispatchcount.Report]:
-    """Seconds of a run without a counter and in a block, of the report and its module table, and the growth of memory."""
+    """Seconds of a run without a counter and in a block, of the report and its module table, and
+    the growth of memory.
+    """
     with dispatchcount.profile():  # what the first block of a process learns is no part of it
         torch.relu(torch.zeros(1))
     run()

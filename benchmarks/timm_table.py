@@ -4,8 +4,9 @@
     python benchmarks/timm_table.py resnet50 deit   only models whose names start so
     python benchmarks/timm_table.py --write         writes docs/timm.md as well
 
-The models are built on the meta device and run once, as timm did for its table: eval mode, a batch of one, attention not fused,
-branches merged for inference. Exits with 1 if less than 97 % of the rows agree, or if one that does not has no reason below.
+The models are built on the meta device and run once, as timm did for its table: eval mode, a batch
+    of one, attention not fused, branches merged for inference. Exits with 1 if less than 97 % of
+    the rows agree, or if one that does not has no reason below.
 """
 
 from __future__ import annotations
@@ -107,7 +108,9 @@ def published() -> list[Row]:
 
 
 def build(name: str, size: int) -> nn.Module:
-    """The model on the meta device, its branches merged; those that merge do so by the values of their weights."""
+    """The model on the meta device, its branches merged; those that merge do so by the values of
+    their weights.
+    """
     import timm
     from timm.utils.model import reparameterize_model
 
@@ -163,7 +166,9 @@ def share(results: list[Result], column: int) -> str:
 
 
 def worst(results: list[Result], column: int) -> str:
-    """The largest difference among the rows that agree, beyond what rounding to 0.01 explains, as a share of the figure."""
+    """The largest difference among the rows that agree, beyond what rounding to 0.01 explains, as a
+    share of the figure.
+    """
     gaps = [
         (
             max(0.0, abs(result.ours[column] - result.row.published[column]) - 0.005)

@@ -1,4 +1,6 @@
-"""The counters that the benchmark compares: how each is run once on a scene, and how many MACs it says the run took."""
+"""The counters that the benchmark compares: how each is run once on a scene, and how many MACs it
+says the run took.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from torch.utils.flop_counter import FlopCounterMode
 import dispatchcount
 
 CONTRACTIONS = {"conv", "addmm", "matmul", "linear", "bmm", "einsum", "mm"}
-"""What fvcore and mmengine call the operators whose MACs they count; the rest of their sum is not MACs."""
+"""What fvcore and mmengine call the operators whose MACs they count; the rest of their sum is not
+MACs.
+"""
 
 
 @dataclass
@@ -198,7 +202,10 @@ REFERENCE_OF_MANY = Tool(
 
 
 def interleaved(scene: Scene) -> list[Tool]:
-    """These leave nothing behind in the process, so they take turns in one. On a big model one run is like another."""
+    """These leave nothing behind in the process, so they take turns in one.
+
+    On a big model one run is like another.
+    """
     tools = [EAGER, BARE, BLOCK, BLOCK_OF_MANY, REFERENCE, REFERENCE_OF_MANY]
     return [tool for tool in tools if tool.runs == 1 or not scene.big]
 

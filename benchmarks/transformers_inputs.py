@@ -1,4 +1,6 @@
-"""Plain inputs for any architecture of transformers, made from its configuration and the signature of its forward."""
+"""Plain inputs for any architecture of transformers, made from its configuration and the signature
+of its forward.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ Inputs = dict[str, Any]
 
 
 def entry(config: Any, *names: str, default: Any = None, first: str | None = None) -> Any:
-    """The first of `names` that the configuration or a part of it has; the part `first` is asked before the others."""
+    """The first of `names` that the configuration or a part of it has; the part `first` is asked
+    before the others.
+    """
     parts = [config, *(getattr(config, part, None) for part in PARTS)]
     if first:
         parts.insert(0, getattr(config, first, None))
@@ -53,7 +57,9 @@ def sides(config: Any) -> tuple[int, int]:
 
 
 def number(config: Any, *names: str, default: int, first: str | None = None) -> int:
-    """The same, where it is a number; some configurations have a list for each stage under such a name."""
+    """The same, where it is a number; some configurations have a list for each stage under such a
+    name.
+    """
     value = entry(config, *names, default=default, first=first)
     return int(value) if isinstance(value, int | float) else default
 
@@ -183,7 +189,9 @@ def named(name: str, model: nn.Module, tokens: int) -> list[Any]:
 
 
 def attempts(model: nn.Module) -> Iterator[Inputs]:
-    """Inputs to try in turn: the main one, what forward requires and a decoder's; then other forms, and other modalities."""
+    """Inputs to try in turn: the main one, what forward requires and a decoder's; then other forms,
+    and other modalities.
+    """
     parameters = inspect.signature(model.forward).parameters
     limit = entry(model.config, "max_position_embeddings", "n_positions", default=TOKENS)
     tokens = min(TOKENS, limit if isinstance(limit, int) and limit > 8 else TOKENS)

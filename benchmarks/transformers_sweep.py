@@ -1,11 +1,13 @@
-"""Every architecture of transformers at its default size, on the meta device with plain inputs: no operator may be unknown.
+"""Every architecture of transformers at its default size, on the meta device with plain inputs: no
+operator may be unknown.
 
     python benchmarks/transformers_sweep.py                   prints the table
     python benchmarks/transformers_sweep.py bert mixtral      only these
     python benchmarks/transformers_sweep.py --write           writes docs/transformers.md as well
 
-Exits with 1 if an operator was unknown or failed. Architectures that do not build from their default configuration, or do not
-run on the meta device whoever counts, are listed with what they said.
+Exits with 1 if an operator was unknown or failed. Architectures that do not build from their
+default configuration, or do not run on the meta device whoever counts, are listed with what they
+said.
 """
 
 from __future__ import annotations
@@ -55,10 +57,12 @@ def build(kind: str) -> Any:
 
 
 def routes(model: Any) -> Iterator[tuple[str, Any]]:
-    """Ways to run a model, with the dtype of its images and sounds: as it is, and then so that it asks no tensor for values.
+    """Ways to run a model, with the dtype of its images and sounds: as it is, and then so that it
+    asks no tensor for values.
 
-    Attention that is not fused does not look whether a mask is all ones, without a padding token nobody warns of a missing mask,
-    and the grouped product of experts takes bfloat16. The products are the same.
+    Attention that is not fused does not look whether a mask is all ones, without a padding token
+    nobody warns of a missing mask, and the grouped product of experts takes bfloat16. The products
+    are the same.
     """
     import torch
 

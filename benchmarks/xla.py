@@ -1,10 +1,11 @@
-"""The `full` convention beside XLA's cost analysis: the same calls written in torch and in JAX, and why the counts differ.
+"""The `full` convention beside XLA's cost analysis: the same calls written in torch and in JAX, and
+why the counts differ.
 
     python benchmarks/xla.py            prints the table
     python benchmarks/xla.py --write    writes docs/xla.md as well
 
-Every difference has to be explained to the last operation, at three sizes of every call, and both forms of a call have to give
-the same numbers; otherwise the script says so and exits with 1.
+Every difference has to be explained to the last operation, at three sizes of every call, and both
+forms of a call have to give the same numbers; otherwise the script says so and exits with 1.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ REASONS = {
 
 
 class Sizes(NamedTuple):
-    """What every call is measured at: one of these for the table, the others to see that the explanations hold."""
+    """What every call is measured at: one of these for the table, the others to see that the
+    explanations hold.
+    """
 
     batch: int
     m: int
@@ -172,7 +175,9 @@ def measure(case: Case) -> Row:
 
 
 def joins(*dims: int) -> int:
-    """Operations of a reduction over `dims` in padded windows of at most 32 each way, then over the windows, and so on."""
+    """Operations of a reduction over `dims` in padded windows of at most 32 each way, then over the
+    windows, and so on.
+    """
     if max(dims) <= 32:
         return prod(dims) - 1
     windows = [-(-d // 32) for d in dims]
@@ -180,7 +185,10 @@ def joins(*dims: int) -> int:
 
 
 def folds(rows: int, *dims: int, times: int = 1) -> dict[str, int]:
-    """What XLA counts more for so many reductions of `rows` over `dims`. Above 4,096 elements it has one that does not split."""
+    """What XLA counts more for so many reductions of `rows` over `dims`.
+
+    Above 4,096 elements it has one that does not split.
+    """
     split = joins(*dims) - (prod(dims) - 1) if rows * prod(dims) <= 4096 else 0
     return {"joins": -times * rows, "windows": times * rows * split}
 

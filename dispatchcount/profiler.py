@@ -28,8 +28,8 @@ T = TypeVar("T")
 class _Exit:
     """`Profile.__exit__`: a ``with`` gets the standard library's own `ExitStack.__exit__`.
 
-    A Ctrl-C may arrive at any line, also at the first one of an `__exit__`. One written here would then be left before it has
-    undone anything.
+    A Ctrl-C may arrive at any line, also at the first one of an `__exit__`. One written here would
+    then be left before it has undone anything.
     """
 
     def __get__(self, profile: Profile | None, owner: type[Profile]) -> Callable[..., bool | None]:
@@ -95,7 +95,9 @@ class Profile:
             _raise_uncounted(self.report)
 
     def _close(self, torch_functions: Any) -> None:
-        """The block is closed. torch functions, off while modules are looked at, are as they were, also after a Ctrl-C then."""
+        """The block is closed. torch functions, off while modules are looked at, are as they were,
+        also after a Ctrl-C then.
+        """
         self._depth = 0
         torch._C._set_torch_function_state(torch_functions)
 
@@ -129,7 +131,8 @@ class Profile:
     ) -> Iterator[T]:
         """Iterate over `inputs`, each a sample of its own, which ends when the next is asked for.
 
-        ``next(samples)`` in a forward pre-hook makes a sample of each call of a module, such as each step of a generation.
+        ``next(samples)`` in a forward pre-hook makes a sample of each call of a module, such as
+        each step of a generation.
 
         Args:
             inputs: a DataLoader, a list, anything that iterates.
@@ -157,16 +160,19 @@ def profile(
         print(prof.report)
 
     Args:
-        models: the roots that modules are named from: a module, several, or modules by name, ``{"enc": a, "dec": b}``. Without
-            any, the roots are found as they are called.
+        models: the roots that modules are named from: a module, several, or modules by name,
+            ``{"enc": a, "dec": b}``. Without any, the roots are found as they are called.
         convention: what a flop is; see `Report.with_convention`.
-        strict: raise `UncountedError` when the block ends if an operator ran that has no rule, or whose rule failed.
+        strict: raise `UncountedError` when the block ends if an operator ran that has no rule, or
+            whose rule failed.
         rules: rules for this block alone, by operator; see `register`.
-        memory: also follow bytes: parameters, gradients, saved activations, the peak of live tensors.
-        time: also measure wall time by operator and module (accelerators are waited for when the block ends).
+        memory: also follow bytes: parameters, gradients, saved activations, the peak of live
+            tensors.
+        time: also measure wall time by operator and module (accelerators are waited for when the
+            block ends).
         labels: what to remember of the run (commit, model, input), for dashboards.
-        functions: also note the Python-level torch function each operator ran under (this keeps fused encoder layers from
-            being used, as any torch function mode does).
+        functions: also note the Python-level torch function each operator ran under (this keeps
+            fused encoder layers from being used, as any torch function mode does).
 
     Raises:
         TypeError: a model is no module, or a rule's target no operator.

@@ -1,4 +1,6 @@
-"""One run of a profiled block: the one place where the parts of capture, costing and report are wired."""
+"""One run of a profiled block: the one place where the parts of capture, costing and report are
+wired.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ KEPT = 1 << 13
 """Distinct calls that are remembered from block to block; with more, the next block starts anew."""
 
 Roots = list[tuple[str | None, nn.Module]]
-"""The modules that others are named from, each with the name that the user gave it, None where none."""
+"""The modules that others are named from, each with the name that the user gave it, None where
+none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ class Options:
 class Learned:
     """What blocks learn of operators and of distinct calls.
 
-    It depends on the rules, so blocks without rules of their own share it as long as no rule is registered.
+    It depends on the rules, so blocks without rules of their own share it as long as no rule is
+    registered.
     """
 
     version: int
@@ -125,8 +130,8 @@ class Session:
     def open(self, undo: ExitStack) -> None:
         """Put everything on; `undo` takes it off again.
 
-        What takes a part off is noted before the part is put on. `undo` takes everything off twice: where the user
-        interrupts one attempt, the other goes on from there.
+        What takes a part off is noted before the part is put on. `undo` takes everything off twice:
+            where the user interrupts one attempt, the other goes on from there.
         """
         undo.callback(self._take_off)
         undo.callback(self._take_off)
@@ -147,15 +152,20 @@ class Session:
             put_on()
 
     def _take_off(self) -> None:
-        """Take off what is on, the last part first. A part that is off already is not harmed by it."""
+        """Take off what is on, the last part first.
+
+        A part that is off already is not harmed by it.
+        """
         while self._on:
             self._safely(self._on[-1])
             self._on.pop()
 
     def _fold(self) -> None:
-        """Cost all records and keep only their sums by operator, phase and dtype, so that memory stays bounded.
+        """Cost all records and keep only their sums by operator, phase and dtype, so that memory
+        stays bounded.
 
-        The recording asks for this when it has too many records, perhaps while the tape is being put into the tree.
+        The recording asks for this when it has too many records, perhaps while the tape is being
+        put into the tree.
         """
         if self._timing is not None:
             self._timing.settle()
@@ -207,7 +217,10 @@ class Session:
             self._stopped = self._inventory.name(info), self._stopped[1]
 
     def report(self) -> Report:
-        """What the block did so far. That of a block that ended is made once, unless rules change after it."""
+        """What the block did so far.
+
+        That of a block that ended is made once, unless rules change after it.
+        """
         version = self._options.rules.version
         if self._report is not None and self._report[0] == version:
             return self._report[1]

@@ -24,8 +24,9 @@ from dispatchcount.report.rows import BACKWARD, DOUBLE_BACKWARD, RECOMPUTE
 class Attribution:
     """Finds the owners of what backward passes run. A pass goes by the id of its graph task.
 
-    Its data are the intervals in which module calls made autograd nodes (`Tape.intervals`), the passes that build a
-    graph, and the modules that hold the parameters whose gradients are accumulated.
+    Its data are the intervals in which module calls made autograd nodes (`Tape.intervals`), the
+    passes that build a graph, and the modules that hold the parameters whose gradients are
+    accumulated.
     """
 
     def __init__(self, modules: Modules, recording: Recording, tape: Tape) -> None:
@@ -33,7 +34,8 @@ class Attribution:
         self._recording = recording
         self._tape = tape
         self._intervals = tape.intervals
-        # The number of the autograd node that ran last, and its table. Keeping the node would keep its saved tensors.
+        # The number of the autograd node that ran last, and its table. Keeping the node would keep
+        # its saved tensors.
         self._last: tuple[int, Table] | None = None
         # For each backward pass that builds a graph, autograd's counter at its latest operator.
         self._passes: dict[int, int] = {}
@@ -43,7 +45,9 @@ class Attribution:
         self._checkpoints = False
 
     def table(self, task: int) -> Table:
-        """Where an operator is recorded that runs in the backward pass `task`, and in no module that this pass runs."""
+        """Where an operator is recorded that runs in the backward pass `task`, and in no module
+        that this pass runs.
+        """
         grad = torch.is_grad_enabled()
         last = self._last
         autograd_node = current_node()
@@ -56,8 +60,8 @@ class Attribution:
             self._checkpoints = True
             self._keep_graph(owner, task, in_backward=False)
             return owner.table(RECOMPUTE)
-        # A node made by a backward pass that ended is run by a derivative of that pass. One made by a pass that is
-        # still running is run by a pass inside it.
+        # A node made by a backward pass that ended is run by a derivative of that pass. One made by
+        # a pass that is still running is run by a pass inside it.
         table = owner.table(BACKWARD if maker is None or maker in self._passes else DOUBLE_BACKWARD)
         if grad:
             self._keep_graph(owner, task, in_backward=True)
@@ -75,7 +79,9 @@ class Attribution:
         return self._intervals.find(sequence)[0] or self._recording.tree
 
     def caller(self, info: Info) -> Node:
-        """The caller of a module that a checkpoint runs again in a backward pass: where the module was first called."""
+        """The caller of a module that a checkpoint runs again in a backward pass: where the module
+        was first called.
+        """
         owner = self.running()
         above: Node | None = owner
         while above is not None and not above.called(info):
@@ -106,8 +112,8 @@ class Attribution:
     def _note_holders(self) -> None:
         """Note which module holds which parameter: the block began, or modules were made.
 
-        torch refuses to swap a tensor that something refers to weakly. So a parameter goes by its id, and its module is
-        asked each time if it holds it still.
+        torch refuses to swap a tensor that something refers to weakly. So a parameter goes by its
+        id, and its module is asked each time if it holds it still.
         """
         holders = self._holders = {}
         for info in list(self._modules.infos.values()):
@@ -117,11 +123,12 @@ class Attribution:
                     holders[id(held)] = info, name
 
     def _keep_graph(self, owner: Node, task: int, *, in_backward: bool) -> None:
-        """Note that what a backward pass makes, which builds a graph, belongs to the module whose node it runs.
+        """Note that what a backward pass makes, which builds a graph, belongs to the module whose
+        node it runs.
 
-        Autograd makes the node of an operator before a mode sees the operator, so the interval begins at the counter
-        that was seen at the operator before. At the first operator of a pass, that is one back, if it lies beyond the
-        node that runs.
+        Autograd makes the node of an operator before a mode sees the operator, so the interval
+        begins at the counter that was seen at the operator before. At the first operator of a pass,
+        that is one back, if it lies beyond the node that runs.
         """
         now = next_sequence()
         start = self._passes.get(task)
@@ -149,7 +156,9 @@ _NOBODY: tuple[Info | None, str] = (None, "")
 
 
 def _holds(info: Info, name: str, parameter: Any) -> bool:
-    """True if the module holds that parameter; also if it is no module's, so that its holder is not looked for each time."""
+    """True if the module holds that parameter; also if it is no module's, so that its holder is not
+    looked for each time.
+    """
     module = info.module()
     return not name if module is None else parameter_named(module, name) is parameter
 

@@ -1,7 +1,8 @@
-"""The stack of module calls, kept by hooks on all modules at once, and where in the record an operator goes.
+"""The stack of module calls, kept by hooks on all modules at once, and where in the record an
+operator goes.
 
-Hooks on single modules would change what runs (fused encoder layers look for them) and would miss modules that are made
-inside the block.
+Hooks on single modules would change what runs (fused encoder layers look for them) and would miss
+modules that are made inside the block.
 """
 
 from __future__ import annotations
@@ -48,14 +49,15 @@ class Bypass(Protocol):
 class ModuleStack:
     """Follows one thread's module calls.
 
-    A signal handler or a finalizer may run modules and operators at any of our lines. What is only noted on the tape is
-    noted then, too. What would change the stack or the tree, while a line of ours is about to, is let by uncounted.
+    A signal handler or a finalizer may run modules and operators at any of our lines. What is only
+    noted on the tape is noted then, too. What would change the stack or the tree, while a line of
+    ours is about to, is let by uncounted.
 
     Attributes:
         tape: gets module calls, and their operators, of the forward phase.
         attribution: finds the modules that backward passes work for.
-        used: gets the ids of parameters that operators use. Outside of modules it is a set that nobody reads, for what
-            runs there says nothing of which parameters are at work.
+        used: gets the ids of parameters that operators use. Outside of modules it is a set that
+            nobody reads, for what runs there says nothing of which parameters are at work.
     """
 
     def __init__(
@@ -173,13 +175,18 @@ class ModuleStack:
         return -1 if task == self._outer_pass else task
 
     def _begun_in(self, task: int) -> bool:
-        """True if the innermost call began in that very backward pass. In a pass that the call itself runs, it did not."""
+        """True if the innermost call began in that very backward pass.
+
+        In a pass that the call itself runs, it did not.
+        """
         return bool(self._in_backward) and self._in_backward[-1] == (len(self._stack), task)
 
     def _elsewhere(self) -> bool:
-        """True if this thread's operators do not reach the mode: hooks are the process's, modes the thread's.
+        """True if this thread's operators do not reach the mode: hooks are the process's, modes the
+        thread's.
 
-        Backward on an accelerator runs in the engine's own threads, to which torch takes the mode along.
+        Backward on an accelerator runs in the engine's own threads, to which torch takes the mode
+        along.
         """
         if get_ident() == self._thread:
             return False
@@ -191,7 +198,8 @@ class ModuleStack:
         thread = get_ident()
         if thread != self._thread and self._elsewhere():
             return
-        # What were its inputs? Most modules take one plain tensor, and nothing can be watching its shape being read.
+        # What were its inputs? Most modules take one plain tensor, and nothing can be watching its
+        # shape being read.
         info = self._infos.get(id(module))
         if (
             info is None
@@ -209,7 +217,8 @@ class ModuleStack:
                 inputs = args[0].shape
             except RuntimeError:  # nested tensors have no shape
                 inputs = input_shapes(args, {})
-        # Where was it called from? In the forward phase a module that is a part of the innermost call is called by it.
+        # Where was it called from? In the forward phase a module that is a part of the innermost
+        # call is called by it.
         if (
             info is None
             or info.ref() is not module
@@ -235,7 +244,8 @@ class ModuleStack:
     def _enter_directly(self, module: nn.Module, inputs: Any) -> None:
         """Begin a call that `_enter` cannot note on the tape.
 
-        The module is not known or not known to be called from here, or the call is not part of the forward phase.
+        The module is not known or not known to be called from here, or the call is not part of the
+        forward phase.
         """
         tape, thread = self.tape, get_ident()
         before = tape.worker
@@ -247,7 +257,8 @@ class ModuleStack:
         try:
             tape.settle()
             info = self._modules.info(module)
-            # The stack may be stale: calls that an exception ended altogether left it without a hook.
+            # The stack may be stale: calls that an exception ended altogether left it without a
+            # hook.
             if self._stack and (
                 info is None or not (info.inside(self._stack[-1]) or tape.node.called(info))
             ):
@@ -257,7 +268,8 @@ class ModuleStack:
             if self._steps_taken and not self._stack:
                 self._steps.drop_stopped()
                 self._choose_way()
-            # Its caller is the innermost call; or, where a checkpoint runs a module again, the caller of the first run.
+            # Its caller is the innermost call; or, where a checkpoint runs a module again, the
+            # caller of the first run.
             task = self._task()
             if task == -1 or self._begun_in(task) or not torch.is_grad_enabled():
                 caller = tape.node
@@ -275,7 +287,9 @@ class ModuleStack:
             tape.worker = before
 
     def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
-        """The hook that torch runs after each module's forward, also where that raised an `Exception`."""
+        """The hook that torch runs after each module's forward, also where that raised an
+        `Exception`.
+        """
         thread = get_ident()
         if thread != self._thread and self._elsewhere():
             return
@@ -299,7 +313,9 @@ class ModuleStack:
             self.used = set()
 
     def _unwind(self, module: nn.Module) -> None:
-        """Drop calls inside `module`'s that ended without a hook: exceptions that are no `Exception` skip hooks."""
+        """Drop calls inside `module`'s that ended without a hook: exceptions that are no
+        `Exception` skip hooks.
+        """
         if any(info.module() is module for info in self._stack):
             while self._stack[-1].module() is not module:
                 self._pop()
@@ -307,7 +323,8 @@ class ModuleStack:
     def _drop_stopped(self) -> None:
         """Drop calls that an exception ended altogether: those that Python's stack no longer has.
 
-        This is checked only when a module calls one that is not its descendant, the sign that the stack is stale.
+        This is checked only when a module calls one that is not its descendant, the sign that the
+        stack is stale.
         """
         if self._task() == -1:
             for _ in range(len(self._stack) - (module_calls() - 1 - self._outer)):
@@ -328,7 +345,9 @@ class ModuleStack:
             tape.worker = before
 
     def _choose_way(self) -> None:
-        """Let operators wait on the tape, unless a step of an optimizer is taken: the tape has no place for its work."""
+        """Let operators wait on the tape, unless a step of an optimizer is taken: the tape has no
+        place for its work.
+        """
         self.tape.direct = self._direct or bool(self._steps_taken)
 
     def _enter_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:

@@ -1,4 +1,6 @@
-"""Counts a call: finds the signature that it shares with all calls like it, and notes it on the tape or in the tree."""
+"""Counts a call: finds the signature that it shares with all calls like it, and notes it on the
+tape or in the tree.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +29,22 @@ from dispatchcount.capture.used import note_parameters
 from dispatchcount.rules.core.registry import OpKind, RegistryEntry
 
 NOT_SHORT = (KeyError, AttributeError, IndexError, TypeError, RuntimeError)
-"""What comes of looking for a call by its short key: there is none yet, or the call has no such key."""
+"""What comes of looking for a call by its short key: there is none yet, or the call has no such
+key.
+"""
 
 
 class CallCounter:
     """Counts the calls of one block.
 
     Attributes:
-        function: the Python-level torch function that is running, where someone notes it; else ``""``.
+        function: the Python-level torch function that is running, where someone notes it; else
+            ``""``.
         events: the list of what waits on the tape; see `Tape`.
         signatures: the distinct calls by key; see `Recording`.
         block: stands for the block; see `Signature.block`.
-        bumps: how many calls `bump` counted. The mode's short way counts without it, but is closed wherever this is read.
+        bumps: how many calls `bump` counted. The mode's short way counts without it, but is closed
+            wherever this is read.
     """
 
     def __init__(self, recording: Recording, stack: ModuleStack) -> None:
@@ -138,7 +144,9 @@ class CallCounter:
 
 
 def _parts(plan: Plan, args: Any, kwargs: Any) -> tuple[Part, Named]:
-    """The parts of a call's operands, by position and by name, without those that the call only writes."""
+    """The parts of a call's operands, by position and by name, without those that the call only
+    writes.
+    """
     kept, values = plan.kept, plan.values
     if values:
         given = [

@@ -1,4 +1,7 @@
-"""The mode: sees every operator of its thread, has it counted, and lets the call through. No tensor is kept."""
+"""The mode: sees every operator of its thread, has it counted, and lets the call through.
+
+No tensor is kept.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ from dispatchcount.rules.core.registry import Registry
 _PARAMETER = torch.nn.Parameter
 
 MAX_TYPES = 256
-"""Combinations of operands' classes that a block remembers; classes may be made anew in every call."""
+"""Combinations of operands' classes that a block remembers; classes may be made anew in every call.
+"""
 
 
 class CountingMode(TorchDispatchMode):
@@ -74,7 +78,8 @@ class CountingMode(TorchDispatchMode):
         # How many reasons there are to let everything by.
         self._aside = 0
         self._exporting = False
-        # The operator that a wrapper subclass was asked to take apart, and the call that it is taking apart.
+        # The operator that a wrapper subclass was asked to take apart, and the call that it is
+        # taking apart.
         self._unwrapping: Any = None
         self._inside: Inside | None = None
         self._types: dict[Any, bool] = {}
@@ -86,8 +91,8 @@ class CountingMode(TorchDispatchMode):
     ) -> Any:
         """Run an operator and count it.
 
-        This is the hot path. Most calls are of an operator that has a plan, with plain tensors, and are counted here;
-        `_special` does everything else.
+        This is the hot path. Most calls are of an operator that has a plan, with plain tensors, and
+        are counted here; `_special` does everything else.
         """
         plan = self._short.get(id(func))
         if plan is None or types or self.watch.storages or is_tracing():
@@ -167,7 +172,9 @@ class CountingMode(TorchDispatchMode):
 
     @contextmanager
     def _tracing(self) -> Iterator[None]:
-        """While an operator runs, let the tracer go on that was paused for the operator to be counted, if one was."""
+        """While an operator runs, let the tracer go on that was paused for the operator to be
+        counted, if one was.
+        """
         state, self._tracer = self._tracer, None
         if state is None:
             yield
@@ -179,7 +186,9 @@ class CountingMode(TorchDispatchMode):
             self._tracer = state
 
     def _special(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
-        """Do what the short way can't: new operators, subclasses, composites, higher-order operators, tracing."""
+        """Do what the short way can't: new operators, subclasses, composites, higher-order
+        operators, tracing.
+        """
         # Is there a reason to let the call by?
         if self.exports.reading:
             self.exports.check()
@@ -190,7 +199,8 @@ class CountingMode(TorchDispatchMode):
         plan = self._plans.of(func)
         if plan.way is not Way.ALLOCATE:
             note_parameters((*args, *kwargs.values()), self.calls.used)
-        # A wrapper subclass takes the call apart; of what it asks for meanwhile, only work on its inner tensors counts.
+        # A wrapper subclass takes the call apart; of what it asks for meanwhile, only work on its
+        # inner tensors counts.
         if types and self._wraps(types):
             return self._unwrap(plan, args, kwargs)
         if self._inside is not None and not self._inside.is_work(args, kwargs):
@@ -227,12 +237,13 @@ class CountingMode(TorchDispatchMode):
     def _run_parts(self, plan: Plan, composite: Composite, args: Any, kwargs: Any) -> Any:
         """Run a composite by its kernel, as torch itself would, so that its parts come here.
 
-        Composites arrive whole under inference mode only. Inside a mode most dispatch keys are off: views would lose
-        track of their base, conjugate tensors be taken for plain ones, autocast not cast. What was on when Python
-        called torch is on again for the parts, without what has been done by now.
+        Composites arrive whole under inference mode only. Inside a mode most dispatch keys are off:
+            views would lose track of their base, conjugate tensors be taken for plain ones,
+            autocast not cast. What was on when Python called torch is on again for the parts,
+            without what has been done by now.
         """
-        # A composite may have no parts, as ``to`` the dtype that is there has none. That it came here is enough for
-        # `_unwrap` to see that a wrapper asked for something.
+        # A composite may have no parts, as ``to`` the dtype that is there has none. That it came
+        # here is enough for `_unwrap` to see that a wrapper asked for something.
         self.counter.bumps += 1
         with (
             self._tracing(),
@@ -252,12 +263,15 @@ class CountingMode(TorchDispatchMode):
         return known
 
     def _unwrap(self, plan: Plan, args: Any, kwargs: Any) -> Any:
-        """Let a wrapper subclass take the call apart, so that its inner operators come back here as plain ones.
+        """Let a wrapper subclass take the call apart, so that its inner operators come back here as
+        plain ones.
 
-        If nothing comes back (a subclass that switches dispatch off), the call itself is counted, on its outer shapes.
+        If nothing comes back (a subclass that switches dispatch off), the call itself is counted,
+        on its outer shapes.
         """
         if self._unwrapping is plan.func:
-            # The call below has come here again: torch asks modes before subclasses. This lets the subclass have it.
+            # The call below has come here again: torch asks modes before subclasses. This lets the
+            # subclass have it.
             self._unwrapping = None
             return NotImplemented
         before, outer = self.counter.bumps, self._inside

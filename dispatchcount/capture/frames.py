@@ -1,7 +1,8 @@
 """Every look at Python's stack, one function a question.
 
-Code is recognised by its code object, or by lying in torch's own folder: a path or a name that looks like torch's may be
-the user's. Where torch has moved a function, its code is not found and the question is answered with no.
+Code is recognised by its code object, or by lying in torch's own folder: a path or a name that
+looks like torch's may be the user's. Where torch has moved a function, its code is not found and
+the question is answered with no.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from torch.optim import Optimizer
 
 
 def module_calls() -> int:
-    """Module calls on this thread's stack: frames of ``nn.Module._wrapped_call_impl``, which each ``module(…)`` runs."""
+    """Module calls on this thread's stack: frames of ``nn.Module._wrapped_call_impl``, which each
+    ``module(…)`` runs.
+    """
     count = 0
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -32,8 +35,8 @@ def module_calls() -> int:
 def call_kwargs() -> dict[str, Any]:
     """The keyword arguments of the module call that the hook calling this function runs for.
 
-    torch hands none to global hooks. They are the local ``kwargs`` of the function in ``nn.Module._call_impl`` that calls
-    hooks, the first frame from here that has one.
+    torch hands none to global hooks. They are the local ``kwargs`` of the function in
+    ``nn.Module._call_impl`` that calls hooks, the first frame from here that has one.
     """
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
@@ -45,10 +48,12 @@ def call_kwargs() -> dict[str, Any]:
 
 
 def in_checkpoint() -> bool:
-    """True if `torch.utils.checkpoint` is running a function again, in the backward pass that called us.
+    """True if `torch.utils.checkpoint` is running a function again, in the backward pass that
+    called us.
 
-    Without reentry, that is a function called ``recompute_fn`` inside one of that module. The search ends where this
-    backward pass was started, for a backward inside a function that is run again is not part of running it again.
+    Without reentry, that is a function called ``recompute_fn`` inside one of that module. The
+    search ends where this backward pass was started, for a backward inside a function that is run
+    again is not part of running it again.
     """
     recompute, start = _checkpoint_codes(), _backward_code()
     for frame in _frames(1):
@@ -60,14 +65,18 @@ def in_checkpoint() -> bool:
 
 
 def in_optimizer_step() -> bool:
-    """True if an optimizer's `step` is running: the function that torch wraps it in, which calls its hooks."""
+    """True if an optimizer's `step` is running: the function that torch wraps it in, which calls
+    its hooks.
+    """
     return any(frame.f_code is _STEP for frame in _frames(1))
 
 
 def in_compiler_export(thread: int) -> bool:
-    """True if that thread is inside the function that has torch's compiler read a model's code for an export.
+    """True if that thread is inside the function that has torch's compiler read a model's code for
+    an export.
 
-    It is called ``inner``, in ``torch._dynamo.export`` and in what ``torch.export`` uses since torch 2.9.
+    It is called ``inner``, in ``torch._dynamo.export`` and in what ``torch.export`` uses since
+    torch 2.9.
     """
     homes = {
         "torch._dynamo.eval_frame": "export",
@@ -86,8 +95,9 @@ def in_compiler_export(thread: int) -> bool:
 def runs_in_step(function: FunctionType) -> bool:
     """True if that function is running, called from the innermost optimizer step.
 
-    A decorator's functions share their code (``torch.no_grad`` on `step` itself and ``torch.enable_grad`` on a closure), so
-    what the code refers to must be the function's own as well.
+    A decorator's functions share their code (``torch.no_grad`` on `step` itself and
+    ``torch.enable_grad`` on a closure), so what the code refers to must be the function's own as
+    well.
     """
     code, cells = function.__code__, function.__closure__ or ()
     for frame in _frames(1):
@@ -111,7 +121,9 @@ def _content(cell: CellType) -> Any:
 
 
 def instruction() -> int:
-    """A number for what Python is executing: the instruction of every frame on the stack that is not ours."""
+    """A number for what Python is executing: the instruction of every frame on the stack that is
+    not ours.
+    """
     return hash(
         tuple(
             [
@@ -132,7 +144,9 @@ def call_site() -> str:
 
 
 def innermost_module(error: BaseException) -> nn.Module | None:
-    """The module whose call an exception came out of first: `self` of the last frame of ``nn.Module._call_impl``."""
+    """The module whose call an exception came out of first: `self` of the last frame of
+    ``nn.Module._call_impl``.
+    """
     module = None
     trace = error.__traceback__
     while trace is not None:
@@ -151,7 +165,9 @@ def called_from(code: CodeType) -> Iterator[FrameType]:
 
 
 def _frames(above: int) -> Iterator[FrameType]:
-    """The frames of this thread, innermost first, from `above` frames above the function that asks for them."""
+    """The frames of this thread, innermost first, from `above` frames above the function that asks
+    for them.
+    """
     frame: FrameType | None = sys._getframe(above + 1)
     while frame is not None:
         yield frame

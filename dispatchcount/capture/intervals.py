@@ -1,8 +1,9 @@
 """Which module call made each autograd node.
 
-Every autograd node carries the number that the thread's counter showed when a forward operator made it. Noting the
-counter at each module's start and end tells, for any node, the call that made it. That is right for shared modules,
-recursion, branches and several forwards, where tensor hooks are not.
+Every autograd node carries the number that the thread's counter showed when a forward operator made
+it. Noting the counter at each module's start and end tells, for any node, the call that made it.
+That is right for shared modules, recursion, branches and several forwards, where tensor hooks are
+not.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from dispatchcount.capture.record import Node
 
 LIMIT = 1 << 19
-"""Changes of module remembered. With more, the oldest half is forgotten, and backward of those forwards has no module."""
+"""Changes of module remembered.
+
+With more, the oldest half is forgotten, and backward of those forwards has no module.
+"""
 
 
 class Intervals:
@@ -48,7 +52,8 @@ class Intervals:
     def find(self, sequence: int) -> tuple[Node | None, int | None]:
         """The call that made the autograd node of that number, and the backward pass that did.
 
-        The call is None for a node made before the block; the pass is None for one made in no backward pass.
+        The call is None for a node made before the block; the pass is None for one made in no
+        backward pass.
         """
         index = bisect_right(self._starts, sequence) - 1
         if index < 0:

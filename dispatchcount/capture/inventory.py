@@ -1,4 +1,6 @@
-"""The module table of a report, read off the live modules when a block ends (or a snapshot is asked for)."""
+"""The module table of a report, read off the live modules when a block ends (or a snapshot is asked
+for).
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ Its name in its root, who it is, its class, True if it only holds other modules,
 class Inventory:
     """Every module of the roots as it is now, and, as they are asked for, those that no root holds.
 
-    Taking it reads little more than names and parameters; the table is made of that when it is asked for.
+    Taking it reads little more than names and parameters; the table is made of that when it is
+    asked for.
     """
 
     def __init__(self, modules: Modules, called: Collection[Info]) -> None:
@@ -79,7 +82,9 @@ class Inventory:
         return self._table()[self.locate(info)].name
 
     def scripted(self) -> list[str]:
-        """Names of the modules that TorchScript ran with others inside them: those are called where no hook sees it."""
+        """Names of the modules that TorchScript ran with others inside them: those are called where
+        no hook sees it.
+        """
         called = [
             (info, module)
             for info in self._modules.infos.values()
@@ -121,7 +126,8 @@ class Inventory:
             if known is not None:
                 self._seen[known].aliases.append(name)
                 continue
-            # torch lets a module be held under any name, such as "" or "a.b" beside a module b in a.
+            # torch lets a module be held under any name, such as "" or "a.b" beside a module b in
+            # a.
             above = parents.get(relative.rpartition(".")[0], parents[""]) if parents else parent
             free = self._free_name(name)
             seen = Seen(free, type_, above, info, weights, held=True, container=container)
@@ -129,7 +135,9 @@ class Inventory:
             parents.setdefault(relative, index)
 
     def _unheld(self, info: Info) -> int:
-        """A row for a module that no root holds, or that is gone: under the module it was found in or called from."""
+        """A row for a module that no root holds, or that is gone: under the module it was found in
+        or called from.
+        """
         above = self.locate(info.above) if info.above is not None else 1
         base = self._seen[above].name if above else ""
         name = f"{base}.{info.label}" if base else info.label

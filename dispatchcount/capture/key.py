@@ -1,8 +1,8 @@
 """What is kept of an operator call: a hashable key, from which alone what a rule is shown is read.
 
-A key holds a *part* for each argument and for the result. Because `shown` is the only way from a call to
-a rule, and it reads nothing but the key, two calls that a rule could tell apart cannot have equal keys:
-no call is ever costed as another one that happened to run before it.
+A key holds a *part* for each argument and for the result. Because `shown` is the only way from a
+call to a rule, and it reads nothing but the key, two calls that a rule could tell apart cannot have
+equal keys: no call is ever costed as another one that happened to run before it.
 """
 
 from __future__ import annotations
@@ -33,14 +33,19 @@ NUMBERS = frozenset((int, bool, float))
 """Types of arguments that are numbers to compute with, such as an exponent."""
 
 _SCALARS = WORDS | NUMBERS | {complex, torch.device, torch.layout, torch.memory_format}
-"""Types of arguments that are no tensors. A key holds the value of those that its operator's plan keeps, else the type."""
+"""Types of arguments that are no tensors.
+
+A key holds the value of those that its operator's plan keeps, else the type.
+"""
 
 Part = Any
 """What a key holds of one argument or result: a hashable. See `part_of`."""
 
 
 class Facts(NamedTuple):
-    """The part of a tensor whose sizes alone do not say what it is; the fields are those of `Shape`."""
+    """The part of a tensor whose sizes alone do not say what it is; the fields are those of
+    `Shape`.
+    """
 
     sizes: tuple[int, ...]
     dtype: torch.dtype
@@ -58,13 +63,15 @@ class Named(tuple[tuple[str, Part], ...]):
 def short_key(
     plan: Plan, args: Any, kwargs: Any, out: Any, parameters: set[int]
 ) -> tuple[Part, ...]:
-    """The key of a call whose operands are plain tensors and scalars: `plan`, the result, and the operands in a row.
+    """The key of a call whose operands are plain tensors and scalars: `plan`, the result, and the
+    operands in a row.
 
-    Of the result it holds no more than does not follow from the operands: the dtype; or, of several results, the
-    device; or, as the last in the row, all of it. Operands that were given by name follow as one `Named`.
+    Of the result it holds no more than does not follow from the operands: the dtype; or, of several
+        results, the device; or, as the last in the row, all of it. Operands that were given by name
+        follow as one `Named`.
 
-    Most calls of most operators have one or two plain tensors and nothing else. This runs for every operator, so
-    those cases are written out.
+    Most calls of most operators have one or two plain tensors and nothing else. This runs for every
+    operator, so those cases are written out.
 
     Args:
         plan: of the operator.
@@ -74,8 +81,8 @@ def short_key(
         parameters: gets the ids of module parameters among the operands, which are met here anyway.
 
     Raises:
-        AttributeError, IndexError, TypeError: something else is among them (a sparse tensor, a subclass, a packed
-            weight), or a size is symbolic, which shows when the key is hashed.
+        AttributeError, IndexError, TypeError: something else is among them (a sparse tensor, a
+            subclass, a packed weight), or a size is symbolic, which shows when the key is hashed.
         RuntimeError: a tensor has no plain sizes (strided nested tensors).
     """
     settled: Any
@@ -126,7 +133,9 @@ def _named(kwargs: dict[str, Any], kept: frozenset[type]) -> Named:
 def shown_of(
     key: tuple[Part, ...], kwargs: Any, out: Any
 ) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
-    """What a rule sees of a call with a short key: its operands by position, those by name, and the result."""
+    """What a rule sees of a call with a short key: its operands by position, those by name, and the
+    result.
+    """
     seen = list(shown_flat(key[2:]))
     named = seen.pop() if kwargs else {}
     result = seen.pop() if key[1] is None else describe(out)
@@ -136,7 +145,9 @@ def shown_of(
 def _row(
     args: Any, kept: frozenset[type], parameters: set[int], parts: list[Part]
 ) -> tuple[Part, ...]:
-    """The parts of arguments in a row: a plain dense tensor takes two items, its sizes and its dtype. `parts` come first."""
+    """The parts of arguments in a row: a plain dense tensor takes two items, its sizes and its
+    dtype. `parts` come first.
+    """
     for arg in args:
         kind = type(arg)
         if (kind is _TENSOR or kind is _PARAMETER) and arg.layout is _STRIDED:
@@ -186,7 +197,9 @@ def is_dense(value: Any) -> bool:
 
 
 def shown(part: Part) -> Any:
-    """What a rule sees of an argument: a tensor as a `Shape`, scalars as they are; None for anything else."""
+    """What a rule sees of an argument: a tensor as a `Shape`, scalars as they are; None for
+    anything else.
+    """
     kind = type(part)
     if kind is Facts:
         sizes, dtype, *rest = part
@@ -222,7 +235,9 @@ def shape_of(tensor: torch.Tensor) -> Shape:
 
 
 def facts_of(tensor: torch.Tensor) -> Facts:
-    """What a rule can be told of a tensor: sizes, dtype, layout, stored elements, lengths of nested items."""
+    """What a rule can be told of a tensor: sizes, dtype, layout, stored elements, lengths of nested
+    items.
+    """
     dtype, layout = tensor.dtype, tensor.layout
     if layout is _STRIDED:
         if tensor.is_nested:
@@ -242,7 +257,9 @@ def _dtype_name(dtype: torch.dtype) -> str:
 
 
 def hint(size: Any, unknown: int = 0) -> int:
-    """A size as a plain int: a symbolic one's hint, without guarding on it; `unknown` where it depends on data."""
+    """A size as a plain int: a symbolic one's hint, without guarding on it; `unknown` where it
+    depends on data.
+    """
     if isinstance(size, int):
         return size
     node = getattr(size, "node", None)
@@ -263,7 +280,9 @@ def _stored(tensor: torch.Tensor) -> int:
 
 
 def _nested(tensor: torch.Tensor, dtype: torch.dtype) -> Facts:
-    """The real sizes of each item; of a jagged tensor whose offsets have no values (fake ones), the sizes it shows."""
+    """The real sizes of each item; of a jagged tensor whose offsets have no values (fake ones), the
+    sizes it shows.
+    """
     if tensor.layout is _STRIDED:
         lengths = tuple(tuple(item) for item in tensor._nested_tensor_size().tolist())
     else:
@@ -284,8 +303,9 @@ def _nested(tensor: torch.Tensor, dtype: torch.dtype) -> Facts:
 def packed_part(value: torch.ScriptObject) -> Part:
     """The parts of the weights that a torchbind object holds packed; None for any other object.
 
-    Unpacking copies the weights, so the parts of some objects are remembered, by address, until `forget_packed` at the
-    latest. The object is kept as long, or its address could become another's.
+    Unpacking copies the weights, so the parts of some objects are remembered, by address, until
+    `forget_packed` at the latest. The object is kept as long, or its address could become
+    another's.
     """
     address = hash(value)
     if address not in _PACKED:
@@ -310,7 +330,8 @@ def forget_packed() -> None:
 
 
 def contents(value: Any) -> Part:
-    """The integers a small index tensor holds, as a tuple, where it holds any; else what `part_of` gives.
+    """The integers a small index tensor holds, as a tuple, where it holds any; else what `part_of`
+    gives.
 
     Reading them waits for an accelerator; only operators over packed sequences ask for it.
     """

@@ -20,7 +20,8 @@ class ModuleClass:
         scripted: True if TorchScript runs its modules.
         compiled: True if a module of it stands for the one that torch.compile was given.
         wraps: True for either: what its modules are called is not the name of the class.
-        container: True if it only holds other modules or does nothing, so it is not reported as uncalled.
+        container: True if it only holds other modules or does nothing, so it is not reported as
+            uncalled.
         many: True if its forward takes more than one argument, so that some may come by keyword.
         plain: True if it is one of torch's own layers, which keep all their weights as parameters.
     """
@@ -67,5 +68,7 @@ def class_of(module: nn.Module) -> ModuleClass:
 
 
 def type_name(module: nn.Module) -> str:
-    """A module's class as people know it: of a scripted module that of its source, of a compiled one that of the model."""
+    """A module's class as people know it: of a scripted module that of its source, of a compiled
+    one that of the model.
+    """
     return class_of(module).name_of(module)

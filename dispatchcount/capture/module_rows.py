@@ -12,7 +12,9 @@ from dispatchcount.report.rows import Module, Parameter
 
 
 class Seen:
-    """A module as it was when the block ended: plain data but for a weak reference. Its row is made when it is asked for.
+    """A module as it was when the block ended: plain data but for a weak reference.
+
+    Its row is made when it is asked for.
 
     Attributes:
         name: its name in the report.
@@ -72,7 +74,10 @@ class Seen:
         )
 
     def _parameter(self, tied: dict[int, str], weight: Weight) -> Parameter:
-        """A parameter's row. One outside of the roots has ``numel = 0``, because totals cover the roots only."""
+        """A parameter's row.
+
+        One outside of the roots has ``numel = 0``, because totals cover the roots only.
+        """
         name = f"{self.name}.{weight.key}" if self.name else weight.key
         first = tied.setdefault(weight.address, name)
         shape = tuple(map(int, weight.sizes or ()))
@@ -89,17 +94,17 @@ class Seen:
 def fused(seen: Sequence[Seen], was_called: Callable[[Seen], bool]) -> list[bool]:
     """For each module: True if it was not called, and operators of a module around it did its part.
 
-    They did if they used a parameter of it, or, where it has none, one of a module in it. A module without any, such as
-    a dropout, leaves no such trace. It is taken for a part of what ran as one operator if the module around it called
-    nothing in itself and left nothing in itself unused.
+    They did if they used a parameter of it, or, where it has none, one of a module in it. A module
+    without any, such as a dropout, leaves no such trace. It is taken for a part of what ran as one
+    operator if the module around it called nothing in itself and left nothing in itself unused.
 
     Args:
         seen: the modules, each before those in it.
         was_called: True for a module that was called.
     """
     called = [was_called(one) for one in seen]
-    # Of each module with the modules in it: is a parameter used of one that was not called; is one idle; was one
-    # inside called?
+    # Of each module with the modules in it: is a parameter used of one that was not called; is one
+    # idle; was one inside called?
     used = [one.used and not call for one, call in zip(seen, called, strict=True)]
     idle = [
         bool(one.weights) and not (one.used or call) for one, call in zip(seen, called, strict=True)

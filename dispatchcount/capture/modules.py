@@ -17,7 +17,8 @@ from dispatchcount.capture.used import Used
 from dispatchcount.report.rows import NO_MODULE
 
 MAX_GONE = 32
-"""Classes or names of modules that are gone, told apart under one module beyond those alive there at once.
+"""Classes or names of modules that are gone, told apart under one module beyond those alive there
+at once.
 
 More of them share rows.
 """
@@ -34,11 +35,12 @@ class Info:
         type: class name.
         many: True if its forward takes more than one argument, so that some may come by keyword.
         label: its name relative to `above`, for when no root holds it (any longer).
-        like: what a module under `above` must share with this one to take its place: the name it is held by, or its
-            class.
-        above: the root it was found in, or the module it was first called from; None for a root and for the outside.
-        caller: the caller seen last time, if that call was consistent with the module tree; None before the first
-            call. `ModuleStack` keeps it here for the hot path.
+        like: what a module under `above` must share with this one to take its place: the name it is
+            held by, or its class.
+        above: the root it was found in, or the module it was first called from; None for a root and
+            for the outside.
+        caller: the caller seen last time, if that call was consistent with the module tree; None
+            before the first call. `ModuleStack` keeps it here for the hot path.
     """
 
     __slots__ = ("above", "caller", "label", "like", "many", "ref", "type")
@@ -77,8 +79,8 @@ class _Ref(weakref.ref[nn.Module]):
 class Modules:
     """The modules of one block.
 
-    Modules may be made anew in every call, and models in every step. What is kept of them does not grow: a module that
-    takes the place of one that is gone gets the `Info` of that.
+    Modules may be made anew in every call, and models in every step. What is kept of them does not
+        grow: a module that takes the place of one that is gone gets the `Info` of that.
 
     Attributes:
         outside: stands for no module.
@@ -99,7 +101,8 @@ class Modules:
         self._closed = closed
         # Infos of modules that are gone, by `above` and `like`.
         self._spare: dict[tuple[Info | None, str], list[Info]] = {}
-        # How many `like` there are in that, how many modules are alive, and how many were at once; all by `above`.
+        # How many `like` there are in that, how many modules are alive, and how many were at once;
+        # all by `above`.
         self._places: defaultdict[Info | None, int] = defaultdict(int)
         self._alive: defaultdict[Info | None, int] = defaultdict(int)
         self._most: defaultdict[Info | None, int] = defaultdict(int)
@@ -137,7 +140,8 @@ class Modules:
     def _found(self, module: nn.Module) -> Info:
         """The info of a new root.
 
-        It takes the place of one of its class that is gone: a loss, or a model, may be made anew in every step.
+        It takes the place of one of its class that is gone: a loss, or a model, may be made anew in
+            every step.
         """
         like = type_name(module)
         info = self._free(None, like)
@@ -151,8 +155,8 @@ class Modules:
     def _foreign(self, module: nn.Module, caller: Info) -> Info:
         """The info of a module that nothing holds.
 
-        There is one row for each of a class that is alive at a time, so that a module made anew in every call stays
-        one row.
+        There is one row for each of a class that is alive at a time, so that a module made anew in
+        every call stays one row.
         """
         like = f"({type_name(module)})"
         info = self._free(caller, like)
@@ -190,7 +194,10 @@ class Modules:
         return self._stand(info, module)
 
     def _leave(self, ref: Any) -> None:
-        """A module is gone; its info waits for another. This may run in any thread, and in the middle of anything."""
+        """A module is gone; its info waits for another.
+
+        This may run in any thread, and in the middle of anything.
+        """
         info = self.infos.get(ref.key)
         if info is None or info.ref is not ref:
             return

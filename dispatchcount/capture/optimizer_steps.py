@@ -1,4 +1,6 @@
-"""Tells an optimizer's own work from what it asks for while it takes a step: the modules and closures that it calls."""
+"""Tells an optimizer's own work from what it asks for while it takes a step: the modules and
+closures that it calls.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +15,22 @@ from dispatchcount.capture.frames import in_optimizer_step, runs_in_step
 class OptimizerSteps:
     """The steps that are being taken, innermost last: an optimizer may wrap another.
 
-    A closure is the user's forward and backward and is not part of the optimizer. It is told from the optimizer by the function
-    that is running, so that the optimizer gets the very object that the user passed.
+    A closure is the user's forward and backward and is not part of the optimizer. It is told from
+    the optimizer by the function that is running, so that the optimizer gets the very object that
+    the user passed.
 
     Attributes:
-        taken: for each, where it began, and weakly the function that its closure runs. `Calls` reads this very list; it is
-            never another.
+        taken: for each, where it began, and weakly the function that its closure runs. `Calls`
+            reads this very list; it is never another.
     """
 
     def __init__(self) -> None:
         self.taken: list[tuple[tuple[int, int], weakref.ref[FunctionType] | None]] = []
 
     def begin(self, place: tuple[int, int], args: Any, kwargs: Any) -> None:
-        """A step begins. `place`: how many module calls run, and in which backward pass, -1 for none.
+        """A step begins.
+
+        `place`: how many module calls run, and in which backward pass, -1 for none.
 
         `args` begin with the optimizer.
         """

@@ -56,14 +56,17 @@ class Plan:
         packet, overload: what the registry is asked for, ``"aten::addmm"`` and ``"default"``.
         way: how calls are treated.
         kept: types of arguments, other than tensors, whose values can matter to a rule.
-        settled: True if the sizes of its result follow from its arguments' sizes, ints, bools and strings.
-        settled_by_device: True if the sizes and dtypes of its results follow from the same and the device.
+        settled: True if the sizes of its result follow from its arguments' sizes, ints, bools and
+            strings.
+        settled_by_device: True if the sizes and dtypes of its results follow from the same and the
+            device.
         keyless: whether all its calls are alike to a rule, for none of them costs anything.
         outs: names of `out=` arguments that are returned too; rules do not get them by name.
         values: positions and names of integer operands whose contents matter.
         signature: that of all its calls, where their operands do not matter.
         writes: positions and names of operands that the operator writes.
-        unreturned: those of them that it does not return, by its schema. filled: positions of those that it does not read.
+        unreturned: those of them that it does not return, by its schema. filled: positions of those
+            that it does not read.
         short: whether a call is told by the operands' key alone, or by nothing.
     """
 
@@ -211,9 +214,11 @@ class Plans:
 
 
 def _settled(func: OpOverload) -> bool:
-    """True if the sizes of an operator's result follow from what a short key holds of its arguments.
+    """True if the sizes of an operator's result follow from what a short key holds of its
+    arguments.
 
-    They do not where the result depends on values (``nonzero``), on floats (``arange``, scale factors), or is
+    They do not where the result depends on values (``nonzero``), on floats (``arange``, scale
+    factors), or is
     several tensors: kernels differ in which of those they leave empty, from device to device.
     """
     schema = func._schema
@@ -255,14 +260,17 @@ def _written(argument: Any) -> bool:
 
 
 _TARGETS = ("out", "dst")
-"""How the names of operands begin that an operator is given by position to fill, as ``out=`` is by name."""
+"""How the names of operands begin that an operator is given by position to fill, as ``out=`` is by
+name.
+"""
 
 _UNDECLARED = {"c10d", "fsdp"}
 """Libraries whose schemas do not say which operands an operator writes; any may be."""
 
 _SILENT = {"aten::detach_", "prim::device", "prim::layout"}
-"""What is let through unseen, for it depends on the regime: the autograd kernel of ``detach_`` does it all, so that no mode sees
-it outside inference mode; and how often a fake tensor is asked for its device is up to who is in between."""
+"""What is let through unseen, for it depends on the regime: the autograd kernel of ``detach_`` does
+it all, so that no mode sees it outside inference mode; and how often a fake tensor is asked for its
+device is up to who is in between."""
 
 _ALLOCATORS = {
     f"aten::{name}"

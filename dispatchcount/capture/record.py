@@ -1,4 +1,6 @@
-"""What a block did, before anything is costed: a tree of module calls, with the number of calls of each operator at each node."""
+"""What a block did, before anything is costed: a tree of module calls, with the number of calls of
+each operator at each node.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,23 @@ if TYPE_CHECKING:
     from dispatchcount.capture.signature import Signature
 
 MAX_RECORDS = 20_000
-"""Records held before they are costed and folded, so that a run whose shapes never repeat stays small."""
+"""Records held before they are costed and folded, so that a run whose shapes never repeat stays
+small.
+"""
 
 MAX_DISTINCT = 5_000
 """Signatures known before the same is done: each takes as much memory as twenty records of it."""
 
 MAX_NODES = 5_000
-"""Nodes told apart by module, input shapes and caller. Beyond that many, only the first input shapes of each module are."""
+"""Nodes told apart by module, input shapes and caller.
+
+Beyond that many, only the first input shapes of each module are.
+"""
 
 MAX_INPUTS = 8
-"""Input shapes still told apart, beyond `MAX_NODES`, for one module under one caller; further calls share one node."""
+"""Input shapes still told apart, beyond `MAX_NODES`, for one module under one caller; further calls
+share one node.
+"""
 
 OTHER = "…"
 """The input shapes of those calls."""
@@ -34,7 +43,8 @@ class Table(dict["Signature", int]):
     Attributes:
         node: the node.
         phase: the phase; one of `dispatchcount.report.rows.PHASES`.
-        ns: nanoseconds spent in the calls of each signature, where time is measured; None before the first.
+        ns: nanoseconds spent in the calls of each signature, where time is measured; None before
+            the first.
     """
 
     __slots__ = ("node", "ns", "phase")
@@ -90,7 +100,8 @@ class Node:
         inputs: the shapes of its inputs; see `dispatchcount.capture.inputs`.
         calls: how often it was called so.
         children: calls from here, by module and input shapes.
-        forward: the table of the forward phase; `table` makes those of other phases when they are needed.
+        forward: the table of the forward phase; `table` makes those of other phases when they are
+            needed.
         log: what the tree has, the same for all its nodes.
     """
 
@@ -176,7 +187,8 @@ class Recording:
     """The record of one block.
 
     Attributes:
-        tree: the root node, which also holds work done outside any module. What waits on the `Tape` is not in it yet.
+        tree: the root node, which also holds work done outside any module. What waits on the `Tape`
+            is not in it yet.
         signatures: the distinct calls by key; shared with other blocks under the same rules.
         pseudos: the same of things that are no operator calls; private to this block.
         block: stands for this block in `Signature.block`, where the block must not be kept alive.

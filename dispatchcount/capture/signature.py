@@ -40,16 +40,19 @@ class Costable(Protocol):
 
 
 class Signature:
-    """One distinct call of an operator: what a rule needs to cost it. Every module that makes the same call shares it.
+    """One distinct call of an operator: what a rule needs to cost it.
+
+    Every module that makes the same call shares it.
 
     Attributes:
         plan: the operator.
         args: its operands by position, as rules see them: `Shape`s and scalars.
         kwargs: its operands by name.
         out: its result.
-        function: the Python-level torch function that it ran under, where that is noted; else ``""``.
-        block: stands for the block that met the call last. Blocks share signatures, and each notes the devices of a
-            call that is new to it; see `Counter`.
+        function: the Python-level torch function that it ran under, where that is noted; else
+            ``""``.
+        block: stands for the block that met the call last. Blocks share signatures, and each notes
+            the devices of a call that is new to it; see `Counter`.
     """
 
     __slots__ = ("args", "block", "function", "kwargs", "out", "plan")
@@ -71,7 +74,8 @@ class Signature:
 
     @property
     def dtype(self) -> str:
-        """The dtype that it works in: that of the first floating or complex operand, else of the first operand.
+        """The dtype that it works in: that of the first floating or complex operand, else of the
+        first operand.
 
         It is ``""`` for a call without tensors.
         """
@@ -96,7 +100,8 @@ def _text(value: Any) -> str:
 
 
 class Pseudo:
-    """Something that is costed like an operator call and is none: a kernel that the user named, or one that nothing saw.
+    """Something that is costed like an operator call and is none: a kernel that the user named, or
+    one that nothing saw.
 
     Attributes:
         name: what reports call it.

@@ -1,8 +1,9 @@
-"""Module calls and operators of the forward phase, in the order they came, until they are put into the tree of calls.
+"""Module calls and operators of the forward phase, in the order they came, until they are put into
+the tree of calls.
 
-While a model runs, its own kernels push everything else out of the caches, so each step taken between two of them
-is slow. Noting what happened is one append. Sorting it into the tree is done for thousands of events at once, or
-after the block.
+While a model runs, its own kernels push everything else out of the caches, so each step taken
+between two of them is slow. Noting what happened is one append. Sorting it into the tree is done
+for thousands of events at once, or after the block.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ class Tape:
     """What happened and is not in the tree yet.
 
     Attributes:
-        events: the events that wait. `CountingMode` and `ModuleStack` append to this very list, so it is emptied in
-            place and never replaced.
+        events: the events that wait. `CountingMode` and `ModuleStack` append to this very list, so
+            it is emptied in place and never replaced.
         direct: True while operators must not wait here, but go into the tree one by one.
         node: the innermost of the calls that are in the tree and have not ended.
         callers: the nodes above `node`, outermost first.
         intervals: which node was current when each autograd node was made.
-        worker: the thread that is changing what is kept here, 0 if none is. A signal handler or a finalizer that runs
-            a model meanwhile sees by it that nothing can be noted now.
+        worker: the thread that is changing what is kept here, 0 if none is. A signal handler or a
+            finalizer that runs a model meanwhile sees by it that nothing can be noted now.
     """
 
     def __init__(self, recording: Recording, *, direct: bool) -> None:

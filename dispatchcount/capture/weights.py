@@ -1,4 +1,6 @@
-"""The parameters of a module as they are when a block ends, with the weights that quantized layers keep packed."""
+"""The parameters of a module as they are when a block ends, with the weights that quantized layers
+keep packed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ _PARAMETER = nn.Parameter
 
 
 Facts = tuple[str, int, Any, torch.dtype, bool, bool]
-"""The fields of a `Weight`. Naming them takes longer than reading them, so that is left until a report is made."""
+"""The fields of a `Weight`.
+
+Naming them takes longer than reading them, so that is left until a report is made.
+"""
 
 
 class Weight(NamedTuple):
@@ -49,7 +54,8 @@ def weights_of(
         module: the module.
         of: its class.
         used: the parameters that operators were seen to use.
-        unpacked: gets the tensors that had to be unpacked. While they are alive, an id stays one tensor's.
+        unpacked: gets the tensors that had to be unpacked. While they are alive, an id stays one
+            tensor's.
     """
     weights: list[Facts] = []
     for key, t in entries_of(module, "_parameters"):
@@ -70,12 +76,16 @@ def weights_of(
 
 
 def _sizes(tensor: torch.Tensor) -> Any:
-    """The sizes of a parameter; None where it has none yet, or none that are numbers (nested tensors)."""
+    """The sizes of a parameter; None where it has none yet, or none that are numbers (nested
+    tensors).
+    """
     return None if is_lazy(tensor) else guarded(lambda: tuple(map(int, tensor.shape)), None)
 
 
 def _packed(module: nn.Module) -> list[tuple[torch.ScriptObject, dict[str, torch.Tensor]]]:
-    """Weights that a quantized module keeps packed in torchbind objects instead of as parameters, by the object."""
+    """Weights that a quantized module keeps packed in torchbind objects instead of as parameters,
+    by the object.
+    """
     found: list[tuple[torch.ScriptObject, dict[str, torch.Tensor]]] = []
     attributes = object.__getattribute__(module, "__dict__")
     if torch.ScriptObject not in map(type, attributes.values()):
@@ -95,7 +105,9 @@ def _packed(module: nn.Module) -> list[tuple[torch.ScriptObject, dict[str, torch
 
 
 def _unpacked(value: Any) -> dict[str, Any]:
-    """Weight and bias of a packed layer; of a recurrent cell those of its input and of its hidden state."""
+    """Weight and bias of a packed layer; of a recurrent cell those of its input and of its hidden
+    state.
+    """
     if hasattr(value, "unpack"):
         weight, bias, *_ = value.unpack()
         return {"weight": weight, "bias": bias}

@@ -1,4 +1,6 @@
-"""The mode for blocks that also measure time or memory, or note functions: every operator takes the long way."""
+"""The mode for blocks that also measure time or memory, or note functions: every operator takes the
+long way.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ class Observer(Protocol):
 
 
 class ObservedMode(CountingMode):
-    """`CountingMode` with observers. The last of them is closest to the operator: what the others do is not in its time."""
+    """`CountingMode` with observers.
+
+    The last of them is closest to the operator: what the others do is not in its time.
+    """
 
     always_direct = True
 
@@ -54,7 +59,9 @@ class ObservedMode(CountingMode):
         return self._special(func, types, args, kwargs or {})
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Let a call through while the observers look on; one that a signal handler makes while they do, without."""
+        """Let a call through while the observers look on; one that a signal handler makes while
+        they do, without.
+        """
         tape, thread = self.calls.tape, get_ident()
         before = tape.worker
         if before == thread:

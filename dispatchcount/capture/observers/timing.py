@@ -1,10 +1,10 @@
 """The observer behind ``profile(time=True)``: how long each operator call takes, and nothing else.
 
-On the CPU the clock is read right before and right after the call. So the time holds neither this package nor the
-Python code of a module, nor autograd's own work. On an accelerator an operator returns before it has run. There, a
-pair of events is put into the stream around it, which waits for nothing. The pairs are read when the block ends, and
-the oldest when very many wait. An accelerator that has nothing else to do waits for the host to launch the operator,
-and that wait is in the pair.
+On the CPU the clock is read right before and right after the call. So the time holds neither this
+package nor the Python code of a module, nor autograd's own work. On an accelerator an operator
+returns before it has run. There, a pair of events is put into the stream around it, which waits for
+nothing. The pairs are read when the block ends, and the oldest when very many wait. An accelerator
+that has nothing else to do waits for the host to launch the operator, and that wait is in the pair.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class Timing:
         """Measure nothing yet.
 
         Args:
-            accelerated: True to look for operators that an accelerator runs; by default if there is one.
+            accelerated: True to look for operators that an accelerator runs; by default if there is
+                one.
             mark: puts an event into a device's stream.
         """
         self._accelerated = torch.accelerator.is_available() if accelerated is None else accelerated
@@ -119,7 +120,10 @@ class Timing:
             self._spare.setdefault(device, []).extend((start, end))
 
     def _event(self, mode: CountingMode) -> Event | None:
-        """An event in the stream now. None while a graph is captured: nothing runs then, so there is no time to take."""
+        """An event in the stream now.
+
+        None while a graph is captured: nothing runs then, so there is no time to take.
+        """
         device = self._device
         assert device is not None
         if _capturing():
