@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dispatchcount.hardware.roofline import Roofline as Roofline
     from dispatchcount.hardware.utilization import Utilization as Utilization
     from dispatchcount.integrations.meter import Meter as Meter
+    from dispatchcount.integrations.throughput import Throughput as Throughput
     from dispatchcount.profiler import Profile as Profile
     from dispatchcount.profiler import kernel as kernel
     from dispatchcount.profiler import profile as profile
@@ -49,6 +50,7 @@ _HOME = {
     "Roofline": "hardware.roofline",
     "Shape": "rules.core.shape",
     "Stats": "report.metrics",
+    "Throughput": "integrations.throughput",
     "UncountedError": "errors",
     "Utilization": "hardware.utilization",
     "device": "hardware.catalog",
@@ -75,6 +77,7 @@ __all__ = [
     "Roofline",
     "Shape",
     "Stats",
+    "Throughput",
     "UncountedError",
     "Utilization",
     "__version__",

@@ -35,7 +35,22 @@ def test_every_example_is_tested() -> None:
         "tree_recursive",
         "generate",
         "detector",
+        "mfu",
     }
+
+
+def test_mfu() -> None:
+    """Six steps of four sequences, 32 and 48 tokens long: PaLM's flops, each product once."""
+    report, total = run("mfu")
+    width, inner, layers, vocabulary = 64, 128, 2, 200
+    weights = layers * (4 * width**2 + 3 * width * inner) + vocabulary * width
+    each = {
+        length: (6 * weights + 12 * layers * width * length) * 4 * length for length in (32, 48)
+    }
+    assert total.flops == 3 * (each[32] + each[48])
+    assert (total.steps, total.counted) == (6, 2)
+    assert 0 < total.mfu <= total.hfu
+    assert 2 * (report.macs - report.recomputed_macs) == each[32]
 
 
 def test_early_exit(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,8 @@ rematerialization does not. Hardware flops utilization, in the same place, count
 PaLM estimates the flops of a token as ``6 N + 12 L H Q T``; here they are counted. The products
 with which a fused attention's backward forms its scores again are rematerialization too.
 
-PaLM counts every score of a causal attention. Others (FlashAttention, torchtune, Megatron-LM) count
-those that the mask leaves: `Utilization.mfu_unmasked`.
+PaLM counts every score of a causal attention. Others (the benchmarks of FlashAttention, Megatron-LM)
+count those that the mask leaves: `Utilization.mfu_unmasked`.
 """
 
 from __future__ import annotations
