@@ -1,15 +1,19 @@
 """Every look at Python's stack, one function a question.
 
-Code is recognised by its code object, or by lying in torch's own folder: a path or a name that
-looks like torch's may be the user's. Where torch has moved a function, its code is not found and
-the question is answered with no.
+Some things torch tells nobody: that a checkpoint runs its function again, or that an optimizer's
+closure runs. Python's stack shows them. Code is recognised by its code object, or by lying in
+torch's own folder. A path or a name that looks like torch's may be the user's.
+
+Each function says which code of torch it leans on. Where a torch has moved that code, it is not
+found, and the question is answered with no. ``tests/capture/test_frames.py`` then fails; it passes
+with torch 2.6, 2.9, 2.13 and 2.14.1.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from inspect import unwrap
 from types import CellType, CodeType, FrameType, FunctionType
@@ -19,10 +23,13 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from dispatchcount.capture.torch_private import loaded
+
 
 def module_calls() -> int:
-    """Module calls on this thread's stack: frames of ``nn.Module._wrapped_call_impl``, which each
-    ``module(…)`` runs.
+    """How many module calls are on this thread's stack.
+
+    Leans on ``nn.Module._wrapped_call_impl``, which each ``module(…)`` runs once.
     """
     count = 0
     frame: FrameType | None = sys._getframe(1)
@@ -35,12 +42,14 @@ def module_calls() -> int:
 def call_kwargs() -> dict[str, Any]:
     """The keyword arguments of the module call that the hook calling this function runs for.
 
-    torch hands none to global hooks. They are the local ``kwargs`` of the function in
-    ``nn.Module._call_impl`` that calls hooks, the first frame from here that has one.
+    torch hands none to global hooks.
+
+    Leans on ``nn.Module._call_impl``, or the function inside it that calls hooks: it is the first
+    frame from here of that file, and has them as its local ``kwargs``.
     """
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if frame.f_code.co_filename == _CALL.co_filename:
+        if frame.f_code.co_filename == _MODULE_FILE:
             kwargs = frame.f_locals.get("kwargs")
             return kwargs if type(kwargs) is dict else {}
         frame = frame.f_back
@@ -48,12 +57,13 @@ def call_kwargs() -> dict[str, Any]:
 
 
 def in_checkpoint() -> bool:
-    """True if `torch.utils.checkpoint` is running a function again, in the backward pass that
-    called us.
+    """True if a checkpoint without reentry runs its function again, in the pass that called us.
 
-    Without reentry, that is a function called ``recompute_fn`` inside one of that module. The
-    search ends where this backward pass was started, for a backward inside a function that is run
-    again is not part of running it again.
+    Leans on ``recompute_fn``, a function inside one of ``torch.utils.checkpoint``, and on
+    ``torch.autograd.graph._engine_run_backward``, which starts each backward pass. The search ends
+    there: a backward pass inside the function that is run again is not part of running it again.
+
+    A checkpoint with reentry is an autograd function, and is known by its autograd node.
     """
     recompute, start = _checkpoint_codes(), _backward_code()
     for frame in _frames(1):
@@ -65,39 +75,22 @@ def in_checkpoint() -> bool:
 
 
 def in_optimizer_step() -> bool:
-    """True if an optimizer's `step` is running: the function that torch wraps it in, which calls
-    its hooks.
+    """True if an optimizer's `step` is running.
+
+    Leans on the ``wrapper`` inside ``Optimizer.profile_hook_step``, in which torch wraps the `step`
+    of every optimizer class, and which calls its hooks.
     """
     return any(frame.f_code is _STEP for frame in _frames(1))
-
-
-def in_compiler_export(thread: int) -> bool:
-    """True if that thread is inside the function that has torch's compiler read a model's code for
-    an export.
-
-    It is called ``inner``, in ``torch._dynamo.export`` and in what ``torch.export`` uses since
-    torch 2.9.
-    """
-    homes = {
-        "torch._dynamo.eval_frame": "export",
-        "torch._dynamo.functional_export": "_dynamo_graph_capture_for_export",
-    }
-    found = [getattr(sys.modules.get(home), name, None) for home, name in homes.items()]
-    codes = frozenset(code for function in found for code in _inner(function, "inner"))
-    frame = sys._current_frames().get(thread)
-    while frame is not None:
-        if frame.f_code in codes:
-            return True
-        frame = frame.f_back
-    return False
 
 
 def runs_in_step(function: FunctionType) -> bool:
     """True if that function is running, called from the innermost optimizer step.
 
-    A decorator's functions share their code (``torch.no_grad`` on `step` itself and
-    ``torch.enable_grad`` on a closure), so what the code refers to must be the function's own as
-    well.
+    A decorator's functions share their code: ``torch.no_grad`` on `step` itself and
+    ``torch.enable_grad`` on a closure. So the variables that the code refers to must be the
+    function's own as well.
+
+    Leans on the same ``wrapper`` as `in_optimizer_step`.
     """
     code, cells = function.__code__, function.__closure__ or ()
     for frame in _frames(1):
@@ -113,16 +106,84 @@ def runs_in_step(function: FunctionType) -> bool:
     return False
 
 
-def _content(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # it is empty
-        return None
+def in_compiler_export(thread: int) -> bool:
+    """True if that thread is where torch's compiler reads a model's code for an export.
+
+    Leans on functions called ``inner``: inside ``torch._dynamo.eval_frame.export``, and since torch
+    2.9 inside ``torch._dynamo.functional_export._dynamo_graph_capture_for_export``, which strict
+    ``torch.export`` uses.
+    """
+    exports = (
+        loaded("torch._dynamo.eval_frame", "export"),
+        loaded("torch._dynamo.functional_export", "_dynamo_graph_capture_for_export"),
+    )
+    codes = frozenset(code for function in exports for code in _inner(function, "inner"))
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if frame.f_code in codes:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def running_forward(outermost: CodeType) -> tuple[FrameType, type] | None:
+    """Where the `forward` of a custom autograd function runs, and the function's class.
+
+    Nothing else announces it: ``MyFunction.apply(x)`` is not a torch function, and runs `forward`
+    straight away. If one function runs inside another, the outer one is found, for it stands for
+    both.
+
+    Leans on ``_forward_cls``, which the class of a function's context has.
+
+    Args:
+        outermost: the code of the function in which to stop looking.
+
+    Returns:
+        The frame and the class; None if no such `forward` runs.
+    """
+    found = None
+    for frame in _frames(1):
+        if frame.f_code is outermost:
+            break
+        if frame.f_code.co_name == "forward":
+            cls = _function_of(frame)
+            if cls is not None:
+                found = frame, cls
+    return found
+
+
+def forward_arguments(frame: FrameType) -> list[Any]:
+    """What the `forward` running in a frame was called with by position, without its context."""
+    code, values = frame.f_code, frame.f_locals
+    count = code.co_argcount + bool(code.co_flags & 0x04)  # 0x04: it has *args
+    given: list[Any] = []
+    for index, name in enumerate(code.co_varnames[:count]):
+        value = values.get(name)
+        if index >= code.co_argcount:
+            given += value or ()
+        elif not hasattr(type(value), "_forward_cls"):
+            given.append(value)
+    return given
+
+
+def innermost_module(error: BaseException) -> nn.Module | None:
+    """The module whose call an exception came out of first.
+
+    Leans on ``nn.Module._wrapped_call_impl`` and ``_call_impl``, whose `self` is the module.
+    """
+    module = None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code in (_CALL, _CALL_IMPL):
+            module = trace.tb_frame.f_locals.get("self", module)
+        trace = trace.tb_next
+    return module
 
 
 def instruction() -> int:
-    """A number for what Python is executing: the instruction of every frame on the stack that is
-    not ours.
+    """A number for what Python is executing.
+
+    It stands for the current instruction of every frame on the stack that is not ours.
     """
     return hash(
         tuple(
@@ -143,30 +204,11 @@ def call_site() -> str:
     return "an unknown place"
 
 
-def innermost_module(error: BaseException) -> nn.Module | None:
-    """The module whose call an exception came out of first: `self` of the last frame of
-    ``nn.Module._call_impl``.
-    """
-    module = None
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code in (_CALL, _CALL_IMPL):
-            module = trace.tb_frame.f_locals.get("self", module)
-        trace = trace.tb_next
-    return module
-
-
-def called_from(code: CodeType) -> Iterator[FrameType]:
-    """This thread's frames, innermost first, up to the function with that code."""
-    for frame in _frames(1):
-        if frame.f_code is code:
-            return
-        yield frame
-
-
 def _frames(above: int) -> Iterator[FrameType]:
-    """The frames of this thread, innermost first, from `above` frames above the function that asks
-    for them.
+    """The frames of this thread, innermost first.
+
+    Args:
+        above: where to begin: so many frames above the function that asks for them.
     """
     frame: FrameType | None = sys._getframe(above + 1)
     while frame is not None:
@@ -174,9 +216,44 @@ def _frames(above: int) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _inner(function: Any, name: str) -> Iterator[CodeType]:
+def _content(cell: CellType) -> Any:
+    """What a variable of an enclosing function holds; None if it is not set yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def _function_of(frame: FrameType) -> type | None:
+    """The custom autograd function whose `forward` runs in a frame; None if it is another's.
+
+    The first argument tells: it is the function's context, or a module if the `forward` is a
+    module's. A `forward` that takes no context is looked for among all functions that there are.
+    """
+    code = frame.f_code
+    first = frame.f_locals.get(code.co_varnames[0]) if code.co_varnames else None
+    context_of: type | None = getattr(type(first), "_forward_cls", None)
+    if context_of is not None or isinstance(first, nn.Module):
+        return context_of
+    functions = _subclasses(torch.autograd.Function)
+    return next((cls for cls in functions if _code(getattr(cls, "forward", None)) is code), None)
+
+
+def _subclasses(cls: type) -> Iterator[type]:
+    subclasses: list[type] = type.__subclasses__(cls)
+    for sub in subclasses:
+        yield sub
+        yield from _subclasses(sub)
+
+
+def _code(function: Callable[..., Any] | None) -> CodeType | None:
+    """The code of a function; None for what is not written in Python."""
+    return getattr(function, "__code__", None)
+
+
+def _inner(function: Callable[..., Any] | None, name: str) -> Iterator[CodeType]:
     """The code of the functions called `name` that `function` defines."""
-    code = getattr(unwrap(function), "__code__", None)
+    code = None if function is None else _code(unwrap(function))
     return (
         c for c in (code.co_consts if code else ()) if isinstance(c, CodeType) and c.co_name == name
     )
@@ -192,11 +269,12 @@ def _checkpoint_codes() -> frozenset[CodeType]:
 
 @cache
 def _backward_code() -> CodeType | None:
-    return getattr(getattr(torch.autograd.graph, "_engine_run_backward", None), "__code__", None)
+    return _code(getattr(torch.autograd.graph, "_engine_run_backward", None))
 
 
-_CALL = nn.Module._wrapped_call_impl.__code__
-_CALL_IMPL = nn.Module._call_impl.__code__
-_STEP = next(_inner(Optimizer.profile_hook_step, "wrapper"), None)
+_CALL = _code(getattr(nn.Module, "_wrapped_call_impl", None))
+_CALL_IMPL = _code(getattr(nn.Module, "_call_impl", None))
+_MODULE_FILE = None if _CALL is None else _CALL.co_filename
+_STEP = next(_inner(getattr(Optimizer, "profile_hook_step", None), "wrapper"), None)
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 _OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from dispatchcount.capture.torch_private import dispatch_modes, function_modes
+from dispatchcount.capture.torch_private import TorchDispatchMode, dispatch_modes, function_modes
 
 
 def leave_dispatch_mode(mode: TorchDispatchMode) -> None:

@@ -14,13 +14,13 @@ from typing import Any
 from torch import nn
 
 from dispatchcount.capture.dispatch import CountingMode
+from dispatchcount.capture.frames import forward_arguments, running_forward
 from dispatchcount.capture.observers.observed import ObservedMode
 from dispatchcount.capture.plan import Plan
 from dispatchcount.capture.record import Node, Place
 from dispatchcount.compat._jit.indexing import indexed, lifted
 from dispatchcount.compat._jit.kinds import INDEXING, kernel_kind, traced_kind
 from dispatchcount.compat._jit.operands import Operands, kernel_operands, operands
-from dispatchcount.compat._jit.python_ops import applying, arguments_of
 from dispatchcount.compat._jit.state import untouched
 from dispatchcount.compat._jit.values import Value, results
 from dispatchcount.costing.accountant import Accountant
@@ -176,14 +176,14 @@ class Trace:
 
     def _follow_python_op(self) -> None:
         """See whether a custom autograd function has begun or ended since the last call."""
-        found = applying(run.__code__)
+        found = running_forward(run.__code__)
         frame = None if found is None else found[0]
         if frame is self._frame:
             return
         self._end_python_op()
         if found is not None:
             kind = PYTHON_OP + found[1].__name__
-            inputs = tuple(map(Value.of, arguments_of(found[0])))
+            inputs = tuple(map(Value.of, forward_arguments(found[0])))
             # The frame is held: a later frame cannot be the same object then.
             self._frame = frame
             self._python_op = (self._mode.calls.node, Call(kind, inputs, ()))
