@@ -59,7 +59,7 @@ def at_most(nbytes: int | None) -> Iterator[None]:
 
 
 def was_too_much(error: BaseException | None) -> bool:
-    """True if an exception says that memory could not be had."""
+    """True if an exception says that memory could not be allocated."""
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(

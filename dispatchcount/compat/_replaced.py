@@ -29,6 +29,7 @@ class Replaced:
 
     Attributes:
         hooks: functions by class. Each adds the MACs of a call to the module's attribute.
+        option: the name of the option that the functions were given in, for error messages.
         attribute: the name of that attribute. It is there while the model runs.
         start: makes what the attribute is at first.
         without: classes of modules that count nothing, with all that lies below them.
@@ -36,11 +37,25 @@ class Replaced:
     """
 
     hooks: Mapping[type, Hook] = field(default_factory=dict)
+    option: str = ""
     attribute: str = ""
     start: Callable[[], Any] = int
     without: Collection[type] = ()
     bare: Callable[[nn.Module], bool] = lambda module: False
     _figures: dict[str, int] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        """Check the functions.
+
+        Raises:
+            ValueError: one cannot be called.
+        """
+        for cls, hook in self.hooks.items():
+            if not callable(hook):
+                raise ValueError(
+                    f"{self.option} has {hook!r} for {cls.__name__}; "
+                    "give a function that takes a module, a tuple of its inputs and its output"
+                )
 
     @contextmanager
     def counting(self, model: nn.Module) -> Iterator[None]:

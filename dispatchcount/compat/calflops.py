@@ -234,12 +234,18 @@ def generate_transformer_input(
         model_tokenizer: a tokenizer of transformers; its `model_input_names` are used.
         input_shape: batch and length, ``(1, 128)`` by default.
         device: where the tensors go.
+
+    Raises:
+        ValueError: `model_tokenizer` does not say what inputs it makes.
     """
+    names = getattr(model_tokenizer, "model_input_names", None)
+    if names is None:
+        raise ValueError(
+            f"transformer_tokenizer is {model_tokenizer!r}, which has no model_input_names; give a "
+            "tokenizer of transformers, or the model's inputs as kwargs"
+        )
     batch, length = input_shape or _TOKENS
-    inputs = {
-        name: torch.zeros(batch, length, dtype=torch.long, device=device)
-        for name in model_tokenizer.model_input_names
-    }
+    inputs = {name: torch.zeros(batch, length, dtype=torch.long, device=device) for name in names}
     if "attention_mask" in inputs:
         inputs["attention_mask"] += 1
     if "position_ids" in inputs:

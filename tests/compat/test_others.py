@@ -111,6 +111,20 @@ def test_calflops(capsys: pytest.CaptureFixture[str]) -> None:
             "'other' is not a valid",
         ),
         (
+            lambda net: ptflops.get_model_complexity_info(
+                net, (3, 8, 8), custom_modules_hooks={nn.ReLU: 1}
+            ),
+            "custom_modules_hooks has 1 for ReLU; give a function",
+        ),
+        (
+            lambda net: thop.profile(net, (torch.ones(1, 3, 8, 8),), custom_ops={nn.ReLU: "none"}),
+            "custom_ops has 'none' for ReLU; give a function",
+        ),
+        (
+            lambda net: calflops.calculate_flops(net, transformer_tokenizer=1),
+            "transformer_tokenizer is 1, which has no model_input_names",
+        ),
+        (
             lambda net: calflops.calculate_flops(net, (1, 3, 8, 8), is_sparse=True),
             "is_sparse=True is not supported",
         ),

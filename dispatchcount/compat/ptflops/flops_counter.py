@@ -70,7 +70,8 @@ def get_model_complexity_info(
             layers counts, and not the operators that other modules run themselves.
 
     Raises:
-        ValueError: there is no such backend.
+        ValueError: there is no such backend, or `custom_modules_hooks` has something else than
+            functions.
     """
     FLOPS_BACKEND(backend)
     ignored, custom = list(ignore_modules), dict(custom_modules_hooks or {})
@@ -86,6 +87,7 @@ def get_model_complexity_info(
     functional = (backend_specific_config or {}).get("count_functional", True)
     replaced = Replaced(
         hooks={target: hook for target, hook in custom.items() if isinstance(target, type)},
+        option="custom_modules_hooks",
         attribute="__flops__",
         without=without,
         bare=_never if functional else _is_not_a_layer,

@@ -36,11 +36,15 @@ def profile(
         verbose: not used, because operators that could not be counted are always named.
         ret_layer_info: True to return the figures of the modules as well, as nested dicts.
         report_missing: not used, for the reason of `verbose`.
+
+    Raises:
+        ValueError: `custom_ops` has something else than functions and None.
     """
     custom = dict(custom_ops or {})
     silent = {cls for cls, hook in custom.items() if hook is None}
     replaced = Replaced(
         hooks={cls: hook for cls, hook in custom.items() if hook is not None},
+        option="custom_ops",
         attribute="total_ops",
         start=_zero,
         bare=lambda module: type(module) in silent,

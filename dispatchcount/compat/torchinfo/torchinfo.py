@@ -93,7 +93,7 @@ def summary(
     """
     given = input_size is not None or input_data is not None
     columns = _columns(col_names, given)
-    rows = {RowSettings(name) for name in row_settings or (RowSettings.DEPTH,)}
+    rows = {RowSettings.DEPTH} if row_settings is None else set(map(RowSettings, row_settings))
     running = _MODES[Mode(mode)]
     if verbose is None:
         verbose = 0 if getattr(sys, "ps1", None) else 1
