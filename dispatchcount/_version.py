@@ -1,3 +1,3 @@
-"""The version, in a file of its own so that every floor can read it without importing the package."""
+"""The version, in a file of its own so that every floor can read it."""
 
 __version__ = "0.1.0"

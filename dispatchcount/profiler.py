@@ -95,8 +95,9 @@ class Profile:
             _raise_uncounted(self.report)
 
     def _close(self, torch_functions: Any) -> None:
-        """The block is closed. torch functions, off while modules are looked at, are as they were,
-        also after a Ctrl-C then.
+        """Note that the block is closed, and put torch functions back as they were.
+
+        They are off while modules are looked at, and a Ctrl-C then would leave them off.
         """
         self._depth = 0
         torch._C._set_torch_function_state(torch_functions)
@@ -110,7 +111,8 @@ class Profile:
         """
         if self._session is None:
             raise RuntimeError(
-                "nothing was profiled yet; run the model inside `with dispatchcount.profile(model) as prof:`"
+                "nothing was profiled yet; "
+                "run the model inside `with dispatchcount.profile(model) as prof:`"
             )
         return self._session.report()
 
@@ -202,7 +204,8 @@ def _roots(models: tuple[Any, ...]) -> Roots:
         if not is_module(model):
             what = f"models[{name!r}]" if name is not None else "the model"
             raise TypeError(
-                f"{what} is a {type(model).__name__}, not a torch.nn.Module; pass the module inside it, or leave it out to find "
+                f"{what} is a {type(model).__name__}, not a torch.nn.Module; "
+                "pass the module inside it, or leave it out to find "
                 f"the modules as they are called: profile()"
             )
     return roots
@@ -212,9 +215,14 @@ def _raise_uncounted(report: Report) -> None:
     issues = [*report.unknown_ops.values(), *report.failed_ops.values()]
     if issues:
         listed = "; ".join(
-            f"{i.op} ({i.status}, {i.calls} calls, in {', '.join(m or 'the root' for m in i.modules)})"
-            for i in issues
+            f"{issue.op} ({issue.status}, {issue.calls} calls, in {_listed(issue.modules)})"
+            for issue in issues
         )
         raise UncountedError(
-            f"{len(issues)} operators are not counted: {listed}. Give them rules with @dispatchcount.register."
+            f"{len(issues)} operators are not counted: {listed}. "
+            "Give them rules with @dispatchcount.register."
         )
+
+
+def _listed(modules: Iterable[str]) -> str:
+    return ", ".join(module or "the root" for module in modules)

@@ -1,5 +1,6 @@
-"""One run of a profiled block: the one place where the parts of capture, costing and report are
-wired.
+"""One run of a profiled block.
+
+This is the one place where the parts of capture, costing and report are wired.
 """
 
 from __future__ import annotations
@@ -161,8 +162,9 @@ class Session:
             self._on.pop()
 
     def _fold(self) -> None:
-        """Cost all records and keep only their sums by operator, phase and dtype, so that memory
-        stays bounded.
+        """Cost all records and keep only their sums, so that memory stays bounded.
+
+        The sums are by operator, phase and dtype.
 
         The recording asks for this when it has too many records, perhaps while the tape is being
         put into the tree.

@@ -45,8 +45,9 @@ class Attribution:
         self._checkpoints = False
 
     def table(self, task: int) -> Table:
-        """Where an operator is recorded that runs in the backward pass `task`, and in no module
-        that this pass runs.
+        """The table of an operator that the backward pass `task` runs itself.
+
+        Operators of modules that the pass calls do not come here.
         """
         grad = torch.is_grad_enabled()
         last = self._last
@@ -79,9 +80,7 @@ class Attribution:
         return self._intervals.find(sequence)[0] or self._recording.tree
 
     def caller(self, info: Info) -> Node:
-        """The caller of a module that a checkpoint runs again in a backward pass: where the module
-        was first called.
-        """
+        """The caller of a module that a checkpoint runs again: that of the module's first call."""
         owner = self.running()
         above: Node | None = owner
         while above is not None and not above.called(info):
@@ -123,8 +122,9 @@ class Attribution:
                     holders[id(held)] = info, name
 
     def _keep_graph(self, owner: Node, task: int, *, in_backward: bool) -> None:
-        """Note that what a backward pass makes, which builds a graph, belongs to the module whose
-        node it runs.
+        """Note who makes the autograd nodes of a backward pass that builds a graph.
+
+        It is the module whose node the pass runs.
 
         Autograd makes the node of an operator before a mode sees the operator, so the interval
         begins at the counter that was seen at the operator before. At the first operator of a pass,
@@ -156,8 +156,9 @@ _NOBODY: tuple[Info | None, str] = (None, "")
 
 
 def _holds(info: Info, name: str, parameter: Any) -> bool:
-    """True if the module holds that parameter; also if it is no module's, so that its holder is not
-    looked for each time.
+    """True if the module holds that parameter, or if no module does.
+
+    The latter keeps the holder of a lone parameter from being looked for each time.
     """
     module = info.module()
     return not name if module is None else parameter_named(module, name) is parameter

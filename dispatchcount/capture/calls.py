@@ -1,5 +1,4 @@
-"""The stack of module calls, kept by hooks on all modules at once, and where in the record an
-operator goes.
+"""The stack of module calls, kept by hooks on all modules at once.
 
 Hooks on single modules would change what runs (fused encoder layers look for them) and would miss
 modules that are made inside the block.
@@ -182,8 +181,9 @@ class ModuleStack:
         return bool(self._in_backward) and self._in_backward[-1] == (len(self._stack), task)
 
     def _elsewhere(self) -> bool:
-        """True if this thread's operators do not reach the mode: hooks are the process's, modes the
-        thread's.
+        """True if this thread's operators do not reach the mode.
+
+        Hooks belong to the process, modes to a thread.
 
         Backward on an accelerator runs in the engine's own threads, to which torch takes the mode
         along.
@@ -287,9 +287,7 @@ class ModuleStack:
             tape.worker = before
 
     def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
-        """The hook that torch runs after each module's forward, also where that raised an
-        `Exception`.
-        """
+        """The hook that torch runs after each module's forward, also if that raised."""
         thread = get_ident()
         if thread != self._thread and self._elsewhere():
             return
@@ -313,8 +311,9 @@ class ModuleStack:
             self.used = set()
 
     def _unwind(self, module: nn.Module) -> None:
-        """Drop calls inside `module`'s that ended without a hook: exceptions that are no
-        `Exception` skip hooks.
+        """Drop calls inside `module`'s that ended without a hook.
+
+        Exceptions that are not an `Exception` skip the hooks.
         """
         if any(info.module() is module for info in self._stack):
             while self._stack[-1].module() is not module:
@@ -345,8 +344,9 @@ class ModuleStack:
             tape.worker = before
 
     def _choose_way(self) -> None:
-        """Let operators wait on the tape, unless a step of an optimizer is taken: the tape has no
-        place for its work.
+        """Let operators wait on the tape, unless an optimizer takes a step.
+
+        The tape holds work of the forward phase only.
         """
         self.tape.direct = self._direct or bool(self._steps_taken)
 

@@ -1,6 +1,4 @@
-"""Counts a call: finds the signature that it shares with all calls like it, and notes it on the
-tape or in the tree.
-"""
+"""Counts a call: finds its signature, and notes it on the tape or in the tree."""
 
 from __future__ import annotations
 
@@ -133,7 +131,7 @@ class CallCounter:
         return self.bump(signature, None, graph_task())
 
     def unseen(self, tensor: torch.Tensor, reader: str, place: str) -> None:
-        """Count a kernel that nothing saw: it filled a tensor that `reader` then read at `place`."""
+        """Count a kernel that nothing saw: it filled a tensor that `reader` read at `place`."""
         reason = (
             f"memory that no operator had written was read by {reader} at {place}; "
             "dispatchcount.kernel gives a kernel's cost"
@@ -144,8 +142,9 @@ class CallCounter:
 
 
 def _parts(plan: Plan, args: Any, kwargs: Any) -> tuple[Part, Named]:
-    """The parts of a call's operands, by position and by name, without those that the call only
-    writes.
+    """The parts of a call's operands, by position and by name.
+
+    Operands by name that the call only writes are left out.
     """
     kept, values = plan.kept, plan.values
     if values:

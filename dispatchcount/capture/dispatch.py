@@ -172,8 +172,9 @@ class CountingMode(TorchDispatchMode):
 
     @contextmanager
     def _tracing(self) -> Iterator[None]:
-        """While an operator runs, let the tracer go on that was paused for the operator to be
-        counted, if one was.
+        """Let a paused tracer go on while an operator runs.
+
+        It was paused for the operator to be counted.
         """
         state, self._tracer = self._tracer, None
         if state is None:
@@ -186,8 +187,10 @@ class CountingMode(TorchDispatchMode):
             self._tracer = state
 
     def _special(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
-        """Do what the short way can't: new operators, subclasses, composites, higher-order
-        operators, tracing.
+        """Run and count a call that cannot go the short way.
+
+        Those are new operators, subclasses, composites, higher-order operators, and calls under a
+        tracer.
         """
         # Is there a reason to let the call by?
         if self.exports.reading:
@@ -226,7 +229,10 @@ class CountingMode(TorchDispatchMode):
         return out
 
     def _untraced(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
-        """`_special` for an operator that TorchScript's tracer leaves to those inside it to note."""
+        """Do `_special` with the tracer paused.
+
+        TorchScript's tracer does not note this operator, but waits for those inside it.
+        """
         before = self._tracer
         with paused() as self._tracer:
             try:
@@ -263,8 +269,9 @@ class CountingMode(TorchDispatchMode):
         return known
 
     def _unwrap(self, plan: Plan, args: Any, kwargs: Any) -> Any:
-        """Let a wrapper subclass take the call apart, so that its inner operators come back here as
-        plain ones.
+        """Let a wrapper subclass take the call apart.
+
+        Its inner operators come back here as plain ones.
 
         If nothing comes back (a subclass that switches dispatch off), the call itself is counted,
         on its outer shapes.

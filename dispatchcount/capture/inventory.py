@@ -1,5 +1,6 @@
-"""The module table of a report, read off the live modules when a block ends (or a snapshot is asked
-for).
+"""The module table of a report, read off the live modules.
+
+It is taken when a block ends, or when a snapshot is asked for.
 """
 
 from __future__ import annotations
@@ -82,8 +83,9 @@ class Inventory:
         return self._table()[self.locate(info)].name
 
     def scripted(self) -> list[str]:
-        """Names of the modules that TorchScript ran with others inside them: those are called where
-        no hook sees it.
+        """Names of the modules that TorchScript ran with others inside them.
+
+        The inner ones are called where no hook sees it.
         """
         called = [
             (info, module)
@@ -135,8 +137,9 @@ class Inventory:
             parents.setdefault(relative, index)
 
     def _unheld(self, info: Info) -> int:
-        """A row for a module that no root holds, or that is gone: under the module it was found in
-        or called from.
+        """A row for a module that no root holds, or that is gone.
+
+        It lies under the module that it was found in or called from.
         """
         above = self.locate(info.above) if info.above is not None else 1
         base = self._seen[above].name if above else ""

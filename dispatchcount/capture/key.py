@@ -43,9 +43,7 @@ Part = Any
 
 
 class Facts(NamedTuple):
-    """The part of a tensor whose sizes alone do not say what it is; the fields are those of
-    `Shape`.
-    """
+    """The part of a tensor of which sizes alone do not say enough; the fields are `Shape`'s."""
 
     sizes: tuple[int, ...]
     dtype: torch.dtype
@@ -63,12 +61,12 @@ class Named(tuple[tuple[str, Part], ...]):
 def short_key(
     plan: Plan, args: Any, kwargs: Any, out: Any, parameters: set[int]
 ) -> tuple[Part, ...]:
-    """The key of a call whose operands are plain tensors and scalars: `plan`, the result, and the
-    operands in a row.
+    """The key of a call whose operands are plain tensors and scalars.
 
-    Of the result it holds no more than does not follow from the operands: the dtype; or, of several
-        results, the device; or, as the last in the row, all of it. Operands that were given by name
-        follow as one `Named`.
+    It holds the plan, something of the result, and the operands in a row. Of the result it holds
+    only what does not follow from the operands. That is the dtype; or, where there are several
+    results, the device; or all of the result, as the last item of the row. Operands that were given
+    by name follow as one `Named`.
 
     Most calls of most operators have one or two plain tensors and nothing else. This runs for every
     operator, so those cases are written out.
@@ -133,8 +131,9 @@ def _named(kwargs: dict[str, Any], kept: frozenset[type]) -> Named:
 def shown_of(
     key: tuple[Part, ...], kwargs: Any, out: Any
 ) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
-    """What a rule sees of a call with a short key: its operands by position, those by name, and the
-    result.
+    """What a rule sees of a call with a short key.
+
+    Returns its operands by position, its operands by name, and its result.
     """
     seen = list(shown_flat(key[2:]))
     named = seen.pop() if kwargs else {}
@@ -145,8 +144,9 @@ def shown_of(
 def _row(
     args: Any, kept: frozenset[type], parameters: set[int], parts: list[Part]
 ) -> tuple[Part, ...]:
-    """The parts of arguments in a row: a plain dense tensor takes two items, its sizes and its
-    dtype. `parts` come first.
+    """The parts of arguments in a row, after `parts`.
+
+    A plain dense tensor takes two items of the row: its sizes and its dtype.
     """
     for arg in args:
         kind = type(arg)
@@ -197,8 +197,9 @@ def is_dense(value: Any) -> bool:
 
 
 def shown(part: Part) -> Any:
-    """What a rule sees of an argument: a tensor as a `Shape`, scalars as they are; None for
-    anything else.
+    """What a rule sees of an argument.
+
+    That is a `Shape` for a tensor, a scalar as it is, and None for anything else.
     """
     kind = type(part)
     if kind is Facts:
@@ -235,9 +236,7 @@ def shape_of(tensor: torch.Tensor) -> Shape:
 
 
 def facts_of(tensor: torch.Tensor) -> Facts:
-    """What a rule can be told of a tensor: sizes, dtype, layout, stored elements, lengths of nested
-    items.
-    """
+    """What a rule can be told of a tensor."""
     dtype, layout = tensor.dtype, tensor.layout
     if layout is _STRIDED:
         if tensor.is_nested:
@@ -257,8 +256,10 @@ def _dtype_name(dtype: torch.dtype) -> str:
 
 
 def hint(size: Any, unknown: int = 0) -> int:
-    """A size as a plain int: a symbolic one's hint, without guarding on it; `unknown` where it
-    depends on data.
+    """A size as a plain int.
+
+    Of a symbolic size that is its hint, read without a guard. It is `unknown` if the size depends
+    on data.
     """
     if isinstance(size, int):
         return size
@@ -280,8 +281,9 @@ def _stored(tensor: torch.Tensor) -> int:
 
 
 def _nested(tensor: torch.Tensor, dtype: torch.dtype) -> Facts:
-    """The real sizes of each item; of a jagged tensor whose offsets have no values (fake ones), the
-    sizes it shows.
+    """The facts of a nested tensor: the real sizes of each item.
+
+    Of a jagged tensor whose offsets have no values (a fake one) they are the sizes it shows.
     """
     if tensor.layout is _STRIDED:
         lengths = tuple(tuple(item) for item in tensor._nested_tensor_size().tolist())
@@ -330,8 +332,9 @@ def forget_packed() -> None:
 
 
 def contents(value: Any) -> Part:
-    """The integers a small index tensor holds, as a tuple, where it holds any; else what `part_of`
-    gives.
+    """The integers that an index tensor holds, as a tuple.
+
+    For anything else, it is what `part_of` gives.
 
     Reading them waits for an accelerator; only operators over packed sequences ask for it.
     """

@@ -68,7 +68,9 @@ def class_of(module: nn.Module) -> ModuleClass:
 
 
 def type_name(module: nn.Module) -> str:
-    """A module's class as people know it: of a scripted module that of its source, of a compiled
-    one that of the model.
+    """A module's class as people know it.
+
+    For a scripted module that is the class of its source, for a compiled one the class of the
+    model.
     """
     return class_of(module).name_of(module)

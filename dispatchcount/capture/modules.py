@@ -193,10 +193,11 @@ class Modules:
         self._alive[info.above] += 1
         return self._stand(info, module)
 
-    def _leave(self, ref: Any) -> None:
+    def _leave(self, ref: Any, *, most_gone: int = MAX_GONE, others: str = OTHERS) -> None:
         """A module is gone; its info waits for another.
 
-        This may run in any thread, and in the middle of anything.
+        This may run in any thread, and in the middle of anything. It may also run while Python
+        shuts down and has taken this file's names away already, so it brings what it needs along.
         """
         info = self.infos.get(ref.key)
         if info is None or info.ref is not ref:
@@ -207,8 +208,8 @@ class Modules:
         self._most[above] = max(self._most[above], self._alive[above])
         self._alive[above] -= 1
         if (above, like) not in self._spare:
-            if self._places[above] >= self._most[above] + MAX_GONE:
-                like = OTHERS
+            if self._places[above] >= self._most[above] + most_gone:
+                like = others
             self._places[above] += 1
         self._spare.setdefault((above, like), []).append(info)
 

@@ -1,6 +1,4 @@
-"""Tells an optimizer's own work from what it asks for while it takes a step: the modules and
-closures that it calls.
-"""
+"""Tells an optimizer's own work from that of the modules and closures that it calls."""
 
 from __future__ import annotations
 

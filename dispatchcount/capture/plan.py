@@ -51,23 +51,25 @@ class Plan:
     """What to do when an operator is called.
 
     Attributes:
-        func: the operator; held so that its id stays its own.
-        name: ``"aten.addmm"``.
-        packet, overload: what the registry is asked for, ``"aten::addmm"`` and ``"default"``.
+        func: the operator. It is held so that its id stays its own.
+        name: what reports call it, ``"aten.addmm"``.
+        packet: what the registry is asked for, ``"aten::addmm"``.
+        overload: the overload that the registry is asked for, ``"default"``.
         way: how calls are treated.
-        kept: types of arguments, other than tensors, whose values can matter to a rule.
-        settled: True if the sizes of its result follow from its arguments' sizes, ints, bools and
+        short: True if a call goes the short way: the key of its operands, or no key at all,
+            identifies it.
+        keyless: True if every call costs nothing, so that calls need no key and share `signature`.
+        signature: the signature of all calls of a keyless operator.
+        kept: the types of scalar operands whose values can matter to a rule.
+        values: positions and names of integer tensors whose contents matter to a rule.
+        settled: True if the result's sizes follow from the operands' sizes, ints, bools and
             strings.
-        settled_by_device: True if the sizes and dtypes of its results follow from the same and the
+        settled_by_device: True if the results' sizes and dtypes follow from the same and the
             device.
-        keyless: whether all its calls are alike to a rule, for none of them costs anything.
-        outs: names of `out=` arguments that are returned too; rules do not get them by name.
-        values: positions and names of integer operands whose contents matter.
-        signature: that of all its calls, where their operands do not matter.
-        writes: positions and names of operands that the operator writes.
-        unreturned: those of them that it does not return, by its schema. filled: positions of those
-            that it does not read.
-        short: whether a call is told by the operands' key alone, or by nothing.
+        writes: positions and names of the operands that the operator writes.
+        outs: names of ``out=`` operands that are returned too; rules do not get them by name.
+        unreturned: positions and names of the operands that it writes and does not return.
+        filled: positions of the operands that it writes without reading them.
     """
 
     unseen = False
@@ -214,8 +216,7 @@ class Plans:
 
 
 def _settled(func: OpOverload) -> bool:
-    """True if the sizes of an operator's result follow from what a short key holds of its
-    arguments.
+    """True if the sizes of an operator's result follow from its arguments' short key.
 
     They do not where the result depends on values (``nonzero``), on floats (``arange``, scale
     factors), or is

@@ -1,5 +1,6 @@
-"""What a block did, before anything is costed: a tree of module calls, with the number of calls of
-each operator at each node.
+"""What a block did, before anything is costed.
+
+It is a tree of module calls, with the number of calls of each operator at each node.
 """
 
 from __future__ import annotations

@@ -74,8 +74,9 @@ class Signature:
 
     @property
     def dtype(self) -> str:
-        """The dtype that it works in: that of the first floating or complex operand, else of the
-        first operand.
+        """The dtype that it works in.
+
+        It is that of the first floating or complex operand, else of the first operand.
 
         It is ``""`` for a call without tensors.
         """
@@ -100,8 +101,9 @@ def _text(value: Any) -> str:
 
 
 class Pseudo:
-    """Something that is costed like an operator call and is none: a kernel that the user named, or
-    one that nothing saw.
+    """Something that is costed like an operator call, and is not one.
+
+    It is a kernel that the user named, or one that nothing saw.
 
     Attributes:
         name: what reports call it.

@@ -1,5 +1,4 @@
-"""Module calls and operators of the forward phase, in the order they came, until they are put into
-the tree of calls.
+"""Module calls and operators of the forward phase, until they are put into the tree.
 
 While a model runs, its own kernels push everything else out of the caches, so each step taken
 between two of them is slow. Noting what happened is one append. Sorting it into the tree is done

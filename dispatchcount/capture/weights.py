@@ -1,5 +1,6 @@
-"""The parameters of a module as they are when a block ends, with the weights that quantized layers
-keep packed.
+"""The weights of a module as they are when a block ends.
+
+They are its parameters, and the weights that quantized layers keep packed.
 """
 
 from __future__ import annotations
@@ -76,16 +77,15 @@ def weights_of(
 
 
 def _sizes(tensor: torch.Tensor) -> Any:
-    """The sizes of a parameter; None where it has none yet, or none that are numbers (nested
-    tensors).
+    """The sizes of a parameter.
+
+    None if it has none yet, or if they are not numbers (nested tensors).
     """
     return None if is_lazy(tensor) else guarded(lambda: tuple(map(int, tensor.shape)), None)
 
 
 def _packed(module: nn.Module) -> list[tuple[torch.ScriptObject, dict[str, torch.Tensor]]]:
-    """Weights that a quantized module keeps packed in torchbind objects instead of as parameters,
-    by the object.
-    """
+    """The weights that a quantized module keeps packed, by the torchbind object."""
     found: list[tuple[torch.ScriptObject, dict[str, torch.Tensor]]] = []
     attributes = object.__getattribute__(module, "__dict__")
     if torch.ScriptObject not in map(type, attributes.values()):
@@ -105,8 +105,9 @@ def _packed(module: nn.Module) -> list[tuple[torch.ScriptObject, dict[str, torch
 
 
 def _unpacked(value: Any) -> dict[str, Any]:
-    """Weight and bias of a packed layer; of a recurrent cell those of its input and of its hidden
-    state.
+    """Weight and bias of a packed layer.
+
+    A recurrent cell has those of its input and of its hidden state.
     """
     if hasattr(value, "unpack"):
         weight, bias, *_ = value.unpack()

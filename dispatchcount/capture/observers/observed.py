@@ -1,5 +1,6 @@
-"""The mode for blocks that also measure time or memory, or note functions: every operator takes the
-long way.
+"""The mode for blocks that also measure time or memory, or note functions.
+
+Every operator takes the long way through it.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ class ObservedMode(CountingMode):
         return self._special(func, types, args, kwargs or {})
 
     def run(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Let a call through while the observers look on; one that a signal handler makes while
-        they do, without.
+        """Let a call through while the observers look on.
+
+        A call that a signal handler makes while they are at work goes through without them.
         """
         tape, thread = self.calls.tape, get_ident()
         before = tape.worker

@@ -149,5 +149,8 @@ def _accelerator(args: Any, kwargs: Any) -> torch.device | None:
 
 
 def _capturing() -> bool:
-    """True while a CUDA graph is captured: nothing runs then, and asking an event would spoil it."""
+    """True while a CUDA graph is captured.
+
+    Nothing runs then, and asking an event would spoil the graph.
+    """
     return bool(torch.cuda.is_available() and torch.cuda.is_current_stream_capturing())
