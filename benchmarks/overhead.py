@@ -95,7 +95,8 @@ def main() -> None:
             _alone(key, tool, target, max(3, options.rounds // 3)) for tool in ALONE if tool.version
         ]
         parts.append(
-            f"### {target.name}\n\nThe right count is {target.macs:,} MACs.\n\n{table(header, rows)}"
+            f"### {target.name}\n\nThe right count is {target.macs:,} "
+            f"MACs.\n\n{table(header, rows)}"
         )
         print(f"{parts[-1]}\n", flush=True)
     text = (

@@ -130,7 +130,7 @@ def main() -> None:
 
 
 def _introduction(processes: int) -> str:
-    from dispatchcount.capture.record import MAX_DISTINCT, MAX_NODES, MAX_RECORDS, MAX_INPUTS
+    from dispatchcount.capture.record import MAX_DISTINCT, MAX_INPUTS, MAX_NODES, MAX_RECORDS
 
     runs = "from one process" if processes == 1 else f"medians over {processes} processes"
     figures = {

@@ -36,8 +36,10 @@ MERGES = ("fuse", "reparameterize", "switch_to_deploy")
 """Methods by which a module merges its branches; `reparameterize_model` looks for these."""
 
 ROPE = (
-    "timm has since written the angles of the mixed rotary embedding, two outer products a block, as multiplications instead of "
-    "matrix products, whose outputs the published activations still have (2 · blocks · tokens · width / 2)."
+    "timm has since written the angles of the mixed rotary embedding, two outer products a block, "
+    "as multiplications instead of "
+    "matrix products, whose outputs the published activations still have (2 · blocks · tokens · "
+    "width / 2)."
 )
 
 REASONS = {

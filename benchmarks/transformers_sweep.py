@@ -210,14 +210,18 @@ def page(rows: list[Row]) -> str:
         [
             "# The architectures of transformers",
             "",
-            "Every architecture of transformers' `MODEL_MAPPING`, built from its default configuration and run once at full size",
-            "on the meta device, with the plainest inputs that it takes (64 tokens, one image, a second of sound).",
+            "Every architecture of transformers' `MODEL_MAPPING`, built from its default "
+            "configuration and run once at full size",
+            "on the meta device, with the plainest inputs that it takes (64 tokens, one image, a "
+            "second of sound).",
             "`python benchmarks/transformers_sweep.py --write` writes this page.",
             "",
             machine(versions),
             "",
-            f"Of {len(rows)} architectures, {len(ran)} run; an operator is unknown or failed in {len(uncounted)} of these.",
-            f"{len(built)} build, but do not run on the meta device with plain inputs; {len(broken)} do not build from their",
+            f"Of {len(rows)} architectures, {len(ran)} run; an operator is unknown or failed in "
+            f"{len(uncounted)} of these.",
+            f"{len(built)} build, but do not run on the meta device with plain inputs; "
+            f"{len(broken)} do not build from their",
             "default configuration. Both are listed below with what they say.",
             "",
             *(

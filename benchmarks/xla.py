@@ -34,7 +34,8 @@ try:
     from jax import numpy as jnp
 except ImportError as error:
     raise SystemExit(
-        f"This script compares with JAX, which cannot be imported ({error}). Install it: pip install jax jaxlib"
+        f"This script compares with JAX, which cannot be imported ({error}). Install it: pip "
+        "install jax jaxlib"
     ) from None
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "xla.md"
@@ -51,7 +52,8 @@ REASONS = {
     "sign": "XLA counts the negation in 1 / (1 + exp(−x)); we count the sign as part of the exponential.",
     "erfc": "JAX writes GELU with erfc, which XLA expands to 60 operations and an exponential per element; we count one erf.",
     "index": "JAX's argmax carries value and index along, with rules for NaN and for ties, and XLA counts nine compares, logical "
-    "operations and selects for each of the n − 1 joins of a row; we count one compare per element.",
+    "operations and selects for each of the n − 1 joins of a row; we count one compare per "
+    "element.",
     "reciprocal": "XLA's softmax divides once per row and multiplies every element by the quotient; we count one division per "
     "element, so that its division per row comes on top.",
     "twice": "XLA fuses the mean's scaling by 1 / n, and its subtraction, into both kernels that need them, and counts all four; "
@@ -455,7 +457,8 @@ def main() -> None:
             for r in odd
         )
         raise SystemExit(
-            f"XLA counts these more, and no reason here says why; docs/{PAGE.name} is left as it was:\n{lines}"
+            f"XLA counts these more, and no reason here says why; docs/{PAGE.name} is left as it "
+            f"was:\n{lines}"
         )
     if options.write:
         packages = {"torch": torch.__version__} | {
