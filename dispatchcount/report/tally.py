@@ -6,6 +6,7 @@ They are mutable on purpose: a view adds up as many as hundreds of thousands of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.report.metrics import ELEMENTWISE, METRICS, Stats
@@ -16,8 +17,16 @@ _LOCAL = ("flops", "params")
 """Where a metric's value lies (`Metric.of`) if not in a tally: `stats` has these by other ways."""
 
 
+_MAY_BE_UNSET = {one.name for one in fields(Cost) if one.default is None}
+"""The counts of a cost that are None where whoever asks a rule has to work them out: bytes."""
+
+
 def _any(owner: str, names: Iterable[str]) -> str:
     return " or ".join(f"{owner}.{name}" for name in names)
+
+
+def _read(name: str) -> str:
+    return f"(cost.{name} or 0)" if name in _MAY_BE_UNSET else f"cost.{name}"
 
 
 def _written(signature: str, doc: str, *lines: str) -> Any:
@@ -69,7 +78,7 @@ class Tally:
     add_cost: Callable[..., None] = _written(
         "add_cost(self, cost, times=1)",
         "Add a cost, so many times over, without a call.",
-        *(f"self.{name} += (cost.{name} or 0) * times" for name in COUNTS),
+        *(f"self.{name} += {_read(name)} * times" for name in COUNTS),
         "if cost.estimate:",
         f"    self.estimate |= bool({_any('cost', ('macs', 'fvcore'))})",
         f"    self.estimate_elementwise |= bool({_any('cost', ELEMENTWISE)})",
@@ -103,8 +112,11 @@ class Tally:
     cost: Callable[[], Cost] = _written(
         "cost(self)",
         "The sum as a cost with bytes set.",
+        "estimate = self.estimate or self.estimate_elementwise",
         "return Cost(",
-        *(f"    {name}=self.{name}," for name in COUNTS),
-        "    estimate=self.estimate or self.estimate_elementwise,",
+        *(
+            f"    {one.name if one.name == 'estimate' else f'self.{one.name}'},"
+            for one in fields(Cost)
+        ),
         ")",
     )
