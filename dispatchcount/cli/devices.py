@@ -22,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--measure",
         action="store_true",
-        help="measure the device at hand instead, by large products and a copy (a few seconds)",
+        help="measure the device at hand instead, by large products and tensors (a few seconds)",
     )
     parser.set_defaults(run=run)
 

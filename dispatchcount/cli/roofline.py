@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.cli.common import depth, emit, load, show, usage
+from dispatchcount.cli.common import depth, emit, load, load_torch, show, usage
 from dispatchcount.cli.paths import inputs, output
 from dispatchcount.errors import UsageError
 
 if TYPE_CHECKING:
+    from dispatchcount.hardware.device import Device
     from dispatchcount.hardware.roofline import Roofline
 
 
@@ -26,6 +27,11 @@ def add_parser(subparsers: Any) -> None:
         "--device",
         metavar="NAME",
         help="h100-sxm, mi300x … as `dispatchcount devices` lists them; by default the one at hand",
+    )
+    parser.add_argument(
+        "--measure",
+        action="store_true",
+        help="measure the device at hand instead, by large products and tensors (a few seconds)",
     )
     parser.add_argument(
         "--tf32",
@@ -48,12 +54,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the roofline."""
-    from dispatchcount.hardware.catalog import device
-
+    if args.measure and args.device:
+        raise UsageError("--measure takes the device at hand; leave --device out")
     written = output(args.output, inputs(args.file))
     drawn = None if args.plot is None else output(args.plot, inputs(args.file))
     report = load(args.file)
-    chosen = device(args.device)
+    chosen = _device(args)
     roof = report.roofline(chosen.with_tf32() if args.tf32 else chosen)
     with usage():
         if drawn is not None:
@@ -63,6 +69,19 @@ def run(args: argparse.Namespace) -> int:
         else:
             show(roof.table(args.top, by=args.by), written)
     return 0
+
+
+def _device(args: argparse.Namespace) -> Device:
+    """The device that is named or measured, or the one at hand."""
+    if args.measure or args.device is None:
+        load_torch()
+    if args.measure:
+        from dispatchcount.hardware.measure import measure_device
+
+        return measure_device()
+    from dispatchcount.hardware.catalog import device
+
+    return device(args.device)
 
 
 def _plot(roof: Roofline, path: str) -> None:

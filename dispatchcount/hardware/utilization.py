@@ -7,7 +7,7 @@ rematerialization does not. Hardware flops utilization, in the same place, count
 PaLM estimates the flops of a token as ``6 N + 12 L H Q T``; here they are counted. The products
 with which a fused attention's backward forms its scores again are rematerialization too.
 
-PaLM counts every score of a causal attention. Others (the benchmarks of FlashAttention, Megatron-LM)
+PaLM counts every score of a causal attention. Others (FlashAttention's benchmarks, Megatron-LM)
 count those that the mask leaves: `Utilization.mfu_unmasked`.
 """
 

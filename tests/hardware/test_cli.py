@@ -60,4 +60,6 @@ def test_roofline_says_what_is_wrong(saved, capsys):
     assert "operator, module, phase" in capsys.readouterr().err
     assert main(["roofline", str(saved), "--device", "nothing"]) == 2
     assert "no device is called" in capsys.readouterr().err
+    assert main(["roofline", str(saved), "--device", "h100-sxm", "--measure"]) == 2
+    assert "leave --device out" in capsys.readouterr().err
     assert main(["roofline", "absent.json", "--device", "h100-sxm"]) == 2

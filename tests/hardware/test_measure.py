@@ -32,18 +32,21 @@ def test_the_peak_is_what_a_product_of_torch_reaches(cpu):
     assert "products of up to 1024 × 1024" in cpu.note
 
 
-def test_no_operator_lies_above_the_measured_roof(cpu):
-    """Tensors are larger than caches, so that bytes come from memory as the copy's did."""
+def test_no_operator_lies_above_the_measured_roof():
+    """Tensors are larger than caches, so that bytes come from memory, as they did in the measuring."""
     net = nn.Sequential(nn.Linear(1024, 4096), nn.GELU(), nn.LayerNorm(4096), nn.Linear(4096, 1024))
     x = torch.randn(8192, 1024)
-    with torch.no_grad():
-        net(x)
-        with dc.profile(net, time=True) as prof:
+    above = []
+    for _ in range(4):  # other work on this machine may slow the measuring down
+        with torch.no_grad(), dc.profile(net, time=True) as prof:
             net(x)
-    roof = prof.report.roofline(cpu)
-    for row in roof.by_operator().values():
-        if row.seconds > 1e-3:
-            assert row.of_roof <= 1.25, row
+        roof = prof.report.roofline(dc.measure_device("cpu", ["float32"], seconds=0.2))
+        rows = [row for row in roof.by_operator().values() if row.seconds > 1e-3]
+        above = [row for row in rows if row.of_roof > 1.1]
+        if not above:
+            break
+    assert rows
+    assert not above
     assert roof.share("compute") > 0.5
 
 
