@@ -163,7 +163,7 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
 
 
 def measured(report: ReportData) -> tuple[str, ...]:
-    """The columns of what is measured only if asked for, those that this report has."""
+    """The columns of time and memory, those of them that the report measured."""
     return ("time_ns",) * bool(report.total.time_ns) + ("memory",) * (report.memory is not None)
 
 
@@ -202,7 +202,7 @@ def pick(known: dict[str, Column[T]], names: Sequence[str], what: str) -> dict[s
 
 
 def order(column: Column[T]) -> Callable[[T], tuple[object, ...]]:
-    """A sort key: biggest numbers first, then texts from A to Z, what has no value last."""
+    """A sort key: biggest numbers first, then texts from A to Z, then rows without a value."""
 
     def key(row: T) -> tuple[object, ...]:
         value = column.value(row)

@@ -153,10 +153,10 @@ def _figures(row: Stats) -> tuple[int, ...]:
 def _renamed(
     old: dict[str, tuple[str, Stats]], new: dict[str, tuple[str, Stats]], *, only_costly: bool
 ) -> dict[str, str]:
-    """New names to old ones of the same type and figures, each old name taken once.
+    """Which new name stands for which old one: those of the same type and figures.
 
-    Where several fit, the one that a renamed parent leads to is taken; otherwise they are taken in
-    their order.
+    Each old name is taken once. Where several fit, the one that a renamed parent leads to is taken;
+    otherwise they are taken in their order.
     """
     free: dict[tuple[str, tuple[int, ...]], dict[str, None]] = {}
     for name, (type_, row) in old.items():

@@ -101,13 +101,17 @@ class _Cell:
 class Grid:
     """A rich renderable of a table that shows every cell in full, a line for each row.
 
-    It is drawn here and not by `rich.table.Table`, which takes a second for a thousand rows. On a
-    console too narrow for all columns, those that need not be kept are left out from the right on,
-    and a line below says so. If even the kept ones do not fit, columns of text fold, the widest
-    first; then the columns are drawn below one another, as many in a row as fit, each time after
-    the first. What a group is called stands over those of its columns that are shown, so that it is
-    not lost with one of them. Without any header there is no line for it; over the last row there
-    is a rule if it is a total.
+    It is drawn here, because `rich.table.Table` takes ten times as long: 0.4 s for a thousand rows
+    of six cells. Where the console is too narrow for all columns:
+
+    1. Columns that need not be kept are left out, from the right on, and a line below names them.
+    2. If even the kept ones do not fit, columns of text fold, the widest first.
+    3. If that is not enough, the columns are drawn below one another, as many side by side as fit,
+       each time after the first column.
+
+    The name of a group stands over those of its columns that are shown, so that it is not lost with
+    one of them. There is no line of headers if no column has one, and a rule above the last row if
+    that is a total.
     """
 
     def __init__(self, columns: Sequence[Cells], *, total: bool = False) -> None:

@@ -108,5 +108,5 @@ def _modules(
 
 
 def _whole(column: Column[Row], rows: list[Row], exact: bool) -> Cells:
-    """A figure of the whole block, for it is measured for no single sample."""
+    """A figure of the whole block: time and memory are not measured for single samples."""
     return Cells(f"{column.header} of all", [column.text(row, exact) for row in rows], keep=True)

@@ -24,7 +24,7 @@ METRICS = sorted(
 """The figures that the page can size areas by. Calls, of which areas say little, have a column."""
 
 _KINDS = {"bytes": "bytes", "nanoseconds": "time"}
-"""How the page's script writes numbers of a unit; it counts all others."""
+"""How the page's script writes numbers of a unit; those of all others are counts."""
 
 
 def page_data(report: ReportData, title: str) -> dict[str, Any]:

@@ -84,8 +84,8 @@ def fill(template: str, library: str | None, **parts: str) -> str:
         library: where the page finds the chart library; None puts it into the page.
         **parts: what the names stand for. ``script`` is the page's own script.
 
-    The page's policy lets only these scripts run, by their hashes, and lets nothing be fetched from
-    elsewhere.
+    The page's policy names its scripts by their hashes: no other script runs, and nothing is
+    fetched from elsewhere.
     """
     charts = asset(LIBRARY)
     parts["library"] = (

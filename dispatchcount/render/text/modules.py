@@ -1,4 +1,4 @@
-"""Reports as text for other programs: CSV, JSON lines, Markdown."""
+"""The modules of a report as text for other programs: CSV, JSON lines, Markdown."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _SELF = tuple(metric for metric in KEYS if metric != "calls")
 def to_csv(report: ReportData, path: str | PathLike[str] | None = None) -> str:
     """A line for each module in the order of the model, with raw integers.
 
-    The columns: name, type, every metric of `Stats`, estimate (0 or 1), ``self_`` and each metric
-        but calls.
+    The columns are name, type, every metric of `Stats`, estimate (0 or 1), and each metric but
+    calls without the module's children, as ``self_flops`` …
 
     Raises:
         OSError: the file cannot be written.

@@ -27,11 +27,16 @@ _COUNTED = ("macs", "activations", "bytes")
 def to_chrome_trace(
     report: ReportData, path: str | PathLike[str] | None = None, metric: str = "flops"
 ) -> bytes:
-    """The run with a microsecond for each unit of `metric`; written to `path` as well, if given.
+    """The run with a microsecond for each unit of a metric.
 
     Slices are module calls of one stack and, inside them, operators; ``args`` has their exact
-    figures. What has none of the metric has no width and is left out. Counters show how MACs,
-    activations and bytes add up along the way.
+    figures. What has nothing of the metric would have no width and is left out. Counters show how
+    MACs, activations and bytes add up along the way.
+
+    Args:
+        report: the report.
+        path: where to write the trace to, if anywhere.
+        metric: one of `SPENT`.
 
     Raises:
         ValueError: `metric` cannot be a width.

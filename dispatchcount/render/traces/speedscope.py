@@ -22,9 +22,9 @@ _UNITS = ("bytes", "nanoseconds")
 def to_speedscope(report: ReportData, path: str | PathLike[str] | None = None) -> bytes:
     """The run as nested modules with the operators in them; written to `path` as well, if given.
 
-    Each begins and ends at exact integers of the metric: a stack for each operator would hold every
-        module above it, and of a model 20,000 levels deep be a gigabyte. A metric of which nothing
-        was counted has no profile, save for flops.
+    Modules and operators open and close at exact integers of the metric. The format's other form
+    has a stack of modules for each operator, which of a model 20,000 levels deep would be a
+    gigabyte. A metric of which nothing was counted has no profile; flops always have one.
 
     Raises:
         OSError: `path` cannot be written.
