@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
+from dispatchcount.report.brief import Brief
+
 TF32 = "tf32"
 """The key of the peak of float32 products that a matrix unit rounds to TF32."""
 
@@ -68,8 +70,8 @@ class Source:
         return f"{self.publisher}, {self.title}, {self.where} ({self.date})"
 
 
-@dataclass(frozen=True)
-class Device:
+@dataclass(frozen=True, repr=False)
+class Device(Brief):
     """What a device can do at most.
 
         device = dispatchcount.Device(peak={"bfloat16": 989e12}, bandwidth=3.35e12)

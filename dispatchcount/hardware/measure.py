@@ -125,7 +125,7 @@ def _memory_rate(place: torch.device, nbytes: int, seconds: float) -> float:
 
     source = torch.ones(nbytes // 4, dtype=torch.float32, device=place)
     target = torch.empty_like(source)
-    moved = source.numel() * source.element_size()
+    moved = int(source.numel() * source.element_size())
     return max(
         2 * moved / _best(lambda: target.copy_(source), place, seconds),
         2 * moved / _best(lambda: source.mul_(1.0), place, seconds),

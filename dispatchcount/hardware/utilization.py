@@ -28,6 +28,10 @@ MODEL_PHASES = ("forward", "backward", "double backward")
 """The phases that a model needs. Recomputing a forward and updating parameters are not needed."""
 
 
+NEGLIGIBLE = 0.01
+"""The part of the work that may be in dtypes without a peak. MFU is then of the rest."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class StepCost(Brief):
     """The matrix work of a run: what utilization needs to know of it.
@@ -88,7 +92,8 @@ class Utilization(Brief):
         seconds: time that the run took.
         cost: its matrix work.
         mfu: model flops utilization: the time that forward and backward take at peak, by `seconds`.
-            Each dtype counts at its own peak. None where the device has no peak for one of them.
+            Each dtype counts at its own peak. None if more than `NEGLIGIBLE` of the work is in
+            dtypes without one.
         hfu: the same with all matrix work that ran.
         mfu_unmasked: MFU without the scores that the calls themselves say are masked, by
             ``is_causal`` or a window. Masks that are tensors are not looked into.
@@ -164,20 +169,28 @@ def utilization_of(cost: StepCost, device: Device, seconds: float) -> Utilizatio
 
 
 def at_peak(macs: Mapping[str, int], device: Device) -> float | None:
-    """Seconds that the device needs at peak; None if it has no peak for one of the dtypes."""
+    """Seconds that the device needs at peak.
+
+    Dtypes without a peak are left out if they hold less than `NEGLIGIBLE` of the work, such as the
+    angles of a rotary embedding in float32. If they hold more there is no answer, and it is None.
+    """
     seconds = 0.0
+    left_out = 0
     for dtype, count in macs.items():
         peak = device.peak_of(dtype)
         if peak is None:
-            return None
-        seconds += FLOPS_PER_MAC * count / peak
-    return seconds
+            left_out += count
+        else:
+            seconds += FLOPS_PER_MAC * count / peak
+    return None if left_out > NEGLIGIBLE * sum(macs.values()) else seconds
 
 
 def _notes(cost: StepCost, device: Device) -> Iterable[str]:
     missing = [dtype for dtype in cost.hardware if device.peak_of(dtype) is None]
-    if missing:
+    if missing and at_peak(cost.hardware, device) is None:
         yield f"no MFU: {device} has no peak for {', '.join(missing)}; {GIVE}"
+    elif missing:
+        yield f"less than 1 % of the work is in {', '.join(missing)}: no peak, so it is left out"
     if cost.uncounted:
         yield f"the cost of {', '.join(cost.uncounted)} is not known: the figures are too small"
 

@@ -15,9 +15,10 @@ _DEEPEST = 8
 def signature(batch: Any, depth: int = 0) -> Hashable:
     """A key that is equal for batches of the same structure, shapes and dtypes.
 
-    Tensors count by shape, dtype and layout, a nested tensor by the lengths in it. Texts and
-    truth values count as they are, other values by their type: a loss scale or a sample's index
-    does not make a batch another one.
+    Tensors count by shape, dtype and layout, a nested tensor by the lengths in it; arrays of other
+    libraries by shape and dtype. Texts and truth values count as they are, numbers by their type: a
+    loss scale or a sample's index does not make a batch another one. Of other objects the
+    attributes count, as of a graph that holds its tensors in them.
     """
     if isinstance(batch, torch.Tensor):
         return _tensor(batch)
@@ -28,9 +29,13 @@ def signature(batch: Any, depth: int = 0) -> Hashable:
             return tuple((str(key), signature(value, depth + 1)) for key, value in batch.items())
         if isinstance(batch, list | tuple):
             return type(batch).__name__, tuple(signature(value, depth + 1) for value in batch)
+        if hasattr(batch, "shape") and hasattr(batch, "dtype"):
+            return type(batch).__name__, tuple(batch.shape), str(batch.dtype)
         if is_dataclass(batch):
-            values = (getattr(batch, field.name) for field in fields(batch))
+            values = (getattr(batch, field.name, None) for field in fields(batch))
             return type(batch).__name__, tuple(signature(value, depth + 1) for value in values)
+        if hasattr(batch, "__dict__") and not isinstance(batch, type | torch.nn.Module):
+            return type(batch).__name__, signature(vars(batch), depth + 1)
     return type(batch).__name__
 
 

@@ -62,6 +62,18 @@ def test_a_dtype_without_a_peak_gives_no_mfu_and_says_what_to_do():
     assert "dispatchcount.Device(peak=" in str(used)
 
 
+def test_a_trifle_in_a_dtype_without_a_peak_is_left_out_and_said():
+    device = dc.Device(peak={"bfloat16": 1e12})
+    angles, layer = torch.randn(4, 1), nn.Linear(64, 64, bias=False, dtype=torch.bfloat16)
+    with torch.no_grad(), dc.profile(layer) as prof:
+        layer(torch.randn(16, 64, dtype=torch.bfloat16))
+        angles @ torch.randn(1, 4)
+    used = prof.report.utilization(device, seconds=1e-6)
+    assert used.cost.model == {"bfloat16": 16 * 64 * 64, "float32": 16}
+    assert used.mfu == pytest.approx(2 * 16 * 64 * 64 / 1e12 / 1e-6)
+    assert "less than 1 % of the work is in float32" in used.notes[0]
+
+
 def test_what_is_not_counted_is_said():
     with torch.library._scoped_library("mfu_test", "FRAGMENT") as library:
         library.define("opaque(Tensor x) -> Tensor")

@@ -391,6 +391,24 @@ def test_a_timed_step_adds_little_time():
     assert best < 250e-6
 
 
+class Graph:
+    """A batch that holds its tensors in attributes, and knows itself."""
+
+    def __init__(self, nodes):
+        self.store = {"x": torch.zeros(nodes, 4)}
+        self.me = self
+
+
+def test_tensors_in_attributes_and_arrays_are_seen():
+    numpy = pytest.importorskip("numpy")
+    from dispatchcount.integrations.signature import signature
+
+    assert signature(Graph(3)) == signature(Graph(3))
+    assert signature(Graph(3)) != signature(Graph(4))
+    assert signature(numpy.zeros((2, 3))) == signature(numpy.ones((2, 3)))
+    assert signature(numpy.zeros((2, 3))) != signature(numpy.zeros((3, 2)))
+
+
 @pytest.mark.parametrize("value", [3, 2.5, None, object()])
 def test_values_that_change_from_batch_to_batch_do_not_make_a_new_signature(value):
     from dispatchcount.integrations.signature import signature
