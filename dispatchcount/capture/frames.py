@@ -18,12 +18,16 @@ from functools import cache
 from inspect import unwrap
 from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from dispatchcount.capture.torch_private import loaded
+
+_OF_MODULES: WeakSet[CodeType] = WeakSet()
+"""The code of `forward` methods of modules, held weakly so that their classes can go."""
 
 
 def module_calls() -> int:
@@ -229,11 +233,18 @@ def _function_of(frame: FrameType) -> type | None:
 
     The first argument tells: it is the function's context, or a module if the `forward` is a
     module's. A `forward` that takes no context is looked for among all functions that there are.
+    The code of a module's `forward` is remembered, because Python before 3.13 keeps the variables
+    of a frame alive once they were looked at, and a module's may be big.
     """
     code = frame.f_code
+    if code in _OF_MODULES:
+        return None
     first = frame.f_locals.get(code.co_varnames[0]) if code.co_varnames else None
     context_of: type | None = getattr(type(first), "_forward_cls", None)
-    if context_of is not None or isinstance(first, nn.Module):
+    if isinstance(first, nn.Module):
+        _OF_MODULES.add(code)
+        return None
+    if context_of is not None:
         return context_of
     functions = _subclasses(torch.autograd.Function)
     return next((cls for cls in functions if _code(getattr(cls, "forward", None)) is code), None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections import Counter
 from typing import Any
 
@@ -104,6 +106,33 @@ def made(name: str) -> type[torch.autograd.Function]:
 
     Made.__name__ = name
     return Made
+
+
+class Replaces(nn.Module):
+    """Its first result goes as soon as the name stands for the second one."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x.cos()
+        first = weakref.ref(y)
+        y = y.sin()
+        assert first() is None
+        return y.tan()
+
+
+def test_no_result_is_kept_alive() -> None:
+    FlopCountAnalysis(Replaces(), torch.ones(3)).total()
+
+
+def test_classes_of_models_are_not_kept() -> None:
+    class Short(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return made("Once").apply(x)
+
+    FlopCountAnalysis(Short(), torch.ones(3)).total()
+    gone = weakref.ref(Short)
+    del Short
+    gc.collect()
+    assert gone() is None
 
 
 def test_functions_that_share_their_code_are_told_apart() -> None:
