@@ -8,12 +8,12 @@ from threading import get_ident
 from types import TracebackType
 from typing import Any, TypeVar
 
-import torch
 from torch import nn
 
 from dispatchcount.capture.held import is_module
 from dispatchcount.capture.kernel import kernel as kernel
 from dispatchcount.capture.torch_functions import Watcher
+from dispatchcount.capture.torch_private import set_torch_function_state, torch_function_state
 from dispatchcount.errors import UncountedError
 from dispatchcount.report.conventions import find_convention
 from dispatchcount.report_api import Report
@@ -58,7 +58,7 @@ class Profile:
             return self
         try:
             session = Session(self._roots, self._options)
-            state = torch._C._get_torch_function_state()
+            state = torch_function_state()
             self._undo.callback(self._close, state)
             self._undo.callback(self._close, state)
             self._undo.push(self._end)
@@ -100,7 +100,7 @@ class Profile:
         They are off while modules are looked at, and a Ctrl-C then would leave them off.
         """
         self._depth = 0
-        torch._C._set_torch_function_state(torch_functions)
+        set_torch_function_state(torch_functions)
 
     @property
     def report(self) -> Report:

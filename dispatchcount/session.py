@@ -33,7 +33,11 @@ from dispatchcount.capture.plan import Plans
 from dispatchcount.capture.record import Recording
 from dispatchcount.capture.signature import Signature
 from dispatchcount.capture.torch_functions import FunctionMode, Watcher
-from dispatchcount.capture.torch_private import register_with_higher_order_operators
+from dispatchcount.capture.torch_private import (
+    DispatchOff,
+    FunctionsOff,
+    register_with_higher_order_operators,
+)
 from dispatchcount.costing.accountant import Accountant, Costs
 from dispatchcount.costing.build import build
 from dispatchcount.costing.samples import Sampler
@@ -207,7 +211,7 @@ class Session:
         self._inventory = self._count_modules()
 
     def _count_modules(self) -> Inventory:
-        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        with DispatchOff(), FunctionsOff():
             return Inventory(self._modules, self._recording.latest)
 
     def _stop(self, error: BaseException) -> None:

@@ -6,7 +6,6 @@ modules that are made inside the block.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from threading import get_ident
 from typing import Any, Protocol
 
@@ -26,12 +25,16 @@ from dispatchcount.capture.optimizer_steps import OptimizerSteps
 from dispatchcount.capture.record import Node, Place, Recording, Table
 from dispatchcount.capture.signature import Signature
 from dispatchcount.capture.tape import LIMIT, Tape
-from dispatchcount.capture.torch_private import graph_task, next_sequence
-from dispatchcount.capture.tracing import is_tracing
+from dispatchcount.capture.torch_private import (
+    count_function_modes,
+    dispatch_modes,
+    graph_task,
+    is_tracing,
+    next_sequence,
+)
 from dispatchcount.report.rows import OPTIMIZER, RECOMPUTE
 
 _TENSOR = torch.Tensor
-_function_modes: Callable[[], int] = torch._C._len_torch_function_stack
 
 
 class Bypass(Protocol):
@@ -190,8 +193,7 @@ class ModuleStack:
         """
         if get_ident() == self._thread:
             return False
-        stack = torch.utils._python_dispatch._get_current_dispatch_mode_stack()
-        return self._bypass not in stack
+        return self._bypass not in dispatch_modes()
 
     def _enter(self, module: nn.Module, args: Any) -> None:
         """The hook that torch runs before each module's forward."""
@@ -206,11 +208,11 @@ class ModuleStack:
             or info.many
             or len(args) != 1
             or type(args[0]) is not _TENSOR
-            or _function_modes()
+            or count_function_modes()
             or is_tracing()
         ):
             kwargs = call_kwargs()
-            plain = not _function_modes() and not is_tracing()
+            plain = not count_function_modes() and not is_tracing()
             inputs: Any = plain_shapes(args, kwargs) if plain else input_shapes(args, kwargs)
         else:
             try:

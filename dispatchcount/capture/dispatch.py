@@ -24,8 +24,8 @@ from dispatchcount.capture.plan import Plan, Plans, Way
 from dispatchcount.capture.record import Place, Recording
 from dispatchcount.capture.subclass import Inside, takes_apart
 from dispatchcount.capture.tape import LIMIT
-from dispatchcount.capture.torch_private import graph_task
-from dispatchcount.capture.tracing import is_tracing, paused, resumed
+from dispatchcount.capture.torch_private import KeysExcluded, KeysOfCaller, graph_task, is_tracing
+from dispatchcount.capture.tracing import paused, resumed
 from dispatchcount.capture.unseen import Watch
 from dispatchcount.capture.used import note_parameters
 from dispatchcount.rules.core.registry import Registry
@@ -253,8 +253,8 @@ class CountingMode(TorchDispatchMode):
         self.counter.bumps += 1
         with (
             self._tracing(),
-            torch._C._RestorePythonTLSSnapshot(),
-            torch._C._ExcludeDispatchKeyGuard(composite.done),
+            KeysOfCaller(),
+            KeysExcluded(composite.done),
             self,
         ):
             return plan.func._op_dk(composite.kernel, *args, **kwargs)

@@ -15,6 +15,7 @@ from dispatchcount.capture.held import children, walk
 from dispatchcount.capture.module_class import class_of
 from dispatchcount.capture.module_rows import Seen, fused
 from dispatchcount.capture.modules import Info, Modules
+from dispatchcount.capture.torch_private import DispatchOff, FunctionsOff
 from dispatchcount.capture.weights import Facts, weights_of
 from dispatchcount.report.rows import NO_MODULE, Module
 
@@ -43,7 +44,7 @@ class Inventory:
         ]
         unpacked: list[torch.Tensor] = []
         # A snapshot is taken inside a block, and must run nothing that the block sees.
-        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        with DispatchOff(), FunctionsOff():
             self._taken = [
                 (label, self._take(info, module, unpacked))
                 for label, info, module in _outermost(live)

@@ -13,8 +13,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor
 
+from dispatchcount.capture.torch_private import FakeTensor
 from dispatchcount.rules.core.shape import Shape
 
 if TYPE_CHECKING:

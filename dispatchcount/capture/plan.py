@@ -6,11 +6,11 @@ from enum import Enum
 from typing import Any
 
 import torch
-from torch._ops import HigherOrderOperator, OpOverload
 
 from dispatchcount.capture.composite import Composite, Kinds, composite, is_composite, kinds_of
 from dispatchcount.capture.key import NUMBERS, WORDS
 from dispatchcount.capture.signature import Signature
+from dispatchcount.capture.torch_private import HigherOrderOperator, OpOverload
 from dispatchcount.rules.core.classify import ATOMIC
 from dispatchcount.rules.core.names import candidates
 from dispatchcount.rules.core.registry import OpKind, Registry, RegistryEntry

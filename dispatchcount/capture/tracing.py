@@ -21,7 +21,6 @@ from dispatchcount.capture.torch_private import (
     set_tracing_state,
     tracing_state,
 )
-from dispatchcount.capture.torch_private import is_tracing as is_tracing
 
 _TRACER = key_named("Tracer")
 

@@ -15,9 +15,9 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor
 
 from dispatchcount.capture.key import tensors_in
+from dispatchcount.capture.torch_private import FakeTensor
 
 if TYPE_CHECKING:
     from dispatchcount.capture.dispatch import CountingMode
