@@ -100,6 +100,11 @@ def percent(share: float) -> str:
     return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
 
 
+def show_share(share: float | None) -> str:
+    """A share as `percent` has it; a dash where there is none."""
+    return ABSENT if share is None else percent(share)
+
+
 def plural(number: int, noun: str) -> str:
     """``"1 module"``, ``"2,000 modules"``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -27,8 +27,11 @@ def rate(stats: Stats | None) -> float | None:
     return stats.flops * SECOND / stats.time_ns
 
 
+def part(value: int, whole: int) -> float | None:
+    """What part of a whole a figure is, 0 to 1; None where the whole is nothing."""
+    return value / whole if whole else None
+
+
 def share(stats: Stats | None, whole: Stats) -> float | None:
-    """The part that a row has of all flops, 0 to 1; None where there are none."""
-    if stats is None or not whole.flops:
-        return None
-    return stats.flops / whole.flops
+    """The part of all flops that a row has; None where there are no flops or no row."""
+    return None if stats is None else part(stats.flops, whole.flops)

@@ -7,10 +7,11 @@ from rich.text import Text
 
 from dispatchcount.render.columns import MODULE_COLUMNS, Column, measured
 from dispatchcount.render.console.grid import Cells, Grid, heat, indent
-from dispatchcount.render.numbers import ABSENT, count, percent, plural
+from dispatchcount.render.numbers import count, percent, plural, show_share
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select
 from dispatchcount.render.summary import Line, footer, hidden, summary
+from dispatchcount.report.derived import part
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.samples import ModuleSamples
 
@@ -62,7 +63,7 @@ def _samples(report: ReportData, top: int | None, exact: bool) -> tuple[Grid, li
     columns = [
         Cells("sample", [clean(sample.label) for sample, _ in shown], left=True),
         Cells("flops", [count(value, exact) for _, value in shown], keep=True),
-        Cells("share", [percent(value / whole) if whole else ABSENT for _, value in shown]),
+        Cells("share", [show_share(part(value, whole)) for _, value in shown]),
     ]
     return Grid(columns), lines
 

@@ -13,6 +13,7 @@ from dispatchcount.render.numbers import ABSENT, count, percent
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import select
 from dispatchcount.render.summary import footer, hidden, summary
+from dispatchcount.report.derived import part
 from dispatchcount.report.model import ReportData
 
 MOST = 6
@@ -54,7 +55,7 @@ def side_by_side(report: ReportData, *, depth: int | None = 3, exact: bool = Fal
     )[:MOST]:
         stats = [figures[row.module.name] for row in rows]
         ran = [s.calls > 0 or s.flops > 0 for s in stats]
-        shares = [s.flops / whole if whole else 0.0 for s in stats]
+        shares = [part(s.flops, whole) or 0.0 for s in stats]
         styles = [
             heat(share, row.level) if r else "dim"
             for share, row, r in zip(shares, rows, ran, strict=True)

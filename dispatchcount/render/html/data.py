@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -143,15 +142,11 @@ def _group(rows: dict[str, Stats], shown: Sequence[Metric]) -> list[dict[str, An
 def _samples(report: ReportData, index: dict[str, int]) -> dict[str, Any] | None:
     if not report.samples:
         return None
-    taken = Counter(sample.profile for sample in report.samples)
-    ran = [0] * len(index)
-    for profile, times in taken.items():
-        for row in report.profiles[profile]:
-            if row.calls and report.modules[row.module].name in index:
-                ran[index[report.modules[row.module].name]] += times
+    over = report.by_module_over_samples()
+    rate = [over[name].execution_rate if name in over else 0.0 for name in index]
     return {
         "label": [sample.label for sample in report.samples],
         "flops": _column(report.sample_flops()),
         "distribution": asdict(report.distribution()),
-        "rate": [times / len(report.samples) for times in ran],
+        "rate": rate,
     }

@@ -6,16 +6,16 @@ import html
 from typing import TYPE_CHECKING
 
 from dispatchcount.render.numbers import (
-    ABSENT,
     AT_LEAST,
     ESTIMATE,
     every_digit,
     human,
     in_unit,
-    percent,
     plural,
+    show_share,
 )
 from dispatchcount.render.plain import clean, some, tail
+from dispatchcount.report import derived
 from dispatchcount.report.metrics import BY_KEY, Stats
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def to_notebook(report: ReportData) -> str:
     biggest = sorted(rows, key=lambda name: (-rows[name].flops, -rows[name].params))[:MOST_ROWS]
     kept = [name for name in rows if name in set(biggest)]
     columns = (*_COLUMNS, "time_ns") if report.total.time_ns else _COLUMNS
-    lines = [_row(name, types[name], rows[name], report.flops, columns) for name in kept]
+    lines = [_row(name, types[name], rows[name], report.total, columns) for name in kept]
     headers = ("share", *(BY_KEY[column].label for column in columns))
     heads = "".join(f'<th style="{_CELL}">{header}</th>' for header in headers)
     left_out = (
@@ -83,12 +83,11 @@ def _warnings(report: ReportData) -> str:
     return "".join(f'<p style="{_WARNING}">{_safe(line)}</p>' for line in lines)
 
 
-def _row(name: str, type_: str, row: Stats, whole: int, columns: tuple[str, ...]) -> str:
+def _row(name: str, type_: str, row: Stats, whole: Stats, columns: tuple[str, ...]) -> str:
     full = clean(name) or "(root)"
     end = tail(full, _LONGEST_NAME)
     estimate = ESTIMATE if row.estimate else ""
-    share = percent(row.flops / whole) if whole else ABSENT
-    figures = [share]
+    figures = [show_share(derived.share(row, whole))]
     for column in columns:
         value: int = getattr(row, column)
         shown = in_unit(BY_KEY[column].unit)(value, False)
