@@ -24,6 +24,9 @@ from dispatchcount.hardware.device import Device
 from dispatchcount.integrations.job import JobThroughput, over_ranks
 from dispatchcount.integrations.meter import Meter
 
+_WRAPPED = ("training_step", "log")
+"""The methods of a trainer that are wrapped while it trains."""
+
 _LOSS = "loss"
 """What logs of training have, and those of evaluation or of the whole run have not."""
 
@@ -63,6 +66,8 @@ class UtilizationCallback(TrainerCallback):
         self.last: JobThroughput | None = None
         self._device, self._trainer, self._job, self._options = device, trainer, job, options
         self._wrapped: Any = None
+        # What the wrapped trainer had of its own under a name, besides its class's method.
+        self._before: dict[str, Any] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Training begins: wrap the trainer."""
@@ -105,16 +110,17 @@ class UtilizationCallback(TrainerCallback):
             self.meter.start_step()
 
     def _wrap(self, trainer: Any) -> None:
+        self._before = {name: vars(trainer)[name] for name in _WRAPPED if name in vars(trainer)}
         trainer.training_step = self._counting(trainer.training_step)
         trainer.log = self._logging(trainer.log)
         self._wrapped = trainer
 
     def _unwrap(self) -> None:
         trainer, self._wrapped = self._wrapped, None
-        if trainer is not None:
-            # The methods of its class come into sight again.
-            for name in ("training_step", "log"):
-                vars(trainer).pop(name, None)
+        for name in _WRAPPED if trainer is not None else ():
+            vars(trainer).pop(name, None)  # its class's method comes into sight again
+            if name in self._before:
+                setattr(trainer, name, self._before[name])
 
     def _counting(self, training_step: Callable[..., Any]) -> Callable[..., Any]:
         def counted(model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:

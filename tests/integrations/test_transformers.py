@@ -120,6 +120,23 @@ def test_training_is_the_same_bit_for_bit_and_the_trainer_as_before(tmp_path):
     assert not any(module._forward_pre_hooks for module in nets[1].modules())
 
 
+def test_a_method_of_the_users_own_is_called_and_put_back(tmp_path):
+    calls = []
+    trainer = train(small(), [8] * 2, tmp_path, [])
+    original = trainer.training_step
+
+    def own(*args, **kwargs):
+        calls.append(1)
+        return original(*args, **kwargs)
+
+    trainer.training_step = own
+    callback = UtilizationCallback(CPU)
+    trainer.add_callback(callback)
+    trainer.train()
+    assert trainer.training_step is own
+    assert len(calls) == callback.meter.total.steps == 1
+
+
 def test_other_callbacks_get_the_figures(tmp_path):
     seen = []
 
