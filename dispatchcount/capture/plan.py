@@ -114,11 +114,8 @@ class Plan:
                 if isinstance(func, HigherOrderOperator)
                 else getattr(func, "__name__", str(func))
             )
-            self.packet, self.overload, self.name = (
-                f"higher_order::{name}",
-                "",
-                f"higher_order.{name}",
-            )
+            self.packet, self.overload = f"higher_order::{name}", ""
+            self.name = f"higher_order.{name}"
             self.keyless = False
             self.way = Way.HIGHER
         self.short = self.way is Way.FREE or (
@@ -135,10 +132,29 @@ class Plan:
         return rules.get(self.packet, self.overload)
 
     def _overload(self, func: OpOverload, rules: Registry) -> None:
+        """Read off an operator's schema, and off the rules, how its calls are recorded."""
         schema = func._schema
         self.packet, self.overload = schema.name, func._overloadname
         self.name = schema.name.replace("::", ".")
-        places = [(a.name if a.kwarg_only else i, a) for i, a in enumerate(schema.arguments)]
+        self._read_writes(func)
+        # Scalars matter if one of them can choose sizes or an algorithm, or is an exponent.
+        relevant = any(str(argument.type) in _RELEVANT for argument in schema.arguments)
+        self.kept = WORDS if relevant else frozenset()
+        if any(name in EXPONENTS for name in candidates(self.packet)):
+            self.kept |= NUMBERS
+        wanted = VALUES.get(self.packet, ())
+        self.values = tuple(place for place, a in _places(func) if a.name in wanted)
+        # How little of a result must be in a key?
+        self.settled = _settled(func)
+        self.settled_by_device = self.packet in _SETTLED_BY_DEVICE
+        entry = rules.get(self.packet, self.overload)
+        self.keyless = entry is not None and entry.kind is OpKind.FREE
+        self.way = self._way()
+
+    def _read_writes(self, func: OpOverload) -> None:
+        """Read off the schema which operands are written, and what becomes of them."""
+        schema = func._schema
+        places = _places(func)
         undeclared = func.namespace in _UNDECLARED
         self.writes = frozenset(place for place, a in places if undeclared or _written(a))
         returned = {
@@ -158,20 +174,6 @@ class Plan:
             for place, a in places
             if a.kwarg_only and _written(a) and place not in self.unreturned
         )
-        self.kept = (
-            WORDS
-            if any(str(argument.type) in _RELEVANT for argument in schema.arguments)
-            else frozenset()
-        )
-        self.settled = _settled(func)
-        self.settled_by_device = self.packet in _SETTLED_BY_DEVICE
-        entry = rules.get(self.packet, self.overload)
-        if any(name in EXPONENTS for name in candidates(self.packet)):
-            self.kept |= NUMBERS
-        wanted = VALUES.get(self.packet, ())
-        self.values = tuple(place for place, a in places if a.name in wanted)
-        self.keyless = entry is not None and entry.kind is OpKind.FREE
-        self.way = self._way()
 
     def composite(self, args: Any, kwargs: Any) -> Composite | None:
         """How torch runs this call as other operators; None if it runs whole."""
@@ -215,12 +217,17 @@ class Plans:
         return plan
 
 
+def _places(func: OpOverload) -> list[tuple[int | str, Any]]:
+    """The arguments of an operator's schema, each with its position, or its name if it has none."""
+    arguments = func._schema.arguments
+    return [(a.name if a.kwarg_only else i, a) for i, a in enumerate(arguments)]
+
+
 def _settled(func: OpOverload) -> bool:
     """True if the sizes of an operator's result follow from its arguments' short key.
 
-    They do not where the result depends on values (``nonzero``), on floats (``arange``, scale
-    factors), or is
-    several tensors: kernels differ in which of those they leave empty, from device to device.
+    They do not where the result depends on values (``nonzero``), or on floats (``arange``, scale
+    factors), or is several tensors: kernels of different devices leave different ones empty.
     """
     schema = func._schema
     given = [str(argument.type) for argument in schema.arguments]
