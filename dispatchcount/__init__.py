@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dispatchcount.compat.mmengine import get_model_complexity_info as get_model_complexity_info
     from dispatchcount.errors import DeviceError as DeviceError
     from dispatchcount.errors import DispatchcountError as DispatchcountError
+    from dispatchcount.errors import LawError as LawError
     from dispatchcount.errors import ReportError as ReportError
     from dispatchcount.errors import UncountedError as UncountedError
     from dispatchcount.hardware.catalog import device as device
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from dispatchcount.hardware.utilization import Utilization as Utilization
     from dispatchcount.integrations.meter import Meter as Meter
     from dispatchcount.integrations.throughput import Throughput as Throughput
+    from dispatchcount.laws.law import Law as Law
+    from dispatchcount.laws.make import law as law
+    from dispatchcount.laws.polynomial import Polynomial as Polynomial
     from dispatchcount.profiler import Profile as Profile
     from dispatchcount.profiler import kernel as kernel
     from dispatchcount.profiler import profile as profile
@@ -42,8 +46,11 @@ _HOME = {
     "DeviceError": "errors",
     "Diff": "report_api",
     "DispatchcountError": "errors",
+    "Law": "laws.law",
+    "LawError": "errors",
     "Meter": "integrations.meter",
     "OpIssue": "report.rows",
+    "Polynomial": "laws.polynomial",
     "Profile": "profiler",
     "Report": "report_api",
     "ReportError": "errors",
@@ -58,6 +65,7 @@ _HOME = {
     "expert_load": "report.expert_load",
     "get_model_complexity_info": "compat.mmengine",
     "kernel": "profiler",
+    "law": "laws.make",
     "measure_device": "hardware.measure",
     "profile": "profiler",
     "register": "rules.core.register",
@@ -69,8 +77,11 @@ __all__ = [
     "DeviceError",
     "Diff",
     "DispatchcountError",
+    "Law",
+    "LawError",
     "Meter",
     "OpIssue",
+    "Polynomial",
     "Profile",
     "Report",
     "ReportError",
@@ -86,6 +97,7 @@ __all__ = [
     "expert_load",
     "get_model_complexity_info",
     "kernel",
+    "law",
     "measure_device",
     "profile",
     "register",

@@ -15,6 +15,10 @@ class ReportError(DispatchcountError, ValueError):
     """A file or bytes that should hold a report do not, or hold one that cannot be read."""
 
 
+class LawError(DispatchcountError, ValueError):
+    """A law cannot be made, does not hold at these sizes, or has no formula for this figure."""
+
+
 class UsageError(DispatchcountError, ValueError):
     """The caller, in Python or on the command line, gave something that cannot be used.
 

@@ -39,13 +39,7 @@ def uses_tf32() -> bool:
     """True if torch may round float32 products to TF32 on the device at hand."""
     import torch
 
-    if not torch.cuda.is_available():
-        return False
-    # From torch 2.9 on each backend says so itself, and the older question raises once it was set.
-    precision = getattr(torch.backends.cuda.matmul, "fp32_precision", None)
-    if precision is not None:
-        return bool(precision == "tf32")
-    return bool(torch.get_float32_matmul_precision() != "highest")
+    return bool(torch.cuda.is_available() and torch.get_float32_matmul_precision() != "highest")
 
 
 def _facts(kind: str) -> tuple[str, float | None]:

@@ -15,7 +15,6 @@ only timed, and costs what the counted one of its signature cost.
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,8 +40,7 @@ class _Step:
         self.cost: StepCost = NO_COST
         self.tokens = 0
         self.counted = False
-        self.batches = 0  # those that were worked on
-        self.seen = False  # True if there was a batch, though it may have been skipped
+        self.batches = 0
 
 
 class Meter:
@@ -105,9 +103,7 @@ class Meter:
         self.start_step()
         try:
             if batch is None:
-                whole = BatchCost()
-                yield whole
-                self._check_whole(whole)
+                yield BatchCost()
             else:
                 with self.batch(batch) as cost:
                     yield cost
@@ -134,23 +130,11 @@ class Meter:
             return
         with self._costs.of(batch) as cost:
             yield cost
-        self._open.seen = True
         if cost.cost is not None:
             self._open.cost += cost.cost
             self._open.counted |= cost.counted
             self._open.tokens += self._tokens(batch) or 0
             self._open.batches += 1
-
-    def _check_whole(self, whole: BatchCost) -> None:
-        """Drop a step of several batches that was skipped; warn of one that has none."""
-        if whole.skipped:
-            self.drop_step()
-        elif self._open is not None and not self._open.seen:
-            warnings.warn(
-                "the step has no batch, so that it is not measured: give it to meter.step(batch), "
-                "or put each batch of the step into `with meter.batch(batch):`",
-                stacklevel=4,
-            )
 
     @property
     def under_way(self) -> bool:

@@ -186,21 +186,6 @@ def test_wrong_figures_are_refused(given, message):
         dc.Device(**given)
 
 
-@pytest.mark.parametrize("precision", ["highest", "high"])
-def test_float32_products_may_be_rounded_to_tf32(monkeypatch, precision):
-    from dispatchcount.hardware.at_hand import uses_tf32
-
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(precision)
-    try:
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        assert uses_tf32() == (precision == "high")
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-        assert not uses_tf32()
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
 def test_the_cpu_at_hand_has_no_peak_and_says_how_to_get_one(monkeypatch):
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
     at_hand = dc.device()

@@ -118,24 +118,6 @@ def test_a_skipped_batch_costs_nothing():
     assert loop.run(torch.randn(4, SIZE)).flops == linear_step(4)
 
 
-def test_a_step_of_several_batches_without_one_is_said():
-    loop = Loop()
-
-    def run():
-        with loop.meter.step():
-            loop.net(torch.randn(8, SIZE)).sum().backward()
-
-    with pytest.warns(UserWarning, match=r"the step has no batch.*meter.step\(batch\)"):
-        run()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with loop.meter.step() as step:
-            step.skip()
-        with loop.meter.step(), loop.meter.batch(torch.randn(8, SIZE)) as part:
-            part.skip()
-    assert loop.meter.total.steps == 0
-
-
 def test_a_step_that_raises_does_not_count_and_leaves_nothing_behind():
     loop = Loop()
     for _ in range(2):

@@ -1,0 +1,168 @@
+"""A law to JSON and back. `schema.json` beside this file is the format; `read.py` checks what comes
+back.
+"""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from dispatchcount import files
+from dispatchcount.errors import LawError, ReportError
+from dispatchcount.laws.domain import Domain
+from dispatchcount.laws.polynomial import Polynomial
+from dispatchcount.laws.read import from_object
+from dispatchcount.report.json.serialize import dumps
+from dispatchcount.report.json.value import JsonValue
+
+if TYPE_CHECKING:
+    from dispatchcount.laws.law import Law, RowNote
+
+SCHEMA = "dispatchcount.law"
+VERSION = 1
+
+
+def to_json(law: Law, path: str | PathLike[str] | None = None) -> bytes:
+    """The law as UTF-8 JSON; written to `path` as well, if given.
+
+    Coefficients are strings, ``"18432"`` or ``"9/32"``: JSON's numbers are neither fractions nor
+    longer than 64 bits.
+
+    Raises:
+        OSError: the file cannot be written; what was there before still is.
+    """
+    data = dumps(to_object(law))
+    if path is not None:
+        files.write(path, data)
+    return data
+
+
+def to_object(law: Law) -> dict[str, Any]:
+    """The law as nested JSON values."""
+    places = {module.name: place for place, module in enumerate(law.modules)}
+    return {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "sizes": list(law.sizes),
+        "start": [law.start[size] for size in law.sizes],
+        "convention": law.convention,
+        "meta": {
+            "model": law.meta.model,
+            "training": law.meta.training,
+            "torch": law.meta.torch,
+            "dispatchcount": law.meta.dispatchcount,
+            "devices": list(law.meta.devices),
+        },
+        "formulas": {
+            metric: str(law.total.polynomial(metric))
+            for metric in law.metrics()
+            if metric not in law.total.refused
+        },
+        "holds": law.holds,
+        "modules": [
+            {
+                "name": module.name,
+                "type": module.type,
+                "parent": None if module.parent is None else places[module.parent],
+                "params": module.params,
+            }
+            for module in law.modules
+        ],
+        "polynomials": [_terms(polynomial) for polynomial in law.polynomials],
+        "rows": [
+            {
+                "module": places[row.key.module],
+                "op": row.key.op,
+                "phase": row.key.phase,
+                "columns": dict(row.columns),
+            }
+            for row in law.rows
+        ],
+        "domains": {column: _domain(domain) for column, domain in law.domains.items()},
+        "operator_domains": {c: _domain(domain) for c, domain in law.operator_domains.items()},
+        "refused": _notes(law.refusals, places),
+        "estimated": _notes(law.estimates, places),
+        "checked": [[point[size] for size in law.sizes] for point in law.checked],
+        "runs": law.runs,
+        "altered": list(law.altered),
+    }
+
+
+def from_json(source: bytes | str | PathLike[str]) -> Law:
+    """A law from JSON bytes, or from the file at a path (every `str` is a path).
+
+    Raises:
+        LawError: there is no such file, or what it holds is no law; the message names the file and
+            the place in it.
+        TypeError: `source` is neither bytes nor a path.
+    """
+    name, data = _load(source)
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        reason = "it is empty" if not data else f"it is not JSON, or was cut off: {error}"
+        raise LawError(f"{name}: {reason}") from None
+    if type(value) is not dict or value.get("schema") != SCHEMA:
+        raise LawError(
+            f"{name}: it is JSON, but no law of dispatchcount "
+            f'(those begin with "schema": "{SCHEMA}")'
+        )
+    try:
+        return from_object(JsonValue(value, name), VERSION)
+    except ReportError as error:
+        raise LawError(str(error)) from None
+
+
+def is_law(data: bytes) -> bool:
+    """True if JSON bytes say that they are a law."""
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return type(value) is dict and value.get("schema") == SCHEMA
+
+
+def _load(source: bytes | str | PathLike[str]) -> tuple[str, bytes]:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "the law", bytes(source)
+    if not isinstance(source, str | PathLike):
+        raise TypeError(f"from_json() takes a path or bytes, got {type(source).__name__}")
+    name = os.fspath(source)
+    shown = name if len(name) <= 200 else f"{name[:200]}…"
+    try:
+        with open(name, "rb") as stream:
+            return name, stream.read()
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise LawError(
+            f"cannot read {shown}: {getattr(error, 'strerror', None) or error}"
+        ) from error
+
+
+def _terms(polynomial: Polynomial) -> list[list[Any]]:
+    return [[list(exponents), str(coefficient)] for exponents, coefficient in polynomial]
+
+
+def _notes(notes: tuple[RowNote, ...], places: dict[str, int]) -> list[dict[str, Any]]:
+    return [
+        {
+            "module": places[note.key.module],
+            "op": note.key.op,
+            "phase": note.key.phase,
+            "column": note.column,
+            "reason": note.reason,
+        }
+        for note in notes
+    ]
+
+
+def _domain(domain: Domain) -> dict[str, Any]:
+    return {
+        "ranges": [
+            {"size": r.size, "least": r.least, "step": r.step, "most": r.most, "end": r.end}
+            for r in domain.ranges
+        ],
+        "holes": [dict(hole) for hole in domain.holes],
+    }

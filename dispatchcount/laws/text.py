@@ -1,0 +1,124 @@
+"""A law as text: a summary, Markdown, LaTeX and a Python function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dispatchcount.laws.notation import latex, python
+from dispatchcount.laws.table import selected
+from dispatchcount.render.numbers import plural
+from dispatchcount.render.plain import clean
+from dispatchcount.render.text.markdown import code, escaped, line
+from dispatchcount.report.conventions import find_convention
+
+if TYPE_CHECKING:
+    from dispatchcount.laws.law import Law
+
+_SHOWN_POINTS = 4
+
+
+def summary(law: Law) -> str:
+    """The formulas of the whole, where they hold, and what was checked; a line or more for each."""
+    refused = law.total.refused
+    lines = [
+        f"{metric} = {law.total.polynomial(metric)}"
+        if metric not in refused
+        else f"{metric}: no formula, {refused[metric]}"
+        for metric in law.metrics()
+    ]
+    return "\n".join([*lines, *notes(law)])
+
+
+def notes(law: Law) -> list[str]:
+    """What belongs under every table: the convention, the domain, exceptions, checks."""
+    found = [f"1 flop: {find_convention(law.convention).unit}"]
+    found += [f"view: {text}" for text in law.altered]
+    found.append(f"holds for {'; '.join(text for text in law.holds.values() if text)}")
+    found += [f"at {where} no formula for {', '.join(m)}" for where, m in law.special.items()]
+    if law.refusals:
+        found.append(
+            f"refused: {plural(len(law.refusals), 'row')}, the first: {law.refusals[0].reason}"
+        )
+    if law.estimates:
+        found.append(
+            f"estimate: {plural(len(law.estimates), 'row')} of it, the first: "
+            f"{law.estimates[0].key}"
+        )
+    points = [", ".join(f"{n}={x}" for n, x in point.items()) for point in law.checked]
+    shown = "; ".join(f"({point})" for point in points[-_SHOWN_POINTS:])
+    found.append(
+        f"{plural(law.runs, 'run')}; checked at {plural(len(points), 'point')} that it was not "
+        "made from" + (f", such as {shown}" if points else "")
+    )
+    return [clean(text) for text in found]
+
+
+def to_markdown(law: Law, depth: int | None, metric: str) -> str:
+    """The module table with one formula a row, and what they hold for.
+
+    Raises:
+        ValueError: `depth` is negative, or there is no such metric.
+    """
+    lines = [line(["module", "type", metric]), line([":--", ":--", ":--"])]
+    lines += [
+        line([code(clean(row.path)), escaped(row.type), escaped(row.formula)])
+        for row in selected(law, depth, metric)
+    ]
+    return "\n".join([*lines, "", *(f"- {escaped(note)}" for note in notes(law))]) + "\n"
+
+
+def to_latex(law: Law, metrics: Sequence[str]) -> str:
+    """The formulas of the whole as an ``align*`` environment.
+
+    Raises:
+        LawError: a metric has no formula.
+        ValueError: there is no such metric.
+    """
+    lines = []
+    arguments = ", ".join(
+        rf"\mathrm{{{s}}}".replace("_", r"\_") if len(s) > 1 else s for s in law.sizes
+    )
+    for metric in metrics:
+        name = metric.replace("_", r"\_")
+        lines.append(rf"\mathrm{{{name}}}({arguments}) &= {latex(law.total.polynomial(metric))}")
+    body = " \\\\\n".join(lines)
+    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}\n"
+
+
+def to_python(law: Law, metric: str) -> str:
+    """The text of a function of the sizes that returns the exact figure and needs no import.
+
+    Raises:
+        LawError: the metric has no formula.
+        ValueError: there is no such metric.
+    """
+    formula = law.total.polynomial(metric)
+    domain = law.domain(metric)
+    arguments = ", ".join(f"{size}: int" for size in law.sizes)
+    conditions = "; ".join(text for text in domain.holds(law.sizes).values() if text)
+    lines = [f"def {metric}({arguments}) -> int:"]
+    model = f" of {clean(law.meta.model)}" if law.meta.model else ""
+    unit = f" ({find_convention(law.convention).unit})" if metric == "flops" else ""
+    about = f"{metric}{model}{unit}, exact for {conditions}.".replace("\\", "\\\\").replace(
+        '"', "'"
+    )
+    lines.append(f'    """{about[0].upper()}{about[1:]}"""')
+    for range_ in domain.ranges:
+        tests = [f"{range_.size} < {range_.least}"]
+        if range_.step > 1:
+            tests.append(f"{range_.size} % {range_.step} != {range_.least % range_.step}")
+        if range_.most is not None:
+            tests.append(f"{range_.size} > {range_.most}")
+        lines.append(f"    if {' or '.join(tests)}:")
+        lines.append(
+            f'        raise ValueError(f"{range_.size} = {{{range_.size}}}: only for {range_}")'
+        )
+    for hole in domain.holes:
+        tests = [f"{size} == {value}" for size, value in hole]
+        lines.append(f"    if {' and '.join(tests)}:")
+        lines.append(
+            '        raise ValueError("the model does something else at exactly this size")'
+        )
+    lines.append(f"    return {python(formula)}")
+    return "\n".join(lines) + "\n"
