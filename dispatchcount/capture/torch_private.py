@@ -31,7 +31,7 @@ from torch._ops import OpOverloadPacket as OpOverloadPacket
 from torch._subclasses.fake_tensor import FakeTensor as FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor as FunctionalTensor
 from torch.autograd.function import BackwardCFunction
-from torch.autograd.graph import Node
+from torch.autograd.graph import Node as AutogradNode
 from torch.multiprocessing.reductions import StorageWeakRef as StorageWeakRef
 from torch.utils import _python_dispatch
 from torch.utils import _pytree as pytree
@@ -68,7 +68,7 @@ graph_task: Callable[[], int] = _optional(torch._C, "_current_graph_task_id", la
 
 Without it, backward work is counted as forward work."""
 
-current_node: Callable[[], Node | None] = _optional(
+current_node: Callable[[], AutogradNode | None] = _optional(
     torch._C, "_current_autograd_node", lambda: None
 )
 """The autograd node being run, None outside of backward.
@@ -91,7 +91,7 @@ ACCUMULATES = (1 << 64) - 1
 """The sequence number of autograd nodes that accumulate a gradient: they have none of their own."""
 
 
-def sequence_of(node: Node) -> int | None:
+def sequence_of(node: AutogradNode) -> int | None:
     """The sequence number of an autograd node; None for one that accumulates a gradient."""
     number = int(node._sequence_nr())
     return None if number == ACCUMULATES else number
@@ -110,7 +110,7 @@ READABLE = hasattr(torch._C._autograd.SavedTensor, "data")
 torch 2.6 and 2.9 do not. There the column of saved bytes is empty, and the report says so."""
 
 
-def saved_by(node: Node) -> Iterator[Any]:
+def saved_by(node: AutogradNode) -> Iterator[Any]:
     """What a node has saved: tensors, or what hooks of the user's have packed them into.
 
     It may yield None for what the node has let go of, and yields nothing where torch is not
