@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from dispatchcount.capture.calls import ModuleStack
 from dispatchcount.capture.composite import Composite
@@ -24,7 +23,13 @@ from dispatchcount.capture.plan import Plan, Plans, Way
 from dispatchcount.capture.record import Place, Recording
 from dispatchcount.capture.subclass import Inside, takes_apart
 from dispatchcount.capture.tape import LIMIT
-from dispatchcount.capture.torch_private import KeysExcluded, KeysOfCaller, graph_task, is_tracing
+from dispatchcount.capture.torch_private import (
+    KeysExcluded,
+    KeysOfCaller,
+    TorchDispatchMode,
+    graph_task,
+    is_tracing,
+)
 from dispatchcount.capture.tracing import paused, resumed
 from dispatchcount.capture.unseen import Watch
 from dispatchcount.capture.used import note_parameters

@@ -10,6 +10,7 @@ from torch import nn
 from torch.jit import ScriptModule
 
 from dispatchcount.capture.held import children, guarded
+from dispatchcount.capture.torch_private import COMPILER
 
 
 class ModuleClass:
@@ -31,7 +32,7 @@ class ModuleClass:
     def __init__(self, of: type[nn.Module]) -> None:
         self.name = of.__name__
         self.scripted = issubclass(of, ScriptModule)
-        self.compiled = any(str(base.__module__).startswith("torch._dynamo") for base in of.__mro__)
+        self.compiled = any(str(base.__module__).startswith(COMPILER) for base in of.__mro__)
         self.wraps = self.scripted or self.compiled
         forward = getattr_static(of, "forward", None)
         self.container = forward is nn.Module.forward or issubclass(of, nn.Identity)

@@ -268,6 +268,9 @@ def set_compiler_stance(stance: Any) -> None:
 tree_map: Callable[..., Any] = pytree.tree_map
 """Applies a function to each value in nested lists, tuples and dicts."""
 
+tree_leaves: Callable[[Any], list[Any]] = pytree.tree_leaves
+"""The values in nested lists, tuples and dicts."""
+
 
 def triton_kernel(index: int) -> Any:
     """The kernel that ``triton_kernel_wrapper`` operators refer to by that number."""

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
-from torch.utils import _pytree as pytree
 
 from dispatchcount.capture.held import entries_of, guarded, is_tensor
 from dispatchcount.capture.module_class import ModuleClass
+from dispatchcount.capture.torch_private import tree_leaves
 from dispatchcount.capture.used import Used
 
 _PARAMETER = nn.Parameter
@@ -114,7 +114,7 @@ def _unpacked(value: Any) -> dict[str, Any]:
         return {"weight": weight, "bias": bias}
     if not value._type().qualified_name().endswith("rnn.CellParamsBase"):
         return {}
-    leaves = pytree.tree_leaves(value.__getstate__())
+    leaves = tree_leaves(value.__getstate__())
     layers = [leaf for leaf in leaves if type(leaf) is torch.ScriptObject]
     biases = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
     weights = {f"weight_{i}": layer.unpack()[0] for i, layer in enumerate(layers)}
