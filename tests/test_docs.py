@@ -1,0 +1,111 @@
+"""What the pages say of the code is so: links lead somewhere, names and files are there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parents[1]
+PACKAGE = HERE / "dispatchcount"
+PAGES = sorted([*HERE.glob("*.md"), *(HERE / "docs").glob("*.md")])
+ARCHITECTURE = (HERE / "docs" / "architecture.md").read_text()
+CONTRIBUTING = (HERE / "CONTRIBUTING.md").read_text()
+
+CODE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FILE = re.compile(r"`([\w/]+(?:/|\.py))`")
+CLASS = re.compile(r"\(`([A-Z]\w+)`")
+
+MADE = {"tests/rules/test_row_dot.py", "dispatchcount/render/text/lines.py", "dist/"}
+"""Files that CONTRIBUTING.md has its reader make."""
+
+
+@cache
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    lines = CODE.sub("", page.read_text()).splitlines()
+    titles = [line.lstrip("# ").lower() for line in lines if line.startswith("#")]
+    return {re.sub(r"[^\w\- ]", "", title).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(CODE.sub("", page.read_text())):
+        if "://" in link:
+            continue
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), f"{page.name} links to {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name} links to {link}"
+
+
+@pytest.mark.parametrize("text", [ARCHITECTURE, CONTRIBUTING], ids=["architecture", "contributing"])
+def test_files_are_there(text: str) -> None:
+    found = set(FILE.findall(CODE.sub("", text)))
+    assert len(found) > 10
+    missing = {name for name in found if not any((at / name).exists() for at in (PACKAGE, HERE))}
+    assert missing <= MADE
+
+
+def test_classes_of_the_glossary_are_there() -> None:
+    made = {
+        node.name
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ClassDef)
+    }
+    words = ARCHITECTURE.partition("## Words")[2].partition("## Walk 1")[0]
+    found = CLASS.findall(words)
+    assert len(found) >= 20
+    assert set(found) <= made
+
+
+def public(file: str) -> set[str]:
+    """The names without an underscore that a file defines or passes on."""
+    names: set[str] = set()
+    for node in ast.parse((PACKAGE / file).read_text()).body:
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.name for alias in node.names if alias.name == alias.asname}
+    return {name for name in names if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("file", ["capture/frames.py", "capture/torch_private.py"])
+def test_every_private_look_has_its_reason_on_the_page(file: str) -> None:
+    missing = [name for name in sorted(public(file)) if f"`{name}`" not in ARCHITECTURE]
+    assert not missing, f"docs/architecture.md does not say why {file} has {missing}"
+
+
+def test_adding_a_rule_goes_as_contributing_has_it(tmp_path: Path) -> None:
+    """The test of the made-up operator fails, and passes once the rule is there."""
+    section = CONTRIBUTING.partition("## Add a rule")[2].partition("## ")[0]
+    test, rule = [code for language, code in CODE.findall(section) if language == "python"]
+    shutil.copytree(
+        PACKAGE, tmp_path / "dispatchcount", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    rules = tmp_path / "tests" / "rules"
+    rules.mkdir(parents=True)
+    shutil.copy(HERE / "tests" / "rules" / "util.py", rules)
+    (rules / "test_row_dot.py").write_text(test)
+
+    def run() -> str:
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+
+    assert "test_a_block_counts_it - assert 0 == (3 * 5)" in run()
+    with (tmp_path / "dispatchcount" / "rules" / "bilinear.py").open("a") as file:
+        file.write(f"\n\n{rule}")
+    assert "4 passed" in run()
