@@ -208,11 +208,12 @@ def events() -> Timing:
 
 
 def place() -> Place:
-    return Place(Table(None, "forward"), Signature(None, (), {}, None, ""))  # type: ignore[arg-type]
+    return Table.at(None, "forward"), Signature(None, (), {}, None, "")  # type: ignore[arg-type]
 
 
 def spent(where: Place) -> int:
-    return (where.table.ns or {}).get(where.signature, 0)
+    table, signature = where
+    return (table.ns or {}).get(signature, 0)
 
 
 def call(clock: Timing, ns: int, row: Place, device: str = "cuda") -> None:

@@ -132,7 +132,7 @@ class ModuleStack:
     def record(self, signature: Signature, task: int) -> Place | None:
         """Put an operator that runs in the backward pass `task` into the tree.
 
-        None if a line of ours was at work; then it is let by.
+        Returns None if a line of ours was at work; the operator is let by then.
         """
         tape, thread = self.tape, get_ident()
         before = tape.worker
@@ -142,13 +142,18 @@ class ModuleStack:
         try:
             if tape.events:
                 tape.settle()
-            table = self._table(task)
+            # Most operators that come here run in a backward pass that began inside the block, and
+            # in no module that the pass calls.
+            if self._steps_taken or self._in_backward or task == -1 or task == self._outer_pass:
+                table = self._table(task)
+            else:
+                table = self.attribution.table(task)
             count = table.get(signature)
             if count is None:
                 self._recording.new(table, signature)
             else:
                 table[signature] = count + 1
-            return Place(table, signature)
+            return table, signature
         finally:
             tape.worker = before
 
@@ -156,11 +161,11 @@ class ModuleStack:
         """Where an operator that runs now, in the backward pass `task`, is recorded."""
         if task == self._outer_pass:
             task = -1
-        if self._steps_taken and self._steps.at_work((len(self._stack), task)):
+        if self._steps.at_work((len(self._stack), task)):
             return self.tape.node.table(OPTIMIZER)
         if task == -1:
             return self.tape.node.forward
-        if self._in_backward and self._begun_in(task):
+        if self._begun_in(task):
             return self.tape.node.table(RECOMPUTE)
         return self.attribution.table(task)
 

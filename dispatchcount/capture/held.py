@@ -43,17 +43,22 @@ def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
     while stack:
         place = stack.pop()
         found.append(place)
-        name, module = place
+        module = place[1]
         # A block reads every module twice, so what `entries_of` and `is_module` ask first is
         # written out here.
-        table = _own(module, "__dict__").get("_modules")
-        entries: Entries = table.items() if type(table) is dict else entries_of(module, "_modules")
-        if entries and id(module) not in looked_into:
-            looked_into.add(id(module))
-            prefix = f"{name}." if name else ""
-            for key, part in reversed(entries):
-                if issubclass(type(part), _MODULE) or is_module(part):
-                    stack.append((f"{prefix}{key}", part))
+        entries: Entries | None = _own(module, "__dict__").get("_modules")
+        if type(entries) is not dict:
+            entries = entries_of(module, "_modules")
+        elif entries:
+            entries = entries.items()
+        if not entries or id(module) in looked_into:
+            continue
+        looked_into.add(id(module))
+        name = place[0]
+        prefix = f"{name}." if name else ""
+        for key, part in reversed(entries):
+            if issubclass(type(part), _MODULE) or is_module(part):
+                stack.append((f"{prefix}{key}", part))
     return found
 
 

@@ -95,16 +95,14 @@ def short_key(
         return (*_row(args, plan.kept, parameters, [plan, settled]), _named(kwargs, plan.kept))
     if len(args) == 2:
         first, second = args
-        one, two = type(first), type(second)
+        kind = type(second)
         if (
-            (one is _TENSOR or one is _PARAMETER)
-            and (two is _TENSOR or two is _PARAMETER)
+            type(first) is _TENSOR
+            and (kind is _TENSOR or kind is _PARAMETER)
             and first.layout is _STRIDED
             and second.layout is _STRIDED
         ):
-            if one is _PARAMETER:
-                parameters.add(id(first))
-            if two is _PARAMETER:
+            if kind is _PARAMETER:
                 parameters.add(id(second))
             return plan, settled, first.shape, first.dtype, second.shape, second.dtype
     elif len(args) == 1:
@@ -150,9 +148,11 @@ def _row(
     """
     for arg in args:
         kind = type(arg)
-        if (kind is _TENSOR or kind is _PARAMETER) and arg.layout is _STRIDED:
-            if kind is _PARAMETER:
-                parameters.add(id(arg))
+        if kind is _TENSOR and arg.layout is _STRIDED:
+            parts.append(arg.shape)
+            parts.append(arg.dtype)
+        elif kind is _PARAMETER and arg.layout is _STRIDED:
+            parameters.add(id(arg))
             parts.append(arg.shape)
             parts.append(arg.dtype)
         elif kind is list or kind is tuple:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from dispatchcount.report.rows import FORWARD
 
@@ -50,11 +50,18 @@ class Table(dict["Signature", int]):
 
     __slots__ = ("node", "ns", "phase")
 
-    def __init__(self, node: Node, phase: str) -> None:
-        super().__init__()
-        self.node = node
-        self.phase = phase
-        self.ns: dict[Signature, int] | None = None
+    node: Node
+    phase: str
+    ns: dict[Signature, int] | None
+
+    @classmethod
+    def at(cls, node: Node, phase: str) -> Table:
+        """A new one. There is one for each node, and an `__init__` would take longer."""
+        table = cls()
+        table.node = node
+        table.phase = phase
+        table.ns = None
+        return table
 
     def spend(self, signature: Signature, ns: int) -> None:
         """Add to the time of the calls of `signature`."""
@@ -68,11 +75,8 @@ class Table(dict["Signature", int]):
         self.ns = None
 
 
-class Place(NamedTuple):
-    """Where a call was counted."""
-
-    table: Table
-    signature: Signature
+Place = tuple[Table, "Signature"]
+"""Where a call was counted."""
 
 
 class Log:
@@ -123,7 +127,9 @@ class Node:
         self.inputs = inputs
         self.calls = 0
         self.children = _NONE
-        self.forward = Table(self, FORWARD)
+        # This is `Table.at`, written out: a block that runs a model once makes a node for each module.
+        self.forward = table = Table()
+        table.node, table.phase, table.ns = self, FORWARD, None
         self._others: dict[str, Table] | None = None
         self.log: Log = Log() if parent is None else parent.log
         self.log.nodes.append(self)
@@ -136,7 +142,7 @@ class Node:
             self._others = {}
         table = self._others.get(phase)
         if table is None:
-            table = self._others[phase] = Table(self, phase)
+            table = self._others[phase] = Table.at(self, phase)
             self.log.tables.append(table)
         return table
 

@@ -90,7 +90,8 @@ class Timing:
     def recorded(self, place: Place) -> None:
         """See `Observer`."""
         if self._device is None:
-            place.table.spend(place.signature, self._elapsed)
+            table, signature = place
+            table.spend(signature, self._elapsed)
             self._elapsed = 0
         elif self._start is not None and self._end is not None:
             self._waiting.append((place, self._device, self._start, self._end))
@@ -116,7 +117,8 @@ class Timing:
         for _ in range(number):
             place, device, start, end = self._waiting.popleft()
             end.synchronize()
-            place.table.spend(place.signature, round(start.elapsed_time(end) * 1e6))
+            table, signature = place
+            table.spend(signature, round(start.elapsed_time(end) * 1e6))
             self._spare.setdefault(device, []).extend((start, end))
 
     def _event(self, mode: CountingMode) -> Event | None:

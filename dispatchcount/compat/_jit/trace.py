@@ -166,7 +166,7 @@ class Trace:
     def recorded(self, place: Place) -> None:
         """Part of `Observer`: count the kernel that was kept, at the node that it went to."""
         if self._kernel is not None:
-            key = (place.table.node, self._kernel)
+            key = (place[0].node, self._kernel)
             self._kernels[key] = self._kernels.get(key, 0) + 1
             self._kernel = None
 
