@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-import dispatchcount.profiler  # noqa: F401  # once, here: the tests below run pytest in this process, and torch loads once only
+# The tests below run pytest in this process, and torch can be loaded only once: it is loaded here.
+import dispatchcount.profiler  # noqa: F401
 from dispatchcount.pytest_plugin import baseline_path
 from dispatchcount.report_api import Report
 

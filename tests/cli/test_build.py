@@ -1,4 +1,7 @@
-"""Models that cannot be built on meta, models that are too big, and models of libraries, which come without weights."""
+"""Models that cannot be built on meta, models that are too big, and models of libraries.
+
+The last come without trained weights.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,8 @@ def test_a_model_too_big_is_said_to_be_before_it_is_built(
 ) -> None:
     assert main(["profile", f"{net}:huge", "--input", "1,8", "--device", "meta"]) == 2
     said = capsys.readouterr().err
-    # The numbers invented for the estimate are as many as the real ones: 3 layers of 200,000² + 200,000 floats, and a buffer.
+    # The numbers invented for the estimate are as many as the real ones: 3 layers of 200,000² +
+    # 200,000 floats, and a buffer.
     assert f"it takes about {4 * (3 * (200_000**2 + 200_000) + 200_000) / 1e9:,.1f} GB" in said
     assert "memory" in said
 
@@ -136,7 +140,8 @@ def test_an_estimate_is_of_what_would_be_made() -> None:
         assert float(torch.ones(1)) == 0  # invented
         return net
 
-    # one weight of 16, scale and shift of 4 each, mean and variance of 4 each, all float32; one count of batches, int64
+    # One weight of 16, scale and shift of 4 each, mean and variance of 4 each, all float32; one
+    # count of batches, int64.
     assert building._estimate(tied) == 4 * (16 + 8 + 8) + 8
     assert building._estimate(lambda: None) is None
     assert building._estimate(sys.exit) is None

@@ -1,4 +1,4 @@
-"""What a target does cannot end ``dispatchcount profile`` with a traceback, nor with a success that was none."""
+"""Whatever a target does, ``dispatchcount profile`` ends without a traceback or a false success."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every argument of every command with words that nobody means: a sentence, an exit code, and no report lost."""
+"""Every argument of every command is given words that nobody means.
+
+The command answers with a sentence and an exit code, and no report is lost.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Standard streams that are closed, full or broken, as a shell can make them: no traceback, and 0 only for what was shown."""
+"""Standard streams may be closed, full or broken, as a shell can make them.
+
+There is no traceback, and the exit status is 0 only if the result was shown.
+"""
 
 from __future__ import annotations
 

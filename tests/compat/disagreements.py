@@ -1,4 +1,6 @@
-"""Where fvcore (and mmengine, which has its formulas) and we disagree, why, and who is right. The only such table.
+"""Where fvcore (and mmengine, which has its formulas) and we disagree, why, and who is right.
+
+This is the only such table.
 
 Numbers are theirs and ours for the whole model, by what is counted and operator. Where fvcore raises, theirs is the exception and
 ours the flops in all.

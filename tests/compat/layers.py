@@ -1,4 +1,4 @@
-"""Every small layer and function that the oracles are asked about: a name, a module and its inputs."""
+"""Every small layer and function that the oracles are asked about, by name, with its inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The models that the oracles are asked about: torchvision, timm and transformers, with random weights and small inputs."""
+"""The models that the oracles are asked about, with random weights and small inputs.
+
+They are from torchvision, timm and transformers.
+"""
 
 from __future__ import annotations
 

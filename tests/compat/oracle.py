@@ -75,9 +75,10 @@ def we_say(model: nn.Module, inputs: tuple[Any, ...]) -> Answers:
 
 
 def differences(model: nn.Module, inputs: tuple[Any, ...]) -> dict[str, tuple[Any, Any]]:
-    """What fvcore and we say of the whole model by ``"flops mm"`` and so on, where it differs for any module.
+    """Where fvcore and we differ for a module: figures of the whole model, by ``"flops mm"`` ….
 
-    Parameters are compared as well. Where fvcore raises, its answer is the exception's name and ours the flops in all.
+    Parameters are compared as well. Where fvcore raises, its answer is the exception's name, and ours
+    the flops of all.
     """
     found: dict[str, tuple[Any, Any]] = {}
     if dict(fvcore.nn.parameter_count(model)) != dict(parameter_count(model)):

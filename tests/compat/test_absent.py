@@ -1,4 +1,4 @@
-"""Names of the libraries that are not counted here: they come from elsewhere, or say what to use."""
+"""Names of the libraries that are not ours come from elsewhere, or say what to use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What analyses answer: names, ancestors, handles, warnings, copies. For mmengine's and fvcore's alike."""
+"""What analyses answer, mmengine's and fvcore's: names, ancestors, handles, warnings, copies."""
 
 from __future__ import annotations
 
@@ -111,7 +111,10 @@ def test_only_what_ran_counts(flops: Any) -> None:
 
 
 def test_none_keeps_out_what_has_no_handle(flops: Any) -> None:
-    """As in the libraries, where an operator that has one goes on counting; detectron2 relies on that for `batch_norm`."""
+    """An operator that has a handle goes on counting, as in the libraries.
+
+    detectron2 relies on that for `batch_norm`.
+    """
     heads = torch.ones(1, 2, 3, 4)
     attention = nn.functional.scaled_dot_product_attention
     model = Call(

@@ -1,4 +1,4 @@
-"""`get_model_complexity_info`: mmengine's inputs, numbers, strings and errors, and what is better here."""
+"""`get_model_complexity_info`: mmengine's inputs, numbers, strings and errors, or better ones."""
 
 from __future__ import annotations
 
@@ -200,7 +200,8 @@ def test_every_grad_mode(mode: Any) -> None:
     model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
     with mode():
         info = get_model_complexity_info(model, (5, 8))
-    # q, k, v, out: 4 * 5*8*8; scores and values: 2 * 2 heads * 5*5*4; feed-forward: 2 * 5*8*16; two norms: 2 * 5 * 40
+    # q, k, v, out: 4 * 5*8*8; scores and values: 2 * 2 heads * 5*5*4; feed-forward: 2 * 5*8*16;
+    # two norms: 2 * 5 * 40
     assert info["flops"] == 1280 + 400 + 1280 + 400
 
 

@@ -1,4 +1,7 @@
-"""`profile(functions=True)`: operators by the torch function that they ran under, without a change to what runs."""
+"""`profile(functions=True)` names the torch function that operators ran under.
+
+What runs is not changed.
+"""
 
 from __future__ import annotations
 

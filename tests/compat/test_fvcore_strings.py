@@ -1,4 +1,7 @@
-"""fvcore's tables and architectures: its own, but for the blanks that its table package drops, and statistics on their way there."""
+"""fvcore's tables and architectures are printed as fvcore prints them.
+
+Only the blanks that its table package drops are kept.
+"""
 
 from __future__ import annotations
 

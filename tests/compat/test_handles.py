@@ -1,4 +1,4 @@
-"""Handles written for TorchScript's values go on working: what they are handed, and fvcore's own handles on it."""
+"""Handles that were written for TorchScript's values go on working, fvcore's own among them."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_numbers_of_numpy_do_not_overflow() -> None:
 
 
 def test_an_empty_mapping_counts_nothing() -> None:
-    """What detectron2's analysis of activations hands back for operators that it wants out of the way."""
+    """What detectron2's analysis of activations returns for operators that it leaves out."""
     analysis = FlopCountAnalysis(nn.Linear(2, 3), torch.ones(3, 2)).set_op_handle(
         "aten::linear", lambda *a, **k: {}
     )

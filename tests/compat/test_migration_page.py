@@ -261,7 +261,8 @@ PROJECTS: dict[tuple[str, str], tuple[Callable[[Names], Any], Any, bool]] = {
     ("timm", "FlopCountAnalysis"): (timm_fvcore, (CONV + 2 * 288, 288), True),
     ("timm", "get_model_profile"): (timm_deepspeed, CONV, False),
     ("ultralytics", "thop"): (ultralytics, MACS / 1e9 * 2, True),
-    # q, k, v, out: 4 * 4*8*8; scores and values: 2 * 2 heads * 4*4*4; feed-forward: 2 * 4*8*16; pooler: 8*8
+    # q, k, v, out: 4 * 4*8*8; scores and values: 2 * 2 heads * 4*4*4; feed-forward: 2 * 4*8*16;
+    # pooler: 8*8
     ("Hugging Face scripts", "calculate_flops_hf"): (
         hugging_face,
         1024 + 256 + 1024 + 64,

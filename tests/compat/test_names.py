@@ -1,4 +1,7 @@
-"""However Python spells an operator, its handle is called as often as TorchScript's trace has it, and no name is made up."""
+"""However Python spells an operator, its handle is called as often as TorchScript traces it.
+
+No name is made up.
+"""
 
 from __future__ import annotations
 
@@ -209,8 +212,9 @@ def test_handles_of_indexing_know_their_operands() -> None:
     ]
 
 
-# What TorchScript traces otherwise: sizes that are tensors while it traces, a branch on a tensor, a layout that the operator
-# itself arranges (`conv2d` of an image without a batch), and functions whose inner part does not announce itself.
+# What TorchScript traces otherwise: sizes that are tensors while it traces, a branch on a tensor, a
+# layout that the operator itself arranges (`conv2d` of an image without a batch), and functions
+# whose inner part does not announce itself.
 OTHERWISE = {
     "nn.functional.conv1d", "nn.functional.conv2d", "nn.functional.conv3d", "nn.functional.conv_transpose1d",
     "nn.functional.conv_transpose2d", "nn.functional.conv_transpose3d", "nn.functional.fractional_max_pool2d",
@@ -223,7 +227,10 @@ HIDDEN = {f"aten::{name}" for name in (
 
 
 def spellings() -> Iterator[tuple[str, Callable[..., Any], Any]]:
-    """Every operator that torch tests, as a function, a method, in place, with Python's operators, and under its aliases."""
+    """Every operator that torch tests, in all its spellings.
+
+    These are a function, a method, one in place, Python's operators, and its aliases.
+    """
     for info in op_db:
         dtypes = info.supported_dtypes("cpu")
         if info.name in OTHERWISE or torch.float32 not in dtypes:

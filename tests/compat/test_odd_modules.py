@@ -1,4 +1,4 @@
-"""Modules that have not every attribute of `nn.Module`, as the model and inside of one, in every drop-in layer."""
+"""Modules that lack attributes of `nn.Module` can be the model, or inside one, in every layer."""
 
 from __future__ import annotations
 

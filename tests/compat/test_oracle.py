@@ -1,4 +1,4 @@
-"""Equal integers to fvcore's, by module and operator, or an entry in the one table of disagreements."""
+"""Our integers are fvcore's, by module and operator, or the one table of disagreements has them."""
 
 from __future__ import annotations
 

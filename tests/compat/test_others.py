@@ -1,4 +1,4 @@
-"""ptflops', thop's and calflops' entry points: names, return values and strings, over our counts."""
+"""ptflops', thop's and calflops' entry points: their names, values and strings, and our counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from dispatchcount.compat import calflops, fvcore, mmengine, ptflops, thop
 
 
 def model() -> nn.Module:
-    """In train mode, which must stay: a convolution (3*8*8 * 8*3*3*3 MACs), a norm and a linear layer of 8*64 * 10 MACs."""
+    """A convolution (8*8 * 8*3*3*3 MACs), a norm, and a linear layer of 8*64 * 10 MACs.
+
+    It is in train mode, which must stay.
+    """
     return nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1),
         nn.BatchNorm2d(8),
@@ -89,7 +92,8 @@ def test_thop_says_what_it_cannot_count(capsys: pytest.CaptureFixture[str]) -> N
 def test_calflops(capsys: pytest.CaptureFixture[str]) -> None:
     net, options = model(), {"print_results": False, "output_as_string": False}
     flops, macs, params = calflops.calculate_flops(net, (1, 3, 8, 8), **options)
-    # Two per MAC, a bias each for convolution and linear, two per element for norm's scaling and two for its map, 8 roots and sums, ReLU
+    # Two per MAC; a bias each for convolution and linear; of the norm two per element to scale and
+    # two to map, 8 roots and 8 sums; ReLU.
     assert (flops, macs, params) == (2 * MACS + 512 + 10 + 4 * 512 + 8 + 8 + 512, MACS, PARAMS)
     doubled = calflops.calculate_flops(
         net, kwargs={"input": torch.ones(2, 3, 8, 8)}, include_backPropagation=True, **options
@@ -262,7 +266,8 @@ def test_calflops_of_a_configuration(tmp_path: Path) -> None:
     ).save_pretrained(tmp_path)
     options: dict[str, Any] = {"print_results": False, "output_as_string": False}
     macs = calflops.calculate_flops_hf(str(tmp_path), input_shape=(1, 4), **options)[1]
-    # q, k, v, out: 4 * 4*8*8; scores and values: 2 * 2 heads * 4*4*4; feed-forward: 2 * 4*8*16; pooler: 8*8
+    # q, k, v, out: 4 * 4*8*8; scores and values: 2 * 2 heads * 4*4*4; feed-forward: 2 * 4*8*16;
+    # pooler: 8*8
     assert macs == 1024 + 256 + 1024 + 64
     assert (
         calflops.calculate_flops_hf(str(tmp_path), input_shape=(1, 4), **options)[2]
@@ -275,7 +280,7 @@ def test_calflops_of_a_configuration(tmp_path: Path) -> None:
 
 
 PARAMS_OF_BERT = (30 + 512 + 2) * 8 + 16 + 4 * 72 + 16 + (8 * 16 + 16) + (16 * 8 + 8) + 16 + 72
-"""Embeddings of words, places and types, and their norm; attention; norm; feed-forward; norm; pooler."""
+"""Embeddings of words, places, types, and a norm; attention, norm; feed-forward, norm; pooler."""
 
 
 class Tokenizer:

@@ -1,4 +1,4 @@
-"""Figures of the user's for classes of modules replace what ran in them, in ptflops, thop and others."""
+"""A user's figures for classes of modules replace what ran in them, in ptflops, thop and others."""
 
 from __future__ import annotations
 

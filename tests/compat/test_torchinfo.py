@@ -64,7 +64,7 @@ def test_statistics() -> None:
     assert found.trainable_params == found.total_params - 224
     assert found.total_param_bytes == 4 * found.total_params
     assert found.total_input == 2 * 3 * 8 * 8 * 4
-    # Two bytes of outputs for each: the convolution, the norm, three grouped ones (2*8*8*8 numbers), the layer.
+    # Outputs, twice: of convolution, norm, three grouped ones (2*8*8*8 numbers), and the layer.
     assert found.total_output_bytes == 2 * 4 * (5 * 1024 + 20)
     assert found.input_size == [torch.Size([2, 3, 8, 8])]
     assert found.not_counted == ""
@@ -90,7 +90,7 @@ def test_statistics() -> None:
 
 
 def told_apart(text: str) -> list[str]:
-    """The lines of a summary without what differs on purpose: mult-adds, and the units of totals."""
+    """The lines of a summary without what differs on purpose: mult-adds and the units of totals."""
     lines = []
     start = text.find("Mult-Adds")
     start = -1 if start < 0 else start - text.rfind("\n", 0, start) - 1

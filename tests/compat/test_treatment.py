@@ -1,4 +1,4 @@
-"""Each kind of operator is counted in one way and listed in none or one: what decides, and that it holds."""
+"""Each kind of operator is counted in one way, and what is counted is not listed as unsupported."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_an_operator_with_a_handle_is_not_listed_as_unsupported() -> None:
 
 
 def made(name: str) -> type[torch.autograd.Function]:
-    """Functions of one source: their `forward` share a code object, and only contexts tell them apart."""
+    """Functions whose `forward` share a code object: only their contexts tell them apart."""
 
     class Made(torch.autograd.Function):
         @staticmethod
