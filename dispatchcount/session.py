@@ -30,7 +30,7 @@ from dispatchcount.capture.observers.memory import MemoryWatch
 from dispatchcount.capture.observers.observed import ObservedMode
 from dispatchcount.capture.observers.timing import Timing
 from dispatchcount.capture.plan import Plans
-from dispatchcount.capture.record import Recording
+from dispatchcount.capture.record import Node, Recording
 from dispatchcount.capture.signature import Signature
 from dispatchcount.capture.torch_functions import FunctionMode, Watcher
 from dispatchcount.capture.torch_private import (
@@ -38,7 +38,7 @@ from dispatchcount.capture.torch_private import (
     FunctionsOff,
     register_with_higher_order_operators,
 )
-from dispatchcount.costing.accountant import Accountant, Costs
+from dispatchcount.costing.accountant import Accountant, Costs, Rows
 from dispatchcount.costing.build import build
 from dispatchcount.costing.samples import Sampler
 from dispatchcount.report.rows import NO_MODULE, Meta
@@ -164,6 +164,10 @@ class Session:
         while self._on:
             self._safely(self._on[-1])
             self._on.pop()
+
+    def rows(self, node: Node) -> Rows:
+        """What the calls at one node cost; records that were folded are part of it."""
+        return self._accountant.rows(node, {})
 
     def _fold(self) -> None:
         """Cost all records and keep only their sums, so that memory stays bounded.

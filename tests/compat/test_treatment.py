@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from dispatchcount.capture import record
 from dispatchcount.compat._jit.handles import matmul_flop_jit
 from dispatchcount.compat._jit.treatment import Reading, Settings, Treatment
 from dispatchcount.compat.fvcore import ActivationCountAnalysis, FlopCountAnalysis
@@ -140,3 +141,44 @@ def test_functions_that_share_their_code_are_told_apart() -> None:
     flops = FlopCountAnalysis(model, torch.ones(3))
     flops.total()
     assert flops.unsupported_ops() == Counter({"prim::PythonOp.One": 1, "prim::PythonOp.Two": 2})
+
+
+@torch.jit.script
+def scripted_product(x: torch.Tensor) -> torch.Tensor:
+    return torch.relu(x @ x)
+
+
+class Mixed(nn.Module):
+    """Layers of many sizes, a custom function and scripted code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(n, n + 1) for n in range(1, 9))
+        self.norm = nn.LayerNorm(9)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = layer(x).relu()
+        x = self.norm(x)
+        return scripted_product(Product.apply(x[:9]))
+
+
+def counted(handle: str | None) -> tuple[Any, ...]:
+    flops = FlopCountAnalysis(Mixed(), torch.ones(9, 1)).unsupported_ops_warnings(False)
+    if handle is not None:
+        flops.set_op_handle(handle, lambda inputs, outputs: 3)
+    return flops.by_module_and_operator(), flops.unsupported_ops(), flops.uncalled_modules()
+
+
+@pytest.mark.parametrize("handle", [None, "aten::relu", "prim::PythonOp.Product"])
+@pytest.mark.parametrize("limit", ["MAX_RECORDS", "MAX_DISTINCT"])
+def test_nothing_is_lost_where_records_are_folded(
+    handle: str | None, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = counted(handle)
+    # 9 rows, through n by n+1 for n of 1 to 8; twice a product of 9 by 9 by 9, unless a handle stands for one.
+    products = 9 * sum(n * (n + 1) for n in range(1, 9))
+    assert whole[0][""]["linear"] == products
+    for most in (1, 3, 10):
+        monkeypatch.setattr(record, limit, most)
+        assert counted(handle) == whole

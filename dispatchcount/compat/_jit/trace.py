@@ -23,10 +23,10 @@ from dispatchcount.compat._jit.kinds import INDEXING, kernel_kind, traced_kind
 from dispatchcount.compat._jit.operands import Operands, kernel_operands, operands
 from dispatchcount.compat._jit.state import untouched
 from dispatchcount.compat._jit.values import Value, results
-from dispatchcount.costing.accountant import Accountant
 from dispatchcount.profiler import profile
 from dispatchcount.report.rows import FORWARD, ZERO
 from dispatchcount.report.tally import Tally
+from dispatchcount.session import Session
 
 PYTHON_OP = "prim::PythonOp."
 """What the kinds of custom autograd functions begin with; the function's name follows."""
@@ -107,6 +107,7 @@ class Trace:
         self.calls: CallCounts = {}
         self.read = False
         self._mode: Any = None
+        self._session: Session | None = None
         # The custom autograd function that is running: where, and its call so far.
         self._frame: FrameType | None = None
         self._python_op: tuple[Node, Call] | None = None
@@ -199,9 +200,10 @@ class Trace:
             self._add(*self._python_op)
         self._frame = self._python_op = None
 
-    def close(self) -> None:
-        """End what is still running: the run is over."""
+    def close(self, session: Session | None) -> None:
+        """End what is still running, because the run is over; `session` knows what it cost."""
         self._end_python_op()
+        self._session = session
 
     def nodes(self) -> Iterator[Node]:
         """The stacks of module calls, callers first."""
@@ -209,9 +211,9 @@ class Trace:
 
     def leaves(self) -> Iterator[Leaf]:
         """What the kernels did."""
-        accountant = Accountant(self._mode.rules)
+        assert self._session is not None
         for node in self.nodes():
-            for (op, phase, _, status, function), tally in accountant.rows(node, {}).items():
+            for (op, phase, _, status, function), tally in self._session.rows(node).items():
                 forward = phase == FORWARD
                 inside, kind, traced = _decode(function if forward else "", op)
                 yield Leaf(
@@ -243,12 +245,13 @@ def run(model: nn.Module, inputs: Any) -> Trace:
     target = model.module if wrapped else model
     args, kwargs = arguments(target, inputs)
     trace = Trace()
+    block = profile(model, functions=trace)
     with untouched(model):
         try:
-            with profile(model, functions=trace):
+            with block:
                 target(*args, **kwargs)
         finally:
-            trace.close()
+            trace.close(block._session)
     return trace
 
 
