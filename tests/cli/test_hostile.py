@@ -139,6 +139,8 @@ USUAL = {
     "html": ["in/a.json", "--output=page.html"],
     "check": ["in/a.json", "--max=flops=1G"],
     "dashboard": ["in", "--output=site"],
+    "roofline": ["in/a.json", "--device=h100-sxm"],
+    "devices": ["h100-sxm"],
     "profile": ["net.py:build", "--input=1,4"],
     "demo": [],
     "ops": ["addmm"],
