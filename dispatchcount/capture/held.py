@@ -46,7 +46,7 @@ def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
         module = place[1]
         # A block reads every module twice, so what `entries_of` and `is_module` ask first is
         # written out here.
-        entries: Entries | None = _own(module, "__dict__").get("_modules")
+        entries: Any = _own(module, "__dict__").get("_modules")
         if type(entries) is not dict:
             entries = entries_of(module, "_modules")
         elif entries:

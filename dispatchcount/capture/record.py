@@ -127,7 +127,7 @@ class Node:
         self.inputs = inputs
         self.calls = 0
         self.children = _NONE
-        # This is `Table.at`, written out: a block that runs a model once makes a node for each module.
+        # This is `Table.at`, written out: each block makes a node for each module that it calls.
         self.forward = table = Table()
         table.node, table.phase, table.ns = self, FORWARD, None
         self._others: dict[str, Table] | None = None
