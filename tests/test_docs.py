@@ -22,7 +22,7 @@ README = (HERE / "README.md").read_text()
 CODE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`([\w/]+(?:/|\.py))`")
-CLASS = re.compile(r"\(`([A-Z]\w+)`")
+TYPE = re.compile(r"\(`([A-Z]\w+)`")
 
 MADE = {"tests/rules/test_row_dot.py", "dispatchcount/render/text/lines.py", "dist/"}
 """Files that CONTRIBUTING.md has its reader make."""
@@ -56,24 +56,19 @@ def test_files_are_there(text: str) -> None:
     assert missing <= MADE
 
 
-def test_classes_of_the_glossary_are_there() -> None:
-    made = {
-        node.name
-        for file in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.ClassDef)
-    }
+def test_types_of_the_glossary_are_there() -> None:
+    made = {name for file in PACKAGE.rglob("*.py") for name in public(file)}
     words = ARCHITECTURE.partition("## Words")[2].partition("## Walk 1")[0]
-    found = CLASS.findall(words)
+    found = TYPE.findall(words)
     assert len(found) >= 20
     assert set(found) <= made
 
 
-def public(file: str) -> set[str]:
+def public(file: Path) -> set[str]:
     """The names without an underscore that a file defines or passes on."""
     names: set[str] = set()
-    for node in ast.parse((PACKAGE / file).read_text()).body:
-        if isinstance(node, ast.FunctionDef):
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names.add(node.target.id)
@@ -86,7 +81,7 @@ def public(file: str) -> set[str]:
 
 @pytest.mark.parametrize("file", ["capture/frames.py", "capture/torch_private.py"])
 def test_every_private_look_has_its_reason_on_the_page(file: str) -> None:
-    missing = [name for name in sorted(public(file)) if f"`{name}`" not in ARCHITECTURE]
+    missing = [name for name in sorted(public(PACKAGE / file)) if f"`{name}`" not in ARCHITECTURE]
     assert not missing, f"docs/architecture.md does not say why {file} has {missing}"
 
 
