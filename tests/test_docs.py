@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,33 @@ def test_the_readme_shows_the_law_that_comes_out() -> None:
     prints = "".join(f"print({expression})\n" for expression, _ in shown)
     expected = "".join(f"{value}\n" for _, value in shown)
     assert run_python(f"import torch\nimport dispatchcount as dc\n{code}{prints}") == expected
+
+
+LIMITS = {
+    "capture.tape": ("LIMIT",),
+    "capture.record": ("MAX_RECORDS", "MAX_DISTINCT", "MAX_NODES", "MAX_INPUTS"),
+    "session": ("KEPT",),
+    "capture.intervals": ("LIMIT",),
+    "capture.modules": ("MAX_GONE",),
+    "capture.inputs": ("DEPTH", "ITEMS"),
+    "costing.accountant": ("MAX_SHAPES",),
+    "capture.dispatch": ("MAX_TYPES",),
+    "capture.key": ("MAX_PACKED",),
+    "costing.samples": ("MAX_KNOWN",),
+    "capture.observers.timing": ("WAITING",),
+}
+
+
+@pytest.mark.parametrize("module", LIMITS)
+def test_limits_are_those_of_the_code(module: str) -> None:
+    section = ARCHITECTURE.partition("\n## Limits")[2]
+    rows = [row for row in section.splitlines() if f"`{module.replace('.', '/')}.py`" in row]
+    for name in LIMITS[module]:
+        limit = getattr(import_module(f"dispatchcount.{module}"), name)
+        assert any(f" {limit:,} " in row for row in rows), f"{name} is {limit:,}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (HERE / "docs" / "README.md").read_text()
+    pages = {page.name for page in (HERE / "docs").glob("*.md")} - {"README.md"}
+    assert pages <= set(LINK.findall(index))
