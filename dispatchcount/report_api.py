@@ -215,6 +215,12 @@ class Report(ReportData):
 
         return to_markdown(self, depth)
 
+    def to_latex(self, depth: int | None = 3) -> str:
+        """The module table for a paper, in LaTeX with booktabs."""
+        from dispatchcount.render.text.latex import to_latex
+
+        return to_latex(self, depth)
+
     def to_openmetrics(self) -> str:
         """The totals and each module's figures as OpenMetrics text."""
         from dispatchcount.render.text.openmetrics import to_openmetrics

@@ -19,7 +19,8 @@ from dispatchcount.errors import DispatchcountError, described
 
 COMMANDS = {
     "demo": "count a small model and show all there is to see",
-    "profile": "run a script, module or model and count what it costs",
+    "profile": "build a model, run it once and show what it costs",
+    "run": "run a script unchanged and count the models that it calls",
     "show": "show a report as a table, tree, CSV, trace …",
     "diff": "what changed from one report to another",
     "html": "one HTML page of a report, for any browser, offline",

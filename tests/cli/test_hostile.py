@@ -114,6 +114,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make.cnn().to_json(tmp_path / "in" / "a.json")
     make.training().to_json(tmp_path / "in" / "b.json")
     (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "script.py").write_text("import torch\ntorch.ones(2, 2) @ torch.ones(2, 2)\n")
     (tmp_path / "binary").write_bytes(bytes(range(256)))
     (tmp_path / "binary.py").write_bytes(bytes(range(256)))
     (tmp_path / "empty").write_bytes(b"")
@@ -142,6 +143,9 @@ USUAL = {
     "roofline": ["in/a.json", "--device=h100-sxm"],
     "devices": ["h100-sxm"],
     "profile": ["net.py:build", "--input=1,4"],
+    "run": ["script.py"],
+    "roofline": ["in/a.json", "--device=h100-sxm"],
+    "devices": ["h100-sxm"],
     "demo": [],
     "ops": ["addmm"],
 }
@@ -161,7 +165,9 @@ def variants(command: str) -> Iterator[list[str]]:
             if not argument.startswith("--"):
                 yield [command, *usual[:i], word, *usual[i + 1 :]]
         for option in options:
-            yield [command, *usual, f"{option}={word}"]
+            # Behind the script, an option would be the script's own.
+            given = [f"{option}={word}"]
+            yield [command, *given, *usual] if command == "run" else [command, *usual, *given]
 
 
 def test_every_command_is_walked() -> None:
@@ -176,10 +182,7 @@ def test_hostile_words(
     capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])  # a target's folder is put into it
-    kept = {
-        path: path.read_bytes()
-        for path in [*place.glob("in/*"), place / "net.py", place / "binary.py"]
-    }
+    kept = {path: path.read_bytes() for path in [*place.glob("in/*"), *place.glob("*.py")]}
     for arguments in variants(command):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
         code = main(arguments)
