@@ -26,6 +26,7 @@ COMMANDS = {
     "html": "one HTML page of a report, for any browser, offline",
     "check": "hold a report against a budget; exit 1 if it is over",
     "dashboard": "static pages of many reports: models, trends, links",
+    "law": "the exact formula of what a model costs, in the sizes of its inputs",
     "roofline": "the least time a device needs for a report, and what limits it",
     "devices": "peaks and bandwidths of known devices, with their sources",
     "ops": "the operators that torch has, and what is counted for each",

@@ -24,6 +24,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--max", metavar="LIMITS", help="what it may cost: flops=4.2G,params=26M,unknown_ops=0"
     )
+    parser.add_argument(
+        "--law",
+        metavar="OLD",
+        help="FILE is a law, and must have the formulas of this one: exit 1 if one changed",
+    )
     parser.add_argument("--baseline", metavar="OLD", help="a report that it must not outgrow")
     parser.add_argument(
         "--fail-over",
@@ -36,6 +41,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what is over its limit; 1 if anything is."""
+    if args.law is not None:
+        return _check_law(args)
     if args.max is None and args.baseline is None:
         raise UsageError(
             "there is nothing to check; give a budget with --max flops=4.2G, "
@@ -60,3 +67,23 @@ def run(args: argparse.Namespace) -> int:
         held = ", ".join(f"{limit.metric} {limit.text}" for limit in (*budget, *allowed))
         emit(f"within its limits: {held} ({report.convention} convention)", None)
     return 1 if breaches else 0
+
+
+def _check_law(args: argparse.Namespace) -> int:
+    """Print the formulas that changed; 1 if any did."""
+    from dispatchcount.cli.law import load_law
+
+    if args.max is not None or args.baseline is not None:
+        raise UsageError("--law compares formulas; --max and --baseline are for reports")
+    reads = inputs(args.file, args.law)
+    output(None, reads)
+    old, new = load_law(args.law), load_law(args.file)
+    if args.convention is not None:
+        old = old.with_convention(args.convention)
+    changed = old.diff(new)
+    if changed:
+        emit(str(changed), None)
+        complain(f"{len(changed.changes)} formulas changed")
+        return 1
+    emit("no formula changed", None)
+    return 0

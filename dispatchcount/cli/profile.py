@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from dispatchcount.cli.common import (
@@ -21,6 +18,7 @@ from dispatchcount.cli.common import (
 )
 from dispatchcount.cli.foreign import ForeignError, foreign
 from dispatchcount.cli.paths import code, output
+from dispatchcount.cli.running import device_of, progress, to_run_backward_from
 from dispatchcount.cli.streams import complain
 from dispatchcount.errors import UsageError, described, text_of
 
@@ -85,14 +83,14 @@ def run(args: argparse.Namespace) -> int:
     saved = output(args.json, code(args.target, args.inputs))
     if saved is not None:
         saved = os.path.abspath(saved)  # Foreign code may change the folder.
-    with _progress() as say:
+    with progress() as say:
         say("loading torch")
         load_torch()
 
         from dispatchcount.cli.feed import make_inputs, written
         from dispatchcount.cli.targets import load_model
 
-        device = _device(args.device)
+        device = device_of(args.device)
         say(f"building {args.target} on {device}")
         model, library = load_model(args.target, device)
         with foreign(f"{type(model).__name__}.train({args.train}) raised"):
@@ -137,7 +135,7 @@ def _ran(
         with foreign("the model raised"), torch.set_grad_enabled(args.backward), prof:
             out = model(*positional, **named)
             if args.backward:
-                _scalar(out).backward()
+                to_run_backward_from(out).backward()
     except ForeignError as error:
         cause = error.__cause__
     try:
@@ -173,46 +171,3 @@ def _uncounted(report: Any) -> int:
     if issues:
         complain(f"{len(issues)} operators could not be counted: {', '.join(issues)}")
     return len(issues)
-
-
-def _device(text: str) -> str:
-    import torch
-
-    with foreign(
-        f"--device {text}: torch has no such device here (", "); cpu and meta are always there"
-    ):
-        device = torch.device(text)
-        if device.type != "meta":
-            torch.empty(0, device=device)
-    return str(device)
-
-
-def _scalar(out: Any) -> Any:
-    """The sum of the floating tensors in an output that have a gradient, to run backward from."""
-    import torch
-    from torch.utils import _pytree as pytree
-
-    tensors = [
-        t for t in pytree.tree_leaves(out) if isinstance(t, torch.Tensor) and t.requires_grad
-    ]
-    if not tensors:
-        raise ValueError(
-            "no tensor in the output has a gradient, so there is nothing to run backward from"
-        )
-    return sum((t.sum() for t in tensors[1:]), tensors[0].sum())
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Show on standard error what is being done, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda text: None
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    from dispatchcount.render.plain import clean
-
-    with Console(stderr=True).status("starting") as status:
-        # The text is not markup, though a name in it may look like it.
-        yield lambda text: status.update(Text(clean(text)))

@@ -1,0 +1,58 @@
+"""What the commands that run a model share: the device, a line on what is done, the backward."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dispatchcount.cli.foreign import foreign
+
+
+def device_of(text: str) -> str:
+    """The device of that name as torch writes it.
+
+    Raises:
+        dispatchcount.errors.UsageError: there is none here.
+    """
+    import torch
+
+    with foreign(
+        f"--device {text}: torch has no such device here (", "); cpu and meta are always there"
+    ):
+        device = torch.device(text)
+        if device.type != "meta":
+            torch.empty(0, device=device)
+    return str(device)
+
+
+def to_run_backward_from(out: Any) -> Any:
+    """The sum of the floating tensors in an output that have a gradient, to run backward from."""
+    import torch
+    from torch.utils import _pytree as pytree
+
+    tensors = [
+        t for t in pytree.tree_leaves(out) if isinstance(t, torch.Tensor) and t.requires_grad
+    ]
+    if not tensors:
+        raise ValueError(
+            "no tensor in the output has a gradient, so there is nothing to run backward from"
+        )
+    return sum((t.sum() for t in tensors[1:]), tensors[0].sum())
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Show on standard error what is being done, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    from dispatchcount.render.plain import clean
+
+    with Console(stderr=True).status("starting") as status:
+        # The text is not markup, though a name in it may look like it.
+        yield lambda text: status.update(Text(clean(text)))
