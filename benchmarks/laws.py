@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
+from importlib.metadata import version
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 
 import dispatchcount as dc
 from benchmarks.law_models import CASES, Case
+from benchmarks.page import machine, table
 from dispatchcount.laws.figures import FIGURES
 
 
@@ -90,33 +92,71 @@ def measure(name: str, case: Case, tries: int) -> dict[str, Any]:
     }
 
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "law-models.md"
+
+HEAD = """# Laws of {count} models
+
+Each law is found by `dc.law` from runs on meta, at sizes that it chooses itself (see [laws](laws.md)).
+It is then held against direct runs at {tries} random sizes inside its domain, small ones and large ones:
+every metric of every module that the law gives a figure for is the same integer. {faults}
+
+`python -m benchmarks.laws` makes this page. {machine}
+
+"""
+
+
+def row_of(result: dict[str, Any]) -> list[str]:
+    """A model's line on the page."""
+    law = result["law"]
+    try:
+        formula = str(law.macs)
+    except dc.LawError:
+        formula = "refused"
+    special = "; ".join(f"{where}: {', '.join(m)}" for where, m in law.special.items())
+    marks = [f"without {special}" if special else ""]
+    if law.refusals:
+        marks.append(f"{len(law.refusals)} rows refused ({law.refusals[0].reason.split(':')[0]})")
+    if law.estimates:
+        marks.append("an upper bound: groups of experts are not known on meta")
+    return [
+        result["name"],
+        formula,
+        "; ".join(law.holds.values()),
+        str(law.runs),
+        f"{result['seconds']:.1f}",
+        ". ".join(mark for mark in marks if mark),
+    ]
+
+
 def main() -> None:
+    """Make the laws, and the page if all models were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="models; all by default")
     parser.add_argument("--random", type=int, default=20, help="direct runs for each law")
     args = parser.parse_args()
+    results = []
     for name in args.names or CASES:
-        try:
-            row = measure(name, CASES[name], args.random)
-        except dc.LawError as error:
-            print(f"{name}: NO LAW {error}", flush=True)
-            continue
-        except Exception as error:
-            print(f"{name}: ERROR {type(error).__name__} {error}"[:500], flush=True)
-            continue
-        law = row["law"]
-        try:
-            formula = str(law.macs)
-        except dc.LawError as error:
-            formula = f"refused: {error}"
-        print(
-            f"{name} | {formula} | {'; '.join(law.holds.values())} | {row['runs']} runs | {row['seconds']:.1f} s | "
-            f"{len(law.refusals)} refused | special {law.special} | {row['tried']} tried, {len(row['faults'])} faults {row['faults'][:2]}",
-            flush=True,
+        result = measure(name, CASES[name], args.random)
+        results.append(result)
+        print(" | ".join(row_of(result)), "| faults:", result["faults"][:2], flush=True)
+    if args.names:
+        return
+    faults = sum(len(result["faults"]) for result in results)
+    header = ["model", "MACs", "holds for", "runs", "seconds", "figures that have no formula"]
+    PAGE.write_text(
+        HEAD.format(
+            count=len(results),
+            tries=args.random,
+            faults="No run contradicted a law."
+            if not faults
+            else f"{faults} runs contradicted one.",
+            machine=machine({"torch": torch.__version__, "transformers": version("transformers")}),
         )
-        if law.refusals:
-            print("    ", law.refusals[0].reason, flush=True)
+        + table(header, [row_of(result) for result in results])
+        + "\n",
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

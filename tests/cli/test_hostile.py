@@ -144,8 +144,7 @@ USUAL = {
     "devices": ["h100-sxm"],
     "profile": ["net.py:build", "--input=1,4"],
     "run": ["script.py"],
-    "roofline": ["in/a.json", "--device=h100-sxm"],
-    "devices": ["h100-sxm"],
+    "law": ["net.py:build", "--input=b,4", "--size=b=2"],
     "demo": [],
     "ops": ["addmm"],
 }
