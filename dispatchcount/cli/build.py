@@ -18,7 +18,9 @@ from dispatchcount.errors import UsageError, described
 Make = Callable[[], Any]
 
 
-def build(make: Make, device: str, target: str, did: str, hint: str = "") -> Any:
+def build(
+    make: Make, device: str, target: str, did: str, hint: str = "", *, estimated: bool = False
+) -> Any:
     """What `make` returns, called under ``torch.device(device)``.
 
     A builder may fail on meta because it reads numbers from its tensors. It is run again on the
@@ -30,12 +32,15 @@ def build(make: Make, device: str, target: str, did: str, hint: str = "") -> Any
         target: the builder's name on the command line.
         did: what to say of a builder that raises, as for `foreign`.
         hint: what to say behind it, as for `foreign`.
+        estimated: True if `make` may be called once more, on meta, to tell its size beforehand.
 
     Raises:
         UsageError: the builder raised, or makes a model that is too big for the memory.
     """
     kind = torch.device(device).type
     if kind == "cpu":
+        if estimated:
+            _refuse_too_big(make, target)
         return _on_cpu(make, target, did, hint, "with --device meta it takes none")
     try:
         with foreign(did, hint), torch.device(device):
@@ -80,6 +85,20 @@ def _on_cpu(make: Make, target: str, did: str, hint: str, otherwise: str) -> Any
 def _too_big(target: str, free: int | None, otherwise: str) -> str:
     there_is = "" if free is None else f", of which {_size(free)} are free"
     return f"{target} is too big to be built on the CPU, for want of memory{there_is}; {otherwise}"
+
+
+def _refuse_too_big(make: Make, target: str) -> None:
+    """Raise a UsageError if what `make` returns is too big for the memory that is free."""
+    free, needed = memory.free(), _estimate(make)
+    if free is not None and needed is not None and needed > free:
+        raise UsageError(
+            _too_big(
+                target,
+                free,
+                f"it takes about {_size(needed)} for its parameters; with --device meta it takes "
+                "none, and is counted all the same",
+            )
+        )
 
 
 def _size(nbytes: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from math import prod
 from typing import Any
@@ -18,15 +18,25 @@ from dispatchcount.errors import UsageError
 
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 
-TOKENS = (1, 128)
-IMAGE = (1, 3, 224, 224)
-CLIP = (1, 3, 16, 224, 224)
+LENGTH = 128
+"""Tokens of a sequence where nobody said how many."""
+
+IMAGE = (3, 224, 224)
+CLIP = (3, 16, 224, 224)
 
 _MOST_NAMED = 8
 
 
 def make_inputs(
-    model: nn.Module, library: str, shapes: list[str], maker: str | None, device: str
+    model: nn.Module,
+    library: str,
+    shapes: list[str],
+    maker: str | None,
+    device: str,
+    *,
+    batch: int | None = None,
+    length: int | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Inputs:
     """Positional and named inputs for `model`.
 
@@ -36,10 +46,20 @@ def make_inputs(
         shapes: ``"1,3,224,224"`` or with a dtype ``"1,128:int64"``, one for each positional input.
         maker: ``file.py:make``, which returns a tensor, a tuple of inputs, or a dict of named ones.
         device: where tensors go.
+        batch: the first size of each input; by default that of the shape, or 1.
+        length: tokens of each sequence that is made by default.
+        dtype: of floating inputs whose shape names none.
 
     Raises:
         UsageError: a shape or the maker is wrong, or there is nothing to go by.
     """
+    if length is not None and (shapes or maker is not None or library != "transformers"):
+        raise UsageError(
+            f"--length {length} is for the tokens that a model of transformers gets by default; "
+            f"give the shape: --input 1,{length}:int64"
+        )
+    if batch is not None and maker is not None:
+        raise UsageError(f"--batch {batch} does not apply to --inputs, whose function sets it")
     if maker is not None:
         if shapes:
             raise UsageError(
@@ -57,47 +77,69 @@ def make_inputs(
         ):
             return _arranged(_moved(make(), device))
     if shapes:
-        return tuple(tensor_of(text, device) for text in shapes), {}
+        return tuple(tensor_of(text, device, batch, dtype) for text in shapes), {}
     how = "give its shape with --input 1,3,224,224, or make it with --inputs file.py:make"
     if library:
         with foreign(f"no input can be made for {type(model).__name__}:", f"; {how}"):
-            return _usual(model, library, device)
+            return _usual(model, library, device, batch or 1, length or LENGTH, dtype)
     raise UsageError(f"the model needs an input; {how}")
 
 
-def _usual(model: Any, library: str, device: str) -> Inputs:
+def _usual(
+    model: Any, library: str, device: str, batch: int, length: int, dtype: torch.dtype | None
+) -> Inputs:
     """The inputs that a model of a library is run on by default."""
+    if dtype is None:
+        dtype = next((p.dtype for p in model.parameters() if p.dtype.is_floating_point), None)
+
+    def image(*sizes: int) -> torch.Tensor:
+        return torch.rand((batch, *sizes), device=device).to(dtype)
+
     if library == "transformers":
-        main = getattr(model, "main_input_name", "input_ids")
-        size = getattr(model.config, "image_size", None)
-        if main == "pixel_values" and isinstance(size, int):
-            return (), {
-                main: torch.rand(
-                    (1, getattr(model.config, "num_channels", 3), size, size), device=device
-                )
-            }
-        if main != "input_ids":
-            raise ValueError(f"it takes {main}, whose shape is not known")
-        return (), {"input_ids": torch.zeros(TOKENS, dtype=torch.int64, device=device)}
+        return (), _named(
+            model, image, torch.zeros((batch, length), dtype=torch.int64, device=device)
+        )
     family = type(model).__module__
     if ".video" in family:
-        return (torch.rand(CLIP, device=device),), {}
+        return (image(*CLIP),), {}
     if ".optical_flow" in family:  # Its inputs are two images, one after the other.
-        return (torch.rand(IMAGE, device=device), torch.rand(IMAGE, device=device)), {}
-    size = getattr(model, "default_cfg", {}).get("input_size")
-    return (torch.rand((1, *size) if size else IMAGE, device=device),), {}
+        return (image(*IMAGE), image(*IMAGE)), {}
+    return (image(*(getattr(model, "default_cfg", {}).get("input_size") or IMAGE)),), {}
 
 
-def tensor_of(text: str, device: str) -> torch.Tensor:
+def _named(model: Any, image: Callable[..., torch.Tensor], tokens: torch.Tensor) -> dict[str, Any]:
+    """The inputs of a model of transformers by name."""
+    main, config = getattr(model, "main_input_name", "input_ids"), model.config
+    decoder = {"decoder_input_ids": tokens} if getattr(config, "is_encoder_decoder", False) else {}
+    size = getattr(config, "image_size", None)
+    if main == "input_ids":
+        return {main: tokens} | decoder
+    if main == "pixel_values" and isinstance(size, int):
+        return {main: image(getattr(config, "num_channels", 3), size, size)}
+    if main == "input_features" and hasattr(config, "max_source_positions"):
+        # Whisper's encoder takes every other frame of the spectrum.
+        return {main: image(config.num_mel_bins, 2 * config.max_source_positions)} | decoder
+    raise ValueError(f"it takes {main}, whose shape is not known")
+
+
+def tensor_of(
+    text: str, device: str, batch: int | None = None, default: torch.dtype | None = None
+) -> torch.Tensor:
     """A tensor of a shape that is written ``1,3,224,224`` or ``1,128:int64``.
 
     Its values are random for floating dtypes, and zeros for others.
+
+    Args:
+        text: the shape.
+        device: where it lies.
+        batch: its first size instead of the one that is written.
+        default: its dtype if none is written; float32 if None.
 
     Raises:
         UsageError: `text` is not a shape, there is no such dtype, or the tensor cannot be made.
     """
     sizes, _, name = text.partition(":")
-    dtype = getattr(torch, name or "float32", None)
+    dtype = getattr(torch, name, None) if name else default or torch.float32
     if not isinstance(dtype, torch.dtype):
         raise UsageError(
             f"--input {text}: torch has no dtype {name!r}; "
@@ -112,6 +154,8 @@ def tensor_of(text: str, device: str) -> torch.Tensor:
             f"--input {text}: {sizes!r} is no shape; "
             "give sizes with commas, 1,3,224,224, and a dtype after a colon"
         )
+    if batch is not None:
+        shape[:1] = [batch]
     free = memory.free()
     if (
         torch.device(device).type == "cpu"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dispatchcount.cli.common import (
     TABLE_OPTIONS,
@@ -16,11 +16,15 @@ from dispatchcount.cli.common import (
     show,
     usage,
 )
-from dispatchcount.cli.foreign import ForeignError, foreign
+from dispatchcount.cli.labels import add_label_option
+from dispatchcount.cli.model_options import add_model_options, number
 from dispatchcount.cli.paths import code, output
-from dispatchcount.cli.running import device_of, progress, to_run_backward_from
+from dispatchcount.cli.running import progress
+from dispatchcount.cli.saved import add_output_option, save, saving
 from dispatchcount.cli.streams import complain
-from dispatchcount.errors import UsageError, described, text_of
+
+if TYPE_CHECKING:
+    from dispatchcount.cli.counted import Counted
 
 
 def add_parser(subparsers: Any) -> None:
@@ -31,133 +35,80 @@ def add_parser(subparsers: Any) -> None:
         description=(
             "Builds TARGET with random weights, runs it once and shows what each module costs. "
             "TARGET is package.module:callable or file.py:callable (returns the model), "
-            "torchvision:resnet50, timm:NAME or transformers:ConfigClass."
+            "torchvision:resnet50, timm:NAME, transformers:LlamaForCausalLM, "
+            "transformers:LlamaConfig, or a config.json or its folder."
         ),
         epilog="examples: dispatchcount profile torchvision:resnet50    "
-        "dispatchcount profile net.py:build --input 1,3,32,32 --device meta --json net.json",
+        "dispatchcount profile net.py:build --input 1,3,32,32 --device meta -o net.json    "
+        "dispatchcount profile transformers:LlamaConfig --prefill 2048 --decode 8",
     )
     parser.add_argument("target", metavar="TARGET", help="the model")
+    add_model_options(parser)
     parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="SHAPE",
-        help="shape of a positional input: 1,3,224,224 or with a dtype 1,128:int64;"
-        " repeat for more",
+        "--prefill",
+        type=number(1),
+        metavar="N",
+        help="run a language model on a prompt of N tokens, and keep its key-value cache",
     )
     parser.add_argument(
-        "--inputs",
-        metavar="FILE.py:MAKE",
-        help="a function that returns a tensor, a tuple or a dict of inputs",
-    )
-    parser.add_argument(
-        "--device",
-        default="cpu",
-        metavar="DEVICE",
-        help="cpu, meta (no memory, no computing) or cuda; cpu by default",
-    )
-    parser.add_argument("--train", action="store_true", help="in train mode; eval otherwise")
-    parser.add_argument(
-        "--backward",
-        action="store_true",
-        help="also run backward from the sum of the floating outputs",
-    )
-    parser.add_argument(
-        "--time", action="store_true", help="also measure time by operator and module"
-    )
-    parser.add_argument(
-        "--memory", action="store_true", help="also measure bytes held and the peak of live tensors"
+        "--decode",
+        type=number(0),
+        metavar="N",
+        help="after --prefill: make N tokens, one in each step",
     )
     parser.add_argument(
         "--strict", action="store_true", help="exit 1 if an operator could not be counted"
     )
     add_table_options(parser)
     parser.add_argument("--operators", action="store_true", help="show the operators as well")
-    parser.add_argument("--json", metavar="FILE", help="save the report there")
+    add_output_option(parser)
+    parser.add_argument("--json", metavar="FILE", help="save the report there; - prints it instead")
+    add_label_option(parser)
     add_convention(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Profile the target."""
-    saved = output(args.json, code(args.target, args.inputs))
+    reads = code(args.target, args.inputs)
+    files = saving(args.output, reads)
+    saved = output(args.json, reads)
     if saved is not None:
         saved = os.path.abspath(saved)  # Foreign code may change the folder.
+
+    def check() -> None:
+        # The file of a target such as package.module:build is known once it is imported.
+        for name in [saved, *(name for name, _ in files)]:
+            output(name, code(args.target, args.inputs))
+
     with progress() as say:
         say("loading torch")
         load_torch()
+        from dispatchcount.cli.counted import counted
 
-        from dispatchcount.cli.feed import make_inputs, written
-        from dispatchcount.cli.targets import load_model
-
-        device = device_of(args.device)
-        say(f"building {args.target} on {device}")
-        model, library = load_model(args.target, device)
-        with foreign(f"{type(model).__name__}.train({args.train}) raised"):
-            model.train(args.train)
-        inputs = make_inputs(model, library, args.input, args.inputs, device)
-        output(saved, code(args.target, args.inputs))
-        with foreign("the inputs cannot be described:"):
-            shapes = written(inputs) if args.inputs is None else f"{args.inputs} {written(inputs)}"
-        say(f"running {type(model).__name__} on {device}")
-        mode = f"{'train' if args.train else 'eval'}{' and backward' if args.backward else ''}"
-        labels = {"model": args.target, "input": shapes, "device": device, "mode": mode}
-        report, failure = _ran(model, inputs, labels, args)
+        done = counted(args.target, args, say, check)
+        say("costing what ran")
     # The report is saved before it is shown: a reader of the table may go away.
     if args.json is not None:
-        emit(report.to_json(), saved)
+        emit(done.report.to_json(), saved)
+    save(done.report, files)
     if args.json is None or saved is not None:
-        _show(report, args, failed=failure is not None)
-    if failure is not None:
-        raise failure
-    return 1 if args.strict and _uncounted(report) else 0
+        _show(done, args)
+    if done.failure is not None:
+        raise done.failure
+    return 1 if args.strict and _uncounted(done.report) else 0
 
 
-def _ran(
-    model: Any, inputs: Any, labels: dict[str, str], args: argparse.Namespace
-) -> tuple[Any, UsageError | None]:
-    """The report of one run of `model`, and what went wrong in it."""
-    import torch
-
-    from dispatchcount.profiler import profile
-
-    positional, named = inputs
-    with foreign(f"{type(model).__name__} cannot be profiled:"):
-        prof = profile(
-            model,
-            convention=args.convention or "fvcore",
-            time=args.time,
-            memory=args.memory,
-            labels=labels,
-        )
-    cause = None
-    try:
-        with foreign("the model raised"), torch.set_grad_enabled(args.backward), prof:
-            out = model(*positional, **named)
-            if args.backward:
-                to_run_backward_from(out).backward()
-    except ForeignError as error:
-        cause = error.__cause__
-    try:
-        with foreign("no report can be made of the run:"):
-            report = prof.report
-    except ForeignError:
-        if cause is None:
-            raise
-        raise UsageError(f"the model could not be run: {described(cause)}") from cause
-    if cause is None:
-        return report, None
-    where = report.meta.stopped_in or "its root"
-    failure = UsageError(f"the model raised {type(cause).__name__} in {where}: {text_of(cause)}")
-    failure.__cause__ = cause
-    return report, failure
-
-
-def _show(report: Any, args: argparse.Namespace, *, failed: bool) -> None:
-    options = given(args, TABLE_OPTIONS)
-    if report.flops or not failed:
+def _show(done: Counted, args: argparse.Namespace) -> None:
+    report, options = done.report, given(args, TABLE_OPTIONS)
+    if report.flops or done.failure is None:
         with usage():
             show(report.table(**options))
+    if done.steps:
+        from dispatchcount.render.console.decoding import decoding_table
+
+        emit("", None)
+        show(decoding_table(report, done.steps, exact="exact" in options))
     if args.operators:
         emit("", None)
         show(report.operators(exact="exact" in options))

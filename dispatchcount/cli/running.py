@@ -44,15 +44,22 @@ def to_run_backward_from(out: Any) -> Any:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Show on standard error what is being done, if that is a terminal."""
+    """Show on standard error what is being done, if that is a terminal.
+
+    Yields:
+        What takes the text of the next step.
+    """
     if not sys.stderr.isatty():
         yield lambda text: None
         return
     from rich.console import Console
-    from rich.text import Text
+    from rich.markup import escape
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from dispatchcount.render.plain import clean
 
-    with Console(stderr=True).status("starting") as status:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("starting", total=None)
         # The text is not markup, though a name in it may look like it.
-        yield lambda text: status.update(Text(clean(text)))
+        yield lambda text: shown.update(task, description=escape(clean(text)))

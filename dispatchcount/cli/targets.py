@@ -8,21 +8,41 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from dispatchcount.cli.build import build, moved
+from dispatchcount.cli.configs import Settings, config_file
 from dispatchcount.cli.foreign import foreign
 from dispatchcount.cli.zoos import ZOOS, find, nearest
 from dispatchcount.errors import UsageError
 
 FORMS = (
     "package.module:callable, file.py:callable, "
-    "torchvision:resnet50, timm:NAME or transformers:ConfigClass"
+    "torchvision:resnet50, timm:NAME, transformers:LlamaForCausalLM, transformers:LlamaConfig, "
+    "or a config.json or the folder of one"
 )
 
 
-def load_model(target: str, device: str) -> tuple[nn.Module, str]:
+def split(target: str) -> tuple[str, str]:
+    """The library that a target's model comes from, ``""`` if from none, and its name there."""
+    if config_file(target) is not None:
+        return "transformers", target
+    library, _, name = target.partition(":")
+    return (library, name) if library in ZOOS and name else ("", target)
+
+
+def load_model(
+    target: str, device: str, dtype: torch.dtype | None = None, settings: Settings | None = None
+) -> tuple[nn.Module, str]:
     """The model that a target names, built on `device` with random weights.
+
+    Args:
+        target: the name, in one of `FORMS`.
+        device: as ``torch.device`` takes it.
+        dtype: of its floating parameters and buffers; by default what its configuration or its
+            builder makes, but bfloat16 for fused experts, whose kernel takes nothing else.
+        settings: what to set in a configuration of transformers.
 
     Returns:
         The model, and the library that it comes from, ``""`` if it comes from none.
@@ -31,14 +51,17 @@ def load_model(target: str, device: str) -> tuple[nn.Module, str]:
         UsageError: the target has another form, or what it names is not there or does not build a
             module.
     """
-    library, separator, name = target.partition(":")
-    if not separator or not library or not name:
+    library, name = split(target)
+    if library:
+        make = find(library, name, settings)
+        model = build(make, device, target, f"{target} could not be built:", estimated=True)
+        dtype = dtype or _asked_for(model)
+    elif settings:
+        raise UsageError(f"--config is for models of transformers, and {target} is not one")
+    elif not all(target.partition(":")):
         raise UsageError(f"target {target!r} is not understood; give {FORMS}")
-    if library in ZOOS:
-        model = build(find(library, name), device, target, f"{target} could not be built:")
     else:
         model = attribute(target)
-        library = ""
         if not _is_module(model) and callable(model):
             hint = "; it is called without arguments and returns the model"
             model = build(model, device, target, f"{target}() raised", hint)
@@ -47,7 +70,20 @@ def load_model(target: str, device: str) -> tuple[nn.Module, str]:
             f"{target} gave a {type(model).__name__}, not a torch.nn.Module; "
             "it must return the model to profile"
         )
+    if dtype is not None:
+        with foreign(f"{type(model).__name__} cannot be made {dtype}:"):
+            model = model.to(dtype)
     return moved(model, device), library
+
+
+def _asked_for(model: Any) -> torch.dtype | None:
+    """The dtype that a model's configuration asks for; None if it asks for none."""
+    config = getattr(model, "config", None)
+    if isinstance(asked := getattr(config, "dtype", None), torch.dtype):
+        return asked
+    # The product of all experts at once is written for bfloat16 alone.
+    fused = getattr(config, "_experts_implementation", None) == "grouped_mm"
+    return torch.bfloat16 if fused else None
 
 
 def attribute(target: str) -> Any:

@@ -13,24 +13,41 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
+from dispatchcount.cli import configs
 from dispatchcount.cli.foreign import foreign
 from dispatchcount.errors import UsageError
 
 Make = Callable[[], Any]
 
 
-def find(library: str, name: str) -> Make:
+def find(library: str, name: str, settings: configs.Settings | None = None) -> Make:
     """The builder of the model `name` of one of `ZOOS`.
+
+    Args:
+        library: its name.
+        name: the model, or its configuration.
+        settings: what to set in a configuration of transformers.
 
     Raises:
         dispatchcount.errors.UsageError: the library is not installed, or has no such model.
     """
+    if settings and library != "transformers":
+        raise UsageError(
+            f"--config sets what a configuration of transformers has; {library} has none"
+        )
     with foreign(f"{library} cannot be imported:", f"; pip install {library}"):
         module = importlib.import_module(library)
+    wrong: UsageError | None = None
     with foreign(f"{library} cannot say what models it has:"):
-        make, known = ZOOS[library](module, name)
+        try:
+            make, known = ZOOS[library](module, name, *([settings] if settings else []))
+        except UsageError as error:
+            wrong = error
+            make, known = None, []
+    if wrong is not None:
+        raise wrong
     if make is None:
-        what = "configuration" if library == "transformers" else "model"
+        what = "model or configuration" if library == "transformers" else "model"
         raise UsageError(f"{library} has no {what} {name!r}{nearest(name, known)}")
     return partial(_offline, make)
 
@@ -68,37 +85,15 @@ def _timm(timm: Any, name: str) -> tuple[Make | None, list[str]]:
     ), known
 
 
-def _transformers(transformers: Any, name: str) -> tuple[Make | None, list[str]]:
-    config = getattr(transformers, name, None)
-    if not isinstance(config, type) or not issubclass(config, transformers.PretrainedConfig):
-        return None, [other for other in dir(transformers) if other.endswith("Config")]
-
-    def make() -> Any:
-        ready = config()
-        _untrained(ready, transformers.PretrainedConfig)
-        return transformers.AutoModel.from_config(ready)
-
-    return make, []
-
-
-def _untrained(config: Any, kind: type) -> None:
-    """Set in a configuration, and in those inside it, that no backbone has trained weights."""
-    for key, value in list(vars(config).items()):
-        if key == "use_pretrained_backbone":
-            setattr(config, key, False)
-        elif isinstance(value, kind):
-            _untrained(value, kind)
-
-
-ZOOS: dict[str, Callable[[Any, str], tuple[Make | None, list[str]]]] = {
+ZOOS: dict[str, Callable[..., tuple[Make | None, list[str]]]] = {
     "torchvision": _torchvision,
     "timm": _timm,
-    "transformers": _transformers,
+    "transformers": configs.look_up,
 }
 """Looks up a model, for each library.
 
-It takes the imported library and a name, and returns the builder of that model (None if there is
-none) and the known names.
+It takes the imported library and a name, and that of transformers also settings; and returns the
+builder of that model (None if there is none) and the known names.
 """
 
 

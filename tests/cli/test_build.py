@@ -19,7 +19,7 @@ from torch import nn
 
 import dispatchcount as dc
 from dispatchcount.cli import build as building
-from dispatchcount.cli import main, memory, zoos
+from dispatchcount.cli import configs, main, memory, zoos
 from dispatchcount.cli.targets import load_model
 from dispatchcount.errors import UsageError
 
@@ -277,7 +277,7 @@ def test_backbones_of_configurations_come_untrained() -> None:
 
     inner = Config(use_pretrained_backbone=True)
     outer = Config(use_pretrained_backbone=True, backbone=inner, other=3)
-    zoos._untrained(outer, Config)
+    configs.untrained(outer, Config)
     assert (vars(outer)["use_pretrained_backbone"], vars(inner)["use_pretrained_backbone"]) == (
         False,
         False,

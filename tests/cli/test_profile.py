@@ -117,14 +117,17 @@ def test_zoos(target: str, macs: int, tmp_path: Path) -> None:
     assert dc.Report.from_json(saved).macs == macs
 
 
-def test_transformers_by_configuration(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["BertModel", "BertConfig"])
+def test_transformers_by_model_and_by_configuration(target: str, tmp_path: Path) -> None:
     saved = tmp_path / "bert.json"
-    assert (
-        main(["profile", "transformers:BertConfig", "--device", "meta", "--json", str(saved)]) == 0
-    )
-    tokens, width = 128, 768
+    assert main(["profile", f"transformers:{target}", "--json", str(saved)]) == 0
+    report = dc.Report.from_json(saved)
+    tokens, width, words = 128, 768, 30522
     layer = tokens * (4 * width * width + 2 * width * 3072) + 2 * tokens * tokens * width
-    assert dc.Report.from_json(saved).macs == 12 * layer + width * width  # and the pooler
+    # The bare model has a pooler for the first token, the other a head for masked tokens.
+    head = {"BertModel": width * width, "BertConfig": tokens * (width * width + width * words)}
+    assert report.macs == 12 * layer + head[target]
+    assert report.meta.devices == ("meta",)  # by default
 
 
 @pytest.mark.parametrize(
@@ -200,3 +203,56 @@ def test_demo_shows_two_ways_through_one_model(
     assert report.macs == quiet[""].macs + busy[""].macs
     assert not report.unknown_ops
     assert "calm" in capsys.readouterr().out
+
+
+def _fails(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profile", *arguments]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_missing_batch_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["torchvision:resnet18", "--input", "3,64,64"]
+    _fails(arguments, "is the batch missing? It is the first size of an input: --input 1,3", capsys)
+
+
+def test_a_detector_on_meta_is_sent_to_the_cpu(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["torchvision:fasterrcnn_mobilenet_v3_large_320_fpn", "--device", "meta"]
+    _fails(arguments, "run it with --device cpu", capsys)
+
+
+def test_inputs_by_name_are_asked_for(net: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [f"{net}:Two", "--input", "2,5:int64"]
+    _fails(arguments, "its forward takes (tokens, *, scale): give shapes", capsys)
+
+
+def test_batch_dtype_and_optimizer(net: str, tmp_path: Path) -> None:
+    saved = tmp_path / "a.json"
+    arguments = [f"{net}:build", "--input", "3,8", "--batch", "5", "--dtype", "bfloat16"]
+    training = ["--train", "--backward", "--optimizer", "AdamW", "--label", "run=7"]
+    outputs = ["-o", str(saved), "-o", str(tmp_path / "a.md"), "-o", str(tmp_path / "a.tex")]
+    assert main(["profile", *arguments, *training, *outputs]) == 0
+    report = dc.Report.from_json(saved)
+    forward = 5 * (8 * 16 + 16 * 4)
+    assert report.macs == 2 * forward + 5 * 16 * 4
+    assert sorted(report.by_phase()) == ["backward", "forward", "optimizer"]
+    labels = dict(report.meta.labels)
+    assert (labels["dtype"], labels["input"]) == ("bfloat16", "5,8:bfloat16")
+    assert (labels["mode"], labels["run"]) == ("train and backward and AdamW", "7")
+    assert (tmp_path / "a.md").read_text().startswith("| module |")
+    assert r"\toprule" in (tmp_path / "a.tex").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--optimizer", "adam"], "add --backward"),
+        (["--optimizer", "adamv", "--backward"], "did you mean adam"),
+        (["--label", "x"], "'x' is no label"),
+        (["--batch", "0"], "'0' is no whole number from 1 on"),
+        (["-o", "a.xyz"], "the name's ending says what to write"),
+    ],
+)
+def test_wrong_options_are_said(
+    arguments: list[str], says: str, net: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _fails([f"{net}:build", "--input", "3,8", *arguments], says, capsys)
