@@ -6,6 +6,7 @@ modules that are made inside the block.
 
 from __future__ import annotations
 
+import weakref
 from threading import get_ident
 from typing import Any, Protocol
 
@@ -72,7 +73,8 @@ class ModuleStack:
         self._modules = modules
         self._infos = modules.infos
         self._recording = recording
-        self._bypass = bypass
+        # Weakly: a block that is over is freed at once then, and not when Python looks for cycles.
+        self._bypass = weakref.ref(bypass)
         self._direct = direct
         self._stack: list[Info] = []
         # Of the calls that began in a backward pass: the depth of each, and the pass.
@@ -126,8 +128,9 @@ class ModuleStack:
         if self._let_by and self.tape.worker != get_ident():
             for _ in range(len(self._let_by)):
                 self._let_by.pop()
-                self._bypass.skip(False)
-        return not self._bypass.aside
+                self._skip(False)
+        bypass = self._bypass()
+        return bypass is None or not bypass.aside
 
     def record(self, signature: Signature, task: int) -> Place | None:
         """Put an operator that runs in the backward pass `task` into the tree.
@@ -198,7 +201,12 @@ class ModuleStack:
         """
         if get_ident() == self._thread:
             return False
-        return self._bypass not in dispatch_modes()
+        return self._bypass() not in dispatch_modes()
+
+    def _skip(self, skipping: bool) -> None:
+        bypass = self._bypass()
+        if bypass is not None:
+            bypass.skip(skipping)
 
     def _enter(self, module: nn.Module, args: Any) -> None:
         """The hook that torch runs before each module's forward."""
@@ -258,7 +266,7 @@ class ModuleStack:
         before = tape.worker
         if before == thread:
             self._let_by.append(id(module))
-            self._bypass.skip(True)
+            self._skip(True)
             return
         tape.worker = thread
         try:
@@ -300,7 +308,7 @@ class ModuleStack:
             return
         if self._let_by and self._let_by[-1] == id(module):
             self._let_by.pop()
-            self._bypass.skip(False)
+            self._skip(False)
             return
         stack = self._stack
         if not stack or stack[-1].ref() is not module:

@@ -42,14 +42,14 @@ class ExportWatch:
         """Nothing is watched before `install`.
 
         Args:
-            skip: called with True when nothing more is to be counted in the block's thread, and
-                with False when counting goes on. A thread other than the block's has nothing to
+            skip: a method. It is called with True when nothing more is to be counted in the block's
+                thread, and with False when counting goes on. Another thread has nothing to
                 skip: there `skip` is called with False at both ends.
             notes: the report's notes. An export adds one.
         """
         self.parties: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.reading: set[int] = set()
-        self._skip = skip
+        self._skip_weakly = weakref.WeakMethod(skip)  # its owner owns this
         self._notes = notes
         self._thread = get_ident()
         self._handles: list[RemovableHandle] = []
@@ -93,6 +93,11 @@ class ExportWatch:
                 leave()
         self.reading.add(thread)
         self._skip(thread == self._thread)
+
+    def _skip(self, skipping: bool) -> None:
+        skip = self._skip_weakly()
+        if skip is not None:
+            skip(skipping)
 
     def _done(self, thread: int) -> None:
         """The compiler has read the code in that thread. The last thread brings the hooks back."""

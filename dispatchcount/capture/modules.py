@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -107,8 +108,8 @@ class Modules:
         self._alive: defaultdict[Info | None, int] = defaultdict(int)
         self._most: defaultdict[Info | None, int] = defaultdict(int)
         self._foreigners: defaultdict[tuple[Info, str], int] = defaultdict(int)
-        # One for all weak references: each look at a method makes another object.
-        self._gone = self._leave
+        # One callback for all modules, which does not keep the block alive.
+        self._gone = _telling(self)
         for label, module in roots:
             info = self.info(module) or self._stand_alone(Info("", "", None), module)
             self.roots.append((label, info))
@@ -226,3 +227,14 @@ class Modules:
         info = waiting.pop()
         info.label = info.like = OTHERS
         return info
+
+
+def _telling(modules: Modules) -> Callable[[Any], None]:
+    """A callback for weak references, that tells of a module that is gone."""
+
+    def gone(ref: Any, block: Any = weakref.ref(modules)) -> None:  # noqa: B008  # bound once
+        modules = block()
+        if modules is not None:
+            modules._leave(ref)
+
+    return gone

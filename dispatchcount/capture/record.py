@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod
 
 from dispatchcount.report.rows import FORWARD
 
@@ -207,7 +208,7 @@ class Recording:
     def __init__(
         self, root: Info, signatures: dict[Any, Signature], fold: Callable[[], None]
     ) -> None:
-        """`fold` is called when there are too many records; it must end with `clear`."""
+        """`fold`, a method, is called when there are too many records; it must `clear` them."""
         self.tree = Node(None, root, "")
         self.signatures = signatures
         self.pseudos: dict[Any, Signature] = {}
@@ -216,12 +217,16 @@ class Recording:
         self.devices: dict[Any, None] = {}
         self.notes: dict[str, None] = {}
         self._size = 0
-        self._fold = fold
+        self._fold = WeakMethod(fold)  # its owner owns this
 
     def new(self, table: Table, signature: Signature) -> None:
         """Enter the first call of `signature` in `table`."""
         if self._size >= MAX_RECORDS or len(self.signatures) >= MAX_DISTINCT:
-            self._fold()
+            fold = self._fold()
+            if fold is None:
+                self.clear()
+            else:
+                fold()
         self._size += 1
         table[signature] = 1
 
