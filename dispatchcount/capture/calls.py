@@ -59,8 +59,6 @@ class ModuleStack:
     Attributes:
         tape: gets module calls, and their operators, of the forward phase.
         attribution: finds the modules that backward passes work for.
-        used: gets the ids of parameters that operators use. Outside of modules it is a set that
-            nobody reads, for what runs there says nothing of which parameters are at work.
     """
 
     def __init__(
@@ -69,7 +67,6 @@ class ModuleStack:
         """`direct`: True if no operator may wait on the tape."""
         self.tape = Tape(recording, direct=direct)
         self.attribution = Attribution(modules, recording, self.tape)
-        self.used: set[int] = set()
         self._modules = modules
         self._infos = modules.infos
         self._recording = recording
@@ -151,11 +148,12 @@ class ModuleStack:
                 table = self._table(task)
             else:
                 table = self.attribution.table(task)
-            count = table.get(signature)
+            calls = table.calls
+            count = calls.get(signature)
             if count is None:
-                self._recording.new(table, signature)
+                self._recording.new(calls, signature)
             else:
-                table[signature] = count + 1
+                calls[signature] = count + 1
             return table, signature
         finally:
             tape.worker = before
@@ -245,7 +243,7 @@ class ModuleStack:
             return
         stack = self._stack
         if not stack:
-            self.used = self._modules.used
+            self.tape.used = self._modules.used
         elif info.caller is not stack[-1]:
             if not info.inside(stack[-1]):
                 self._enter_directly(module, inputs)
@@ -291,7 +289,7 @@ class ModuleStack:
             else:
                 caller = self.attribution.caller(info)
             info.caller = self._stack[-1] if self._stack else None
-            self.used = self._modules.used
+            self.tape.used = self._modules.used
             self._stack.append(info)
             if task != -1:
                 self._in_backward.append((len(self._stack), task))
@@ -323,7 +321,7 @@ class ModuleStack:
             stack.pop()
             self.tape.events.append(next_sequence())
         if not stack:
-            self.used = set()
+            self.tape.used = set()
 
     def _unwind(self, module: nn.Module) -> None:
         """Drop calls inside `module`'s that ended without a hook.

@@ -77,7 +77,7 @@ class CallCounter:
 
     def find_new(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
         """The same, for a call that the mode did not find by its short key."""
-        note_parameters((*args, *kwargs.values()), self._stack.used)
+        note_parameters((*args, *kwargs.values()), self._tape.used)
         return self.find(plan, args, kwargs, out)
 
     def _find_short(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
@@ -86,7 +86,7 @@ class CallCounter:
         Raises:
             AttributeError, IndexError, TypeError, RuntimeError: the call has no short key.
         """
-        key = short_key(plan, args, kwargs, out, self._stack.used)
+        key = short_key(plan, args, kwargs, out, self._tape.used)
         signature = self.signatures.get(key)
         if signature is None:
             given, named, result = shown_of(key, kwargs, out)

@@ -77,6 +77,9 @@ class CountingMode(TorchDispatchMode):
         self.exports = ExportWatch(self._export, recording.notes)
         self.exports.parties.append((self.calls.leave_modules, self.calls.watch_modules))
         self._tape = self.calls.tape
+        # The recording's own, which it never replaces: the hot path looks calls up in it.
+        self._signatures = recording.signatures
+        self._block = recording.block
         self._plans = plans
         # The plans of operators that go the short way; empty while none does.
         self._short = plans.short
@@ -106,29 +109,28 @@ class CountingMode(TorchDispatchMode):
             out = func(*args, **kwargs) if kwargs else func(*args)
         except RuntimeError as error:
             return self._special(func, types, with_tensors(error, func, args), kwargs or {})
-        counter = self.counter
+        tape = self._tape
         if plan.keyless:
             signature = plan.signature
             if args and type(args[0]) is _PARAMETER:
-                self.calls.used.add(id(args[0]))  # a view of a weight
+                tape.used.add(id(args[0]))  # a view of a weight
         else:
             try:
-                key = short_key(plan, args, kwargs, out, self.calls.used)
-                signature = counter.signatures[key]
+                signature = self._signatures[short_key(plan, args, kwargs, out, tape.used)]
             except NOT_SHORT:
-                signature = counter.find_new(plan, args, kwargs or {}, out)
+                signature = self.counter.find_new(plan, args, kwargs or {}, out)
         # This is the common case of `CallCounter.bump`, written out.
         task = graph_task()
-        events = counter.events
+        events = tape.events
         if (
             task == -1
-            and signature.block is counter.block
-            and not self._tape.direct
+            and signature.block is self._block
+            and not tape.direct
             and len(events) < LIMIT
         ):
             events.append(signature)
         else:
-            counter.bump(signature, out, task)
+            self.counter.bump(signature, out, task)
         return out
 
     @property
@@ -206,7 +208,7 @@ class CountingMode(TorchDispatchMode):
             return self._untraced(func, types, args, kwargs)
         plan = self._plans.of(func)
         if plan.way is not Way.ALLOCATE:
-            note_parameters((*args, *kwargs.values()), self.calls.used)
+            note_parameters((*args, *kwargs.values()), self._tape.used)
         # A wrapper subclass takes the call apart; of what it asks for meanwhile, only work on its
         # inner tensors counts.
         if types and self._wraps(types):

@@ -39,29 +39,29 @@ OTHER = "…"
 """The input shapes of those calls."""
 
 
-class Table(dict["Signature", int]):
-    """How often each distinct call was made, at one node in one phase.
+class Table:
+    """The records of one node in one phase.
 
     Attributes:
         node: the node.
         phase: the phase; one of `dispatchcount.report.rows.PHASES`.
+        calls: how often each distinct call was made.
         ns: nanoseconds spent in the calls of each signature, where time is measured; None before
             the first.
     """
 
-    __slots__ = ("node", "ns", "phase")
+    __slots__ = ("calls", "node", "ns", "phase")
 
     node: Node
     phase: str
+    calls: dict[Signature, int]
     ns: dict[Signature, int] | None
 
     @classmethod
     def at(cls, node: Node, phase: str) -> Table:
         """A new one. There is one for each node, and an `__init__` would take longer."""
         table = cls()
-        table.node = node
-        table.phase = phase
-        table.ns = None
+        table.node, table.phase, table.calls, table.ns = node, phase, {}, None
         return table
 
     def spend(self, signature: Signature, ns: int) -> None:
@@ -72,7 +72,7 @@ class Table(dict["Signature", int]):
 
     def clear(self) -> None:
         """Drop all counts and times."""
-        super().clear()
+        self.calls.clear()
         self.ns = None
 
 
@@ -130,7 +130,7 @@ class Node:
         self.children = _NONE
         # This is `Table.at`, written out: each block makes a node for each module that it calls.
         self.forward = table = Table()
-        table.node, table.phase, table.ns = self, FORWARD, None
+        table.node, table.phase, table.calls, table.ns = self, FORWARD, {}, None
         self._others: dict[str, Table] | None = None
         self.log: Log = Log() if parent is None else parent.log
         self.log.nodes.append(self)
@@ -219,8 +219,8 @@ class Recording:
         self._size = 0
         self._fold = WeakMethod(fold)  # its owner owns this
 
-    def new(self, table: Table, signature: Signature) -> None:
-        """Enter the first call of `signature` in `table`."""
+    def new(self, calls: dict[Signature, int], signature: Signature) -> None:
+        """Enter the first call of `signature` in the calls of a table."""
         if self._size >= MAX_RECORDS or len(self.signatures) >= MAX_DISTINCT:
             fold = self._fold()
             if fold is None:
@@ -228,7 +228,7 @@ class Recording:
             else:
                 fold()
         self._size += 1
-        table[signature] = 1
+        calls[signature] = 1
 
     def clear(self) -> None:
         """Drop all records and signatures; nodes stay."""

@@ -38,6 +38,8 @@ class Tape:
             it is emptied in place and never replaced.
         direct: True while operators must not wait here, but go into the tree one by one.
         node: the innermost of the calls that are in the tree and have not ended.
+        used: gets the ids of parameters that operators use. Outside of modules it is a set that
+            nobody reads, for what runs there says nothing of which parameters are at work.
         callers: the nodes above `node`, outermost first.
         intervals: which node was current when each autograd node was made.
         worker: the thread that is changing what is kept here, 0 if none is. A signal handler or a
@@ -47,6 +49,7 @@ class Tape:
     def __init__(self, recording: Recording, *, direct: bool) -> None:
         self.events: list[Event] = []
         self.direct = direct
+        self.used: set[int] = set()
         self.node = recording.tree
         self.callers: list[Node] = []
         self.intervals = Intervals()
@@ -75,27 +78,27 @@ class Tape:
     def _put(self, waiting: Iterator[Event]) -> None:
         mark, new, callers = self.intervals.mark, self._recording.new, self.callers
         node = self.node
-        table = node.forward
+        calls = node.forward.calls
         try:
             for event in waiting:
                 kind = type(event)
                 if kind is Signature:
-                    count = table.get(event)
+                    count = calls.get(event)
                     if count is None:
                         # This may be one record too many, and a fold asks for the node.
                         self.node = node
-                        new(table, event)
+                        new(calls, event)
                     else:
-                        table[event] = count + 1
+                        calls[event] = count + 1
                 elif kind is int:
                     node = callers.pop()
-                    table = node.forward
+                    calls = node.forward.calls
                     mark(node, event)
                 else:
                     info, inputs, counter = event
                     callers.append(node)
                     node = self.begin(node, info, inputs)
-                    table = node.forward
+                    calls = node.forward.calls
                     mark(node, counter)
         finally:
             self.node = node

@@ -94,7 +94,7 @@ class Accountant:
     def fold(self, nodes: Iterable[Node]) -> None:
         """Add what the nodes' records cost to the sums kept here; the caller then drops them."""
         for node in nodes:
-            if any(node.tables()):
+            if any(table.calls for table in node.tables()):
                 self._add_records(self._folded.setdefault(node, {}), node, self.issues)
         self._costs.clear()
 
@@ -113,7 +113,7 @@ class Accountant:
 
     def _add_records(self, rows: Rows, node: Node, issues: Issues) -> None:
         for table in node.tables():
-            for signature, calls in table.items():
+            for signature, calls in table.calls.items():
                 tally = self._add_record(rows, table, signature, calls, issues)
                 if table.ns is not None:
                     tally.time_ns += table.ns.get(signature, 0)

@@ -138,8 +138,8 @@ class Sampler:
         ended = [node.calls for node in nodes]
         for node in self._tape.unfinished():
             ended[nodes.index(node)] -= 1
-        forward = [dict(node.forward) for node in nodes]
-        return Counts(ended, forward, [dict(table) for table in self._log.tables])
+        forward = [node.forward.calls.copy() for node in nodes]
+        return Counts(ended, forward, [table.calls.copy() for table in self._log.tables])
 
     def _grown(self) -> Grown:
         """What was counted since the sample began."""

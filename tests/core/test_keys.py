@@ -48,7 +48,7 @@ def test_numbers_that_do_not_matter_make_no_records() -> None:
         session = prof._session
     assert session is not None
     session._tape.settle()
-    assert len(session._recording.tree.forward) == 2
+    assert len(session._recording.tree.forward.calls) == 2
     assert prof.report.arithmetic == 199 * 2 * 4
 
 
