@@ -22,6 +22,7 @@ COMMANDS = {
     "profile": "build a model, run it once and show what it costs",
     "run": "run a script unchanged and count the models that it calls",
     "show": "show a report as a table, tree, CSV, trace …",
+    "compare": "several models or reports in one table, a row each",
     "diff": "what changed from one report to another",
     "html": "one HTML page of a report, for any browser, offline",
     "check": "hold a report against a budget; exit 1 if it is over",

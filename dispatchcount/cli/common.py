@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount import files
@@ -84,6 +86,10 @@ def load(path: str, convention: str | None = None) -> Report:
     """
     from dispatchcount.report_api import Report
 
+    if os.path.isdir(path):
+        reports = sorted(Path(path).glob("*.json"))
+        such = f"one of its files, such as {reports[0]}" if reports else "the name of a report"
+        raise UsageError(f"{path} is a folder; give {such}")
     report = Report.from_json(streams.take() if path == STANDARD else path)
     return report if convention is None else report.with_convention(convention)
 
@@ -154,6 +160,16 @@ def depth(text: str) -> int | None:
             f"{text!r} is no depth; give a whole number such as 3, or all"
         )
     return number
+
+
+def how_many(text: str) -> int | None:
+    """How many rows to show: a whole number, or ``all``."""
+    try:
+        return depth(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of rows; give a whole number such as 10, or all"
+        ) from None
 
 
 def share(text: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from dispatchcount.cli.common import add_convention, depth, emit, load, show
+from dispatchcount.cli.common import add_convention, emit, how_many, load, show
 from dispatchcount.cli.paths import inputs, output
 from dispatchcount.cli.streams import complain
 from dispatchcount.report.budget import parse_limits
@@ -29,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--top",
-        type=depth,
+        type=how_many,
         default=30,
         metavar="N",
         help="how many modules and operators, or all; 30 by default",

@@ -22,6 +22,7 @@ from dispatchcount.cli.paths import code, output
 from dispatchcount.cli.running import progress
 from dispatchcount.cli.saved import add_output_option, save, saving
 from dispatchcount.cli.streams import complain
+from dispatchcount.errors import UsageError
 
 if TYPE_CHECKING:
     from dispatchcount.cli.counted import Counted
@@ -42,7 +43,9 @@ def add_parser(subparsers: Any) -> None:
         "dispatchcount profile net.py:build --input 1,3,32,32 --device meta -o net.json    "
         "dispatchcount profile transformers:LlamaConfig --prefill 2048 --decode 8",
     )
-    parser.add_argument("target", metavar="TARGET", help="the model")
+    parser.add_argument(
+        "targets", nargs="+", metavar="TARGET", help="the model; of several, each is a row"
+    )
     add_model_options(parser)
     parser.add_argument(
         "--prefill",
@@ -69,8 +72,11 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Profile the target."""
-    reads = code(args.target, args.inputs)
+    """Profile the target, or compare several."""
+    if len(args.targets) > 1:
+        return _several(args)
+    (target,) = args.targets
+    reads = code(target, args.inputs)
     files = saving(args.output, reads)
     saved = output(args.json, reads)
     if saved is not None:
@@ -79,14 +85,14 @@ def run(args: argparse.Namespace) -> int:
     def check() -> None:
         # The file of a target such as package.module:build is known once it is imported.
         for name in [saved, *(name for name, _ in files)]:
-            output(name, code(args.target, args.inputs))
+            output(name, code(target, args.inputs))
 
     with progress() as say:
         say("loading torch")
         load_torch()
         from dispatchcount.cli.counted import counted
 
-        done = counted(args.target, args, say, check)
+        done = counted(target, args, say, check)
         say("costing what ran")
     # The report is saved before it is shown: a reader of the table may go away.
     if args.json is not None:
@@ -97,6 +103,35 @@ def run(args: argparse.Namespace) -> int:
     if done.failure is not None:
         raise done.failure
     return 1 if args.strict and _uncounted(done.report) else 0
+
+
+_COMPARISONS = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".txt": "table"}
+"""The forms in which several targets are saved, by the ending of the file's name."""
+
+
+def _several(args: argparse.Namespace) -> int:
+    """Compare several targets, as ``dispatchcount compare`` does."""
+    from dispatchcount.cli import compare
+
+    alone = ("prefill", "decode", "strict", "operators", "json", "depth", "min_share")
+    for name in alone:
+        if getattr(args, name, None) not in (None, False):
+            raise UsageError(
+                f"--{name.replace('_', '-')} is for one target; {len(args.targets)} are given"
+            )
+    if len(args.output) > 1:
+        raise UsageError("several targets are one table; give one -o FILE")
+    file = args.output[0] if args.output else None
+    form = "table" if file is None else _COMPARISONS.get(os.path.splitext(file)[1])
+    if form is None:
+        raise UsageError(
+            f"-o {file}: several targets are saved as one table, {' '.join(_COMPARISONS)}; "
+            "profile each by itself for another form"
+        )
+    options = given(args, ("columns", "sort", "exact"))
+    defaults = {"columns": None, "sort": None, "exact": False}
+    rest = {"models": args.targets, "format": form, "output": file}
+    return compare.run(argparse.Namespace(**vars(args) | defaults | options | rest))
 
 
 def _show(done: Counted, args: argparse.Namespace) -> None:

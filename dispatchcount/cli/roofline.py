@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.cli.common import depth, emit, load, load_torch, show, usage
+from dispatchcount.cli.common import emit, how_many, load, load_torch, show, usage
 from dispatchcount.cli.paths import inputs, output
 from dispatchcount.errors import UsageError
 
@@ -41,7 +41,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--by", default="operator", metavar="WHAT", help="operator (default), module or phase"
     )
-    parser.add_argument("--top", type=depth, default=15, metavar="N", help="how many rows, or all")
+    parser.add_argument(
+        "--top", type=how_many, default=15, metavar="N", help="how many rows, or all"
+    )
     parser.add_argument(
         "--json", action="store_true", help="every row of every kind as JSON instead of a table"
     )

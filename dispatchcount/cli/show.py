@@ -10,9 +10,9 @@ from dispatchcount.cli.common import (
     TABLE_OPTIONS,
     add_convention,
     add_table_options,
-    depth,
     emit,
     given,
+    how_many,
     load,
     show,
     usage,
@@ -66,7 +66,7 @@ def add_parser(subparsers: Any) -> None:
     add_table_options(parser)
     parser.add_argument(
         "--top",
-        type=depth,
+        type=how_many,
         default=argparse.SUPPRESS,
         metavar="N",
         help="how many operators, or all",

@@ -144,6 +144,7 @@ USUAL = {
     "devices": ["h100-sxm"],
     "profile": ["net.py:build", "--input=1,4"],
     "run": ["script.py"],
+    "compare": ["in/a.json", "in/b.json", "net.py:build", "--input=1,4"],
     "law": ["net.py:build", "--input=b,4", "--size=b=2"],
     "demo": [],
     "ops": ["addmm"],
