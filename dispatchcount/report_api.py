@@ -115,24 +115,79 @@ class Report(ReportData):
         sort: str | None = None,
         min_share: float = 0.0,
         exact: bool = False,
+        fold: bool = True,
+        flat: bool = False,
+        top: int | None = None,
     ) -> ConsoleRenderable:
         """The module tree as a rich table. `str()` is plain text.
+
+        Equal siblings are one row with their sum, ``layers.0–31 ×32``, unless `fold` is False.
+        With ``flat=True`` the biggest `top` modules of every depth are listed.
 
         See `dispatchcount.render.console.table.module_table` for the arguments.
         """
         from dispatchcount.render.console.table import module_table
 
         return module_table(
-            self, depth=depth, columns=columns, sort=sort, min_share=min_share, exact=exact
+            self,
+            depth=depth,
+            columns=columns,
+            sort=sort,
+            min_share=min_share,
+            exact=exact,
+            fold=fold,
+            flat=flat,
+            top=top,
+        )
+
+    def overview(
+        self,
+        top: int | None = 5,
+        *,
+        depth: int | None = 3,
+        columns: Sequence[str] | None = None,
+        sort: str | None = None,
+        min_share: float = 0.0,
+        exact: bool = False,
+        fold: bool = True,
+    ) -> ConsoleRenderable:
+        """Where the flops go, and below it the table: what `print(report)` shows.
+
+        Args:
+            top: how many of the biggest modules and of the biggest operators are named, None for
+                all, 0 for none.
+            depth: as of `table`.
+            columns: as of `table`.
+            sort: as of `table`.
+            min_share: as of `table`.
+            exact: show every digit.
+            fold: True to show equal siblings as one row with their sum.
+        """
+        from dispatchcount.render.console.overview import overview
+
+        return overview(
+            self,
+            top=top,
+            depth=depth,
+            columns=columns,
+            sort=sort,
+            min_share=min_share,
+            exact=exact,
+            fold=fold,
         )
 
     def tree(
-        self, depth: int | None = None, *, min_share: float = 0.0, exact: bool = False
+        self,
+        depth: int | None = None,
+        *,
+        min_share: float = 0.0,
+        exact: bool = False,
+        fold: bool = True,
     ) -> ConsoleRenderable:
-        """The modules as a rich tree with their share of the total."""
+        """The modules as a rich tree with their share of the total; `fold` as of `table`."""
         from dispatchcount.render.console.tree import module_tree
 
-        return module_tree(self, depth=depth, min_share=min_share, exact=exact)
+        return module_tree(self, depth=depth, min_share=min_share, exact=exact, fold=fold)
 
     def operators(
         self, top: int | None = 15, *, sort: str = "flops", exact: bool = False
@@ -209,11 +264,19 @@ class Report(ReportData):
 
         return to_jsonl(self, path)
 
-    def to_markdown(self, depth: int | None = 3) -> str:
-        """The module table as GitHub Markdown."""
+    def to_markdown(
+        self,
+        depth: int | None = 3,
+        *,
+        columns: Sequence[str] | None = None,
+        sort: str | None = None,
+        exact: bool = False,
+        fold: bool = True,
+    ) -> str:
+        """The module table as GitHub Markdown, with the arguments of `table`."""
         from dispatchcount.render.text.modules import to_markdown
 
-        return to_markdown(self, depth)
+        return to_markdown(self, depth, columns=columns, sort=sort, exact=exact, fold=fold)
 
     def to_latex(self, depth: int | None = 3) -> str:
         """The module table for a paper, in LaTeX with booktabs."""
@@ -244,7 +307,7 @@ class Report(ReportData):
         return to_frame(self)
 
     def __str__(self) -> str:
-        return str(self.table())
+        return str(self.overview())
 
     def __repr__(self) -> str:
         from dispatchcount.render.text.line import report_line
@@ -252,7 +315,7 @@ class Report(ReportData):
         return report_line(self)
 
     def __rich__(self) -> ConsoleRenderable:
-        return self.table()
+        return self.overview()
 
     def _repr_html_(self) -> str:
         from dispatchcount.render.html.notebook import to_notebook

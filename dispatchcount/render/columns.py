@@ -139,7 +139,7 @@ _COUNTED = tuple(one.key for one in METRICS if one.additive and not one.measured
 
 MODULE_COLUMNS: dict[str, Column[Row]] = {
     "name": Column("module", lambda row: row.label),
-    "path": Column("full name", lambda row: row.module.name or ROOT),
+    "path": Column("full name", lambda row: row.path or ROOT),
     "type": Column("type", lambda row: row.module.type),
     "calls": Column("calls", lambda row: row.stats.calls or None),
     "params": metric("params", lambda row: row.stats, _gap),

@@ -112,6 +112,24 @@ def hidden(selection: Selection) -> list[Line]:
     return lines
 
 
+def folded(selection: Selection) -> list[Line]:
+    """How many modules stand in rows of several, and the option that gives each its own row."""
+    rows = [row for row in selection.rows if row.times > 1]
+    if not rows:
+        return []
+    # Rows within a folded row are not counted again: they stand for parts of its modules.
+    top = [row for row in rows if row.members == row.times]
+    number = sum(row.times for row in top)
+    return [
+        (
+            "folded",
+            f"{plural(number, 'equal module')} as {plural(len(top), 'row')} marked ×, each with "
+            "the sum of its modules; fold=False shows every one",
+            "dim",
+        )
+    ]
+
+
 def shared(selection: Selection) -> list[Line]:
     """The other names of the modules shown."""
     texts = [

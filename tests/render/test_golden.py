@@ -6,7 +6,9 @@ from dispatchcount.render.console.samples import samples_table
 from tests.report.make import cnn, huge, routed, stack, training, troubled
 
 VIEWS = {
-    "cnn_table": lambda: cnn(),
+    "cnn_overview": lambda: cnn(),
+    "cnn_table": lambda: cnn().table(),
+    "stack_overview": lambda: stack(3),
     "cnn_exact": lambda: cnn().table(exact=True),
     "cnn_tree": lambda: cnn().tree(),
     "cnn_arch": lambda: cnn().arch(),

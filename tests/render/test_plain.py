@@ -102,7 +102,8 @@ def test_a_narrow_console_says_which_columns_it_has_no_room_for(width):
                 "activations",
                 "bytes_read",
                 "bytes_written",
-            )
+            ),
+            fold=False,
         )
     )
     text = " ".join(stream.getvalue().split())
@@ -115,7 +116,9 @@ def test_a_narrow_console_says_which_columns_it_has_no_room_for(width):
 
 def test_the_biggest_stand_out_in_colour():
     stream = StringIO()
-    Console(file=stream, width=100, force_terminal=True, color_system="standard").print(cnn())
+    Console(file=stream, width=100, force_terminal=True, color_system="standard").print(
+        cnn().table()
+    )
     conv, relu = (
         line for line in stream.getvalue().split("\n") if "Conv2d" in line or "ReLU" in line
     )

@@ -142,7 +142,7 @@ def test_every_kind_of_memory_is_a_column() -> None:
 
 
 def test_what_was_measured_outlives_a_narrow_console() -> None:
-    text = printed(training(), 60)
+    text = printed(training().table(), 60)
     assert {"flops", "share", "time", "memory"} <= set(text.split("\n")[0].split())
 
 

@@ -25,12 +25,14 @@ def line(view, about):
     )
 
 
-def test_printing_a_report_prints_the_table():
-    assert str(cnn()) == str(cnn().table())
+def test_printing_a_report_prints_where_it_goes_above_the_table():
+    assert str(cnn()) == str(cnn().overview())
+    assert str(cnn()).endswith("\n\n" + str(cnn().table()))
+    assert str(cnn().overview(top=0)) == str(cnn().table())
 
 
 def test_rows_are_in_the_models_order_and_indented_by_depth():
-    assert [text[:11].rstrip() for text in lines(cnn())[2:9]] == [
+    assert [text[:11].rstrip() for text in lines(cnn().table())[2:9]] == [
         "(root)", "  features", "    0", "    1", "    2", "  head", "  aux",
     ]  # fmt: skip
 
@@ -41,7 +43,7 @@ def test_rows_are_in_the_models_order_and_indented_by_depth():
     [(0, 1, 17), (1, 2, 16), (3, 6, 12), (None, 18, None), (99, 18, None)],
 )
 def test_depth(depth, shown, hidden):
-    view = stack(3, 4).table(depth=depth)
+    view = stack(3, 4).table(depth=depth, fold=False)
     assert len(names(view)) == shown
     assert line(view, "hidden") == (
         hidden and f"{hidden} modules below depth {depth}; depth=None shows all"
@@ -81,7 +83,7 @@ def test_unknown_sort_is_answered_with_those_there_are():
 
 
 def test_sort_orders_siblings_and_keeps_children_below_their_parent():
-    assert names(stack(2, 2).table(depth=None, sort="flops")) == [
+    assert names(stack(2, 2).table(depth=None, sort="flops", fold=False)) == [
         "(root)", "encoder", "layers", "0", "part1", "part0", "1", "part1", "part0",
     ]  # fmt: skip
     assert names(cnn().table(sort="name")) == ["(root)", "aux", "features", "0", "1", "2", "head"]
@@ -108,12 +110,12 @@ def test_impossible_options_are_refused(options):
 
 
 def test_modules_never_called_have_no_figures_but_parameters():
-    assert lines(cnn())[8].split() == ["aux", "Linear", "–", "18", "–", "–", "–"]
+    assert lines(cnn().table())[8].split() == ["aux", "Linear", "–", "18", "–", "–", "–"]
     assert line(cnn(), "uncalled") == "1 module: aux"
 
 
 def test_containers_never_called_have_their_childrens_figures():
-    assert lines(stack(2))[4].split() == [
+    assert lines(stack(2).table(fold=False))[4].split() == [
         "layers",
         "ModuleList",
         "–",

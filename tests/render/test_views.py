@@ -53,14 +53,14 @@ def test_operators_that_could_not_be_counted_are_no_zeros():
 
 
 def test_tree_hides_and_says_so():
-    text = str(stack(2).tree(depth=3))
+    text = str(stack(2).tree(depth=3, fold=False))
     assert "hidden  6 modules below depth 3; depth=None shows all" in text
     assert "part0" not in text
-    assert "part0" in str(stack(2).tree())
+    assert "part0" in str(stack(2).tree(fold=False))
 
 
 def test_tree_has_its_figures_in_columns():
-    lines = str(stack(2).tree()).split("\n")[:11]
+    lines = str(stack(2).tree(fold=False)).split("\n")[:11]
     assert len({line.index("%") for line in lines}) == 1
 
 
@@ -150,7 +150,9 @@ def test_markdown_is_one_table_whatever_the_names():
 
 
 def test_markdown_says_what_the_table_hides():
-    assert "- hidden: 6 modules below depth 3; depth=None shows all" in stack(2).to_markdown()
+    assert "- hidden: 6 modules below depth 3; depth=None shows all" in stack(2).to_markdown(
+        fold=False
+    )
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def operator_table(
             f"top={top} is negative; give a number of operators from 0 up, or None for all"
         )
     key = order(pick(OPERATOR_COLUMNS, [sort], "sort")[sort])
-    rows = sorted(_rows(report), key=key)
+    rows = sorted(operator_rows(report), key=key)
     shown = rows[:top]
     names = list(COLUMNS)
     names += ["time_ns", "flops_per_s"] if report.total.time_ns else []
@@ -160,9 +160,9 @@ def operator_table(
     return Printable(Group(Grid(cells), Text(), footer(lines + summary(report, exact=exact))))
 
 
-def _rows(report: ReportData) -> list[OperatorRow]:
+def operator_rows(report: ReportData) -> list[OperatorRow]:
+    """The operators that ran; of those with equal flops the one that moves more bytes first."""
     ways = statuses(report)
-    # Of operators with equal flops the one that moves more bytes is bigger.
     rows = sorted(report.by_operator().items(), key=lambda row: -derived.nbytes(row[1]))
     return [OperatorRow(op, stats, ways[op], report.total) for op, stats in rows]
 

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from dispatchcount.render.columns import MODULE_COLUMNS, Column, measured, order, pick, telling
 from dispatchcount.render.console.grid import Cells, Grid, heat, indent
+from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.select import Row, select
-from dispatchcount.render.summary import footer, hidden, shared, summary
+from dispatchcount.render.summary import Line, folded, footer, hidden, shared, summary
 from dispatchcount.report.memory_totals import memory_of_all
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import Module
@@ -20,7 +21,10 @@ from dispatchcount.report.rows import Module
 COLUMNS = ("name", "type", "calls", "params", "flops", "share", "activations")
 """Those shown unless others are asked for. Time and memory follow where they were measured."""
 
-_KEPT = ("flops", "share", "time_ns", "memory")
+FLAT_COLUMNS = ("path", "type", "calls", "params", "self_flops", "self_share", "share")
+"""Those of a flat table unless others are asked for."""
+
+_KEPT = ("flops", "share", "self_flops", "self_share", "time_ns", "memory")
 """Those that a narrow console keeps: the answer, and what was measured because it was asked for."""
 
 LEFT = ("name", "path", "type", "shapes")
@@ -35,6 +39,9 @@ def module_table(
     sort: str | None = None,
     min_share: float = 0.0,
     exact: bool = False,
+    fold: bool = True,
+    flat: bool = False,
+    top: int | None = None,
 ) -> Printable:
     """The modules with their totals, each below its parent; below them what the numbers leave out.
 
@@ -50,25 +57,65 @@ def module_table(
             are in the model's order. Unless `columns` are given, it is shown too.
         min_share: hide modules below this share of all flops, 0.01 for 1 %.
         exact: show every digit.
+        fold: True to show equal siblings as one row with their sum; see
+            `dispatchcount.report.fold.Folding`.
+        flat: True to list the modules of every depth by their full names, biggest first: by `sort`,
+            or else by the flops of each without its children.
+        top: how many rows of a flat table to show, None for all.
 
     Raises:
-        ValueError: a column or `sort` is not known, `depth` is negative, `min_share` is not within
-            0 and 1.
+        ValueError: a column or `sort` is not known, `depth` or `top` is negative, `min_share` is
+            not within 0 and 1, or `top` was given for a table that is not flat.
     """
+    if top is not None and not flat:
+        raise ValueError(f"top={top} needs flat=True: a tree is cut by depth or min_share")
+    if top is not None and top < 0:
+        raise ValueError(f"top={top} is negative; give a number of modules from 0 up, or None")
+    if flat:
+        return _flat(report, columns, sort or "self_flops", min_share, exact, fold, top)
     key = None if sort is None else order(pick(MODULE_COLUMNS, [sort], "sort")[sort])
     if columns is None:
         columns = (*COLUMNS, *measured(report), *([] if sort is None else [sort]))
     picked = pick(MODULE_COLUMNS, columns, "column")
     if not {"name", "path"} & set(picked):
         picked = {"name": MODULE_COLUMNS["name"]} | picked
-    selection = select(report, depth, min_share, key)
+    selection = select(report, depth, min_share, key, fold=fold)
     rows = telling(selection.rows, picked)
     has_total = sum(not row.level for row in rows) > 1
     if has_total:
         rows.append(_total(report, rows))
     cells = [_column(name, column, rows, exact) for name, column in picked.items()]
-    lines = hidden(selection) + shared(selection) + summary(report, exact=exact)
+    lines = hidden(selection) + folded(selection) + shared(selection) + summary(report, exact=exact)
     return Printable(Group(Grid(cells, total=has_total), Text(), footer(lines)))
+
+
+def _flat(
+    report: ReportData,
+    columns: Sequence[str] | None,
+    sort: str,
+    min_share: float,
+    exact: bool,
+    fold: bool,
+    top: int | None,
+) -> Printable:
+    """The modules of every depth in one list."""
+    key = order(pick(MODULE_COLUMNS, [sort], "sort")[sort])
+    if columns is None:
+        columns = (*FLAT_COLUMNS, *measured(report), *([] if sort in FLAT_COLUMNS else [sort]))
+    picked = {"path": MODULE_COLUMNS["path"]} | pick(MODULE_COLUMNS, columns, "column")
+    picked.pop("name", None)
+    selection = select(report, None, min_share, fold=fold)
+    rows = sorted(telling(selection.rows, picked), key=key)
+    # Every row stands at the same level, so that its heat is that of its own share.
+    shown = [replace(row, level=1) for row in rows[:top]]
+    cells = [_column(name, column, shown, exact) for name, column in picked.items()]
+    left_out = sum(row.members for row in rows[len(shown) :])
+    lines: list[Line] = []
+    if left_out:
+        text = f"{plural(left_out, 'module')} after the first {len(shown):,}; top=None shows all"
+        lines = [("hidden", text, "dim")]
+    lines += hidden(selection) + folded(selection) + summary(report, exact=exact)
+    return Printable(Group(Grid(cells), Text(), footer(lines)))
 
 
 def _column(name: str, column: Column[Row], rows: list[Row], exact: bool) -> Cells:

@@ -9,14 +9,19 @@ from dispatchcount.render.columns import MODULE_COLUMNS, measured, telling
 from dispatchcount.render.console.grid import DRAWN, Cells, Grid, bar, beyond, heat
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select
-from dispatchcount.render.summary import footer, hidden, shared, summary
+from dispatchcount.render.summary import folded, footer, hidden, shared, summary
 from dispatchcount.report.model import ReportData
 
 _BAR = 10
 
 
 def module_tree(
-    report: ReportData, *, depth: int | None = None, min_share: float = 0.0, exact: bool = False
+    report: ReportData,
+    *,
+    depth: int | None = None,
+    min_share: float = 0.0,
+    exact: bool = False,
+    fold: bool = True,
 ) -> Printable:
     """The modules as a tree with guides and a bar for each module's share of all flops.
 
@@ -27,11 +32,13 @@ def module_tree(
         depth: levels below the root to show, None for all.
         min_share: hide modules below this share of all flops, 0.01 for 1 %.
         exact: show every digit.
+        fold: True to show equal siblings as one row with their sum; see
+            `dispatchcount.report.fold.Folding`.
 
     Raises:
         ValueError: `depth` is negative or `min_share` is not within 0 and 1.
     """
-    selection = select(report, depth, min_share)
+    selection = select(report, depth, min_share, fold=fold)
     rows = telling(selection.rows, ["flops"])
     styles = ["red" if row.own_gap else heat(row.share, row.level) for row in rows]
     more = measured(report)
@@ -52,7 +59,7 @@ def module_tree(
         *(Cells(headers[name], texts, False, styles, keep=True) for name, texts in figures.items()),
         Cells("", [bar(row.share or 0, _BAR) for row in rows], True, styles),
     ]
-    lines = hidden(selection) + shared(selection) + summary(report, exact=exact)
+    lines = hidden(selection) + folded(selection) + shared(selection) + summary(report, exact=exact)
     return Printable(Group(Grid(columns), Text(), footer(lines)))
 
 

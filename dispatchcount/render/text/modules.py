@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from io import StringIO
 from os import PathLike
 
 from dispatchcount import files
-from dispatchcount.render.columns import MODULE_COLUMNS, measured, telling
+from dispatchcount.render.columns import MODULE_COLUMNS, measured, order, pick, telling
 from dispatchcount.render.console.table import COLUMNS, LEFT
 from dispatchcount.render.select import select
-from dispatchcount.render.summary import hidden, shared, summary
+from dispatchcount.render.summary import folded, hidden, shared, summary
 from dispatchcount.render.text.markdown import code, escaped, line
 from dispatchcount.report.json.serialize import dumps
 from dispatchcount.report.json.write import module_objects
@@ -68,25 +69,48 @@ def to_jsonl(report: ReportData, path: str | PathLike[str] | None = None) -> byt
     return data
 
 
-def to_markdown(report: ReportData, depth: int | None = 3) -> str:
+def to_markdown(
+    report: ReportData,
+    depth: int | None = 3,
+    *,
+    columns: Sequence[str] | None = None,
+    sort: str | None = None,
+    exact: bool = False,
+    fold: bool = True,
+) -> str:
     """The module table as GitHub Markdown with full names, and below it what the numbers leave out.
 
+    Args:
+        report: the report.
+        depth: levels below the root to show, None for all.
+        columns: as of `module_table`; the full name always comes first.
+        sort: as of `module_table`.
+        exact: show every digit.
+        fold: True to show equal siblings as one row with their sum.
+
     Raises:
-        ValueError: `depth` is negative.
+        ValueError: `depth` is negative, or a column or `sort` is not known.
     """
-    selection = select(report, depth)
-    columns = {name: MODULE_COLUMNS[name] for name in ("path", *COLUMNS[1:], *measured(report))}
+    key = None if sort is None else order(pick(MODULE_COLUMNS, [sort], "sort")[sort])
+    selection = select(report, depth, key=key, fold=fold)
+    if columns is None:
+        columns = (*COLUMNS[1:], *measured(report), *([] if sort is None else [sort]))
+    chosen = pick(MODULE_COLUMNS, columns, "column")
+    chosen = {"path": MODULE_COLUMNS["path"]} | {
+        name: column for name, column in chosen.items() if name not in ("name", "path")
+    }
     lines = [
-        line(["module", *(column.header for name, column in columns.items() if name != "path")]),
-        line([":--" if name in LEFT else "--:" for name in columns]),
+        line(["module", *(column.header for name, column in chosen.items() if name != "path")]),
+        line([":--" if name in LEFT else "--:" for name in chosen]),
     ]
-    for row in telling(selection.rows, columns):
-        texts = {name: column.text(row, False) for name, column in columns.items()}
+    for row in telling(selection.rows, chosen):
+        texts = {name: column.text(row, exact) for name, column in chosen.items()}
         lines.append(
             line([code(text) if name == "path" else escaped(text) for name, text in texts.items()])
         )
+    about_rows = hidden(selection) + folded(selection) + shared(selection)
     notes = [
         f"- {about}: {escaped(text)}"
-        for about, text, _ in hidden(selection) + shared(selection) + summary(report)
+        for about, text, _ in about_rows + summary(report, exact=exact)
     ]
     return "\n".join([*lines, "", *notes]) + "\n"

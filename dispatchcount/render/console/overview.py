@@ -1,0 +1,52 @@
+"""What `print(report)` shows: where the flops go, and below it the table of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group
+from rich.text import Text
+
+from dispatchcount.render.console.biggest import TOP, where_it_goes
+from dispatchcount.render.console.table import module_table
+from dispatchcount.render.plain import Printable
+from dispatchcount.report.model import ReportData
+
+
+def overview(
+    report: ReportData,
+    *,
+    top: int | None = TOP,
+    depth: int | None = 3,
+    columns: Sequence[str] | None = None,
+    sort: str | None = None,
+    min_share: float = 0.0,
+    exact: bool = False,
+    fold: bool = True,
+) -> Printable:
+    """The biggest modules and operators, and below them the module table.
+
+    Args:
+        report: the report.
+        top: how many of the biggest modules and of the biggest operators, None for all, 0 for none.
+        depth: as of `module_table`.
+        columns: as of `module_table`.
+        sort: as of `module_table`.
+        min_share: as of `module_table`.
+        exact: show every digit.
+        fold: True to show equal siblings as one row with their sum.
+
+    Raises:
+        ValueError: `top` is negative, or `module_table` refuses an argument.
+    """
+    table = module_table(
+        report,
+        depth=depth,
+        columns=columns,
+        sort=sort,
+        min_share=min_share,
+        exact=exact,
+        fold=fold,
+    )
+    biggest = where_it_goes(report, top=top, exact=exact, fold=fold) if top != 0 else None
+    return table if biggest is None else Printable(Group(biggest, Text(), table))

@@ -1,0 +1,257 @@
+"""Equal siblings told as one: 32 layers that are alike in everything are one row of a tree.
+
+`Folding` is data for every renderer: tables, trees, Markdown, samples and pages walk its rows and
+so agree on what is folded, under which name, and what it adds up to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dispatchcount.report.coverage import gaps
+from dispatchcount.report.memory_totals import memory_totals
+from dispatchcount.report.metrics import COMPARED, METRICS, Stats
+from dispatchcount.report.model import ReportData
+from dispatchcount.report.rows import Module
+from dispatchcount.report.tree import children
+
+_NUMBERED = re.compile(r"(.*?)(\d+)", re.DOTALL)
+_MOST_RANGES = 3
+"""Ranges of numbers that a label names one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A row of a folded tree: a module, or all the equal modules that it stands for.
+
+    Attributes:
+        members: indices in `Report.modules` of those it stands for, in order. They are more than
+            `times` where a row above is folded too.
+        times: how many siblings it folds; 1 if it is not folded itself.
+        label: its name below the row above, ``"conv1"``, ``"0–31"``, ``"layers.0–31"``.
+        name: the full name of its first member.
+        above: the row that it stands below; None for a top row.
+        whole: True if `label` is a full name, because the name of the row above is no part of it.
+    """
+
+    members: tuple[int, ...]
+    times: int
+    label: str
+    name: str
+    above: Fold | None = None
+    whole: bool = False
+
+    @property
+    def first(self) -> int:
+        """Index of the first module that it stands for."""
+        return self.members[0]
+
+    @property
+    def path(self) -> str:
+        """Its full name, with the ranges of the rows above: ``"model.layers.0–31.mlp"``."""
+        # A row that stands for one module has that module's name. Others take the labels of the
+        # rows above them up to such a row. This is a loop, because rows nest deeper than calls may.
+        labels: list[str] = []
+        row: Fold | None = self
+        while row is not None and len(row.members) > 1:
+            labels.append(row.label)
+            row = None if row.whole else row.above
+        if row is not None and row.name:
+            labels.append(row.name)
+        return ".".join(reversed(labels))
+
+    @property
+    def title(self) -> str:
+        """Its label, and how many siblings it folds: ``"layers.0–31 ×32"``."""
+        return f"{self.label} ×{self.times:,}" if self.times > 1 else self.label
+
+
+class Folding:
+    """The module tree of a report with equal siblings folded.
+
+    Siblings are equal if they and all modules below them have the same types, parameter shapes and
+    figures (time is left out, for no two runs share it), the same figures in every sample, and
+    names that differ in a number at the end alone: ``gate_proj`` and ``up_proj`` stay apart, for
+    they are not the same part of a model. Equal modules that hold others fold wherever they stand
+    below their parent. Those that hold none fold side by side alone, so that what runs in order
+    reads in order. A module that has several names never folds.
+
+    A container that does nothing itself, and below which all is one folded row, is part of that
+    row: ``layers.0–31``.
+
+    Args:
+        report: the report.
+        fold: False gives every module a row of its own.
+    """
+
+    def __init__(self, report: ReportData, fold: bool = True) -> None:
+        self._modules = report.modules
+        self._fold = fold
+        shown = report.by_module()
+        self._below = children(report.modules, lambda index: report.modules[index].name in shown)
+        self._alike = _alike(report, self._below) if fold else []
+        self._idle = _idle(report, shown) if fold else []
+
+    def below(self, above: Fold | None = None) -> list[Fold]:
+        """The rows right below a row, in the model's order; the top rows without one."""
+        if above is None:
+            return [
+                Fold((index,), 1, self._modules[index].name, self._modules[index].name, None, True)
+                for index in self._below.get(-1, ())
+            ]
+        # Members of a row are equal, so that what folds below the first folds below all.
+        places = [self._below.get(member, ()) for member in above.members]
+        rows = []
+        for group in self._groups(above.first):
+            members = tuple(below[place] for below in places for place in group)
+            rows.append(self._merged(self._row(members, len(group), above)))
+        return rows
+
+    def _row(self, members: tuple[int, ...], times: int, above: Fold) -> Fold:
+        text, whole = local_name(self._modules, members[0])
+        if times > 1:
+            text = _ranged([local_name(self._modules, index)[0] for index in members[:times]])
+        return Fold(members, times, text, self._modules[members[0]].name, above, whole)
+
+    def _merged(self, row: Fold) -> Fold:
+        """The row, or the one folded row below it if it is a container of nothing else."""
+        if not self._fold or row.times > 1 or not self._idle[row.first]:
+            return row
+        groups = self._groups(row.first)
+        if len(groups) != 1 or len(groups[0]) < 2:
+            return row
+        [inner] = self.below(row)
+        return replace(inner, label=f"{row.label}.{inner.label}", above=row.above, whole=row.whole)
+
+    def _groups(self, parent: int) -> list[list[int]]:
+        """The places of a module's children, those of equal ones together."""
+        below = self._below.get(parent, ())
+        if not self._fold:
+            return [[place] for place in range(len(below))]
+        groups: list[list[int]] = []
+        found: dict[tuple[int, str], list[int]] = {}
+        for place, index in enumerate(below):
+            numbered = _NUMBERED.fullmatch(local_name(self._modules, index)[0])
+            key = (self._alike[index], numbered[1] if numbered else "")
+            group = found.get(key) if numbered else None
+            if group is not None and (index in self._below or group[-1] == place - 1):
+                group.append(place)
+                continue
+            groups.append([place])
+            if numbered:
+                found[key] = groups[-1]
+        return groups
+
+
+def local_name(modules: Sequence[Module], index: int) -> tuple[str, bool]:
+    """The part of a module's name that its parent's does not have, and if that is all of it.
+
+    It is the whole name where the parent's is no part of it, and below a root without a name.
+    """
+    module = modules[index]
+    above = modules[module.parent].name if module.parent >= 0 else ""
+    length = len(above)
+    if above and module.name.startswith(above) and module.name[length : length + 1] == ".":
+        return module.name[length + 1 :], False
+    return module.name, bool(above) or module.parent < 0
+
+
+def together(rows: Iterable[Stats]) -> Stats:
+    """The figures of equal modules added up, `self_` as well.
+
+    All rows are equal in everything but what a clock measured, so that the first tells the others.
+    """
+    first, *others = rows
+    if not others:
+        return first
+    own = None
+    if first.self_ is not None:
+        own = together(row.self_ for row in (first, *others) if row.self_ is not None)
+    figures: dict[str, Any] = {
+        metric.key: sum(metric.value(row) for row in (first, *others))
+        if metric.measured
+        else metric.value(first) * (1 + len(others))
+        for metric in METRICS
+    }
+    return replace(first, **figures, self_=own)
+
+
+def _alike(report: ReportData, below: dict[int, list[int]]) -> list[int]:
+    """For each module by index a number that equal modules share."""
+    stats = report.by_module()
+    figures = [metric.key for metric in COMPARED]
+    memory = memory_totals(report) if report.memory else []
+    gap = gaps(report)
+    in_samples: list[list[object]] = [[] for _ in report.modules]
+    for number, profile in enumerate(report.profiles):
+        for done in profile:
+            in_samples[done.module].append((number, done.calls, done.cost))
+    known: dict[object, int] = {}
+    alike = [0] * len(report.modules)
+    # Children come after their parents in the table, so that backwards each finds its own done.
+    for index in range(len(report.modules) - 1, -1, -1):
+        module = report.modules[index]
+        row = stats.get(module.name)
+        own = row.self_ if row is not None else None
+        if own is None or module.aliases:
+            alike[index] = -1 - index
+            continue
+        held = memory[index] if memory else None
+        start = len(module.name) + 1 if module.name else 0
+        key = (
+            module.type,
+            tuple(
+                (p.name[start:], p.shape, p.dtype, p.trainable, p.tied_to is None)
+                for p in module.parameters
+            ),
+            (module.container, module.fused, gap[index], own.estimate, own.estimate_elementwise),
+            tuple([getattr(own, key) for key in figures]),
+            held and (held.parameters, held.gradients, held.optimizer, held.saved),
+            tuple(in_samples[index]),
+            tuple(
+                [
+                    (local_name(report.modules, child)[0], alike[child])
+                    for child in below.get(index, ())
+                ]
+            ),
+        )
+        alike[index] = known.setdefault(key, len(known) + 1)
+    return alike
+
+
+def _idle(report: ReportData, stats: dict[str, Stats]) -> list[bool]:
+    """For each module by index: True if it only holds others, and no more can be said of it."""
+    gap = gaps(report)
+    held = {row.module for row in report.memory.modules} if report.memory else set()
+    figures = [metric.key for metric in METRICS if metric.key != "calls"]
+
+    def idle(index: int, module: Module) -> bool:
+        own = stats[module.name].self_ if module.name in stats else None
+        return (
+            module.container
+            and not (module.parameters or module.aliases or gap[index] or index in held)
+            and own is not None
+            and not any(getattr(own, key) for key in figures)
+        )
+
+    return [idle(index, module) for index, module in enumerate(report.modules)]
+
+
+def _ranged(names: list[str]) -> str:
+    """Names that differ in a number as one: ``"0–31"``, ``"block1–2, 5"``, ``"0, 2, … 30"``."""
+    matches = [_NUMBERED.fullmatch(name) for name in names]
+    prefix = matches[0][1] if matches[0] else ""
+    numbers = [int(match[2]) for match in matches if match]
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    texts = [f"{a}" if a == b else f"{a}–{b}" for a, b in ranges]
+    if len(texts) > _MOST_RANGES:
+        texts = [*texts[:2], f"… {texts[-1]}"]
+    return prefix + ", ".join(texts)
