@@ -16,6 +16,7 @@ from dispatchcount.cli import streams
 from dispatchcount.cli.foreign import foreign
 from dispatchcount.cli.paths import STANDARD
 from dispatchcount.errors import DispatchcountError, UsageError
+from dispatchcount.render.hints import in_shell
 from dispatchcount.report.conventions import CONVENTIONS
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def add_convention(parser: argparse.ArgumentParser) -> None:
     )
 
 
-TABLE_OPTIONS = ("depth", "columns", "sort", "min_share", "exact")
+TABLE_OPTIONS = ("depth", "columns", "sort", "min_share", "exact", "fold", "flat", "top")
 """The attributes that `add_table_options` adds. An option that was not given has none."""
 
 
@@ -61,6 +62,31 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
         help="hide modules below this share of all flops: 1%%",
     )
     parser.add_argument("--exact", action="store_true", default=absent, help="every digit")
+    parser.add_argument(
+        "--unfold",
+        dest="fold",
+        action="store_false",
+        default=absent,
+        help="a row for each module, also where siblings are equal",
+    )
+    parser.add_argument(
+        "--flat",
+        action="store_true",
+        default=absent,
+        help="the modules of every depth in one list, biggest first by their own work",
+    )
+    parser.add_argument(
+        "--top",
+        type=how_many,
+        default=absent,
+        metavar="N",
+        help="how many of the biggest modules and operators to name, or all",
+    )
+
+
+def module_view(report: Report, options: dict[str, Any]) -> ConsoleRenderable:
+    """What a command shows of a report by the options of the table that were given."""
+    return report.table(**options) if "flat" in options else report.overview(**options)
 
 
 def given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
@@ -128,11 +154,14 @@ def show(renderable: ConsoleRenderable, path: str | None = None) -> None:
 def usage() -> Iterator[None]:
     """Turn what a renderer says of a wrong option into an error that the command line prints.
 
+    Notes of what is rendered inside name options of the command line.
+
     Raises:
         dispatchcount.errors.UsageError: a ValueError was raised inside.
     """
     try:
-        yield
+        with in_shell():
+            yield
     except DispatchcountError:
         raise
     except ValueError as error:

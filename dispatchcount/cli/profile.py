@@ -13,6 +13,7 @@ from dispatchcount.cli.common import (
     emit,
     given,
     load_torch,
+    module_view,
     show,
     usage,
 )
@@ -138,7 +139,7 @@ def _show(done: Counted, args: argparse.Namespace) -> None:
     report, options = done.report, given(args, TABLE_OPTIONS)
     if report.flops or done.failure is None:
         with usage():
-            show(report.table(**options))
+            show(module_view(report, options))
     if done.steps:
         from dispatchcount.render.console.decoding import decoding_table
 
@@ -146,10 +147,12 @@ def _show(done: Counted, args: argparse.Namespace) -> None:
         show(decoding_table(report, done.steps, exact="exact" in options))
     if args.operators:
         emit("", None)
-        show(report.operators(exact="exact" in options))
+        with usage():
+            show(report.operators(exact="exact" in options))
     if args.memory and report.memory is not None:
         emit("", None)
-        show(report.memory_table())
+        with usage():
+            show(report.memory_table())
 
 
 def _uncounted(report: Any) -> int:

@@ -13,6 +13,7 @@ from dispatchcount.cli.common import (
     add_table_options,
     given,
     load_torch,
+    module_view,
     usage,
 )
 from dispatchcount.cli.foreign import ForeignError, foreign
@@ -147,11 +148,11 @@ def _show(report: Any, args: argparse.Namespace) -> None:
 
     options = given(args, TABLE_OPTIONS)
     with usage():
-        tables = [report.table(**options)]
-    if args.operators:
-        tables.append(report.operators(exact="exact" in options))
-    if args.memory and report.memory is not None:
-        tables.append(report.memory_table())
+        tables = [module_view(report, options)]
+        if args.operators:
+            tables.append(report.operators(exact="exact" in options))
+        if args.memory and report.memory is not None:
+            tables.append(report.memory_table())
     for table in tables:
         if sys.stderr.isatty():
             Console(stderr=True).print(table)

@@ -12,8 +12,8 @@ from dispatchcount.cli.common import (
     add_table_options,
     emit,
     given,
-    how_many,
     load,
+    module_view,
     show,
     usage,
 )
@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 
 Options = dict[str, Any]
 
+_TREE_OPTIONS = ("depth", "min_share", "exact", "fold")
+_MARKDOWN_OPTIONS = ("depth", "columns", "sort", "exact", "fold")
+
 SHOWN: dict[str, tuple[Callable[[Report, Options], ConsoleRenderable], tuple[str, ...]]] = {
-    "table": (lambda report, options: report.table(**options), TABLE_OPTIONS),
-    "tree": (lambda report, options: report.tree(**options), ("depth", "min_share", "exact")),
+    "table": (module_view, TABLE_OPTIONS),
+    "tree": (lambda report, options: report.tree(**options), _TREE_OPTIONS),
     "operators": (lambda report, options: report.operators(**options), ("top", "sort", "exact")),
     "arch": (lambda report, _: report.arch(), ()),
 }
@@ -37,7 +40,7 @@ SHOWN: dict[str, tuple[Callable[[Report, Options], ConsoleRenderable], tuple[str
 
 WRITTEN: dict[str, tuple[Callable[[Report, Options], str | bytes], tuple[str, ...]]] = {
     "csv": (lambda report, _: report.to_csv(), ()),
-    "markdown": (lambda report, options: report.to_markdown(**options), ("depth",)),
+    "markdown": (lambda report, options: report.to_markdown(**options), _MARKDOWN_OPTIONS),
     "json": (lambda report, _: report.to_json(), ()),
     "jsonl": (lambda report, _: report.to_jsonl(), ()),
     "openmetrics": (lambda report, _: report.to_openmetrics(), ()),
@@ -46,7 +49,7 @@ WRITTEN: dict[str, tuple[Callable[[Report, Options], str | bytes], tuple[str, ..
 }
 """Forms for files and other programs: how to make one, and the options that it takes."""
 
-_OPTIONS = (*TABLE_OPTIONS, "top", "metric")
+_OPTIONS = (*TABLE_OPTIONS, "metric")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -65,13 +68,6 @@ def add_parser(subparsers: Any) -> None:
     )
     add_table_options(parser)
     parser.add_argument(
-        "--top",
-        type=how_many,
-        default=argparse.SUPPRESS,
-        metavar="N",
-        help="how many operators, or all",
-    )
-    parser.add_argument(
         "--metric",
         default=argparse.SUPPRESS,
         help="what the slices of a Chrome trace are as wide as: flops, macs, bytes …",
@@ -86,13 +82,9 @@ def run(args: argparse.Namespace) -> int:
     takes = (SHOWN.get(args.format) or WRITTEN[args.format])[1]
     for name in options:
         if name not in takes:
-            known = (
-                " ".join(f"--{option.replace('_', '-')}" for option in takes)
-                or "none of these options"
-            )
+            known = " ".join(_option(option) for option in takes) or "none of these options"
             raise UsageError(
-                f"--{name.replace('_', '-')} does not apply to --format {args.format}, "
-                f"which takes {known}"
+                f"{_option(name)} does not apply to --format {args.format}, which takes {known}"
             )
     written = output(args.output, inputs(args.file))
     report = load(args.file, args.convention)
@@ -102,3 +94,8 @@ def run(args: argparse.Namespace) -> int:
         else:
             emit(WRITTEN[args.format][0](report, options), written)
     return 0
+
+
+def _option(name: str) -> str:
+    """The option that sets an argument of a rendering."""
+    return "--unfold" if name == "fold" else f"--{name.replace('_', '-')}"

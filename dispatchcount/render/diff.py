@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from dispatchcount.render.console.grid import Cells, Grid
+from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import ABSENT, count, plural
 from dispatchcount.render.plain import Printable, clean, named
 from dispatchcount.render.text.markdown import code, escaped, line
@@ -57,9 +58,9 @@ def diff_table(diff: DiffData, top: int | None = 30, *, exact: bool = False) -> 
         ]
         parts += [Text(table.title, "bold"), Grid(cells)]
         if table.left_out:
-            parts.append(
-                Text(f"and {plural(table.left_out, 'smaller change')}; top=None shows all", "dim")
-            )
+            opens = hint("top=None", "--top all")
+            left_out = plural(table.left_out, "smaller change")
+            parts.append(Text(f"and {left_out}; {opens} shows all", "dim"))
         parts.append(Text())
     parts += [Text(note, "dim") for note in _notes(diff)]
     return Printable(Group(*parts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
+from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import (
     AT_LEAST,
     ESTIMATE,
@@ -21,6 +22,7 @@ from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import PHASES, UNKNOWN, UNSEEN, OpIssue
 
 _MOST = 5
+_IN_FILE = "the report as JSON names all"
 _MOST_ROOTS, _MOST_SHAPES, _LONGEST_SHAPES = 3, 3, 120
 
 Line = tuple[str, str, str]
@@ -33,7 +35,7 @@ def summary(report: ReportData, *, exact: bool = False) -> list[Line]:
     lines = [("flops", f"{report.convention} convention: {report.flop_definition.unit}", "")]
     if report.estimate or report.total.estimate_elementwise:
         ops = list(dict.fromkeys(e.op for e in report.entries if e.cost.estimate))
-        estimated = some(ops, _MOST, "by_operator() marks them")
+        estimated = some(ops, _MOST, hint("by_operator() marks them", "--format json marks them"))
         lines.append((ESTIMATE, f"an estimate is part of what is marked so: {estimated}", "yellow"))
     phases = report.by_phase()
     if set(phases) - {PHASES[0]}:
@@ -95,7 +97,7 @@ def hidden(selection: Selection) -> list[Line]:
             (
                 "hidden",
                 f"{plural(selection.deeper, 'module')} below depth {selection.depth}; "
-                "depth=None shows all",
+                f"{hint('depth=None', '--depth all')} shows all",
                 "dim",
             )
         )
@@ -105,7 +107,7 @@ def hidden(selection: Selection) -> list[Line]:
             (
                 "hidden",
                 f"{plural(selection.smaller, 'module')} with less than {share} of the flops; "
-                "min_share=0 shows all",
+                f"{hint('min_share=0', '--min-share 0')} shows all",
                 "dim",
             )
         )
@@ -124,7 +126,7 @@ def folded(selection: Selection) -> list[Line]:
         (
             "folded",
             f"{plural(number, 'equal module')} as {plural(len(top), 'row')} marked ×, each with "
-            "the sum of its modules; fold=False shows every one",
+            f"the sum of its modules; {hint('fold=False', '--unfold')} shows every one",
             "dim",
         )
     ]
@@ -137,7 +139,8 @@ def shared(selection: Selection) -> list[Line]:
         for row in selection.rows
         if row.module.aliases
     ]
-    return [("shared", some(texts, _MOST, "aliases in report.modules"), "")] if texts else []
+    rest = hint("aliases in report.modules", _IN_FILE)
+    return [("shared", some(texts, _MOST, rest), "")] if texts else []
 
 
 def footer(lines: list[Line]) -> Table:
@@ -173,16 +176,17 @@ def _gaps(report: ReportData) -> list[Line]:
                 "bold red",
             )
         )
-    lines += _issues("unknown", unknown, "report.unknown_ops")
-    lines += _issues("unseen", unseen, "report.unknown_ops")
-    lines += _issues("failed", failed, "report.failed_ops")
+    lines += _issues("unknown", unknown, hint("report.unknown_ops", _IN_FILE))
+    lines += _issues("unseen", unseen, hint("report.unknown_ops", _IN_FILE))
+    lines += _issues("failed", failed, hint("report.failed_ops", _IN_FILE))
     names = topmost_uncalled(report)
     if names:
         number = len(report.uncalled_modules)
+        rest = hint("report.uncalled_modules", _IN_FILE)
         lines.append(
             (
                 "uncalled",
-                f"{plural(number, 'module')}: {some(names, _MOST, 'report.uncalled_modules')}",
+                f"{plural(number, 'module')}: {some(names, _MOST, rest)}",
                 "yellow",
             )
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dispatchcount.cli import COMMANDS, main
+from dispatchcount.render.hints import in_shell
 from dispatchcount.report_api import Report
 from tests.report import make
 
@@ -82,10 +83,32 @@ def test_traceback_shows_where_an_error_came_from(
         assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
+def test_the_biggest_of_every_depth_are_a_list(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", str(files["training"]), "--flat", "--top", "2"]) == 0
+    lines = capsys.readouterr().out.split("\n")
+    # forward 512 · 27 and backward 2 · 512 · 27 MACs of the convolution, then batch norm
+    assert [text.split()[0] for text in lines[2:4]] == ["features.0", "features.1"]
+    assert lines[5].startswith("hidden") and lines[5].endswith("--top all shows all")  # noqa: PT018
+
+
+def test_the_list_above_the_tree_is_as_long_as_asked_for(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for top, lines in (("0", 0), ("1", 2), ("all", 3 + 5)):
+        assert main(["show", str(files["training"]), "--top", top, "--unfold"]) == 0
+        above = capsys.readouterr().out.partition("\nmodule ")[0]
+        if lines:
+            assert len(above.strip().split("\n")) == 1 + lines, above
+        else:
+            assert above.startswith("module ")
+
+
 @pytest.mark.parametrize(
     ("form", "expected"),
     [
-        ("table", lambda report: f"{report.table()}\n"),
+        ("table", lambda report: f"{report.overview()}\n"),
         ("tree", lambda report: f"{report.tree()}\n"),
         ("operators", lambda report: f"{report.operators()}\n"),
         ("arch", lambda report: f"{report.arch()}\n"),
@@ -134,12 +157,15 @@ def test_show_takes_the_options_of_its_form(
     ]
     assert main(["show", file, *arguments]) == 0
     report = make.training().with_convention("full")
-    expected = report.table(
-        depth=1, columns=["type", "macs"], sort="macs", min_share=0.01, exact=True
-    )
+    with in_shell():
+        expected = report.overview(
+            depth=1, columns=["type", "macs"], sort="macs", min_share=0.01, exact=True
+        )
     assert capsys.readouterr().out == f"{expected}\n"
     assert main(["show", file, "--format", "operators", "--top", "2", "--sort", "calls"]) == 0
-    assert capsys.readouterr().out == f"{make.training().operators(top=2, sort='calls')}\n"
+    with in_shell():
+        operators = make.training().operators(top=2, sort="calls")
+    assert capsys.readouterr().out == f"{operators}\n"
     assert main(["show", file, "--format", "chrome", "--metric", "bytes"]) == 0
     assert capsys.readouterr().out == make.training().to_chrome_trace(metric="bytes").decode()
 

@@ -6,6 +6,7 @@ from rich.console import Group
 from rich.text import Text
 
 from dispatchcount.render.console.grid import Cells, Grid, heat, indent
+from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import bytes_said, nbytes, plural
 from dispatchcount.render.plain import Printable, clean, named
 from dispatchcount.render.select import label
@@ -67,11 +68,11 @@ def memory_table(report: ReportData, *, depth: int | None = 3, exact: bool = Fal
             keep=True,
         ),
     ]
-    lines = (
-        [("hidden", f"{plural(deeper, 'module')} below depth {depth}; depth=None shows all", "dim")]
-        if deeper
-        else []
-    )
+    lines: list[Line] = []
+    if deeper:
+        opens = hint("depth=None", "--depth all")
+        text = f"{plural(deeper, 'module')} below depth {depth}; {opens} shows all"
+        lines.append(("hidden", text, "dim"))
     return Printable(
         Group(Grid(columns, total=has_total), Text(), footer(lines + _peak(report.memory, exact)))
     )

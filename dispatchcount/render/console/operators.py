@@ -17,6 +17,7 @@ from dispatchcount.render.columns import (
     show_percent,
 )
 from dispatchcount.render.console.grid import Cells, Grid, heat
+from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.summary import footer, summary
@@ -150,7 +151,7 @@ def operator_table(
             (
                 "hidden",
                 f"{plural(left_out, 'operator')} after the first {len(shown):,}; "
-                "top=None shows all",
+                f"{hint('top=None', '--top all')} shows all",
                 "dim",
             )
         ]

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from dispatchcount.render.columns import MODULE_COLUMNS, Column, measured
 from dispatchcount.render.console.grid import Cells, Grid, heat, indent
+from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import count, percent, plural, show_share
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select
@@ -55,11 +56,11 @@ def _samples(report: ReportData, top: int | None, exact: bool) -> tuple[Grid, li
     biggest = sorted(zip(report.samples, flops, strict=True), key=lambda pair: -pair[1])
     shown, whole = biggest[:top], sum(flops)
     left_out = len(biggest) - len(shown)
-    lines = (
-        [("hidden", f"{plural(left_out, 'cheaper sample')}; top=None shows all", "dim")]
-        if left_out
-        else []
-    )
+    lines: list[Line] = []
+    if left_out:
+        opens = hint("top=None", "--top all")
+        text = f"{plural(left_out, 'cheaper sample')}; {opens} shows all"
+        lines.append(("hidden", text, "dim"))
     columns = [
         Cells("sample", [clean(sample.label) for sample, _ in shown], left=True),
         Cells("flops", [count(value, exact) for _, value in shown], keep=True),

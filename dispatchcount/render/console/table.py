@@ -10,6 +10,7 @@ from rich.text import Text
 
 from dispatchcount.render.columns import MODULE_COLUMNS, Column, measured, order, pick, telling
 from dispatchcount.render.console.grid import Cells, Grid, heat, indent
+from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.select import Row, select
@@ -112,7 +113,8 @@ def _flat(
     left_out = sum(row.members for row in rows[len(shown) :])
     lines: list[Line] = []
     if left_out:
-        text = f"{plural(left_out, 'module')} after the first {len(shown):,}; top=None shows all"
+        opens = hint("top=None", "--top all")
+        text = f"{plural(left_out, 'module')} after the first {len(shown):,}; {opens} shows all"
         lines = [("hidden", text, "dim")]
     lines += hidden(selection) + folded(selection) + summary(report, exact=exact)
     return Printable(Group(Grid(cells), Text(), footer(lines)))
