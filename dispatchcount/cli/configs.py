@@ -19,9 +19,9 @@ Settings = Mapping[str, Any]
 
 _HEADS = (
     "MASKED_LM",
-    "CAUSAL_LM",
-    "SEQ_TO_SEQ_CAUSAL_LM",
     "SPEECH_SEQ_2_SEQ",
+    "SEQ_TO_SEQ_CAUSAL_LM",
+    "CAUSAL_LM",
     "IMAGE_TEXT_TO_TEXT",
     "OBJECT_DETECTION",
     "ZERO_SHOT_IMAGE_CLASSIFICATION",
@@ -29,7 +29,8 @@ _HEADS = (
 )
 """Tasks by whose class a configuration is built; the first that the architecture has.
 
-Masked language models stand first, for encoders can be used as causal models, too.
+Causal language models come after those that they are a part or another use of: an encoder, or the
+decoder behind one.
 """
 
 
@@ -62,6 +63,11 @@ def look_up(
     path = config_file(name)
     if path is not None:
         return partial(_build, transformers, *_read(transformers, path, settings or {})), []
+    if "/" in name:
+        raise UsageError(
+            f"there is no configuration at {name}, and nothing is downloaded from the hub: "
+            "give the config.json of the model, or the folder that it lies in"
+        )
     found = getattr(transformers, name, None) if name.isidentifier() else None
     if not isinstance(found, type):
         return None, _known(transformers)

@@ -116,10 +116,9 @@ def counted(
     if isinstance(cause, UsageError):
         return Counted(report, cause)
     where = report.meta.stopped_in or "its root"
-    failure = UsageError(
-        f"the model raised {type(cause).__name__} in {where}: {text_of(cause)}"
-        f"{advice(cause, model, place, args.input)}"
-    )
+    hint = advice(cause, model, place, args.input)
+    said = text_of(cause).rstrip(".") if hint else text_of(cause)
+    failure = UsageError(f"the model raised {type(cause).__name__} in {where}: {said}{hint}")
     failure.__cause__ = cause
     return Counted(report, failure)
 

@@ -28,8 +28,13 @@ def decode(
         device: where the tokens lie.
 
     Raises:
-        UsageError: the model hands on no key-value cache.
+        UsageError: the model hands on no key-value cache, or its prompt goes into an encoder.
     """
+    if getattr(model.config, "is_encoder_decoder", False):
+        raise UsageError(
+            f"{type(model).__name__} reads its prompt with an encoder; --prefill and --decode are "
+            "for models of a decoder alone, and --length 2048 runs both parts of this one once"
+        )
     steps: list[Step] = []
     cache: dict[str, Any] = {}
     for number in range(tokens + 1):
@@ -38,7 +43,8 @@ def decode(
         ids = torch.zeros((batch, length), dtype=torch.int64, device=device)
         with prof.sample(label):
             out = model(input_ids=ids, use_cache=True, **cache)
-        name = next((name for name in _CACHES if name in out), None)
+        held_by = set(out.keys())  # `in` finds old names as well, and warns of them.
+        name = next((name for name in _CACHES if name in held_by), None)
         cache = {} if name is None else {name: out[name]}
         if tokens and not cache:
             raise UsageError(

@@ -59,7 +59,8 @@ def load_model(
     elif settings:
         raise UsageError(f"--config is for models of transformers, and {target} is not one")
     elif not all(target.partition(":")):
-        raise UsageError(f"target {target!r} is not understood; give {FORMS}")
+        script = f"; a script is run by dispatchcount run {target}" if target[-3:] == ".py" else ""
+        raise UsageError(f"target {target!r} is not understood; give {FORMS}{script}")
     else:
         model = attribute(target)
         if not _is_module(model) and callable(model):

@@ -106,6 +106,22 @@ def test_mixtures_of_experts_run_on_meta_without_an_option(
     assert dict(report.meta.labels)["dtype"] == "bfloat16"
 
 
+@pytest.mark.parametrize(
+    ("config", "cls"),
+    [
+        ("BertConfig", "BertForMaskedLM"),
+        ("GPT2Config", "GPT2LMHeadModel"),
+        ("WhisperConfig", "WhisperForConditionalGeneration"),
+        ("PegasusConfig", "PegasusForConditionalGeneration"),
+        ("DetrConfig", "DetrForObjectDetection"),
+        ("ViTConfig", "ViTForImageClassification"),
+    ],
+)
+def test_a_configuration_is_built_with_its_head(config: str, cls: str) -> None:
+    model, _ = load_model(f"transformers:{config}", "meta")
+    assert type(model).__name__ == cls
+
+
 def test_an_encoder_and_decoder_gets_both_inputs(tmp_path: Path) -> None:
     saved = tmp_path / "a.json"
     small = ["--config=num_layers=1", "--config=num_decoder_layers=1"]
@@ -145,6 +161,10 @@ def test_settings_are_json_or_text_and_may_be_nested() -> None:
         (["llama", "--prefill", "4", "--length", "4"], "leave --length out"),
         (["llama", "--prefill", "0"], "'0' is no whole number from 1 on"),
         (["llama", "--dtype", "int64"], "no floating dtype of that name"),
+        (["transformers:T5Config", "--prefill", "4"], "reads its prompt with an encoder"),
+        (["transformers:BertConfig", "--prefill=4", "--decode=1"], "hands on no key-value cache"),
+        (["transformers:meta-llama/Llama-3-8B"], "nothing is downloaded from the hub"),
+        (["train.py"], "dispatchcount run train.py"),
         (["other.json"], "it has no model_type"),
         (["strange.json"], "has no model_type 'strange'"),
         (["broken.json"], "it is not JSON"),
