@@ -355,5 +355,10 @@ class Diff(DiffData):
 
         return diff_line(self)
 
+    def _repr_html_(self) -> str:
+        from dispatchcount.render.diff import diff_table
+
+        return diff_table(self)._repr_html_()
+
     def __rich__(self) -> ConsoleRenderable:
         return self.table()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,10 @@ class Printable:
         )
         console.print(self.renderable, crop=False, end="")
         return "\n".join(line.rstrip() for line in stream.getvalue().rstrip("\n").split("\n"))
+
+    def _repr_html_(self) -> str:
+        """The plain text as it is, for a notebook's cell."""
+        return f'<pre style="line-height:1.2;white-space:pre">{html.escape(str(self))}</pre>'
 
     __repr__ = __str__
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
-from dispatchcount.report import by_module, coverage, views
+from dispatchcount.report import by_module, by_type, coverage, views
 from dispatchcount.report import samples as over_samples
 from dispatchcount.report.conventions import find_convention
 from dispatchcount.report.metrics import Stats
@@ -133,6 +133,14 @@ class ReportData(ReportRows):
             KeyError: no module goes by that name.
         """
         return views.by_phase(self, name)
+
+    def by_type(self) -> dict[str, Stats]:
+        """Totals by class of module, ``"Linear"``, most own flops first; see `report.by_type`.
+
+        `self_` on each row is what the modules of the class did without their children; those add
+        up to the block.
+        """
+        return by_type.by_type(self)
 
     def by_dtype(self) -> dict[str, Stats]:
         """Totals by the dtype operators worked in, ``"float32"``."""

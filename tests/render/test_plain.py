@@ -126,6 +126,13 @@ def test_the_biggest_stand_out_in_colour():
     assert "\x1b[1;31m" not in relu
 
 
+def test_in_a_notebook_a_table_is_its_text_and_no_name_is_markup():
+    html = troubled().table()._repr_html_()
+    assert html.startswith("<pre")
+    assert "=cmd(&quot;x&quot;)" in html
+    assert cnn().diff(troubled())._repr_html_().startswith("<pre")
+
+
 def test_clean_shows_what_cannot_be_printed():
     assert clean(HOSTILE[3]) == r"two\nlines\x1b[31m"
     assert clean("ключ.值.🔑") == "ключ.值.🔑"
