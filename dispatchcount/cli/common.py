@@ -89,6 +89,11 @@ def module_view(report: Report, options: dict[str, Any]) -> ConsoleRenderable:
     return report.table(**options) if "flat" in options else report.overview(**options)
 
 
+def option_of(name: str) -> str:
+    """The option that sets an argument of a rendering."""
+    return "--unfold" if name == "fold" else f"--{name.replace('_', '-')}"
+
+
 def given(args: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
     """The options among `names` that were given, with their values."""
     return {name: getattr(args, name) for name in names if hasattr(args, name)}

@@ -14,6 +14,7 @@ from dispatchcount.cli.common import (
     given,
     load_torch,
     module_view,
+    option_of,
     show,
     usage,
 )
@@ -114,12 +115,11 @@ def _several(args: argparse.Namespace) -> int:
     """Compare several targets, as ``dispatchcount compare`` does."""
     from dispatchcount.cli import compare
 
-    alone = ("prefill", "decode", "strict", "operators", "json", "depth", "min_share")
-    for name in alone:
-        if getattr(args, name, None) not in (None, False):
-            raise UsageError(
-                f"--{name.replace('_', '-')} is for one target; {len(args.targets)} are given"
-            )
+    shared = ("columns", "sort", "exact")
+    of_one = [name for name in TABLE_OPTIONS if hasattr(args, name) and name not in shared]
+    for name in (*of_one, "prefill", "decode", "strict", "operators", "json"):
+        if name in of_one or getattr(args, name) not in (None, False):
+            raise UsageError(f"{option_of(name)} is for one target; {len(args.targets)} are given")
     if len(args.output) > 1:
         raise UsageError("several targets are one table; give one -o FILE")
     file = args.output[0] if args.output else None
@@ -129,7 +129,7 @@ def _several(args: argparse.Namespace) -> int:
             f"-o {file}: several targets are saved as one table, {' '.join(_COMPARISONS)}; "
             "profile each by itself for another form"
         )
-    options = given(args, ("columns", "sort", "exact"))
+    options = given(args, shared)
     defaults = {"columns": None, "sort": None, "exact": False}
     rest = {"models": args.targets, "format": form, "output": file}
     return compare.run(argparse.Namespace(**vars(args) | defaults | options | rest))

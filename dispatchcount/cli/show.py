@@ -14,6 +14,7 @@ from dispatchcount.cli.common import (
     given,
     load,
     module_view,
+    option_of,
     show,
     usage,
 )
@@ -82,9 +83,9 @@ def run(args: argparse.Namespace) -> int:
     takes = (SHOWN.get(args.format) or WRITTEN[args.format])[1]
     for name in options:
         if name not in takes:
-            known = " ".join(_option(option) for option in takes) or "none of these options"
+            known = " ".join(option_of(option) for option in takes) or "none of these options"
             raise UsageError(
-                f"{_option(name)} does not apply to --format {args.format}, which takes {known}"
+                f"{option_of(name)} does not apply to --format {args.format}, which takes {known}"
             )
     written = output(args.output, inputs(args.file))
     report = load(args.file, args.convention)
@@ -94,8 +95,3 @@ def run(args: argparse.Namespace) -> int:
         else:
             emit(WRITTEN[args.format][0](report, options), written)
     return 0
-
-
-def _option(name: str) -> str:
-    """The option that sets an argument of a rendering."""
-    return "--unfold" if name == "fold" else f"--{name.replace('_', '-')}"

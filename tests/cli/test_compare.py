@@ -117,6 +117,7 @@ def test_a_configuration_is_a_target_and_not_a_report(
         (["compare", "net.py:small", "--input", "2,5"], "net.py:small: the model raised"),
         (["compare", "a.json", "-o", "a.json"], "would overwrite a.json"),
         (["profile", "net.py:small", "net.py:large", "--json", "x.json"], "is for one target"),
+        (["profile", "net.py:small", "net.py:large", "--depth", "1"], "--depth is for one target"),
         (["profile", "net.py:small", "net.py:large", "-o", "x.html"], "saved as one table"),
         (["check", "a.json", "--baseline", ".", "--fail-over", "flops=1%"], "such as a.json"),
         (["show", "a.json", "--format", "operators", "--top", "-1"], "is no number of rows"),
