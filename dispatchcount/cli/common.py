@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,9 @@ def emit(result: str | bytes, path: str | None) -> None:
 def show(renderable: ConsoleRenderable, path: str | None = None) -> None:
     """Show a rich renderable.
 
-    A terminal gets it in colour and at its width, anything else as plain text of full width.
+    A terminal gets it in colour and at its width, anything else as plain text of full width, in
+    colour if ``FORCE_COLOR`` or ``CLICOLOR_FORCE`` asks for it (as for the log of a CI job) and
+    ``NO_COLOR`` does not forbid it.
 
     Raises:
         OSError: the file cannot be written.
@@ -151,8 +154,34 @@ def show(renderable: ConsoleRenderable, path: str | None = None) -> None:
         from rich.console import Console
 
         Console().print(renderable)
+    elif path is None and _colour_is_forced():
+        emit(_coloured(renderable), None)
     else:
         emit(f"{renderable}\n", path)
+
+
+def _colour_is_forced() -> bool:
+    """True if the environment asks for colour where there is no terminal."""
+    forced = os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE", "0") != "0"
+    return bool(forced) and not os.environ.get("NO_COLOR")
+
+
+def _coloured(renderable: ConsoleRenderable) -> str:
+    """It as text with the codes of colours, as wide as it needs to be."""
+    from rich.console import Console
+
+    width = max(map(len, str(renderable).split("\n")))
+    stream = StringIO()
+    # Names may hold characters that are two cells wide, so that twice the length is enough.
+    console = Console(
+        file=stream,
+        width=2 * width + 1,
+        force_terminal=True,
+        color_system="standard",
+        legacy_windows=False,
+    )
+    console.print(renderable)
+    return stream.getvalue()
 
 
 @contextmanager

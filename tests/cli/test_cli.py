@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -81,6 +82,36 @@ def test_traceback_shows_where_an_error_came_from(
     ):
         assert main(arguments) == 2
         assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"),
+    [
+        ({}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"CLICOLOR_FORCE": "1"}, True),
+        ({"CLICOLOR_FORCE": "0"}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_the_environment_may_ask_for_colour_in_a_pipe(
+    environment: dict[str, str],
+    coloured: bool,
+    files: Files,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["show", str(files["training"])]) == 0
+    plain = capsys.readouterr().out
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(["show", str(files["training"])]) == 0
+    text = capsys.readouterr().out
+    assert ("\x1b[" in text) == coloured
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).split("\n")
+    assert [line.rstrip() for line in lines] == plain.split("\n")
 
 
 def test_the_biggest_of_every_depth_are_a_list(
