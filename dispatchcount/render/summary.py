@@ -179,6 +179,11 @@ def _gaps(report: ReportData) -> list[Line]:
     lines += _issues("unknown", unknown, hint("report.unknown_ops", _IN_FILE))
     lines += _issues("unseen", unseen, hint("report.unknown_ops", _IN_FILE))
     lines += _issues("failed", failed, hint("report.failed_ops", _IN_FILE))
+    names = [module.name for module in report.modules if module.fused]
+    if names:
+        rest = hint("Module.fused in report.modules", _IN_FILE)
+        text = f"{plural(len(names), 'module')} run by operators of modules around them: "
+        lines.append(("fused", text + some(names, 1, rest), "dim"))
     names = topmost_uncalled(report)
     if names:
         number = len(report.uncalled_modules)

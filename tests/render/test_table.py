@@ -114,6 +114,14 @@ def test_modules_never_called_have_no_figures_but_parameters():
     assert line(cnn(), "uncalled") == "1 module: aux"
 
 
+def test_modules_run_by_an_operator_of_another_are_no_alarm():
+    report = cnn()
+    modules = (*report.modules[:-1], replace(report.modules[-1], fused=True))
+    view = replace(report, modules=modules).table()
+    assert line(view, "uncalled") is None
+    assert line(view, "fused") == "1 module run by operators of modules around them: aux"
+
+
 def test_containers_never_called_have_their_childrens_figures():
     assert lines(stack(2).table(fold=False))[4].split() == [
         "layers",
