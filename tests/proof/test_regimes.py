@@ -19,7 +19,7 @@ from torch.testing._internal.two_tensor import TwoTensor
 from torch.utils._pytree import tree_map_only
 
 import dispatchcount as dc
-from tests.core.test_subclasses import Wrapper
+from tests.capture.test_subclasses import Wrapper
 from tests.proof.same import REGIMES, difference, outcome, seed
 from tests.proof.test_module_db import built
 from tests.proof.test_op_db import VALUES_ONLY

@@ -1,4 +1,4 @@
-"""Operators that take functions. Needs torch alone."""
+"""Operators that take functions."""
 
 from __future__ import annotations
 

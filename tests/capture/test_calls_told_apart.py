@@ -1,4 +1,4 @@
-"""What tells two calls apart: whatever a rule can see. Needs torch alone."""
+"""What tells two calls apart: whatever a rule can see."""
 
 from __future__ import annotations
 

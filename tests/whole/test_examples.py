@@ -11,7 +11,7 @@ import pytest
 import dispatchcount as dc
 from tests.untouched import differences, process_state
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run(name: str) -> Any:

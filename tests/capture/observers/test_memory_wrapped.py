@@ -154,7 +154,7 @@ from torch.distributed._tools.fsdp2_mem_tracker import FSDPMemTracker
 from torch.distributed._tools.mem_tracker import MemTracker
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.testing._internal.distributed.fake_pg import FakeStore
-from tests.test_memory_wrapped import Tokens
+from tests.capture.observers.test_memory_wrapped import Tokens
 
 how, ranks = sys.argv[1], int(sys.argv[2])
 dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=ranks)

@@ -1,4 +1,4 @@
-"""Tensor subclasses are counted once, at the level of the plain tensors inside. Needs torch alone."""
+"""Tensor subclasses are counted once, at the level of the plain tensors inside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The with-block: what is counted, in every regime, and what it leaves behind. Needs torch alone."""
+"""The with-block: what is counted, in every regime, and what it leaves behind."""
 
 from __future__ import annotations
 
