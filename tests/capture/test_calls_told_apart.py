@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 import dispatchcount as dc
+
+pytestmark = pytest.mark.torch_alone
 
 
 def arithmetic(*calls: object) -> int:

@@ -27,6 +27,8 @@ import dispatchcount as dc
 from dispatchcount.capture import frames
 from dispatchcount.capture.torch_private import current_node
 
+pytestmark = pytest.mark.torch_alone
+
 
 class Asks(nn.Module):
     """Asks a question in its forward, and calls another module if it has one."""

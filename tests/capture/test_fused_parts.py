@@ -12,6 +12,8 @@ import dispatchcount as dc
 from dispatchcount.report.expert_load import expert_load
 from tests.nets import Net
 
+pytestmark = pytest.mark.torch_alone
+
 X = torch.ones(1, 5, 16)
 
 

@@ -10,6 +10,8 @@ import torch
 
 import dispatchcount as dc
 
+pytestmark = pytest.mark.torch_alone
+
 TORCH = tuple(int(part) for part in torch.__version__.split(".")[:2])
 X, W = torch.rand(4, 8), torch.rand(8, 8)
 PRODUCT = 4 * 8 * 8

@@ -20,6 +20,8 @@ from torch.optim import optimizer as optimizers
 import dispatchcount as dc
 from dispatchcount import session
 
+pytestmark = pytest.mark.torch_alone
+
 PACKAGE = os.path.dirname(dc.__file__) + os.sep
 
 

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 import dispatchcount as dc
 from tests.nets import LAYER, Net, macs, profiled, square, x
 
+pytestmark = pytest.mark.torch_alone
+
 
 def test_every_module_has_a_row_called_or_not() -> None:
     model = nn.Sequential(square(), nn.ModuleDict({"spare": square()}), nn.ReLU())

@@ -21,6 +21,8 @@ from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_conte
 import dispatchcount as dc
 from tests.nets import Boom, Net, own_macs, phases, profiled
 
+pytestmark = pytest.mark.torch_alone
+
 B = 4 * 8 * 8
 """MACs of Linear(8, 8, bias=False) on (4, 8), and of each of its two gradients."""
 

@@ -21,6 +21,8 @@ from torch.overrides import TorchFunctionMode
 import dispatchcount as dc
 from dispatchcount.capture.inputs import DEPTH, ITEMS, MORE, input_shapes, plain_shapes
 
+pytestmark = pytest.mark.torch_alone
+
 
 def stance() -> str:
     return torch._dynamo.eval_frame._stance.stance

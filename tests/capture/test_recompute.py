@@ -13,6 +13,8 @@ from torch.utils.checkpoint import checkpoint
 import dispatchcount as dc
 from tests.nets import Net, own_macs, phases
 
+pytestmark = pytest.mark.torch_alone
+
 
 def profiled(model: nn.Module, run: Callable[[], Any]) -> dc.Report:
     with dc.profile(model) as prof:

@@ -15,6 +15,8 @@ from torch.utils import _pytree as pytree
 
 import dispatchcount as dc
 
+pytestmark = pytest.mark.torch_alone
+
 TORCH = tuple(int(part) for part in torch.__version__.split(".")[:2])
 
 

@@ -14,6 +14,8 @@ from torch.utils import _pytree as pytree
 
 import dispatchcount as dc
 
+pytestmark = pytest.mark.torch_alone
+
 TORCH = tuple(int(part) for part in torch.__version__.split(".")[:2])
 newer = pytest.mark.skipif(
     TORCH < (2, 8), reason="torch 2.6 raises of itself: its fake process group has no CPU streams"

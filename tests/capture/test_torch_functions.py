@@ -12,6 +12,8 @@ from torch.overrides import handle_torch_function, has_torch_function_unary
 
 import dispatchcount as dc
 
+pytestmark = pytest.mark.torch_alone
+
 CALLS = 0
 FACTOR = 2
 

@@ -17,6 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dispatchcount.capture import torch_private as private
 
+pytestmark = pytest.mark.torch_alone
+
 VERSION = tuple(map(int, torch.__version__.split(".")[:2]))
 
 

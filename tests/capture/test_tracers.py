@@ -14,7 +14,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 import dispatchcount as dc
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.torch_alone, pytest.mark.filterwarnings("ignore")]
 
 
 class Net(nn.Module):

@@ -14,6 +14,8 @@ import dispatchcount as dc
 from dispatchcount.report.rows import PHASES
 from tests.nets import Net, own_macs, phases
 
+pytestmark = pytest.mark.torch_alone
+
 
 def profiled(model: nn.Module, run: Callable[[], Any]) -> dc.Report:
     with dc.profile(model) as prof:

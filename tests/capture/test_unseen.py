@@ -14,6 +14,8 @@ import dispatchcount as dc
 from dispatchcount.errors import UncountedError
 from dispatchcount.rules.core.registry import RULES
 
+pytestmark = pytest.mark.torch_alone
+
 
 def counted(run: Callable[[], Any], **options: Any) -> dc.Report:
     with dc.profile(**options) as prof:

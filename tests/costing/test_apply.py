@@ -13,6 +13,8 @@ from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import OpKind, RegistryEntry
 from dispatchcount.rules.core.shape import Shape
 
+pytestmark = pytest.mark.torch_alone
+
 A, B, OUT = Shape((2, 3)), Shape((3, 5)), Shape((2, 5))
 READ, WRITTEN = (2 * 3 + 3 * 5) * 4, 2 * 5 * 4
 

@@ -16,6 +16,8 @@ from dispatchcount.capture import record
 from dispatchcount.report.samples import Distribution, ModuleSamples, distribution
 from tests.work import python_calls
 
+pytestmark = pytest.mark.torch_alone
+
 
 class EarlyExit(nn.Module):
     """Stages that each may end the forward, at a cost of 16 (stage) and 8 (exit) MACs."""

@@ -25,6 +25,8 @@ from dispatchcount.report.rows import (
 from dispatchcount.report_api import Report
 from tests.report import make
 
+pytestmark = pytest.mark.torch_alone
+
 DEEP = 20_000
 
 

@@ -5,6 +5,8 @@ import pytest
 from dispatchcount.render.console.samples import samples_table
 from tests.report.make import cnn, huge, routed, stack, training, troubled
 
+pytestmark = pytest.mark.torch_alone
+
 VIEWS = {
     "cnn_overview": lambda: cnn(),
     "cnn_table": lambda: cnn().table(),

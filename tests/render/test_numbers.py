@@ -18,6 +18,8 @@ from dispatchcount.render.numbers import (
     plural,
 )
 
+pytestmark = pytest.mark.torch_alone
+
 FACTORS = {"": 1} | {prefix: 1000 ** (i + 1) for i, prefix in enumerate("kMGTPEZYRQ")}
 
 

@@ -13,6 +13,8 @@ from dispatchcount.render.plain import clean
 from dispatchcount.render.select import label
 from tests.report.make import HOSTILE, cnn, reports, routed, stack, training, troubled
 
+pytestmark = pytest.mark.torch_alone
+
 VIEWS = {
     "table": lambda report: report.table(depth=None),
     "tree": lambda report: report.tree(),

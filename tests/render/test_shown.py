@@ -16,6 +16,8 @@ from dispatchcount.report.rows import Module, Path, Sample
 from dispatchcount.report_api import Report
 from tests.report.make import cnn, huge, reports, routed, stack, training, troubled
 
+pytestmark = pytest.mark.torch_alone
+
 WIDTHS = [*range(20, 60), *range(60, 201, 20)]
 MAKERS = {
     "cnn": cnn,

@@ -7,6 +7,8 @@ import pytest
 from dispatchcount.report.rows import OpIssue
 from tests.report.make import cnn, routed, stack, training, troubled
 
+pytestmark = pytest.mark.torch_alone
+
 
 def lines(view):
     return str(view).split("\n")

@@ -12,6 +12,8 @@ from dispatchcount.report.metrics import SPENT
 from dispatchcount.report_api import Report
 from tests.report import make
 
+pytestmark = pytest.mark.torch_alone
+
 SCHEMA = json.loads(
     (Path(__file__).parents[1] / "data" / "speedscope.schema.json").read_text(encoding="utf-8")
 )

@@ -13,6 +13,8 @@ from dispatchcount.render.console.samples import samples_table
 from dispatchcount.report.metrics import KEYS
 from tests.report.make import cnn, huge, routed, stack, training, troubled
 
+pytestmark = pytest.mark.torch_alone
+
 
 def rows(view):
     text = str(view).split("\n")

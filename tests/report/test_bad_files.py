@@ -12,6 +12,8 @@ from dispatchcount.errors import ReportError
 from dispatchcount.report_api import Report
 from tests.report.make import cnn, routed, training, troubled
 
+pytestmark = pytest.mark.torch_alone
+
 GOOD = orjson.loads(training().to_json())
 
 

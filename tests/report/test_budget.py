@@ -4,6 +4,8 @@ from dispatchcount.errors import UsageError
 from dispatchcount.report.budget import check, growth, parse_limits
 from tests.report import make
 
+pytestmark = pytest.mark.torch_alone
+
 
 @pytest.mark.parametrize(
     ("text", "amount"),

@@ -13,6 +13,8 @@ from dispatchcount.capture import record
 from dispatchcount.report.expert_load import expert_load
 from dispatchcount.report.samples import distribution
 
+pytestmark = pytest.mark.torch_alone
+
 
 def test_calls_by_the_shape_of_their_input() -> None:
     model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.ReLU())

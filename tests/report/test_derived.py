@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dispatchcount.report.derived import intensity, nbytes, part, rate, share
 from dispatchcount.report.metrics import Stats
+
+pytestmark = pytest.mark.torch_alone
 
 ROW = Stats(flops=1200, bytes_read=300, bytes_written=100, time_ns=2_000)
 

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 
 from dispatchcount.report.diff import Change
@@ -8,6 +9,8 @@ from dispatchcount.report.rows import Module
 from dispatchcount.report_api import Report
 from dispatchcount.rules.core.cost import Cost
 from tests.report import make
+
+pytestmark = pytest.mark.torch_alone
 
 
 def rename(report: Report, old: str, new: str) -> Report:

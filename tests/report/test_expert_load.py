@@ -12,6 +12,8 @@ from dispatchcount.report.rows import NO_MODULE, Entry, Module, Parameter, Path
 from dispatchcount.report_api import Report
 from tests.report.make import META, cost, entry, weights
 
+pytestmark = pytest.mark.torch_alone
+
 
 def moe(
     parts: Sequence[Module],

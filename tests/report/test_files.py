@@ -6,6 +6,8 @@ import pytest
 
 from dispatchcount.files import write
 
+pytestmark = pytest.mark.torch_alone
+
 
 def test_bytes_and_text_are_written(tmp_path):
     write(tmp_path / "a", b"\x00\r\n")

@@ -25,6 +25,8 @@ from dispatchcount.report.json.types import (
 )
 from dispatchcount.report.json.value import JsonValue
 
+pytestmark = pytest.mark.torch_alone
+
 KNOWN = {STRINGS: ("a", "b"), "rows": (1, 2, 3)}
 
 

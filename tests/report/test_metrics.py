@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import dispatchcount
 from dispatchcount.report.metrics import (
     CONDENSED,
@@ -18,6 +20,8 @@ from dispatchcount.report.metrics import (
     Stats,
 )
 from dispatchcount.rules.core.cost import COUNTS
+
+pytestmark = pytest.mark.torch_alone
 
 ROW = """    twice: int = _metric(
         "twice over", "elements", "A made-up figure, which lies where activations lie", of="activations"

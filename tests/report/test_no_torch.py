@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.report.make import training
+
+pytestmark = pytest.mark.torch_alone
 
 CODE = """
 import sys

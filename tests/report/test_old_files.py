@@ -9,6 +9,8 @@ import pytest
 from dispatchcount.report.json.schema import schema
 from dispatchcount.report_api import Report
 
+pytestmark = pytest.mark.torch_alone
+
 FILES = sorted((Path(__file__).parents[1] / "data" / "reports_version_1").glob("*.json"))
 
 

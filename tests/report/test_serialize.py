@@ -13,6 +13,8 @@ from dispatchcount.report.json.schema import schema
 from dispatchcount.report_api import Report
 from tests.report.make import cnn, huge, reports, routed, training, troubled
 
+pytestmark = pytest.mark.torch_alone
+
 SCHEMA = schema()
 CHECK = jsonschema.Draft202012Validator(SCHEMA)
 MADE = [cnn, training, routed, troubled, huge]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatchcount.report.rows import Path
 from dispatchcount.report.tree import children, depth_first, upward
+
+pytestmark = pytest.mark.torch_alone
 
 
 @st.composite

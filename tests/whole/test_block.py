@@ -14,6 +14,8 @@ from torch import nn
 
 import dispatchcount as dc
 
+pytestmark = pytest.mark.torch_alone
+
 REGIMES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "grad": nullcontext,
     "no_grad": torch.no_grad,

@@ -22,6 +22,8 @@ import dispatchcount as dc
 from tests.nets import Boom, batch, everything
 from tests.untouched import differences, process_state, state_of
 
+pytestmark = pytest.mark.torch_alone
+
 # Generators.
 
 

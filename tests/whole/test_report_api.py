@@ -8,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 
 import dispatchcount as dc
 from dispatchcount.report.diff import DiffData
 from dispatchcount.report.model import ReportData
+
+pytestmark = pytest.mark.torch_alone
 
 
 def profiled() -> dc.Report:

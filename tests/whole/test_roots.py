@@ -15,6 +15,8 @@ from torch import Tensor, nn
 import dispatchcount as dc
 from tests.nets import LAYER, Net, macs, profiled, square, x
 
+pytestmark = pytest.mark.torch_alone
+
 
 def test_two_roots_of_one_class_are_two_rows() -> None:
     first, second = square(), square()

@@ -24,6 +24,8 @@ from dispatchcount.capture.observers import saved
 from tests.nets import Net
 from tests.work import python_calls
 
+pytestmark = pytest.mark.torch_alone
+
 META: dict[str, Any] = {"device": "meta"}
 
 

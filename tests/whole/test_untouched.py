@@ -16,6 +16,8 @@ import dispatchcount as dc
 from tests.nets import Boom, batch, everything
 from tests.untouched import differences, state_of
 
+pytestmark = pytest.mark.torch_alone
+
 
 def outcome(
     model: nn.Module, run: Callable[[Any], Any], error: type[BaseException] | None, block: Any

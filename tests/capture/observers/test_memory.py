@@ -15,6 +15,8 @@ import dispatchcount as dc
 from dispatchcount.report.rows import Memory, ModuleMemory
 from tests.follow import KB, Stack, followed, train
 
+pytestmark = pytest.mark.torch_alone
+
 
 def test_a_chain_of_known_lifetimes() -> None:
     x = torch.ones(256)

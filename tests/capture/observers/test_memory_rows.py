@@ -14,6 +14,8 @@ import dispatchcount as dc
 from dispatchcount.report.rows import Memory, ModuleMemory
 from tests.follow import KB, READABLE, Stack, by_name, followed, saves, train
 
+pytestmark = pytest.mark.torch_alone
+
 
 def test_parameters_gradients_and_optimizer_state() -> None:
     model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4, bias=False))

@@ -19,6 +19,8 @@ import dispatchcount as dc
 from tests.follow import KB, READABLE, Stack, train
 from tests.work import python_calls
 
+pytestmark = pytest.mark.torch_alone
+
 
 def outcome(memory: bool, time: bool, how: bool | None) -> list[Tensor]:
     torch.manual_seed(0)

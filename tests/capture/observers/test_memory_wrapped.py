@@ -16,6 +16,8 @@ from torch.utils._pytree import tree_map
 import dispatchcount as dc
 from tests.follow import KB
 
+pytestmark = pytest.mark.torch_alone
+
 Parts = dict[str, Any]
 
 

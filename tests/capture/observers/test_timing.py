@@ -17,6 +17,8 @@ from dispatchcount.capture.observers.timing import Timing
 from dispatchcount.capture.record import Place, Table
 from dispatchcount.capture.signature import Signature
 
+pytestmark = pytest.mark.torch_alone
+
 NOW = [0]
 
 
