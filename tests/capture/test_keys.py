@@ -20,7 +20,6 @@ from dispatchcount.capture.dispatch import CountingMode
 from dispatchcount.capture.key import Facts, Named, describe, part_of, shown
 from dispatchcount.rules.core.shape import Shape
 
-
 Figures = tuple[int, ...]
 
 LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {

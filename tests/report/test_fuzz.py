@@ -17,8 +17,6 @@ from dispatchcount.errors import ReportError
 from dispatchcount.report_api import Report
 from tests.report.make import cnn, routed, training
 
-pytestmark = pytest.mark.torch_alone
-
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 GOOD = orjson.loads(training().to_json())
 

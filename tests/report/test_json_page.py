@@ -13,8 +13,6 @@ import pytest
 
 from tests.report.make import cnn
 
-pytestmark = pytest.mark.torch_alone
-
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "json.md").read_text(encoding="utf-8")
 

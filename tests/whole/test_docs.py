@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-
 HERE = Path(__file__).parents[2]
 PACKAGE = HERE / "dispatchcount"
 PAGES = sorted([*HERE.glob("*.md"), *(HERE / "docs").glob("*.md")])

@@ -11,8 +11,6 @@ import pytest
 import dispatchcount as dc
 from tests.untouched import differences, process_state
 
-pytestmark = pytest.mark.torch_alone
-
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
