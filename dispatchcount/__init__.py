@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from dispatchcount.errors import LawError as LawError
     from dispatchcount.errors import ReportError as ReportError
     from dispatchcount.errors import UncountedError as UncountedError
-    from dispatchcount.hardware.catalog import device as device
     from dispatchcount.hardware.catalog import devices as devices
     from dispatchcount.hardware.device import Device as Device
+    from dispatchcount.hardware.find import device as device
     from dispatchcount.hardware.measure import measure_device as measure_device
     from dispatchcount.hardware.roofline import Roofline as Roofline
     from dispatchcount.hardware.utilization import Utilization as Utilization
@@ -60,7 +60,7 @@ _HOME = {
     "Throughput": "integrations.throughput",
     "UncountedError": "errors",
     "Utilization": "hardware.utilization",
-    "device": "hardware.catalog",
+    "device": "hardware.find",
     "devices": "hardware.catalog",
     "expert_load": "report.expert_load",
     "get_model_complexity_info": "compat.mmengine",

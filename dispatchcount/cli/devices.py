@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
     """Show the devices."""
     import orjson
 
-    from dispatchcount.hardware.catalog import device, devices
+    from dispatchcount.hardware.catalog import devices
+    from dispatchcount.hardware.find import device
     from dispatchcount.hardware.show import device_row, device_table, device_text
 
     if args.measure and args.name:

@@ -81,7 +81,7 @@ def _device(args: argparse.Namespace) -> Device:
         from dispatchcount.hardware.measure import measure_device
 
         return measure_device()
-    from dispatchcount.hardware.catalog import device
+    from dispatchcount.hardware.find import device
 
     return device(args.device)
 

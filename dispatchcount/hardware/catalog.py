@@ -1,4 +1,4 @@
-"""The table of known devices, and how one is found by name or as the one at hand.
+"""The table of known devices, and how one is recognized by the name that its driver gives.
 
 The table is ``devices.json`` beside this file. It is JSON because Python 3.10 reads no TOML by
 itself, and one more package for every user would be a high price for nicer commas.
@@ -6,14 +6,12 @@ itself, and one more package for every user would be a high price for nicer comm
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import orjson
 
-from dispatchcount.errors import DeviceError
 from dispatchcount.hardware.device import FLOAT8, Device, Source
 
 _MAKERS = ("nvidia ", "amd ", "intel(r) ", "intel ")
@@ -29,36 +27,6 @@ def devices() -> dict[str, Device]:
     """Every known device by its key, in the order of the table: by vendor, oldest first."""
     table = _table()
     return {name: _device(name, row, table["sources"]) for name, row in table["devices"].items()}
-
-
-def device(name: str | None = None) -> Device:
-    """A device out of the table, or the one at hand.
-
-        dispatchcount.device("h100-sxm").peak["bfloat16"]    # 989.4e12 flops a second
-
-    Args:
-        name: its key (``dispatchcount devices`` lists them), or the name that torch gives it. None
-            asks torch for the accelerator at hand. If that one is not in the table, what is
-            returned has no peaks: figures that need one say how to give it.
-
-    Raises:
-        DeviceError: no device goes by that name.
-    """
-    if name is None:
-        from dispatchcount.hardware.at_hand import device_at_hand
-
-        return device_at_hand()
-    key = name.strip().lower().replace(" ", "-").replace("_", "-")
-    known = devices().get(key) or recognized(name, None)
-    if known is not None:
-        return known
-    near = [other for other in devices() if other.startswith(key)][:4]
-    near = near or get_close_matches(key, devices(), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`dispatchcount devices` lists them"
-    raise DeviceError(
-        f"no device is called {name!r}; {hint} For another one give its peaks: "
-        "dispatchcount.Device(peak={'bfloat16': 989e12}, bandwidth=3.35e12)"
-    )
 
 
 def recognized(name: str, memory: float | None) -> Device | None:
