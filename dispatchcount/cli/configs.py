@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dispatchcount.cli.nearest import nearest
 from dispatchcount.errors import UsageError
 
 Make = Callable[[], Any]
@@ -168,8 +169,6 @@ def _fitted(values: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 
 def _check(settings: Settings, known: Settings, where: str, also: Settings | None = None) -> None:
-    from dispatchcount.cli.zoos import nearest
-
     for key in settings:
         names = sorted(name for name in {*known, *(also or {})} if not name.startswith("_"))
         if key not in names:

@@ -8,6 +8,7 @@ from functools import reduce
 from typing import Any
 
 from dispatchcount.cli.configs import merged, setting
+from dispatchcount.cli.nearest import nearest
 from dispatchcount.errors import UsageError
 
 
@@ -120,8 +121,6 @@ def optimizer(name: str | None, backward: bool) -> Any:
         UsageError: torch has no such optimizer, or there is no backward to make a step after.
     """
     import torch
-
-    from dispatchcount.cli.zoos import nearest
 
     if name is None:
         return None

@@ -21,7 +21,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
 from dispatchcount.cli.foreign import foreign
-from dispatchcount.cli.zoos import nearest
+from dispatchcount.cli.nearest import nearest
 from dispatchcount.errors import UsageError
 
 INTERRUPTED = 130

@@ -14,7 +14,8 @@ from torch import nn
 from dispatchcount.cli.build import build, moved
 from dispatchcount.cli.configs import Settings, config_file
 from dispatchcount.cli.foreign import foreign
-from dispatchcount.cli.zoos import ZOOS, find, nearest
+from dispatchcount.cli.nearest import nearest
+from dispatchcount.cli.zoos import ZOOS, find
 from dispatchcount.errors import UsageError
 
 FORMS = (

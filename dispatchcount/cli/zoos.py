@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from dispatchcount.cli import configs
 from dispatchcount.cli.foreign import foreign
+from dispatchcount.cli.nearest import nearest
 from dispatchcount.errors import UsageError
 
 Make = Callable[[], Any]
@@ -50,16 +51,6 @@ def find(library: str, name: str, settings: configs.Settings | None = None) -> M
         what = "model or configuration" if library == "transformers" else "model"
         raise UsageError(f"{library} has no {what} {name!r}{nearest(name, known)}")
     return partial(_offline, make)
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """The end of a sentence that says there is no `name`: names that come close, or a few."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, known, 3)
-    if close or not known:
-        return f"; did you mean {', '.join(close)}?" if close else "; it has no public names at all"
-    return f"; it has {len(known)}, for instance {', '.join(known[:3])}"
 
 
 def _torchvision(torchvision: Any, name: str) -> tuple[Make | None, list[str]]:
