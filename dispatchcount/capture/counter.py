@@ -98,17 +98,15 @@ class CallCounter:
 
         Returns where it was counted, if it is in the tree already.
         """
-        place = None
         self.bumps += 1
-        if task != -1 or self._tape.direct:
-            place = self._stack.record(signature, task)
-        else:
-            self.events.append(signature)
-            if len(self.events) >= LIMIT:
-                self._tape.settle()
         if signature.block is not self.block:
             self._meet(signature, out)
-        return place
+        if task != -1 or self._tape.direct:
+            return self._stack.record(signature, task)
+        self.events.append(signature)
+        if len(self.events) >= LIMIT:
+            self._tape.settle()
+        return None
 
     def _meet(self, signature: Signature, out: Any) -> None:
         """Note the device of a call that this block sees for the first time.
