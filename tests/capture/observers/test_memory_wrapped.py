@@ -14,10 +14,14 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 import dispatchcount as dc
-from tests.capture.test_subclasses import newer
+from tests.capture.test_subclasses import TORCH, newer
 from tests.follow import KB
 
 pytestmark = pytest.mark.torch_alone
+
+limited = pytest.mark.skipif(
+    TORCH < (2, 8), reason="tensor-parallel steps raise below torch 2.8: see docs/limitations.md"
+)
 
 Parts = dict[str, Any]
 
@@ -202,8 +206,8 @@ print(figures["Total"], memory.peak, memory.parameters, memory.gradients, memory
         ("plain", 1, 1, 1),
         pytest.param("sharded", 2, 2, 2, marks=newer),
         pytest.param("sharded", 4, 4, 4, marks=newer),
-        ("parallel", 2, 2, 1),
-        ("parallel", 4, 4, 1),
+        pytest.param("parallel", 2, 2, 1, marks=limited),
+        pytest.param("parallel", 4, 4, 1, marks=limited),
     ],
 )
 def test_the_peak_of_a_training_step_is_that_of_torch_s_own_trackers(
