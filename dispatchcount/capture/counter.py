@@ -72,7 +72,8 @@ class CallCounter:
         signature = self.signatures.get(key)
         if signature is None:
             given, named, result = map(shown, key[2:])
-            signature = self.signatures[key] = Signature(plan, given, named, result, self.function)
+            found = Signature(plan, given, named, result, self.function)
+            signature = self._recording.learn(key, found)
         return signature
 
     def find_new(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
@@ -90,7 +91,7 @@ class CallCounter:
         signature = self.signatures.get(key)
         if signature is None:
             given, named, result = shown_of(key, kwargs, out)
-            signature = self.signatures[key] = Signature(plan, given, named, result, "")
+            signature = self._recording.learn(key, Signature(plan, given, named, result, ""))
         return signature
 
     def bump(self, signature: Signature, out: Any, task: int) -> Place | None:
@@ -100,7 +101,7 @@ class CallCounter:
         """
         self.bumps += 1
         if signature.block is not self.block:
-            self._meet(signature, out)
+            self.meet(signature, out)
         if task != -1 or self._tape.direct:
             return self._stack.record(signature, task)
         self.events.append(signature)
@@ -108,7 +109,7 @@ class CallCounter:
             self._tape.settle()
         return None
 
-    def _meet(self, signature: Signature, out: Any) -> None:
+    def meet(self, signature: Signature, out: Any) -> None:
         """Note the device of a call that this block sees for the first time.
 
         With several blocks open it may run more than once per block, which is harmless.

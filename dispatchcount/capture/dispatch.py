@@ -119,18 +119,17 @@ class CountingMode(TorchDispatchMode):
                 signature = self._signatures[short_key(plan, args, kwargs, out, tape.used)]
             except NOT_SHORT:
                 signature = self.counter.find_new(plan, args, kwargs or {}, out)
-        # This is the common case of `CallCounter.bump`, written out.
+        # This is `CallCounter.bump`, written out.
         task = graph_task()
-        events = tape.events
-        if (
-            task == -1
-            and signature.block is self._block
-            and not tape.direct
-            and len(events) < LIMIT
-        ):
-            events.append(signature)
+        if signature.block is not self._block:
+            self.counter.meet(signature, out)
+        if task != -1 or tape.direct:
+            self.calls.record(signature, task)
         else:
-            self.counter.bump(signature, out, task)
+            events = tape.events
+            events.append(signature)
+            if len(events) >= LIMIT:
+                tape.settle()
         return out
 
     @property

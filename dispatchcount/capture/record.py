@@ -216,18 +216,26 @@ class Recording:
         self.latest: dict[Info, Node] = {}
         self.devices: dict[Any, None] = {}
         self.notes: dict[str, None] = {}
-        self._size = 0
+        # How many more records may be made before a fold.
+        self._room = MAX_RECORDS
         self._fold = WeakMethod(fold)  # its owner owns this
+
+    def learn(self, key: Any, signature: Signature) -> Signature:
+        """Keep the signature of a call that is unlike all calls before it."""
+        self.signatures[key] = signature
+        if len(self.signatures) >= MAX_DISTINCT:
+            self._room = 0
+        return signature
 
     def new(self, calls: dict[Signature, int], signature: Signature) -> None:
         """Enter the first call of `signature` in the calls of a table."""
-        if self._size >= MAX_RECORDS or len(self.signatures) >= MAX_DISTINCT:
+        if not self._room:
             fold = self._fold()
             if fold is None:
                 self.clear()
             else:
                 fold()
-        self._size += 1
+        self._room -= 1
         calls[signature] = 1
 
     def clear(self) -> None:
@@ -237,4 +245,4 @@ class Recording:
                 table.clear()
         self.signatures.clear()
         self.pseudos.clear()
-        self._size = 0
+        self._room = MAX_RECORDS
