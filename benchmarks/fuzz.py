@@ -307,7 +307,7 @@ def forms(
         ),
     )
     yield "notebook", report._repr_html_
-    yield "html", lambda: page(report, "echarts.js")
+    yield "html", lambda: page(report, "report.js")
     yield "csv", report.to_csv
     yield "jsonl", report.to_jsonl
     yield "markdown", report.to_markdown

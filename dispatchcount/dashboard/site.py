@@ -1,6 +1,6 @@
 """Writes the dashboard's pages: ``index.html``, and a page for each report.
 
-The chart library is written once, beside them.
+The script of the reports' pages is written once, beside them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from dispatchcount.dashboard.collect import METRICS, Bad, Run, collect, page_nam
 from dispatchcount.errors import UsageError
 from dispatchcount.files import identity, write
 from dispatchcount.render.html.data import described, for_script
-from dispatchcount.render.html.page import asset, embedded, fill, page
+from dispatchcount.render.html.page import REPORT_SCRIPT, asset, embedded, fill, page
 from dispatchcount.report.conventions import find_convention
 
-LIBRARY = "echarts.min.js"
-_SCRIPTS = ("common.js", "table.js", "dashboard.js")
-_STYLES = ("common.css", "report.css", "dashboard.css")
+SCRIPT = "report.js"
+"""The file that the pages of all reports load their script from."""
 
 
 def build(folder: Path, site: Path, convention: str) -> tuple[list[Run], list[Bad]]:
@@ -43,8 +42,8 @@ def build(folder: Path, site: Path, convention: str) -> tuple[list[Run], list[Ba
         run, report = found
         if not runs:
             (site / "reports").mkdir(parents=True, exist_ok=True)
-            write(site / LIBRARY, asset("vendor/echarts.min.js"))
-        write(site / "reports" / run.page, page(report, library=f"../{LIBRARY}"))
+            write(site / SCRIPT, asset(*REPORT_SCRIPT))
+        write(site / "reports" / run.page, page(report, script=f"../{SCRIPT}"))
         runs.append(run)
     if not runs:
         raise UsageError(f"no file in {folder} is a report: {bad[0].error}")
@@ -58,7 +57,7 @@ def _refuse_to_overwrite(folder: Path, site: Path) -> None:
     reports = report_files(folder)
     read = {identity(path): path for path in reports}
     pages = [site / "reports" / page_name(path.relative_to(folder).as_posix()) for path in reports]
-    for written in (site / "index.html", site / LIBRARY, *pages):
+    for written in (site / "index.html", site / SCRIPT, *pages):
         source = None if identity(written) is None else read.get(identity(written))
         if source is not None:
             raise UsageError(
@@ -76,10 +75,9 @@ def index(runs: list[Run], bad: list[Bad], convention: str) -> str:
     }
     return fill(
         "dashboard.html",
-        LIBRARY,
-        style=asset(*_STYLES),
+        asset("dashboard.js"),
+        style=asset("dashboard.css"),
         data=embedded(data),
-        script=asset(*_SCRIPTS),
     )
 
 

@@ -28,7 +28,7 @@ def data(site: Path) -> dict[str, object]:
     return loaded
 
 
-def test_a_site_has_an_index_a_page_for_each_report_and_the_library_once(
+def test_a_site_has_an_index_a_page_for_each_report_and_its_script_once(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site = tmp_path / "out" / "site"
@@ -40,7 +40,7 @@ def test_a_site_has_an_index_a_page_for_each_report_and_the_library_once(
     pages = [page_name(name) for name in ("one.json", "deeper/one.json", "routed.json")]
     assert sorted(
         path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()
-    ) == sorted(["echarts.min.js", "index.html", *(f"reports/{page}" for page in pages)])
+    ) == sorted(["report.js", "index.html", *(f"reports/{page}" for page in pages)])
     assert all((site / "reports" / page).stat().st_size < 200_000 for page in pages)
 
 

@@ -75,7 +75,7 @@ FORMS: dict[str, Callable[[Report], object]] = {
     "side by side": lambda report: str(report.side_by_side(None)),
     "diff": lambda report: str(make.cnn().diff(report).table(None)),
     "diff in Markdown": lambda report: report.diff(make.cnn()).to_markdown(None),
-    "page": lambda report: page(report, "echarts.js"),
+    "page": lambda report: page(report, "report.js"),
     "chrome": Report.to_chrome_trace,
     "speedscope": Report.to_speedscope,
     "csv": Report.to_csv,

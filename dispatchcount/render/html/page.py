@@ -17,8 +17,8 @@ from dispatchcount.render.html.notebook import escaped, to_notebook
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
 
-LIBRARY = "vendor/echarts.min.js"
-_SCRIPTS = (
+REPORT_SCRIPT = (
+    "vendor/echarts.min.js",
     "common.js",
     "report_tree.js",
     "report_chart.js",
@@ -42,22 +42,22 @@ def to_html(report: ReportData, path: str | PathLike[str] | None = None) -> str:
     return whole
 
 
-def page(report: ReportData, library: str | None = None) -> str:
+def page(report: ReportData, script: str | None = None) -> str:
     """The report as a page.
 
     Args:
         report: the report.
-        library: the relative address that the page loads the chart library from; None puts the
-            library into the page.
+        script: the relative address that the page loads its script from, so that many pages share
+            one; None puts the script into the page.
     """
     title = dict(report.meta.labels).get("model") or report.meta.model or "Profiled block"
     return fill(
         "report.html",
-        library,
+        asset(*REPORT_SCRIPT),
+        script,
         title=escaped(title),
         style=asset(*_STYLES),
         data=embedded(page_data(report, title)),
-        script=asset(*_SCRIPTS),
         static=to_notebook(report),
     )
 
@@ -76,25 +76,24 @@ def embedded(data: Any) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def fill(template: str, library: str | None, **parts: str) -> str:
+def fill(template: str, script: str, address: str | None = None, **parts: str) -> str:
     """A template of `render/html/assets` with each ``%%name%%`` replaced.
 
     Args:
         template: its file name.
-        library: where the page finds the chart library; None puts it into the page.
-        **parts: what the names stand for. ``script`` is the page's own script.
+        script: the page's script, bundled.
+        address: where the page finds the script; None puts it into the page.
+        **parts: what the names stand for.
 
-    The page's policy names its scripts by their hashes: no other script runs, and nothing is
-    fetched from elsewhere.
+    The page's policy names its script by its hash: no other script runs, and nothing is fetched
+    from elsewhere.
     """
-    charts = asset(LIBRARY)
-    parts["library"] = (
-        f"<script>{charts}</script>" if library is None else f'<script src="{library}"></script>'
+    parts["script"] = (
+        f"<script>{script}</script>" if address is None else f'<script src="{address}"></script>'
     )
-    source = _hash(charts) if library is None else "'self' file:"
+    source = _hash(script) if address is None else "'self' file:"
     parts["policy"] = (
-        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-        f"script-src {source} {_hash(parts['script'])}"
+        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {source}"
     )
     return re.sub(r"%%(\w+)%%", lambda match: parts[match[1]], asset(template))
 

@@ -1,0 +1,69 @@
+import type { Figure } from "../numbers.ts";
+
+/** A column of a table: what it shows of a row, sorts by, and writes into a CSV file. */
+export interface Column<Row> {
+  key: string;
+  label: string;
+  /** What rows are sorted by and what a CSV file holds; null where there is no figure. */
+  value: (row: Row) => Figure | string | null;
+  text: (row: Row) => string;
+  /** The header, where it changes. */
+  head?: () => string;
+  /** One sentence on what stands in the column. */
+  help?: string;
+  tip?: (row: Row) => string;
+  /** True for figures: right-aligned, the biggest first. */
+  num?: boolean;
+  /** The widest text that may stand in it. */
+  room?: () => string;
+  /** Pixels beside the text: a bar, a badge. */
+  extra?: number;
+  /** True if the search looks at it. */
+  search?: boolean;
+  /** True if it is shown only when the reader chooses it. */
+  hidden?: boolean;
+  /** True if the reader cannot hide it. */
+  fixed?: boolean;
+  /** Fills the cell with more than text. */
+  paint?: (cell: HTMLTableCellElement, row: Row) => void;
+}
+
+export interface Sort {
+  key: string;
+  down: boolean;
+}
+
+/** Compare two values of a column: figures by size, text by letters, and what is missing last. */
+const compare = (a: Figure | string | null, b: Figure | string | null): number => {
+  if (a === b) return 0;
+  if (a === null) return 1;
+  if (b === null) return -1;
+  return a < b ? -1 : 1;
+};
+
+/** The rows in the order of a column; rows that are equal in it stay in their order. */
+export const sorted = <Row>(rows: readonly Row[], columns: readonly Column<Row>[], sort: Sort | null): Row[] => {
+  const column = sort && columns.find(({ key }) => key === sort.key);
+  if (!column) return [...rows];
+  const keyed = rows.map((row) => [column.value(row), row] as const);
+  const sign = sort.down ? -1 : 1;
+  keyed.sort(([a], [b]) => (a === null || b === null ? compare(a, b) : sign * compare(a, b)));
+  return keyed.map(([, row]) => row);
+};
+
+/** True if one of the searched columns holds the query, in whatever case. */
+export const matches = <Row>(row: Row, columns: readonly Column<Row>[], query: string): boolean =>
+  columns.some((column) => column.search && String(column.value(row) ?? "").toLowerCase().includes(query));
+
+const cell = (value: Figure | string | null): string => {
+  let text = value === null ? "" : String(value);
+  // A spreadsheet runs text that begins like a formula. Figures are never text here.
+  if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};
+
+/** The rows as CSV: a line of labels, then every digit of every figure. */
+export const csv = <Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string => {
+  const lines = [columns.map(({ label }) => cell(label)), ...rows.map((row) => columns.map((column) => cell(column.value(row))))];
+  return lines.map((line) => `${line.join(",")}\r\n`).join("");
+};

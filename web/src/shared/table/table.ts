@@ -1,0 +1,347 @@
+import { createTable, getCoreRowModel, type ColumnDef, type Table as Core, type TableState, type Updater } from "@tanstack/table-core";
+import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
+import { el } from "../dom.ts";
+import { textWidth } from "../measure.ts";
+import { plural } from "../numbers.ts";
+import { matches, sorted, type Column, type Sort } from "./columns.ts";
+
+export const ROW = 32; // pixels, as in table.css
+const SPARE = 12; // rows kept ready above and below those in sight
+const PADDING = 22;
+
+export interface Options<Row> {
+  section: HTMLElement;
+  id: string;
+  title: string;
+  noun: string;
+  columns: Column<Row>[];
+  sort?: Sort;
+  /** What stands in the header beside the search. */
+  controls?: (Node | string)[];
+  /** The rows in the order in which they stand, where that is more than a search and a sort. */
+  arrange?: (query: string, sort: Sort | null) => Row[];
+  /** How many rows there are, and how many of them the search and the filters leave. */
+  counted?: () => readonly [left: number, all: number];
+  selected?: (row: Row) => boolean;
+  /** A row was clicked, or chosen with Enter. */
+  choose?: (row: Row) => void;
+  /** The pointer or the focus is on a row, or on none. */
+  hover?: (row: Row | null) => void;
+  /** Opens a row's branch or closes it; the arrows right and left. */
+  expand?: (row: Row, open: boolean) => void;
+  /** The search, the order or the columns changed. */
+  changed?: () => void;
+  empty?: () => string;
+}
+
+/**
+ * A table that sorts, searches, hides columns, and has only the rows in sight in the page, so that a hundred thousand
+ * cost as much as thirty. TanStack keeps the columns and the window; the rows are this file's.
+ */
+export class Table<Row> {
+  readonly search: HTMLInputElement;
+  /** The rows that the search and the filters leave, in order. */
+  rows: Row[] = [];
+  private all: Row[] = [];
+  private readonly core: Core<Row>;
+  private readonly window: Virtualizer<HTMLElement, Element>;
+  private readonly count = el("span", { class: "muted small grow", role: "status" });
+  private readonly widths = el("colgroup");
+  private readonly head = el("tr", { "aria-rowindex": 1 });
+  private readonly body = el("tbody");
+  private readonly table: HTMLTableElement;
+  private readonly box: HTMLElement;
+  private readonly menu: HTMLElement;
+  private marked: ((row: Row) => boolean) | null = null;
+  private whole = false;
+
+  constructor(private readonly options: Options<Row>) {
+    const { section, id, title, noun } = options;
+    this.search = el("input", {
+      type: "search",
+      placeholder: "Search …",
+      "aria-label": `Search ${noun}s`,
+      oninput: () => this.arrange(),
+    });
+    this.core = this.makeCore();
+    this.table = el("table", { class: "rows", "aria-labelledby": `${id}-title` }, this.widths, el("thead", {}, this.head), this.body);
+    this.box = el("div", { class: "table-box tall", tabindex: 0, role: "region", "aria-labelledby": `${id}-title` }, this.table);
+    this.menu = this.chooser();
+    const controls = el("div", { class: "controls" }, ...(options.controls ?? []), this.search, this.menu);
+    section.replaceChildren(el("header", { class: "head" }, el("h2", { id: `${id}-title` }, title), this.count, controls), this.box);
+    this.window = new Virtualizer<HTMLElement, Element>(this.windowOptions());
+    this.window._didMount();
+    this.listen();
+    this.arrange();
+    this.measure();
+  }
+
+  /** Other rows, for a table without an arrangement of its own. */
+  show(rows: Row[]): void {
+    this.all = rows;
+    this.arrange();
+  }
+
+  /** The columns in sight, from left to right. */
+  get columns(): Column<Row>[] {
+    return this.core.getVisibleLeafColumns().map(({ id }) => this.column(id));
+  }
+
+  get sort(): Sort | null {
+    const [first] = this.core.getState().sorting;
+    return first ? { key: first.id, down: first.desc } : null;
+  }
+
+  /** Set what a link restores. Keys that are no column's are left out. */
+  restore(query: string, sort: Sort | null, shown: string[] | null): void {
+    const known = (key: string): boolean => this.options.columns.some((column) => column.key === key);
+    this.search.value = query;
+    this.core.setSorting(sort && known(sort.key) ? [{ id: sort.key, desc: sort.down }] : []);
+    if (shown) this.core.setColumnVisibility(Object.fromEntries(this.options.columns.map(({ key, fixed }) => [key, Boolean(fixed) || shown.includes(key)])));
+    this.arrange();
+    this.measure();
+  }
+
+  /** The rows anew: after a search, a sort, a filter. */
+  arrange(): void {
+    const query = this.search.value.trim().toLowerCase();
+    const { columns, arrange, counted, noun } = this.options;
+    this.rows = arrange
+      ? arrange(query, this.sort)
+      : sorted(query ? this.all.filter((row) => matches(row, columns, query)) : this.all, columns, this.sort);
+    const [left, all] = counted?.() ?? [this.rows.length, this.all.length];
+    this.count.textContent = left === all ? plural(all, noun) : `${left.toLocaleString("en-US")} of ${plural(all, noun)}`;
+    this.table.setAttribute("aria-rowcount", String(this.rows.length + 1));
+    this.window.setOptions(this.windowOptions());
+    this.window._willUpdate();
+    this.paint();
+    this.options.changed?.();
+  }
+
+  /** Scroll to a row, if it is not in sight. */
+  reveal(row: Row): void {
+    const place = this.rows.indexOf(row);
+    const top = place * ROW;
+    if (place < 0 || (top >= this.box.scrollTop && top + 2 * ROW <= this.box.scrollTop + this.box.clientHeight)) return;
+    this.box.scrollTop = Math.max(0, top - 3 * ROW);
+    this.paint();
+  }
+
+  /** Light the rows of which this is true, in step with the chart. */
+  mark(marked: ((row: Row) => boolean) | null): void {
+    this.marked = marked;
+    for (const line of this.body.querySelectorAll<HTMLElement>("tr[data-place]")) {
+      const row = this.rows[Number(line.dataset.place)];
+      line.classList.toggle("marked", Boolean(row !== undefined && marked?.(row)));
+    }
+  }
+
+  /** Columns as wide as their widest text; the first takes what is left. */
+  measure(): void {
+    const sizes = this.columns.slice(1).map((column) => {
+      const text = Math.max(textWidth(column.room?.() ?? "", "body"), column.extra ? 48 : 0);
+      return Math.ceil(Math.max(textWidth(column.head?.() ?? column.label, "head") + 18, text + (column.extra ?? 0)) + PADDING);
+    });
+    this.widths.replaceChildren(
+      el("col"),
+      ...sizes.map((size) => {
+        const column = el("col");
+        column.style.width = `${size}px`;
+        return column;
+      }),
+    );
+    const first = innerWidth <= 640 ? 150 : 300;
+    this.table.style.minWidth = `${sizes.reduce((sum, size) => sum + size, first)}px`;
+    this.paint();
+  }
+
+  /** The rows in sight, or all of them on paper. */
+  paint(): void {
+    const items = this.window.getVirtualItems();
+    const first = this.whole ? 0 : (items[0]?.index ?? 0);
+    const last = this.whole ? this.rows.length : items.length ? items[items.length - 1]!.index + 1 : Math.min(this.rows.length, 3 * SPARE);
+    this.core.setOptions((options) => ({ ...options, data: this.rows.slice(first, last) }));
+    this.paintHead();
+    const held = this.body.contains(document.activeElement) ? document.activeElement?.closest<HTMLElement>("tr")?.dataset.place : undefined;
+    const lines = this.core.getRowModel().rows.map(({ original }, i) => this.line(original, first + i));
+    if (first > 0) lines.unshift(this.gap(first));
+    if (last < this.rows.length) lines.push(this.gap(this.rows.length - last));
+    if (!this.rows.length) lines.push(el("tr", {}, el("td", { class: "note", colspan: this.columns.length }, this.options.empty?.() ?? `No ${this.options.noun} matches.`)));
+    this.body.replaceChildren(...lines);
+    if (held !== undefined) this.body.querySelector<HTMLElement>(`tr[data-place="${held}"] [data-main]`)?.focus({ preventScroll: true });
+  }
+
+  private column(key: string): Column<Row> {
+    return this.options.columns.find((column) => column.key === key)!;
+  }
+
+  private makeCore(): Core<Row> {
+    const columns: ColumnDef<Row>[] = this.options.columns.map((column) => ({
+      id: column.key,
+      accessorFn: (row: Row) => column.value(row),
+      sortDescFirst: Boolean(column.num), // figures start with the biggest, names with the first
+      enableHiding: !column.fixed,
+    }));
+    const core = createTable<Row>({
+      columns,
+      data: [],
+      state: {},
+      getCoreRowModel: getCoreRowModel(),
+      manualSorting: true,
+      renderFallbackValue: null,
+      onStateChange: () => undefined,
+    });
+    const { sort } = this.options;
+    const state: TableState = {
+      ...core.initialState,
+      sorting: sort ? [{ id: sort.key, desc: sort.down }] : [],
+      columnVisibility: Object.fromEntries(this.options.columns.map(({ key, hidden }) => [key, !hidden])),
+    };
+    const change = (updater: Updater<TableState>): void =>
+      core.setOptions((options) => ({ ...options, state: typeof updater === "function" ? updater(core.getState()) : updater }));
+    core.setOptions((options) => ({ ...options, state, onStateChange: change }));
+    return core;
+  }
+
+  private windowOptions() {
+    return {
+      count: this.rows.length,
+      getScrollElement: () => this.box,
+      estimateSize: () => ROW,
+      overscan: SPARE,
+      observeElementRect,
+      observeElementOffset,
+      scrollToFn: elementScroll,
+      onChange: () => this.paint(),
+    };
+  }
+
+  private paintHead(): void {
+    const heads = this.core.getHeaderGroups()[0]!.headers.map(({ column }) => {
+      const shown = this.column(column.id);
+      const way = column.getIsSorted();
+      const press = (): void => {
+        column.toggleSorting();
+        this.box.scrollTop = 0;
+        this.arrange();
+        this.head.querySelector<HTMLElement>(`th[data-key="${CSS.escape(column.id)}"] button`)?.focus();
+      };
+      const button = el("button", { type: "button", title: shown.help, onclick: press }, shown.head?.() ?? shown.label);
+      const order = way === "desc" ? "descending" : way === "asc" ? "ascending" : "none";
+      return el("th", { scope: "col", class: shown.num ? "num" : null, "aria-sort": order, "data-key": column.id }, button);
+    });
+    const now = heads.map((head) => `${head.dataset.key} ${head.ariaSort} ${head.textContent}`).join("\n");
+    if (now === this.painted) return; // the focus stays where it is
+    this.painted = now;
+    this.head.replaceChildren(...heads);
+  }
+  private painted = "";
+
+  private gap(count: number): HTMLTableRowElement {
+    const cell = el("td", { colspan: this.columns.length });
+    cell.style.height = `${count * ROW}px`;
+    return el("tr", { class: "gap", "aria-hidden": "true" }, cell);
+  }
+
+  private line(row: Row, place: number): HTMLTableRowElement {
+    const cells = this.columns.map((column, i) => {
+      const value = column.num ? column.value(row) : "";
+      const look = [column.num ? "num" : "", column.num && !Number(value) ? "zero" : ""].filter(Boolean).join(" ");
+      const cell = el(i ? "td" : "th", { scope: i ? null : "row", class: look || null, title: column.tip?.(row) });
+      if (column.paint) column.paint(cell, row);
+      else cell.textContent = column.text(row);
+      return cell;
+    });
+    const selected = this.options.selected?.(row);
+    const classes = [selected ? "selected" : "", this.marked?.(row) ? "marked" : ""].filter(Boolean).join(" ");
+    return el("tr", { "data-place": place, "aria-rowindex": place + 2, class: classes || null }, ...cells);
+  }
+
+  private chooser(): HTMLElement {
+    const boxes = this.core
+      .getAllLeafColumns()
+      .filter((column) => column.getCanHide())
+      .map((column) => {
+        const change = (): void => {
+          column.toggleVisibility(box.checked);
+          this.measure();
+          this.options.changed?.();
+        };
+        const box = el("input", { type: "checkbox", onchange: change });
+        box.checked = column.getIsVisible();
+        return el("label", { class: "checkbox" }, box, this.column(column.id).label);
+      });
+    const summary = el("summary", { class: "button", "aria-label": `Columns of ${this.options.noun}s` }, "Columns");
+    const menu = el("details", { class: "menu" }, summary, el("div", { class: "panel" }, ...boxes));
+    menu.addEventListener("toggle", () => {
+      for (const [i, column] of this.core.getAllLeafColumns().filter((one) => one.getCanHide()).entries()) {
+        boxes[i]!.querySelector("input")!.checked = column.getIsVisible();
+      }
+    });
+    menu.addEventListener("focusout", (event) => {
+      if (event.relatedTarget instanceof Node && !menu.contains(event.relatedTarget)) menu.open = false;
+    });
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      menu.open = false;
+      summary.focus();
+    });
+    return menu;
+  }
+
+  private listen(): void {
+    const at = (target: EventTarget | null): Row | null => {
+      const line = target instanceof Element ? target.closest<HTMLElement>("tr[data-place]") : null;
+      return line ? (this.rows[Number(line.dataset.place)] ?? null) : null;
+    };
+    this.body.addEventListener("click", ({ target }) => {
+      const row = at(target);
+      if (row === null || (target instanceof Element && target.closest("button, a"))) return;
+      this.options.choose?.(row);
+    });
+    this.body.addEventListener("pointerover", ({ target }) => this.options.hover?.(at(target)));
+    this.body.addEventListener("pointerleave", () => this.options.hover?.(null));
+    this.body.addEventListener("focusin", ({ target }) => this.options.hover?.(at(target)));
+    this.box.addEventListener("keydown", (event) => this.move(event, at(event.target)));
+    addEventListener("beforeprint", () => this.print(true));
+    addEventListener("afterprint", () => this.print(false));
+    let width = innerWidth;
+    addEventListener("resize", () => {
+      if (innerWidth === width) return;
+      width = innerWidth;
+      this.measure();
+    });
+  }
+
+  private print(whole: boolean): void {
+    this.whole = whole;
+    this.paint();
+  }
+
+  /** Up and down move between rows, also to those that are not in the page yet; right and left open and close. */
+  private move(event: KeyboardEvent, row: Row | null): void {
+    if (row === null) return;
+    const place = this.rows.indexOf(row);
+    if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+      if (!this.options.expand) return;
+      this.options.expand(row, event.key === "ArrowRight");
+      this.focus(place);
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      this.focus(Math.min(this.rows.length - 1, Math.max(0, place + (event.key === "ArrowDown" ? 1 : -1))));
+    } else return;
+    event.preventDefault();
+  }
+
+  private focus(place: number): void {
+    const top = place * ROW;
+    if (top < this.box.scrollTop) this.box.scrollTop = top;
+    const below = top + 3 * ROW - this.box.scrollTop - this.box.clientHeight;
+    if (below > 0) this.box.scrollTop += below;
+    // The window learns of the scroll in a later task; a key that is held comes before it.
+    if (!this.body.querySelector(`tr[data-place="${place}"]`)) {
+      this.window.scrollOffset = this.box.scrollTop;
+      this.paint();
+    }
+    this.body.querySelector<HTMLElement>(`tr[data-place="${place}"] [data-main]`)?.focus({ preventScroll: true });
+  }
+}

@@ -1,0 +1,35 @@
+import { expect, it } from "vitest";
+import { csv, matches, sorted, type Column } from "../src/shared/table/columns.ts";
+
+interface Row {
+  name: string;
+  size: number | bigint | null;
+}
+const columns: Column<Row>[] = [
+  { key: "name", label: "Name", value: ({ name }) => name, text: ({ name }) => name, search: true },
+  { key: "size", label: "Size", num: true, value: ({ size }) => size, text: ({ size }) => String(size) },
+];
+const rows: Row[] = [
+  { name: "b", size: 2 },
+  { name: "a", size: null },
+  { name: "c", size: 10n ** 30n },
+  { name: "d", size: 2 },
+];
+const names = (key: string, down: boolean): string => sorted(rows, columns, { key, down }).map(({ name }) => name).join("");
+
+it("sorts figures by size, whatever holds them, and what is missing last", () => {
+  expect(names("size", true)).toBe("cbda");
+  expect(names("size", false)).toBe("bdca");
+  expect(names("name", false)).toBe("abcd");
+  expect(sorted(rows, columns, null)).toEqual(rows);
+});
+
+it("searches the columns that are searched, in any case", () => {
+  expect(matches(rows[0]!, columns, "b")).toBe(true);
+  expect(matches(rows[0]!, columns, "2")).toBe(false);
+});
+
+it("writes CSV that a spreadsheet reads as text and figures", () => {
+  const odd: Row[] = [{ name: '=cmd("x")', size: -5 }, { name: 'a,"b"\n', size: 10n ** 20n }];
+  expect(csv(odd, columns)).toBe('Name,Size\r\n"\'=cmd(""x"")",-5\r\n"a,""b""\n",100000000000000000000\r\n');
+});
