@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dispatchcount.hardware.measure import measure_device as measure_device
     from dispatchcount.hardware.roofline import Roofline as Roofline
     from dispatchcount.hardware.utilization import Utilization as Utilization
+    from dispatchcount.integrations.ipython import load_ipython_extension as load_ipython_extension
     from dispatchcount.integrations.meter import Meter as Meter
     from dispatchcount.integrations.throughput import Throughput as Throughput
     from dispatchcount.laws.law import Law as Law
@@ -66,6 +67,7 @@ _HOME = {
     "get_model_complexity_info": "compat.mmengine",
     "kernel": "profiler",
     "law": "laws.make",
+    "load_ipython_extension": "integrations.ipython",
     "measure_device": "hardware.measure",
     "profile": "profiler",
     "register": "rules.core.register",

@@ -16,9 +16,10 @@ from dispatchcount.cli.decoding import decode
 from dispatchcount.cli.feed import make_inputs, written
 from dispatchcount.cli.foreign import ForeignError, foreign
 from dispatchcount.cli.labels import commit
-from dispatchcount.cli.running import device_of, to_run_backward_from
+from dispatchcount.cli.running import device_of
 from dispatchcount.cli.targets import load_model, split
 from dispatchcount.errors import UsageError, described, text_of
+from dispatchcount.integrations.backward import to_run_backward_from
 from dispatchcount.profiler import Profile, profile
 
 if TYPE_CHECKING:

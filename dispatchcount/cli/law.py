@@ -10,7 +10,7 @@ from dispatchcount.cli import streams
 from dispatchcount.cli.common import add_convention, depth, emit, load_torch, show, usage
 from dispatchcount.cli.foreign import foreign
 from dispatchcount.cli.paths import STANDARD, code, inputs, output
-from dispatchcount.cli.running import device_of, progress, to_run_backward_from
+from dispatchcount.cli.running import device_of, progress
 from dispatchcount.errors import UsageError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the commands that run a model share: the device, a line on what is done, the backward."""
+"""What the commands that run a model share: the device, and a line on what is done."""
 
 from __future__ import annotations
 
@@ -25,21 +25,6 @@ def device_of(text: str) -> str:
         if device.type != "meta":
             torch.empty(0, device=device)
     return str(device)
-
-
-def to_run_backward_from(out: Any) -> Any:
-    """The sum of the floating tensors in an output that have a gradient, to run backward from."""
-    import torch
-    from torch.utils import _pytree as pytree
-
-    tensors = [
-        t for t in pytree.tree_leaves(out) if isinstance(t, torch.Tensor) and t.requires_grad
-    ]
-    if not tensors:
-        raise ValueError(
-            "no tensor in the output has a gradient, so there is nothing to run backward from"
-        )
-    return sum((t.sum() for t in tensors[1:]), tensors[0].sum())
 
 
 @contextmanager
