@@ -229,6 +229,26 @@ class Report(ReportData):
 
         return samples_table(self, top=top, depth=depth, exact=exact)
 
+    def plot(
+        self,
+        kind: str = "bars",
+        path: str | PathLike[str] | None = None,
+        *,
+        metric: str = "flops",
+        top: int | None = 15,
+        depth: int | None = 6,
+    ) -> Any:
+        """A matplotlib figure: ``"bars"``, ``"icicle"`` or ``"memory"``; written to `path` too.
+
+        See `dispatchcount.render.plots.plot.plot` for the arguments.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from dispatchcount.render.plots.plot import plot
+
+        return plot(self, kind, path, metric=metric, top=top, depth=depth)
+
     def to_html(self, path: str | PathLike[str] | None = None) -> str:
         """One self-contained HTML page; written to `path` as well, if given."""
         from dispatchcount.render.html.page import to_html

@@ -134,6 +134,7 @@ def _make(args: argparse.Namespace) -> Law:
 
         from dispatchcount.cli.feed import tensor_of
         from dispatchcount.cli.targets import load_model
+        from dispatchcount.integrations.backward import to_run_backward_from
         from dispatchcount.laws.make import law
 
         device = device_of(args.device)

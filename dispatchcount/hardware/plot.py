@@ -5,6 +5,8 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from dispatchcount.render.plots.figure import new_figure, save
+
 if TYPE_CHECKING:
     from dispatchcount.hardware.roofline import Roofline, RooflineRow
 
@@ -22,11 +24,7 @@ def roofline_plot(roof: Roofline, path: str | PathLike[str] | None = None) -> An
     Raises:
         ImportError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("a plot needs matplotlib: pip install 'dispatchcount[plot]'") from error
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = new_figure(8, 5)
     axes = figure.add_subplot()
     axes.set(xscale="log", yscale="log", xlabel="flops / byte", ylabel="flops / s")
     rows = [row for row in roof.by_operator().values() if row.intensity and row.least_seconds]
@@ -34,9 +32,7 @@ def roofline_plot(roof: Roofline, path: str | PathLike[str] | None = None) -> An
     _draw_points(axes, rows)
     axes.set_title(f"Roofline on {roof.device}")
     axes.legend(loc="lower right")
-    if path is not None:
-        figure.savefig(path)
-    return figure
+    return save(figure, path)
 
 
 def _draw_roofs(axes: Any, roof: Roofline, rows: list[RooflineRow]) -> None:

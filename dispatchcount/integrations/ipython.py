@@ -1,11 +1,11 @@
 """Profiles a cell of a notebook, or a statement at the prompt of IPython.
 
-    %load_ext dispatchcount
+%load_ext dispatchcount
 
-    %%dispatchcount --model net --memory
-    net(x)
+%%dispatchcount --model net --memory
+net(x)
 
-    %dispatchcount --depth 2 net(x)
+%dispatchcount --depth 2 net(x)
 """
 
 from __future__ import annotations
