@@ -53,8 +53,10 @@ class Meter:
             (`torch.get_float32_matmul_precision`), the device at hand has its TF32 peak for them.
         every: count every so many batches of a signature again, and warn if their cost moved: for
             models whose work depends on the contents of a batch. None never does.
-        law, sizes, dtype: instead of counting, ``law(**sizes(batch)).macs`` is a batch's cost, of
-            forward and backward, in products of `dtype` (by default the first parameter's).
+        law: the law of a step. Instead of being counted, a batch then costs
+            ``law(**sizes(batch)).macs``, of forward and backward.
+        sizes: says the sizes of a batch that `law` asks for, by name.
+        dtype: of the products that `law` counts. By default it is the first parameter's.
         tokens: says how many tokens a batch holds. By default the elements of ``input_ids``.
         rules: rules for operators that have none; see `profile`.
         clock: takes the time; by default the host's clock for a model on the CPU, and events in

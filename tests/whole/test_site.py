@@ -1,0 +1,31 @@
+"""The site of the docs: its reference has every public name, and its navigation every page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import dispatchcount as dc
+
+pytestmark = pytest.mark.torch_alone
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_reference_has_every_public_name() -> None:
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^::: dispatchcount\.(.+)\.(\w+)$", page, re.MULTILINE)
+    public = set(dc.__all__) - {"__version__"}
+    assert {name for _, name in shown} == public
+    # The path given is the name's home, so that the site shows the object itself and no alias.
+    assert {name: path for path, name in shown} == {name: dc._HOME[name] for name in public}
+
+
+def test_the_navigation_has_every_page() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    listed = set(re.findall(r"([\w.-]+\.md)\s*$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    # Pages from outside of docs/ are brought in under names of their own; see docs/site.py.
+    assert listed - pages == {"contributing.md", "changelog.md", "published-tables.md"}
+    assert pages <= listed
