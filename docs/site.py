@@ -1,5 +1,7 @@
 """Hooks of mkdocs: they bring pages that lie outside of this folder into the site.
 
+They also see to it that a page fetches nothing from the network.
+
 CONTRIBUTING.md, CHANGELOG.md and the page of the published tables stay where people of a repository
 look for them. Their links, and links to them, are written for the repository, so the hooks turn
 those into links within the site.
@@ -23,6 +25,9 @@ BROUGHT_IN = {
     "benchmarks/data/README.md": "published-tables.md",
 }
 """The name in the site of each page from outside, by its path in the repository."""
+
+SHIM = "https://unpkg.com/iframe-worker/shim"
+"""What the theme fetches so that search works in a folder; `vendor/iframe-worker.js` is the same."""
 
 _IN_REPOSITORY = {f"docs/{name}": path for path, name in BROUGHT_IN.items()}
 
@@ -54,3 +59,13 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
         return f"{text} (`{path}`)" if (ROOT / path).exists() else link.group()
 
     return _LINK.sub(turned, markdown)
+
+
+def on_post_page(output: str, page: Page, config: Any) -> str:
+    """Let a page take the script for its search from the site."""
+    return output.replace(SHIM, "vendor/iframe-worker.js")
+
+
+def on_post_template(output: str, template_name: str, config: Any) -> str:
+    """Do the same for pages that are not made from Markdown, such as the one of missing pages."""
+    return output.replace(SHIM, "vendor/iframe-worker.js")
