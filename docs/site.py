@@ -27,7 +27,7 @@ BROUGHT_IN = {
 """The name in the site of each page from outside, by its path in the repository."""
 
 SHIM = "https://unpkg.com/iframe-worker/shim"
-"""What the theme fetches so that search works in a folder; `vendor/iframe-worker.js` is the same."""
+"""What the theme fetches for search in a folder; `vendor/iframe-worker.js` is the same."""
 
 _IN_REPOSITORY = {f"docs/{name}": path for path, name in BROUGHT_IN.items()}
 
