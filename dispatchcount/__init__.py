@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dispatchcount.integrations.ipython import load_ipython_extension as load_ipython_extension
     from dispatchcount.integrations.meter import Meter as Meter
     from dispatchcount.integrations.throughput import Throughput as Throughput
-    from dispatchcount.laws.law import Law as Law
+    from dispatchcount.laws.law_api import Law as Law
     from dispatchcount.laws.make import law as law
     from dispatchcount.laws.polynomial import Polynomial as Polynomial
     from dispatchcount.profiler import Profile as Profile
@@ -47,7 +47,7 @@ _HOME = {
     "DeviceError": "errors",
     "Diff": "report_api",
     "DispatchcountError": "errors",
-    "Law": "laws.law",
+    "Law": "laws.law_api",
     "LawError": "errors",
     "Meter": "integrations.meter",
     "OpIssue": "report.rows",

@@ -14,7 +14,7 @@ from dispatchcount.cli.running import device_of, progress
 from dispatchcount.errors import UsageError
 
 if TYPE_CHECKING:
-    from dispatchcount.laws.law import Law
+    from dispatchcount.laws.law_api import Law
 
 FORMATS = ("table", "markdown", "latex", "python")
 
@@ -107,7 +107,7 @@ def load_law(path: str) -> Law:
         dispatchcount.LawError: there is no such file, or it holds no law.
         OSError: standard input cannot be read.
     """
-    from dispatchcount.laws.law import Law
+    from dispatchcount.laws.law_api import Law
 
     return Law.from_json(streams.take() if path == STANDARD else path)
 

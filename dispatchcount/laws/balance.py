@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dispatchcount.errors import LawError
+from dispatchcount.laws.packed import packed
 
 if TYPE_CHECKING:
-    from dispatchcount.laws.law import Law
+    from dispatchcount.laws.law import LawData
 
 
 def balance(
-    law: Law, lengths: Sequence[int], bins: int, size: str | None = None
+    law: LawData, lengths: Sequence[int], bins: int, size: str | None = None
 ) -> list[list[int]]:
     """The indices of `lengths` in `bins` groups whose flops are nearly equal.
 
@@ -39,7 +40,7 @@ def balance(
         raise ValueError(f"bins = {bins}: expected an integer from 1 up")
     if size is None:
         size = _length_size(law)
-    costs = {length: law.packed(**{size: [length]}).flops for length in set(lengths)}
+    costs = {length: packed(law, {size: [length]}).flops for length in set(lengths)}
     return differencing([costs[length] for length in lengths], bins)
 
 
@@ -69,7 +70,7 @@ def differencing(costs: Sequence[int], bins: int) -> list[list[int]]:
     return [sorted(indices) for _, indices in heap[0][2]]
 
 
-def _length_size(law: Law) -> str:
+def _length_size(law: LawData) -> str:
     """The size that is not the batch."""
     linear = [s for place, s in enumerate(law.sizes) if all(e[place] == 1 for e, _ in law.flops)]
     others = [size for size in law.sizes if size not in linear[:1]]

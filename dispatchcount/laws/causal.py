@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dispatchcount.errors import LawError
 from dispatchcount.laws.domain import Domain, Range
@@ -15,7 +15,9 @@ from dispatchcount.laws.observed import Key
 from dispatchcount.laws.polynomial import Polynomial
 
 if TYPE_CHECKING:
-    from dispatchcount.laws.law import Formulas, Law
+    from dispatchcount.laws.law import Formulas, LawData
+
+L = TypeVar("L", bound="LawData")
 
 FUSED = ("attention", "attn")
 """An operator with one of these in its name is an attention."""
@@ -28,7 +30,7 @@ those with keys and values.
 PRODUCTS = ("aten.bmm", "aten.baddbmm")
 
 
-def attention(law: Law) -> list[Formulas]:
+def attention(law: LawData) -> list[Formulas]:
     """The rows of a law that are attention's products, known by their operators."""
     with_softmax = {row.key.module for row in law.rows if row.key.op in SOFTMAX}
     return [
@@ -42,7 +44,7 @@ def attention(law: Law) -> list[Formulas]:
     ]
 
 
-def causal(law: Law, window: int | None = None, sizes: Sequence[str] | None = None) -> Law:
+def causal(law: L, window: int | None = None, sizes: Sequence[str] | None = None) -> L:
     """The law with attention's rectangle replaced by the pairs that a causal mask leaves.
 
     The operators count every query with every key, s², because that is what a dense product
@@ -126,7 +128,7 @@ def causal(law: Law, window: int | None = None, sizes: Sequence[str] | None = No
     )
 
 
-def _looped(law: Law, row: Formulas) -> set[str]:
+def _looped(law: LawData, row: Formulas) -> set[str]:
     """The sizes on which the number of calls depends: a loop runs over them."""
     number = row.columns.get("calls")
     if number is None:

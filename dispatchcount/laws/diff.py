@@ -17,7 +17,7 @@ from dispatchcount.laws.row import LawRow
 from dispatchcount.render.plain import Printable, named
 
 if TYPE_CHECKING:
-    from dispatchcount.laws.law import Law
+    from dispatchcount.laws.law import LawData
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class LawDiff:
         return str(self.table())
 
 
-def diff(old: Law, new: Law) -> LawDiff:
+def diff(old: LawData, new: LawData) -> LawDiff:
     """What changed from one law to another.
 
     Raises:

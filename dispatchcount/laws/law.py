@@ -1,34 +1,32 @@
-"""`Law`: exact formulas of what a piece of code costs, in the sizes of its inputs. Frozen plain
-data, without torch.
+"""`LawData`: exact formulas of what a piece of code costs, in the sizes of its inputs. Frozen plain
+data, without torch. `law_api.py` adds what shows, saves and changes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from dispatchcount.errors import LawError
 from dispatchcount.laws import views
+from dispatchcount.laws.by_metric import ByMetric
 from dispatchcount.laws.domain import Domain
 from dispatchcount.laws.figures import FIGURES, LawStats
 from dispatchcount.laws.observed import Key, ModuleRow
 from dispatchcount.laws.polynomial import Polynomial
 from dispatchcount.laws.row import NOT_COUNTED, LawRow, columns_of
+from dispatchcount.laws.special import special
 from dispatchcount.report.conventions import find_convention
 
-if TYPE_CHECKING:
-    from rich.console import ConsoleRenderable
-
-    from dispatchcount.laws.diff import LawDiff
+L = TypeVar("L", bound="LawData")
 
 
 @dataclass(frozen=True, slots=True)
 class Formulas:
     """A row: its key, and for each column that is not 0 the index of a polynomial in
-    `Law.polynomials`.
+    `LawData.polynomials`.
     """
 
     key: Key
@@ -60,7 +58,7 @@ class LawMeta:
 
 
 @dataclass(frozen=True, repr=False)
-class Law:
+class LawData(ByMetric):
     """Formulas by module, operator and phase. Made by `dispatchcount.law`.
 
     Attributes:
@@ -104,59 +102,14 @@ class Law:
         """The formulas of everything the code did; `calls` counts operator calls."""
         return views.total(self)
 
-    @property
-    def flops(self) -> Polynomial:
-        """Flops under the law's convention.
+    def polynomial(self, metric: str) -> Polynomial:
+        """The formula of a metric of the whole.
 
         Raises:
-            LawError: a part has no formula. So do the properties below.
+            LawError: a part of it has none; the message names the part and says why.
+            ValueError: there is no such metric.
         """
-        return self.total.flops
-
-    @property
-    def macs(self) -> Polynomial:
-        """Multiply-accumulates of contractions."""
-        return self.total.macs
-
-    @property
-    def masked_macs(self) -> Polynomial:
-        """Those of the MACs that belong to attention scores which the calls say are masked."""
-        return self.total.masked_macs
-
-    @property
-    def arithmetic(self) -> Polynomial:
-        """Element-wise operations besides the MACs."""
-        return self.total.arithmetic
-
-    @property
-    def transcendentals(self) -> Polynomial:
-        """Element-wise exp, log, tanh, sqrt and the like."""
-        return self.total.transcendentals
-
-    @property
-    def activations(self) -> Polynomial:
-        """Elements handed on by convolutions, matrix products and the kernels built of them."""
-        return self.total.activations
-
-    @property
-    def params(self) -> Polynomial:
-        """Elements of the model's parameters."""
-        return self.total.params
-
-    @property
-    def bytes_read(self) -> Polynomial:
-        """Bytes of operands of operators that touch memory."""
-        return self.total.bytes_read
-
-    @property
-    def bytes_written(self) -> Polynomial:
-        """Bytes of results of operators that touch memory."""
-        return self.total.bytes_written
-
-    @property
-    def calls(self) -> Polynomial:
-        """Calls of operators."""
-        return self.total.calls
+        return self.total.polynomial(metric)
 
     # By part
 
@@ -255,8 +208,6 @@ class Law:
         """Sizes at which some metrics have no formula although the flops have: ``{"b = 1":
         ("bytes_read",)}``.
         """
-        from dispatchcount.laws.special import special
-
         return special(self)
 
     @property
@@ -269,7 +220,7 @@ class Law:
 
     # Other views
 
-    def with_convention(self, name: str) -> Law:
+    def with_convention(self: L, name: str) -> L:
         """The same law under another convention: ``"fvcore"``, ``"macs"``, ``"torch"`` or
         ``"full"``.
 
@@ -277,22 +228,6 @@ class Law:
             ValueError: there is no convention of that name.
         """
         return replace(self, convention=find_convention(name).name)
-
-    def causal(self, window: int | None = None, *, sizes: Sequence[str] | None = None) -> Law:
-        """A view in which attention counts only the pairs that a causal mask leaves; see
-        `laws.causal.causal`.
-
-        Args:
-            window: count at most so many keys for each query, itself included.
-            sizes: the sizes that count tokens; by default every size in which attention grows with
-                the square.
-
-        Raises:
-            LawError: no attention is known by name, or its square is not that of one size.
-        """
-        from dispatchcount.laws.causal import causal
-
-        return causal(self, window, sizes)
 
     def marginal(self, size: str, metric: str = "flops") -> Polynomial:
         """What the next allowed value of one size adds: ``law(s + 1) − law(s)`` for a law that
@@ -307,90 +242,6 @@ class Law:
         formula = self.total.polynomial(metric)
         steps = [r.step for r in self.domain(metric).ranges if r.size == size]
         return formula.shifted(size, max(steps, default=1)) - formula
-
-    def packed(self, **lengths: int | Sequence[int]) -> LawStats:
-        """Figures of sequences of different lengths that are packed without padding:
-        ``law.packed(s=[5, 9, 30])``.
-
-        Give a list of lengths for each size that differs, and a number for one that does not. The
-        one size that is left out is the batch: each sequence counts as one item of it.
-
-        Raises:
-            LawError: a length is outside the domain. A metric with a term that is not linear in the
-                batch raises when it is asked for, and names the term.
-            TypeError: the sizes do not fit the law.
-        """
-        from dispatchcount.laws.packed import packed
-
-        return packed(self, lengths)
-
-    def balance(
-        self, lengths: Sequence[int], bins: int, *, size: str | None = None
-    ) -> list[list[int]]:
-        """The indices of `lengths` in `bins` groups of nearly equal flops; see
-        `laws.balance.balance`.
-        """
-        from dispatchcount.laws.balance import balance
-
-        return balance(self, lengths, bins, size)
-
-    def diff(self, other: Law) -> LawDiff:
-        """The formulas that changed from this law (old) to `other` (new)."""
-        from dispatchcount.laws.diff import diff
-
-        return diff(self, other)
-
-    # Files and text
-
-    def to_json(self, path: str | PathLike[str] | None = None) -> bytes:
-        """The law as JSON by the schema in the package; written to `path` as well, if given."""
-        from dispatchcount.laws.serialize import to_json
-
-        return to_json(self, path)
-
-    @staticmethod
-    def from_json(source: bytes | str | PathLike[str]) -> Law:
-        """A law from JSON bytes or from a file.
-
-        Raises:
-            LawError: it is no law; the message says what is wrong, and where.
-        """
-        from dispatchcount.laws.serialize import from_json
-
-        return from_json(source)
-
-    def table(self, depth: int | None = 3, metric: str = "flops") -> ConsoleRenderable:
-        """The modules with one formula each, as a rich table; `str()` of it is plain text."""
-        from dispatchcount.laws.table import module_table
-
-        return module_table(self, depth, metric)
-
-    def to_markdown(self, depth: int | None = 3, metric: str = "flops") -> str:
-        """The module table as GitHub Markdown."""
-        from dispatchcount.laws.text import to_markdown
-
-        return to_markdown(self, depth, metric)
-
-    def to_latex(self, metrics: Sequence[str] = ("flops",)) -> str:
-        """The formulas of the whole as an ``align*`` environment."""
-        from dispatchcount.laws.text import to_latex
-
-        return to_latex(self, metrics)
-
-    def python(self, metric: str = "flops") -> str:
-        """The text of a Python function that needs nothing else, to be pasted into a trainer."""
-        from dispatchcount.laws.text import to_python
-
-        return to_python(self, metric)
-
-    def __str__(self) -> str:
-        from dispatchcount.laws.text import summary
-
-        return summary(self)
-
-    def __repr__(self) -> str:
-        model = f" of {self.meta.model}" if self.meta.model else ""
-        return f"<Law{model} in {', '.join(self.sizes)}: {str(self).splitlines()[0]}>"
 
     def metrics(self) -> list[str]:
         """The metrics that occur: those with a formula that is not 0, and those without one."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from dispatchcount._version import __version__
 from dispatchcount.laws.domain import Domain, Range
-from dispatchcount.laws.law import Formulas, Law, LawMeta, RowNote
+from dispatchcount.laws.law import Formulas, LawMeta, RowNote
+from dispatchcount.laws.law_api import Law
 from dispatchcount.laws.native import image_sizes
 from dispatchcount.laws.observed import COLUMNS, Key, ModuleRow, Observation
 from dispatchcount.laws.polynomial import Polynomial

@@ -16,10 +16,10 @@ from dispatchcount.laws.polynomial import Polynomial
 from dispatchcount.laws.row import columns_of
 
 if TYPE_CHECKING:
-    from dispatchcount.laws.law import Law
+    from dispatchcount.laws.law import LawData
 
 
-def packed(law: Law, lengths: Mapping[str, int | Sequence[int]]) -> LawStats:
+def packed(law: LawData, lengths: Mapping[str, int | Sequence[int]]) -> LawStats:
     """The figures of packed sequences.
 
     A formula that is linear in the batch, b·(c₁·s + c₂·s²), is a sum over the sequences: c₁·ΣL +
@@ -58,7 +58,7 @@ def packed(law: Law, lengths: Mapping[str, int | Sequence[int]]) -> LawStats:
 
 
 def _sorted_out(
-    law: Law, lengths: Mapping[str, Any]
+    law: LawData, lengths: Mapping[str, Any]
 ) -> tuple[str | None, dict[str, int], dict[str, list[int]]]:
     """The size that is the batch, those that are the same for all sequences, and those that
     differ.
@@ -93,7 +93,7 @@ def _sorted_out(
     return (missing[0] if missing else None), fixed, lists
 
 
-def _outside(law: Law, metric: str, batch: str | None, sequences: list[dict[str, int]]) -> str:
+def _outside(law: LawData, metric: str, batch: str | None, sequences: list[dict[str, int]]) -> str:
     """Why a sequence is outside the domain of a metric; the batch is not asked."""
     for column in columns_of(metric, law.convention):
         domain = law.domains[column]

@@ -6,14 +6,17 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 from keyword import iskeyword
+from typing import TypeVar
 
 from dispatchcount.laws import values
 from dispatchcount.laws.domain import Domain, Range
-from dispatchcount.laws.law import Formulas, Law, LawMeta, RowNote
+from dispatchcount.laws.law import Formulas, LawData, LawMeta, RowNote
 from dispatchcount.laws.observed import COLUMNS, Key, ModuleRow
 from dispatchcount.laws.polynomial import Polynomial
 from dispatchcount.report.conventions import CONVENTIONS
 from dispatchcount.report.json.value import JsonValue
+
+L = TypeVar("L", bound=LawData)
 
 _COEFFICIENT = re.compile(r"-?[0-9]{1,100}(/[0-9]{1,100})?", re.ASCII)
 
@@ -22,21 +25,18 @@ HIGHEST_EXPONENT = 16
 LARGEST_SIZE = 2**63 - 1
 
 
-def from_object(top: JsonValue, version: int) -> Law:
-    """The law in a JSON object.
+def from_object(top: JsonValue, make: Callable[..., L]) -> L:
+    """The law of the class `make` in a JSON object.
 
     Raises:
         ReportError: a value is missing or is not what the schema asks for; the message says which.
     """
-    found = top["version"]
-    if type(found.value) is not int or not 1 <= found.value <= version:
-        found.fail(f"an integer from 1 to {version} (a newer dispatchcount reads newer files)")
     sizes = _sizes(top["sizes"])
     modules = _modules(top["modules"])
     polynomials = tuple(_polynomial(node, sizes) for node in top["polynomials"].items())
     names = [module.name for module in modules]
     meta = top["meta"]
-    return Law(
+    return make(
         sizes,
         _point(top["start"], sizes),
         values.one_of(top["convention"], tuple(CONVENTIONS)),

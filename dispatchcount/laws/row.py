@@ -10,12 +10,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dispatchcount.errors import LawError
+from dispatchcount.laws.by_metric import ByMetric
 from dispatchcount.laws.figures import FIGURES, LawStats
 from dispatchcount.laws.polynomial import Exponents, Polynomial
 from dispatchcount.report.conventions import find_convention
 
 if TYPE_CHECKING:
-    from dispatchcount.laws.law import Law
+    from dispatchcount.laws.law import LawData
 
 
 def columns_of(metric: str, convention_name: str, *, of_module: bool = False) -> tuple[str, ...]:
@@ -63,7 +64,7 @@ class Sums:
                 self.refused.setdefault(column, reason)
 
 
-class LawRow:
+class LawRow(ByMetric):
     """Formulas by metric: ``.flops``, ``.macs``, ``.arithmetic``, ``.bytes_read`` … each is a
     `Polynomial`.
 
@@ -74,7 +75,7 @@ class LawRow:
 
     def __init__(
         self,
-        law: Law,
+        law: LawData,
         sums: Sums,
         *,
         of_module: bool = False,
@@ -134,56 +135,6 @@ class LawRow:
             found = self._sum(columns[0])
         self._known[metric] = found
         return found
-
-    @property
-    def flops(self) -> Polynomial:
-        """Flops under the law's convention."""
-        return self.polynomial("flops")
-
-    @property
-    def macs(self) -> Polynomial:
-        """Multiply-accumulates of contractions."""
-        return self.polynomial("macs")
-
-    @property
-    def masked_macs(self) -> Polynomial:
-        """Those of the MACs that belong to attention scores which the calls say are masked."""
-        return self.polynomial("masked_macs")
-
-    @property
-    def arithmetic(self) -> Polynomial:
-        """Element-wise operations besides the MACs."""
-        return self.polynomial("arithmetic")
-
-    @property
-    def transcendentals(self) -> Polynomial:
-        """Element-wise exp, log, tanh, sqrt and the like."""
-        return self.polynomial("transcendentals")
-
-    @property
-    def activations(self) -> Polynomial:
-        """Elements handed on by convolutions, matrix products and the kernels built of them."""
-        return self.polynomial("activations")
-
-    @property
-    def params(self) -> Polynomial:
-        """Elements of the parameters; they do not depend on the sizes."""
-        return self.polynomial("params")
-
-    @property
-    def bytes_read(self) -> Polynomial:
-        """Bytes of operands of operators that touch memory."""
-        return self.polynomial("bytes_read")
-
-    @property
-    def bytes_written(self) -> Polynomial:
-        """Bytes of results of operators that touch memory."""
-        return self.polynomial("bytes_written")
-
-    @property
-    def calls(self) -> Polynomial:
-        """Calls of the module; in every other row calls of operators."""
-        return self.polynomial("calls")
 
     def __call__(self, **sizes: int) -> LawStats:
         """The figures at given sizes.

@@ -4,28 +4,25 @@ back.
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from os import PathLike
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import Any, TypeVar
 
 from dispatchcount import files
 from dispatchcount.errors import LawError, ReportError
 from dispatchcount.laws.domain import Domain
+from dispatchcount.laws.law import LawData, RowNote
 from dispatchcount.laws.polynomial import Polynomial
 from dispatchcount.laws.read import from_object
 from dispatchcount.report.json.serialize import dumps
-from dispatchcount.report.json.value import JsonValue
+from dispatchcount.report.json.source import Format
 
-if TYPE_CHECKING:
-    from dispatchcount.laws.law import Law, RowNote
+FORMAT = Format("law", "dispatchcount.law", 1)
 
-SCHEMA = "dispatchcount.law"
-VERSION = 1
+L = TypeVar("L", bound=LawData)
 
 
-def to_json(law: Law, path: str | PathLike[str] | None = None) -> bytes:
+def to_json(law: LawData, path: str | PathLike[str] | None = None) -> bytes:
     """The law as UTF-8 JSON; written to `path` as well, if given.
 
     Coefficients are strings, ``"18432"`` or ``"9/32"``: JSON's numbers are neither fractions nor
@@ -40,12 +37,12 @@ def to_json(law: Law, path: str | PathLike[str] | None = None) -> bytes:
     return data
 
 
-def to_object(law: Law) -> dict[str, Any]:
+def to_object(law: LawData) -> dict[str, Any]:
     """The law as nested JSON values."""
     places = {module.name: place for place, module in enumerate(law.modules)}
     return {
-        "schema": SCHEMA,
-        "version": VERSION,
+        "schema": FORMAT.schema,
+        "version": FORMAT.version,
         "sizes": list(law.sizes),
         "start": [law.start[size] for size in law.sizes],
         "convention": law.convention,
@@ -91,54 +88,18 @@ def to_object(law: Law) -> dict[str, Any]:
     }
 
 
-def from_json(source: bytes | str | PathLike[str]) -> Law:
-    """A law from JSON bytes, or from the file at a path (every `str` is a path).
+def from_json(source: bytes | str | PathLike[str], *, make: Callable[..., L]) -> L:
+    """A law of the class `make` from JSON bytes, or from the file at a path (a `str` is one).
 
     Raises:
         LawError: there is no such file, or what it holds is no law; the message names the file and
             the place in it.
         TypeError: `source` is neither bytes nor a path.
     """
-    name, data = _load(source)
     try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        reason = "it is empty" if not data else f"it is not JSON, or was cut off: {error}"
-        raise LawError(f"{name}: {reason}") from None
-    if type(value) is not dict or value.get("schema") != SCHEMA:
-        raise LawError(
-            f"{name}: it is JSON, but no law of dispatchcount "
-            f'(those begin with "schema": "{SCHEMA}")'
-        )
-    try:
-        return from_object(JsonValue(value, name), VERSION)
+        return from_object(FORMAT.read(source), make)
     except ReportError as error:
-        raise LawError(str(error)) from None
-
-
-def is_law(data: bytes) -> bool:
-    """True if JSON bytes say that they are a law."""
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return False
-    return type(value) is dict and value.get("schema") == SCHEMA
-
-
-def _load(source: bytes | str | PathLike[str]) -> tuple[str, bytes]:
-    if isinstance(source, bytes | bytearray | memoryview):
-        return "the law", bytes(source)
-    if not isinstance(source, str | PathLike):
-        raise TypeError(f"from_json() takes a path or bytes, got {type(source).__name__}")
-    name = os.fspath(source)
-    shown = name if len(name) <= 200 else f"{name[:200]}…"
-    try:
-        with open(name, "rb") as stream:
-            return name, stream.read()
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise LawError(
-            f"cannot read {shown}: {getattr(error, 'strerror', None) or error}"
-        ) from error
+        raise LawError(str(error)) from error.__cause__
 
 
 def _terms(polynomial: Polynomial) -> list[list[Any]]:

@@ -8,10 +8,10 @@ from dispatchcount.laws.domain import Range
 from dispatchcount.laws.figures import FIGURES
 
 if TYPE_CHECKING:
-    from dispatchcount.laws.law import Law
+    from dispatchcount.laws.law import LawData
 
 
-def special(law: Law) -> dict[str, tuple[str, ...]]:
+def special(law: LawData) -> dict[str, tuple[str, ...]]:
     """Sizes inside the flops' domain, as text, with the metrics that have no formula there."""
     main = law.domain()
     found: dict[str, list[str]] = {}

@@ -9,11 +9,12 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from dispatchcount.laws.notes import notes
 from dispatchcount.laws.row import columns_of
 from dispatchcount.render.plain import ROOT, Printable, clean
 
 if TYPE_CHECKING:
-    from dispatchcount.laws.law import Law
+    from dispatchcount.laws.law import LawData
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class FormulaRow:
     formula: str
 
 
-def selected(law: Law, depth: int | None, metric: str) -> list[FormulaRow]:
+def selected(law: LawData, depth: int | None, metric: str) -> list[FormulaRow]:
     """The modules down to a depth. Those that did nothing are left out.
 
     Raises:
@@ -59,15 +60,13 @@ def selected(law: Law, depth: int | None, metric: str) -> list[FormulaRow]:
     return found
 
 
-def module_table(law: Law, depth: int | None, metric: str) -> Printable:
+def module_table(law: LawData, depth: int | None, metric: str) -> Printable:
     """The modules with one formula each, indented below their parents, and under them where the
     formulas hold.
 
     Raises:
         ValueError: `depth` is negative, or there is no such metric.
     """
-    from dispatchcount.laws.text import notes
-
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("module", no_wrap=True)
     table.add_column("type", style="dim", no_wrap=True)

@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dispatchcount.laws.notation import latex, python
+from dispatchcount.laws.notes import notes
 from dispatchcount.laws.table import selected
-from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import clean
 from dispatchcount.render.text.markdown import code, escaped, line
 from dispatchcount.report.conventions import find_convention
 
 if TYPE_CHECKING:
-    from dispatchcount.laws.law import Law
-
-_SHOWN_POINTS = 4
+    from dispatchcount.laws.law import LawData
 
 
-def summary(law: Law) -> str:
+def summary(law: LawData) -> str:
     """The formulas of the whole, where they hold, and what was checked; a line or more for each."""
     refused = law.total.refused
     lines = [
@@ -30,31 +28,7 @@ def summary(law: Law) -> str:
     return "\n".join([*lines, *notes(law)])
 
 
-def notes(law: Law) -> list[str]:
-    """What belongs under every table: the convention, the domain, exceptions, checks."""
-    found = [f"1 flop: {find_convention(law.convention).unit}"]
-    found += [f"view: {text}" for text in law.altered]
-    found.append(f"holds for {'; '.join(text for text in law.holds.values() if text)}")
-    found += [f"at {where} no formula for {', '.join(m)}" for where, m in law.special.items()]
-    if law.refusals:
-        found.append(
-            f"refused: {plural(len(law.refusals), 'row')}, the first: {law.refusals[0].reason}"
-        )
-    if law.estimates:
-        found.append(
-            f"estimate: {plural(len(law.estimates), 'row')} of it, the first: "
-            f"{law.estimates[0].key}"
-        )
-    points = [", ".join(f"{n}={x}" for n, x in point.items()) for point in law.checked]
-    shown = "; ".join(f"({point})" for point in points[-_SHOWN_POINTS:])
-    found.append(
-        f"{plural(law.runs, 'run')}; checked at {plural(len(points), 'point')} that it was not "
-        "made from" + (f", such as {shown}" if points else "")
-    )
-    return [clean(text) for text in found]
-
-
-def to_markdown(law: Law, depth: int | None, metric: str) -> str:
+def to_markdown(law: LawData, depth: int | None, metric: str) -> str:
     """The module table with one formula a row, and what they hold for.
 
     Raises:
@@ -68,7 +42,7 @@ def to_markdown(law: Law, depth: int | None, metric: str) -> str:
     return "\n".join([*lines, "", *(f"- {escaped(note)}" for note in notes(law))]) + "\n"
 
 
-def to_latex(law: Law, metrics: Sequence[str]) -> str:
+def to_latex(law: LawData, metrics: Sequence[str]) -> str:
     """The formulas of the whole as an ``align*`` environment.
 
     Raises:
@@ -86,7 +60,7 @@ def to_latex(law: Law, metrics: Sequence[str]) -> str:
     return f"\\begin{{align*}}\n{body}\n\\end{{align*}}\n"
 
 
-def to_python(law: Law, metric: str) -> str:
+def to_python(law: LawData, metric: str) -> str:
     """The text of a function of the sizes that returns the exact figure and needs no import.
 
     Raises:

@@ -11,14 +11,14 @@ from dispatchcount.laws.row import LawRow, Sums
 from dispatchcount.report.rows import NO_MODULE
 
 if TYPE_CHECKING:
-    from dispatchcount.laws.law import Law
+    from dispatchcount.laws.law import LawData
 
 G = TypeVar("G")
 
 MODULE_CALLS = "module_calls"
 
 
-def total(law: Law) -> LawRow:
+def total(law: LawData) -> LawRow:
     """The whole: all rows, and every module's parameters once."""
     sums = _summed(law, lambda key: "")
     whole = sums.get("", Sums())
@@ -26,7 +26,7 @@ def total(law: Law) -> LawRow:
     return LawRow(law, whole)
 
 
-def by_operator(law: Law, modules: Iterable[str] | None = None) -> dict[str, LawRow]:
+def by_operator(law: LawData, modules: Iterable[str] | None = None) -> dict[str, LawRow]:
     """The rows by operator, of all modules or of some."""
     kept = None if modules is None else set(modules)
     sums = _summed(
@@ -35,13 +35,13 @@ def by_operator(law: Law, modules: Iterable[str] | None = None) -> dict[str, Law
     return {op: LawRow(law, found, of_operator=True) for op, found in sums.items()}
 
 
-def by_phase(law: Law) -> dict[str, LawRow]:
+def by_phase(law: LawData) -> dict[str, LawRow]:
     """The rows by phase: forward, backward, …"""
     sums = _summed(law, lambda key: key.phase or None)
     return {phase: LawRow(law, found) for phase, found in sums.items()}
 
 
-def by_module(law: Law) -> dict[str, LawRow]:
+def by_module(law: LawData) -> dict[str, LawRow]:
     """Every module's row with all modules in it; `self_` is its own part."""
     own = _summed(law, lambda key: key.module)
     whole: dict[str, Sums] = {}
@@ -63,7 +63,7 @@ def by_module(law: Law) -> dict[str, LawRow]:
     }
 
 
-def by_module_and_operator(law: Law) -> dict[str, dict[str, LawRow]]:
+def by_module_and_operator(law: LawData) -> dict[str, dict[str, LawRow]]:
     """For each module its rows by operator, those of the modules in it included."""
     sums: dict[str, dict[str, Sums]] = {module.name: {} for module in law.modules}
     for (module, op), found in _summed(law, lambda key: (key.module, key.op)).items():
@@ -83,7 +83,7 @@ def by_module_and_operator(law: Law) -> dict[str, dict[str, LawRow]]:
     }
 
 
-def _summed(law: Law, group: Callable[[Key], G | None]) -> dict[G, Sums]:
+def _summed(law: LawData, group: Callable[[Key], G | None]) -> dict[G, Sums]:
     """The rows added up by what `group` makes of their keys; those for which it is None are left
     out.
     """

@@ -1,5 +1,7 @@
 """A report to JSON and back: the same report, whatever is in it."""
 
+from dataclasses import replace
+
 import jsonschema
 import orjson
 import pytest
@@ -163,7 +165,7 @@ def test_an_older_version_is_brought_up_by_its_migration(monkeypatch):
             "meta": top.value["meta"] | {"labels": {k: str(v) for k, v in labels.items()}}
         }
 
-    monkeypatch.setattr(serialize, "VERSION", 2)
+    monkeypatch.setattr(serialize, "FORMAT", replace(serialize.FORMAT, version=2))
     monkeypatch.setitem(serialize.MIGRATIONS, 1, rename)
     assert Report.from_json(old) == cnn().with_labels(migrated="1")
 

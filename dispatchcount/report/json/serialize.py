@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -12,15 +11,16 @@ from typing import Any, TypeVar
 import orjson
 
 from dispatchcount import files
-from dispatchcount.errors import ReportError
 from dispatchcount.report.json.format import SCHEMA, VERSION
 from dispatchcount.report.json.migrations import MIGRATIONS
 from dispatchcount.report.json.read import from_object
-from dispatchcount.report.json.value import JsonValue
+from dispatchcount.report.json.source import Format
 from dispatchcount.report.json.write import to_object
 from dispatchcount.report.model import ReportData
 
 R = TypeVar("R", bound=ReportData)
+
+FORMAT = Format("report", SCHEMA, VERSION, MIGRATIONS)
 
 
 def to_json(report: ReportData, path: str | PathLike[str] | None = None) -> bytes:
@@ -63,56 +63,8 @@ def from_json(source: bytes | str | PathLike[str], *, make: Callable[..., R]) ->
             file and the place in it.
         TypeError: `source` is neither bytes nor a path.
     """
-    name, data = _load(source)
     with _no_collection():
-        return from_object(_newest(_report_object(name, data)), make)
-
-
-def _load(source: bytes | str | PathLike[str]) -> tuple[str, bytes]:
-    """What errors call the source, and its bytes."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        return "the report", bytes(source)
-    if not isinstance(source, str | PathLike):
-        raise TypeError(f"from_json() takes a path or bytes, got {type(source).__name__}")
-    name = os.fspath(source)
-    try:
-        with open(name, "rb") as stream:
-            return name, stream.read()
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        hint = "; pass JSON as bytes, a str is a path" if name.lstrip().startswith("{") else ""
-        name = name if len(name) <= 200 else name[:200] + "…"
-        reason = getattr(error, "strerror", None) or error
-        raise ReportError(f"cannot read {name}: {reason}{hint}") from error
-
-
-def _report_object(name: str, data: bytes) -> JsonValue:
-    """The JSON object in the bytes, which says that it is a report."""
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        reason = "it is empty" if not data else f"it is not JSON, or was cut off: {error}"
-        raise ReportError(f"{name}: {reason}") from None
-    if type(value) is not dict or value.get("schema") != SCHEMA:
-        raise ReportError(
-            f"{name}: it is JSON, but no report of dispatchcount "
-            f'(those begin with "schema": "{SCHEMA}")'
-        )
-    return JsonValue(value, name)
-
-
-def _newest(top: JsonValue) -> JsonValue:
-    """The object as the newest version has it."""
-    version = top["version"]
-    if type(version.value) is not int or version.value < 1:
-        version.fail("an integer from 1 up")
-    if version.value > VERSION:
-        raise ReportError(
-            f"{top.source}: it has schema version {version.value}, this dispatchcount reads up to "
-            f"{VERSION}; upgrade it"
-        )
-    for old in range(version.value, VERSION):
-        top = JsonValue(MIGRATIONS[old](top), top.source)
-    return top
+        return from_object(FORMAT.read(source), make)
 
 
 @contextmanager

@@ -1,0 +1,127 @@
+"""The public `Law`: the data of `law.py` with the methods that change, show and save it.
+
+`law.py` knows no renderer and no file; this file stands above both, as `report_api.py` does for
+reports. Each method imports what it hands on to, so that reading a law does not load it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, TypeVar
+
+from dispatchcount.laws.law import LawData
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleRenderable
+
+    from dispatchcount.laws.diff import LawDiff
+    from dispatchcount.laws.figures import LawStats
+
+L = TypeVar("L", bound="Law")
+
+
+class Law(LawData):
+    """Formulas by module, operator and phase, in the sizes of the inputs. Made by
+    `dispatchcount.law`. `LawData` lists its attributes.
+    """
+
+    def causal(self, window: int | None = None, *, sizes: Sequence[str] | None = None) -> Law:
+        """A view in which attention counts only the pairs that a causal mask leaves; see
+        `laws.causal.causal`.
+
+        Args:
+            window: count at most so many keys for each query, itself included.
+            sizes: the sizes that count tokens; by default every size in which attention grows with
+                the square.
+
+        Raises:
+            LawError: no attention is known by name, or its square is not that of one size.
+        """
+        from dispatchcount.laws.causal import causal
+
+        return causal(self, window, sizes)
+
+    def packed(self, **lengths: int | Sequence[int]) -> LawStats:
+        """Figures of sequences of different lengths that are packed without padding:
+        ``law.packed(s=[5, 9, 30])``.
+
+        Give a list of lengths for each size that differs, and a number for one that does not. The
+        one size that is left out is the batch: each sequence counts as one item of it.
+
+        Raises:
+            LawError: a length is outside the domain. A metric with a term that is not linear in the
+                batch raises when it is asked for, and names the term.
+            TypeError: the sizes do not fit the law.
+        """
+        from dispatchcount.laws.packed import packed
+
+        return packed(self, lengths)
+
+    def balance(
+        self, lengths: Sequence[int], bins: int, *, size: str | None = None
+    ) -> list[list[int]]:
+        """The indices of `lengths` in `bins` groups of nearly equal flops; see
+        `laws.balance.balance`.
+        """
+        from dispatchcount.laws.balance import balance
+
+        return balance(self, lengths, bins, size)
+
+    def diff(self, other: Law) -> LawDiff:
+        """The formulas that changed from this law (old) to `other` (new)."""
+        from dispatchcount.laws.diff import diff
+
+        return diff(self, other)
+
+    # Files and text
+
+    def to_json(self, path: str | PathLike[str] | None = None) -> bytes:
+        """The law as JSON by the schema in the package; written to `path` as well, if given."""
+        from dispatchcount.laws.serialize import to_json
+
+        return to_json(self, path)
+
+    @classmethod
+    def from_json(cls: type[L], source: bytes | str | PathLike[str]) -> L:
+        """A law from JSON bytes or from a file.
+
+        Raises:
+            LawError: it is no law; the message says what is wrong, and where.
+        """
+        from dispatchcount.laws.serialize import from_json
+
+        return from_json(source, make=cls)
+
+    def table(self, depth: int | None = 3, metric: str = "flops") -> ConsoleRenderable:
+        """The modules with one formula each, as a rich table; `str()` of it is plain text."""
+        from dispatchcount.laws.table import module_table
+
+        return module_table(self, depth, metric)
+
+    def to_markdown(self, depth: int | None = 3, metric: str = "flops") -> str:
+        """The module table as GitHub Markdown."""
+        from dispatchcount.laws.text import to_markdown
+
+        return to_markdown(self, depth, metric)
+
+    def to_latex(self, metrics: Sequence[str] = ("flops",)) -> str:
+        """The formulas of the whole as an ``align*`` environment."""
+        from dispatchcount.laws.text import to_latex
+
+        return to_latex(self, metrics)
+
+    def python(self, metric: str = "flops") -> str:
+        """The text of a Python function that needs nothing else, to be pasted into a trainer."""
+        from dispatchcount.laws.text import to_python
+
+        return to_python(self, metric)
+
+    def __str__(self) -> str:
+        from dispatchcount.laws.text import summary
+
+        return summary(self)
+
+    def __repr__(self) -> str:
+        model = f" of {self.meta.model}" if self.meta.model else ""
+        return f"<Law{model} in {', '.join(self.sizes)}: {str(self).splitlines()[0]}>"
