@@ -73,6 +73,16 @@ class Profile:
 
     __exit__ = _Exit()
 
+    def __repr__(self) -> str:
+        roots = ", ".join(dict.fromkeys(type(model).__name__ for _, model in self._roots))
+        if self._session is None:
+            state = "nothing has run yet"
+        elif self._depth:
+            state = "running; .report has what ran so far"
+        else:
+            state = "done; .report has the figures"
+        return f"<Profile of {roots or 'a block'}: {state}>"
+
     def _leave(
         self,
         kind: type[BaseException] | None,

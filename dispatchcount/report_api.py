@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dispatchcount.hardware.device import Device
     from dispatchcount.hardware.roofline import Roofline
     from dispatchcount.hardware.utilization import Utilization
+    from dispatchcount.render.select import Depth
 
 R = TypeVar("R", bound="Report")
 
@@ -109,7 +110,7 @@ class Report(ReportData):
 
     def table(
         self,
-        depth: int | None = 3,
+        depth: Depth = "auto",
         columns: Sequence[str] | None = None,
         *,
         sort: str | None = None,
@@ -122,7 +123,9 @@ class Report(ReportData):
         """The module tree as a rich table. `str()` is plain text.
 
         Equal siblings are one row with their sum, ``layers.0–31 ×32``, unless `fold` is False.
-        With ``flat=True`` the biggest `top` modules of every depth are listed.
+        By default as much as fits a window is shown: the biggest modules are opened first, and a …
+        marks those with more in them; ``depth=None`` shows all. With ``flat=True`` the biggest
+        `top` modules of every depth are listed.
 
         See `dispatchcount.render.console.table.module_table` for the arguments.
         """
@@ -144,7 +147,7 @@ class Report(ReportData):
         self,
         top: int | None = 5,
         *,
-        depth: int | None = 3,
+        depth: Depth = "auto",
         columns: Sequence[str] | None = None,
         sort: str | None = None,
         min_share: float = 0.0,
@@ -178,7 +181,7 @@ class Report(ReportData):
 
     def tree(
         self,
-        depth: int | None = None,
+        depth: Depth = None,
         *,
         min_share: float = 0.0,
         exact: bool = False,
@@ -197,11 +200,14 @@ class Report(ReportData):
 
         return operator_table(self, top=top, sort=sort, exact=exact)
 
-    def arch(self) -> ConsoleRenderable:
-        """The architecture as `print(model)` shows it, with each module's figures."""
+    def arch(self, *, fold: bool = True) -> ConsoleRenderable:
+        """The architecture as `print(model)` shows it, with each module's figures.
+
+        Equal siblings stand there once, with their sum, unless `fold` is False.
+        """
         from dispatchcount.render.console.arch import architecture
 
-        return architecture(self)
+        return architecture(self, fold=fold)
 
     def histogram(self, bins: int = 10) -> ConsoleRenderable:
         """The flops of the samples as a rich histogram."""
@@ -209,25 +215,43 @@ class Report(ReportData):
 
         return histogram(self, bins=bins)
 
-    def memory_table(self, depth: int | None = 3, *, exact: bool = False) -> ConsoleRenderable:
-        """The bytes of each kind that every module holds, and the peak, as a rich table."""
+    def memory_table(
+        self, depth: Depth = "auto", *, exact: bool = False, fold: bool = True
+    ) -> ConsoleRenderable:
+        """The bytes of each kind that every module holds, and the peak, as a rich table.
+
+        `depth` and `fold` are as of `table`.
+        """
         from dispatchcount.render.console.memory import memory_table
 
-        return memory_table(self, depth=depth, exact=exact)
+        return memory_table(self, depth=depth, exact=exact, fold=fold)
 
-    def side_by_side(self, depth: int | None = 3, *, exact: bool = False) -> ConsoleRenderable:
-        """The first samples beside each other: the modules each ran, how often, at what cost."""
+    def side_by_side(
+        self, depth: Depth = "auto", *, exact: bool = False, fold: bool = True
+    ) -> ConsoleRenderable:
+        """The first samples beside each other: the modules each ran, how often, at what cost.
+
+        `depth` and `fold` are as of `table`; what folds is equal in every sample.
+        """
         from dispatchcount.render.console.side_by_side import side_by_side
 
-        return side_by_side(self, depth=depth, exact=exact)
+        return side_by_side(self, depth=depth, exact=exact, fold=fold)
 
     def samples_table(
-        self, top: int | None = 15, *, depth: int | None = 3, exact: bool = False
+        self,
+        top: int | None = 15,
+        *,
+        depth: Depth = "auto",
+        exact: bool = False,
+        fold: bool = True,
     ) -> ConsoleRenderable:
-        """The most expensive samples, and how often and at what cost each module ran in all."""
+        """The most expensive samples, and how often and at what cost each module ran in all.
+
+        `depth` and `fold` are as of `table`; what folds is equal in every sample.
+        """
         from dispatchcount.render.console.samples import samples_table
 
-        return samples_table(self, top=top, depth=depth, exact=exact)
+        return samples_table(self, top=top, depth=depth, exact=exact, fold=fold)
 
     def plot(
         self,
@@ -286,7 +310,7 @@ class Report(ReportData):
 
     def to_markdown(
         self,
-        depth: int | None = 3,
+        depth: Depth = "auto",
         *,
         columns: Sequence[str] | None = None,
         sort: str | None = None,
@@ -298,11 +322,19 @@ class Report(ReportData):
 
         return to_markdown(self, depth, columns=columns, sort=sort, exact=exact, fold=fold)
 
-    def to_latex(self, depth: int | None = 3) -> str:
-        """The module table for a paper, in LaTeX with booktabs."""
+    def to_latex(
+        self,
+        depth: Depth = "auto",
+        *,
+        columns: Sequence[str] | None = None,
+        sort: str | None = None,
+        exact: bool = False,
+        fold: bool = True,
+    ) -> str:
+        """The module table for a paper, in LaTeX with booktabs, with the arguments of `table`."""
         from dispatchcount.render.text.latex import to_latex
 
-        return to_latex(self, depth)
+        return to_latex(self, depth, columns=columns, sort=sort, exact=exact, fold=fold)
 
     def to_openmetrics(self) -> str:
         """The totals and each module's figures as OpenMetrics text."""

@@ -152,7 +152,7 @@ def _show(done: Counted, args: argparse.Namespace) -> None:
     if args.memory and report.memory is not None:
         emit("", None)
         with usage():
-            show(report.memory_table())
+            show(report.memory_table(**given(args, ("depth", "exact", "fold"))))
 
 
 def _uncounted(report: Any) -> int:

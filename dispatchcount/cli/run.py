@@ -152,7 +152,7 @@ def _show(report: Any, args: argparse.Namespace) -> None:
         if args.operators:
             tables.append(report.operators(exact="exact" in options))
         if args.memory and report.memory is not None:
-            tables.append(report.memory_table())
+            tables.append(report.memory_table(**given(args, ("depth", "exact", "fold"))))
     for table in tables:
         if sys.stderr.isatty():
             Console(stderr=True).print(table)

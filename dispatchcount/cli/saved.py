@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.cli.common import emit
+from dispatchcount.cli.common import emit, usage
 from dispatchcount.cli.paths import output
 from dispatchcount.errors import UsageError
 
@@ -26,7 +26,7 @@ ENDINGS: dict[str, tuple[str, Callable[[Report], str | bytes]]] = {
     ".tex": ("LaTeX", lambda report: report.to_latex()),
     ".csv": ("CSV", lambda report: report.to_csv()),
     ".prom": ("OpenMetrics", lambda report: report.to_openmetrics()),
-    ".txt": ("the table", lambda report: f"{report.table()}\n"),
+    ".txt": ("what is shown", lambda report: f"{report.overview()}\n"),
 }
 """What a file holds, and how it is made, by the ending of its name."""
 
@@ -79,4 +79,5 @@ def save(report: Any, files: Saving) -> None:
         OSError: one cannot be written.
     """
     for name, make in files:
-        emit(make(report), name)
+        with usage():
+            emit(make(report), name)

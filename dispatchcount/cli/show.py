@@ -29,19 +29,24 @@ if TYPE_CHECKING:
 Options = dict[str, Any]
 
 _TREE_OPTIONS = ("depth", "min_share", "exact", "fold")
-_MARKDOWN_OPTIONS = ("depth", "columns", "sort", "exact", "fold")
+_ROW_OPTIONS = ("depth", "exact", "fold")
+_TEXT_OPTIONS = ("depth", "columns", "sort", "exact", "fold")
 
 SHOWN: dict[str, tuple[Callable[[Report, Options], ConsoleRenderable], tuple[str, ...]]] = {
     "table": (module_view, TABLE_OPTIONS),
     "tree": (lambda report, options: report.tree(**options), _TREE_OPTIONS),
     "operators": (lambda report, options: report.operators(**options), ("top", "sort", "exact")),
-    "arch": (lambda report, _: report.arch(), ()),
+    "memory": (lambda report, options: report.memory_table(**options), _ROW_OPTIONS),
+    "samples": (lambda report, options: report.samples_table(**options), ("top", *_ROW_OPTIONS)),
+    "side-by-side": (lambda report, options: report.side_by_side(**options), _ROW_OPTIONS),
+    "arch": (lambda report, options: report.arch(**options), ("fold",)),
 }
 """Forms for a console: how to make one, and the options that it takes."""
 
 WRITTEN: dict[str, tuple[Callable[[Report, Options], str | bytes], tuple[str, ...]]] = {
     "csv": (lambda report, _: report.to_csv(), ()),
-    "markdown": (lambda report, options: report.to_markdown(**options), _MARKDOWN_OPTIONS),
+    "markdown": (lambda report, options: report.to_markdown(**options), _TEXT_OPTIONS),
+    "latex": (lambda report, options: report.to_latex(**options), _TEXT_OPTIONS),
     "json": (lambda report, _: report.to_json(), ()),
     "jsonl": (lambda report, _: report.to_jsonl(), ()),
     "openmetrics": (lambda report, _: report.to_openmetrics(), ()),

@@ -187,6 +187,16 @@ class Roofline(Brief):
     def __str__(self) -> str:
         return str(self.table())
 
+    def __repr__(self) -> str:
+        from dispatchcount.hardware.show import roofline_line
+
+        return roofline_line(self)
+
+    def _repr_html_(self) -> str:
+        from dispatchcount.hardware.show import roofline_table
+
+        return roofline_table(self)._repr_html_()
+
     def __rich__(self) -> ConsoleRenderable:
         return self.table()
 

@@ -67,6 +67,13 @@ def roofline_table(roof: Roofline, *, top: int | None = 15, by: str = "operator"
     return Printable(Group(Grid(columns), Text(), footer(hidden + _summary(roof))))
 
 
+def roofline_line(roof: Roofline) -> str:
+    """``<Roofline on NVIDIA H100 SXM: at least 1.94 ms, 35.2 % of it limited by memory>``."""
+    memory = percent(roof.share("memory"))
+    least = _seconds(roof.least_seconds)
+    return f"<Roofline on {roof.device}: at least {least}, {memory} of it limited by memory>"
+
+
 def roofline_json(roof: Roofline, path: str | PathLike[str] | None = None) -> bytes:
     """The device, the whole run and the rows by operator, module and phase as JSON."""
     data = orjson.dumps(
@@ -116,6 +123,19 @@ def utilization_text(used: Utilization) -> str:
     return "\n".join(lines)
 
 
+def utilization_line(used: Utilization) -> str:
+    """``<Utilization of NVIDIA H100 SXM: MFU 41.2 %, HFU 54.9 %, 407 T flops/s>``."""
+    figures = (
+        f"MFU {_percent(used.mfu)}, HFU {_percent(used.hfu)}, {human(used.flops_per_s)} flops/s"
+    )
+    return f"<Utilization of {used.device}: {figures}>"
+
+
+def text_html(text: str) -> str:
+    """A text as it is, for a notebook's cell."""
+    return Printable(Text(text))._repr_html_()
+
+
 def device_table(known: Iterable[Device]) -> Printable:
     """Devices, a line each: dense peaks, bandwidth, memory and the source's date."""
     rows = list(known)
@@ -133,7 +153,7 @@ def device_table(known: Iterable[Device]) -> Printable:
         Cells("float8", peaks("float8_e4m3fn")),
         Cells("int8", peaks("int8")),
         Cells("bytes/s", [_number(device.bandwidth) for device in rows], keep=True),
-        Cells("memory", [_number(device.memory) for device in rows]),
+        Cells("memory", [_bytes(device.memory) for device in rows]),
         Cells("source", [_dated(device) for device in rows], True),
     ]
     lines: list[Line] = [
@@ -223,6 +243,10 @@ def _dated(device: Device) -> str:
 
 def _number(value: float | None) -> str:
     return ABSENT if value is None else human(value)
+
+
+def _bytes(value: float | None) -> str:
+    return ABSENT if value is None else nbytes(value)
 
 
 def _percent(share: float | None) -> str:

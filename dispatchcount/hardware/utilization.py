@@ -138,6 +138,16 @@ class Utilization(Brief):
 
         return utilization_text(self)
 
+    def __repr__(self) -> str:
+        from dispatchcount.hardware.show import utilization_line
+
+        return utilization_line(self)
+
+    def _repr_html_(self) -> str:
+        from dispatchcount.hardware.show import text_html
+
+        return text_html(str(self))
+
 
 def utilization(report: ReportRows, device: Device, seconds: float) -> Utilization:
     """How much of `device`'s peak the run of `report` used, which took `seconds`.

@@ -7,13 +7,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
 from dispatchcount.errors import LawError
 from dispatchcount.laws.figures import FIGURES
 from dispatchcount.laws.polynomial import Polynomial
 from dispatchcount.laws.row import LawRow
+from dispatchcount.render.console.grid import Cells, Grid
+from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable, named
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class FormulaChange:
         return None if self.old is None or self.new is None else self.new - self.old
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LawDiff:
     """Two laws compared under the older one's convention. It is true if anything changed.
 
@@ -65,18 +66,31 @@ class LawDiff:
         """The changes as a rich table; `str()` of it is plain text."""
         if not self:
             return Printable(Text("no formula changed"))
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for header in ("module", "metric", "old", "new"):
-            table.add_column(header)
-        for change in self.changes:
-            module = "(all)" if change.module is None else named(change.module)
-            table.add_row(Text(module), change.metric, _text(change.old), _text(change.new))
-        for size, old, new in self.domains:
-            table.add_row("(domain)", size, old, new)
-        return Printable(table)
+        rows = [
+            (
+                "(all)" if change.module is None else named(change.module),
+                change.metric,
+                _text(change.old),
+                _text(change.new),
+            )
+            for change in self.changes
+        ]
+        rows += [("(domain)", size, old, new) for size, old, new in self.domains]
+        headers = ("module", "metric", "old", "new")
+        cells = [
+            Cells(header, [row[place] for row in rows], left=True, keep=True)
+            for place, header in enumerate(headers)
+        ]
+        return Printable(Grid(cells))
 
     def __str__(self) -> str:
         return str(self.table())
+
+    def __repr__(self) -> str:
+        return f"<LawDiff: {plural(len(self.changes), 'formula')} changed>"
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
 
 
 def diff(old: LawData, new: LawData) -> LawDiff:

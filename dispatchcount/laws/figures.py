@@ -5,6 +5,7 @@ it is asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import NoReturn
 
 from dispatchcount.errors import LawError
@@ -73,6 +74,9 @@ class LawStats(Stats):
     def __reduce__(self) -> tuple[type[LawStats], tuple[dict[str, int], dict[str, str]]]:
         present = {m: getattr(self, m) for m in FIGURES if m not in self.absent}
         return LawStats, (present, dict(self.absent))
+
+    def _repr_html_(self) -> str:
+        return f"<code>{escape(repr(self))}</code>"
 
     def __repr__(self) -> str:
         shown = [

@@ -122,6 +122,11 @@ class Law(LawData):
 
         return summary(self)
 
+    def _repr_html_(self) -> str:
+        from dispatchcount.laws.table import module_table
+
+        return module_table(self, 3, "flops")._repr_html_()
+
     def __repr__(self) -> str:
         model = f" of {self.meta.model}" if self.meta.model else ""
         return f"<Law{model} in {', '.join(self.sizes)}: {str(self).splitlines()[0]}>"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from dispatchcount.laws.notes import notes
 from dispatchcount.laws.row import columns_of
+from dispatchcount.render.console.grid import Cells, Grid, indent
 from dispatchcount.render.plain import ROOT, Printable, clean
 
 if TYPE_CHECKING:
@@ -67,14 +67,11 @@ def module_table(law: LawData, depth: int | None, metric: str) -> Printable:
     Raises:
         ValueError: `depth` is negative, or there is no such metric.
     """
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("module", no_wrap=True)
-    table.add_column("type", style="dim", no_wrap=True)
-    table.add_column(metric)
-    for row in selected(law, depth, metric):
-        table.add_row(
-            Text("  " * row.level + clean(row.name)),
-            Text(clean(row.type)),
-            Text(clean(row.formula)),
-        )
-    return Printable(Group(table, Text(), Text("\n".join(notes(law)), style="dim")))
+    rows = selected(law, depth, metric)
+    leads = [indent(row.level) for row in rows]
+    columns = [
+        Cells("module", [clean(row.name) for row in rows], left=True, leads=leads),
+        Cells("type", [clean(row.type) for row in rows], left=True, styles=["dim"] * len(rows)),
+        Cells(metric, [clean(row.formula) for row in rows], left=True, keep=True),
+    ]
+    return Printable(Group(Grid(columns), Text(), Text("\n".join(notes(law)), style="dim")))

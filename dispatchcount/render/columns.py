@@ -138,7 +138,7 @@ _COUNTED = tuple(one.key for one in METRICS if one.additive and not one.measured
 """The metrics that every operator's rule counts."""
 
 MODULE_COLUMNS: dict[str, Column[Row]] = {
-    "name": Column("module", lambda row: row.label),
+    "name": Column("module", lambda row: row.name),
     "path": Column("full name", lambda row: row.path or ROOT),
     "type": Column("type", lambda row: row.module.type),
     "calls": Column("calls", lambda row: row.stats.calls or None),
@@ -187,14 +187,14 @@ def pick(known: dict[str, Column[T]], names: Sequence[str], what: str) -> dict[s
 
     Args:
         known: all there are.
-        names: those asked for.
+        names: those asked for, as a sequence or as one string with commas in between.
         what: ``"column"`` or ``"sort"``, for the message.
 
     Raises:
         ValueError: there is none of such a name; the message lists those there are.
     """
     if isinstance(names, str):
-        names = (names,)
+        names = [name.strip() for name in names.split(",")]
     for name in names:
         if name not in known:
             raise ValueError(f"{what} {name!r} is not known; it is one of {', '.join(known)}")

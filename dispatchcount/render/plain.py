@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-import html
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.measure import Measurement
+from rich.terminal_theme import TerminalTheme
+
+from dispatchcount.render.numbers import plural
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType, RenderResult
 
 _WIDTH = 10_000_000
+
+_BEGINS = 60
+"""Characters of a table's first line that its `repr` has."""
+
+_CELL = '<pre style="line-height:1.2;white-space:pre">{code}</pre>'
+
+# Colours that can be read on a white page and on a black one. What is dim is half way between the
+# two colours that stand first, the page's and that of text without a colour.
+_THEME = TerminalTheme(
+    (255, 255, 255),
+    (0, 0, 0),
+    [
+        (110, 118, 129),
+        (207, 34, 46),
+        (31, 136, 61),
+        (176, 115, 0),
+        (9, 105, 218),
+        (163, 80, 200),
+        (20, 135, 145),
+        (128, 136, 146),
+    ],
+)
 
 ROOT = "(root)"
 
@@ -56,11 +80,26 @@ class Printable:
         console.print(self.renderable, crop=False, end="")
         return "\n".join(line.rstrip() for line in stream.getvalue().rstrip("\n").split("\n"))
 
-    def _repr_html_(self) -> str:
-        """The plain text as it is, for a notebook's cell."""
-        return f'<pre style="line-height:1.2;white-space:pre">{html.escape(str(self))}</pre>'
+    def __repr__(self) -> str:
+        """How long it is and how it begins; `print` shows the rest, and so does a notebook."""
+        lines = str(self).split("\n")
+        begins = cut(" ".join(lines[0].split()), _BEGINS)
+        return f"<table of {plural(len(lines), 'line')}: {begins}; print() shows it>"
 
-    __repr__ = __str__
+    def _repr_html_(self) -> str:
+        """The same text with its colours, for a notebook's cell."""
+        console = Console(
+            file=StringIO(),
+            width=_WIDTH,
+            height=100,
+            color_system="standard",
+            force_terminal=True,
+            force_jupyter=False,
+            legacy_windows=False,
+            record=True,
+        )
+        console.print(self.renderable, crop=False)
+        return console.export_html(theme=_THEME, code_format=_CELL, inline_styles=True)
 
 
 def clean(text: str) -> str:

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from dispatchcount.render.plain import ROOT
 from dispatchcount.report import derived
 from dispatchcount.report.coverage import below_or_at, gaps, ran
-from dispatchcount.report.fold import Fold, Folding, local_name, together
+from dispatchcount.report.fold import Fold, Folding, together
 from dispatchcount.report.memory_totals import memory_of_all, memory_totals
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import Module, ModuleMemory
+
+Depth = int | Literal["auto"] | None
+"""Levels below the root to show: so many, all (None), or as far as a table of `ROWS` rows goes."""
+
+AUTO: Literal["auto"] = "auto"
+
+ROWS = 32
+"""Rows of a table that chooses by itself what to show: with its header and the lines below it, it
+fills a window of 40 lines.
+"""
+
+MORE = "…"
+"""Stands behind the name of a row if some modules in it are not shown."""
+
+Key = Callable[["Row"], tuple[object, ...]]
+"""Orders the rows below one row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +51,7 @@ class Row:
         memory: the bytes that it and those below it hold; None where memory was not followed.
         fold: the modules that it stands for, whose figures it adds up; None for a row that is not a
             module's.
+        closed: True if modules in it are left out because the table chose by itself what to show.
     """
 
     module: Module
@@ -45,6 +64,12 @@ class Row:
     total: Stats
     memory: ModuleMemory | None = None
     fold: Fold | None = None
+    closed: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its label, and a `MORE` behind it if it is closed."""
+        return f"{self.label} {MORE}" if self.closed else self.label
 
     @property
     def times(self) -> int:
@@ -58,10 +83,19 @@ class Row:
 
     @property
     def path(self) -> str:
-        """Its full name, with how many siblings it folds: ``"model.layers.0–31 ×32"``."""
-        if self.fold is None:
-            return self.module.name
-        return f"{self.fold.path} ×{self.times:,}" if self.times > 1 else self.fold.path
+        """Its full name, with how many siblings it folds: ``"model.layers.0–31 ×32"``.
+
+        A `MORE` stands behind it if it is closed.
+        """
+        name = self.module.name if self.fold is None else self.fold.path
+        if self.times > 1:
+            name = f"{name} ×{self.times:,}"
+        return f"{name or ROOT} {MORE}" if self.closed else name
+
+    def names(self, report: ReportData) -> list[str]:
+        """The names of the modules whose figures it adds up."""
+        places = self.fold.members if self.fold is not None else ()
+        return [report.modules[place].name for place in places]
 
     @property
     def share(self) -> float | None:
@@ -75,72 +109,139 @@ class Selection:
 
     Attributes:
         rows: those to show.
-        deeper: modules below the depth asked for.
-        smaller: modules, not below the depth, with less than the share asked for.
+        deeper: modules below the depth asked for, or within closed rows.
+        smaller: modules, none of those, with less than the share asked for.
         depth, min_share: what was asked for.
     """
 
     rows: tuple[Row, ...]
     deeper: int
     smaller: int
-    depth: int | None
+    depth: Depth
     min_share: float
 
 
 def select(
     report: ReportData,
-    depth: int | None = None,
+    depth: Depth = None,
     min_share: float = 0.0,
-    key: Callable[[Row], tuple[object, ...]] | None = None,
+    key: Key | None = None,
     *,
     fold: bool = False,
+    most: int = ROWS,
+    wanted: Callable[[Row], bool] = lambda _: True,
+    size: Callable[[Row], tuple[int, ...]] | None = None,
 ) -> Selection:
     """The rows to show: top rows, and modules down to a depth that have a share of all flops.
 
     Args:
         report: the report.
-        depth: 0 for the top rows alone, None for all.
+        depth: 0 for the top rows alone, None for all, `AUTO` for what `most` rows hold.
         min_share: 0 to 1.
         key: orders the modules below one parent; by default they stay in the model's order.
         fold: True to show equal siblings as one row; see `Folding`.
+        most: how many rows `AUTO` shows; see `_opened`.
+        wanted: False for a row that the table leaves out with all below it, and without a word.
+        size: puts first what `AUTO` opens first; by default what has the most flops, or without
+            any the most parameters.
 
     Raises:
-        ValueError: `depth` is negative or `min_share` is not within 0 and 1.
+        ValueError: `depth` is no depth or `min_share` is not within 0 and 1.
     """
-    if depth is not None and depth < 0:
-        raise ValueError(
-            f"depth={depth} is negative; give a number of levels from 0 up, or None for all"
-        )
+    check_depth(depth)
     if not 0 <= min_share <= 1:
         raise ValueError(
             f"min_share={min_share} is not a share; give a number from 0 to 1, 0.01 for 1 %"
         )
-    rows_of = _Rows(report, key, fold)
+    rows_of = _Rows(report, key, fold, wanted)
+    shown = _opened(rows_of, min_share, most, size or _work) if depth == AUTO else None
     rows: list[Row] = []
     deeper = smaller = 0
     stack = rows_of.below(None, 0)
     while stack:
         one, row = stack.pop()
-        if depth is not None and row.level > depth:
+        below = rows_of.below(one, row.level + 1)
+        stack += below
+        if isinstance(depth, int) and row.level > depth:
             deeper += row.members
         elif row.level and (row.share or 0) < min_share:
             smaller += row.members
-        else:
+        elif shown is not None and one.members not in shown:
+            deeper += row.members
+        elif shown is None:
             rows.append(row)
-        stack += rows_of.below(one, row.level + 1)
+        else:
+            left_out = any(
+                part.members not in shown and (under.share or 0) >= min_share
+                for part, under in below
+            )
+            rows.append(replace(row, closed=left_out))
     return Selection(tuple(rows), deeper, smaller, depth, min_share)
+
+
+def check_depth(depth: Depth) -> None:
+    """Refuse what is no depth.
+
+    Raises:
+        ValueError: it is neither a number of levels, nor None, nor `AUTO`.
+    """
+    if depth is None or depth == AUTO:
+        return
+    if not isinstance(depth, int) or depth < 0:
+        what = "is negative" if isinstance(depth, int) else "is no depth"
+        raise ValueError(
+            f"depth={depth!r} {what}; give a number of levels from 0 up, None for all, "
+            f"or {AUTO!r} for what fits a window"
+        )
+
+
+def _opened(
+    rows_of: _Rows, min_share: float, most: int, size: Callable[[Row], tuple[int, ...]]
+) -> set[tuple[int, ...]]:
+    """The rows of a table of at most `most` rows that opens the biggest modules first.
+
+    A row that is opened shows all rows right below it. Of those that could be opened the biggest
+    one is next, as long as what is in it fits. If it does not fit and most of the table
+    is still empty, the biggest of what is in it are shown: a model of a hundred different layers in
+    a row must not be a single line.
+
+    Returns:
+        The members of each row's `Fold`.
+    """
+    top = rows_of.below(None, 0)
+    shown = {one.members for one, _ in top}
+    room = most - len(shown)
+    waiting = [(size(row), one.members, one, row) for one, row in top]
+    heapq.heapify(waiting)
+    while waiting and room > 0:
+        _, _, one, row = heapq.heappop(waiting)
+        below = [
+            pair for pair in rows_of.below(one, row.level + 1) if (pair[1].share or 0) >= min_share
+        ]
+        if len(below) > room:
+            if 2 * room < most:
+                continue
+            below = sorted(below, key=lambda pair: size(pair[1]))[:room]
+        room -= len(below)
+        for part, under in below:
+            shown.add(part.members)
+            heapq.heappush(waiting, (size(under), part.members, part, under))
+    return shown
+
+
+def _work(row: Row) -> tuple[int, ...]:
+    """Puts the rows with the most flops first, and among those without any the most parameters."""
+    return -row.stats.flops, -row.stats.params
 
 
 class _Rows:
     """Makes the rows below a parent, in the order in which they are shown."""
 
     def __init__(
-        self,
-        report: ReportData,
-        key: Callable[[Row], tuple[object, ...]] | None,
-        fold: bool,
+        self, report: ReportData, key: Key | None, fold: bool, wanted: Callable[[Row], bool]
     ) -> None:
         self._report = report
+        self._wanted = wanted
         self._key = key
         self._stats = report.by_module()
         self._ran = ran(report)
@@ -155,6 +256,7 @@ class _Rows:
         The last row comes first, as a stack has them.
         """
         rows = [(one, self._row(one, level)) for one in self._folding.below(above)]
+        rows = [pair for pair in rows if self._wanted(pair[1])]
         if self._key is not None:
             key = self._key
             rows.sort(key=lambda pair: key(pair[1]))
@@ -182,8 +284,3 @@ class _Rows:
             memory,
             fold,
         )
-
-
-def label(report: ReportData, index: int) -> str:
-    """The part of a module's name that its parent's does not have, ``(root)`` for none."""
-    return local_name(report.modules, index)[0] or ROOT

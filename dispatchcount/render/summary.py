@@ -16,7 +16,7 @@ from dispatchcount.render.numbers import (
     plural,
 )
 from dispatchcount.render.plain import clean, cut, first_line, named, some
-from dispatchcount.render.select import Selection
+from dispatchcount.render.select import AUTO, MORE, Selection
 from dispatchcount.report.coverage import inputs, topmost_uncalled
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import PHASES, UNKNOWN, UNSEEN, OpIssue
@@ -93,10 +93,12 @@ def hidden(selection: Selection) -> list[Line]:
     """What a selection of modules leaves out, and the option that shows it."""
     lines = []
     if selection.deeper:
+        auto = selection.depth == AUTO
+        where = f"in rows marked {MORE}" if auto else f"below depth {selection.depth}"
         lines.append(
             (
                 "hidden",
-                f"{plural(selection.deeper, 'module')} below depth {selection.depth}; "
+                f"{plural(selection.deeper, 'module')} {where}; "
                 f"{hint('depth=None', '--depth all')} shows all",
                 "dim",
             )

@@ -149,6 +149,16 @@ class Stats(Brief):
     estimate_elementwise: bool = False
     self_: Stats | None = field(default=None, repr=False)
 
+    def _repr_html_(self) -> str:
+        """The figures that are not 0, every digit, for a notebook's cell."""
+        figures = {metric.label: metric.value(self) for metric in METRICS}
+        rows = [
+            f'<tr><td style="text-align:left">{label}</td><td>{figure:,}</td></tr>'
+            for label, figure in figures.items()
+            if figure
+        ]
+        return f"<table>{''.join(rows)}</table>"
+
     @property
     def total(self) -> Stats:
         """This row itself: the figures on it include the children's."""

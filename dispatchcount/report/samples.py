@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import sqrt
 
 from dispatchcount.report.metrics import Stats
@@ -31,6 +31,10 @@ class Distribution:
     median: float
     p95: int
     max: int
+
+    def of(self, number: int) -> Distribution:
+        """The distribution of the sums of so many that have the same figure in every sample."""
+        return Distribution(*(number * getattr(self, one.name) for one in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,15 @@ class ModuleSamples:
     calls_per_sample: float
     flops: Distribution
     calls: Distribution
+
+    def of(self, number: int) -> ModuleSamples:
+        """How so many modules fared together that did the same in every sample."""
+        return ModuleSamples(
+            self.execution_rate,
+            number * self.calls_per_sample,
+            self.flops.of(number),
+            self.calls.of(number),
+        )
 
 
 def distribution(values: Iterable[int]) -> Distribution:

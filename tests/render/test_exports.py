@@ -160,7 +160,7 @@ def test_a_notebook_shows_a_table_without_script() -> None:
         "calls",
     ]
     assert shown.rows[3] == [
-        "features.0",
+        "0",
         "Conv2d",
         "92.6 %",
         "13.8 k",
@@ -169,6 +169,7 @@ def test_a_notebook_shows_a_table_without_script() -> None:
         "512",
         "1",
     ]
+    assert 'title="features.0"' in make.cnn()._repr_html_()
     assert "14.9 k FLOPs (fvcore)" in make.cnn()._repr_html_()
 
 
@@ -180,13 +181,18 @@ def test_a_notebook_names_what_is_missing_and_keeps_names_text() -> None:
     assert '=cmd("x")' in [row[0] for row in cells(make.troubled()).rows]
 
 
+def test_a_notebook_folds_equal_siblings() -> None:
+    shown = [row[0] for row in cells(make.stack(100)).rows[1:]]
+    assert shown == ["(root)", "encoder", "layers.0–99 ×100", "part0", "part1", "part2"]
+    assert "100 equal modules as 1 row marked ×" in make.stack(100)._repr_html_()
+
+
 def test_a_notebook_keeps_the_biggest_modules_in_their_order() -> None:
-    report = make.stack(100)
+    report = make.stack(1, 100)  # parts of 64, 128, 192 … MACs in one block
     shown = [row[0] for row in cells(report).rows[1:]]
-    assert len(shown) == 24
-    assert "The 24 biggest of 403 modules." in report._repr_html_()
-    order = [name or "(root)" for name in report.by_module()]
-    assert shown == sorted(shown[:24], key=order.index)
+    # The root, the encoder, its layers, their block, and the 20 biggest of its 100 parts.
+    assert shown == ["(root)", "encoder", "layers", "0 …", *(f"part{n}" for n in range(80, 100))]
+    assert "80 modules in rows marked …" in report._repr_html_()
 
 
 @settings(max_examples=40, deadline=None)

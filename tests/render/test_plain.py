@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from dispatchcount.render.console.samples import samples_table
-from dispatchcount.render.plain import clean
-from dispatchcount.render.select import label
+from dispatchcount.render.plain import ROOT, clean
+from dispatchcount.report.fold import local_name
 from tests.report.make import HOSTILE, cnn, reports, routed, stack, training, troubled
 
 pytestmark = pytest.mark.torch_alone
@@ -51,7 +51,7 @@ def test_any_report_is_shown_whole_and_without_control_characters(name, report):
     assert all(line.isprintable() for line in text.split("\n"))
     shown = range(1, len(report.modules)) if name != "operators" else ()
     for index in shown:
-        assert clean(label(report, index)) in text or (
+        assert clean(local_name(report.modules, index)[0] or ROOT) in text or (
             name == "arch" and not report.modules[index].name
         )
     for entry in report.entries if name == "operators" else ():
@@ -82,7 +82,7 @@ def test_a_console_of_any_width_shows_every_name(name, width, make):
     names = (
         [entry.op for entry in report.entries]
         if name == "operators"
-        else [label(report, i) for i in range(2, len(report.modules))]
+        else [local_name(report.modules, i)[0] for i in range(2, len(report.modules))]
     )
     for wanted in map(clean, names):
         # the parts of a name that folds have other cells between them, so its characters are looked for one after the other
@@ -105,6 +105,7 @@ def test_a_narrow_console_says_which_columns_it_has_no_room_for(width):
                 "bytes_read",
                 "bytes_written",
             ),
+            depth=3,
             fold=False,
         )
     )
@@ -124,7 +125,7 @@ def test_the_biggest_stand_out_in_colour():
     conv, relu = (
         line for line in stream.getvalue().split("\n") if "Conv2d" in line or "ReLU" in line
     )
-    assert "\x1b[1;31m" in conv
+    assert "\x1b[1;33m" in conv
     assert "\x1b[1;31m" not in relu
 
 
@@ -141,5 +142,35 @@ def test_clean_shows_what_cannot_be_printed():
     assert clean("a\u202eb\ud800") == r"a\u202eb\ud800"
 
 
-def test_the_prompt_shows_the_text_too():
-    assert repr(routed().table()) == str(routed().table())
+def test_the_prompt_shows_one_line_that_says_how_to_see_the_rest():
+    assert repr(cnn().table()) == (
+        "<table of 13 lines: module type calls params flops share activations; print() shows it>"
+    )
+    for view in (*VIEWS.values(), lambda report: report.diff(cnn()).table()):
+        for report in (cnn(), troubled(), routed(), training()):
+            assert re.fullmatch(
+                r"<table of \d+ lines?: [^\n]{1,60}; print\(\) shows it>", repr(view(report))
+            )
+
+
+def test_a_notebook_shows_tables_in_their_colours():
+    page = stack(2).table()._repr_html_()
+    # The root is bold, and what most of the flops are in is bold and yellow.
+    assert '<span style="font-weight: bold">(root)</span>' in page
+    assert re.search(r"color: #b07300[^>]*bold[^>]*>encoder<", page)
+    assert re.sub(r"<[^>]+>|\s", "", page) == re.sub(r"\s", "", str(stack(2).table()))
+
+
+def test_red_is_left_for_what_is_wrong():
+    for report in (cnn(), stack(3), training(), routed()):
+        for view in (report.table(), report.tree(), report.arch(), report.operators()):
+            stream = StringIO()
+            Console(file=stream, force_terminal=True, width=200, color_system="standard").print(
+                view
+            )
+            assert "31m" not in stream.getvalue()
+    stream = StringIO()
+    Console(file=stream, force_terminal=True, width=200, color_system="standard").print(
+        troubled().table()
+    )
+    assert "31m" in stream.getvalue()

@@ -153,7 +153,7 @@ def test_markdown_is_one_table_whatever_the_names():
 
 def test_markdown_says_what_the_table_hides():
     assert "- hidden: 6 modules below depth 3; depth=None shows all" in stack(2).to_markdown(
-        fold=False
+        3, fold=False
     )
 
 

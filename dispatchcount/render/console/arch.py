@@ -10,8 +10,9 @@ from dispatchcount.render.console.grid import heat, indent
 from dispatchcount.render.numbers import ABSENT
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import Row, select
-from dispatchcount.render.summary import footer, summary
+from dispatchcount.render.summary import folded, footer, summary
 from dispatchcount.report.model import ReportData
+from dispatchcount.report.rows import NO_MODULE
 
 _FIGURES = {
     "params": "params",
@@ -23,9 +24,15 @@ _FIGURES = {
 """The columns whose figures stand after a module, and what is said after each."""
 
 
-def architecture(report: ReportData) -> Printable:
-    """The modules nested as in `print(model)`, each with its figures after a ``#``."""
-    rows = [row for row in select(report).rows if row.module is not report.modules[0]]
+def architecture(report: ReportData, *, fold: bool = True) -> Printable:
+    """The modules nested as in `print(model)`, each with its figures after a ``#``.
+
+    Args:
+        report: the report.
+        fold: True to show equal siblings once with their sum.
+    """
+    selection = select(report, fold=fold, wanted=lambda row: row.module.name != NO_MODULE)
+    rows = selection.rows
     text = Text()
     ends: list[str] = []
     for position, row in enumerate(rows):
@@ -38,7 +45,7 @@ def architecture(report: ReportData) -> Printable:
     for end in reversed(ends):
         text.append(f"{end}\n")
     text.overflow = "fold"
-    return Printable(Group(text, footer(summary(report))))
+    return Printable(Group(text, footer(folded(selection) + summary(report))))
 
 
 def _open(text: Text, row: Row, has_children: bool) -> str:

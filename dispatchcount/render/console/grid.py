@@ -278,8 +278,9 @@ def heat(share: float | None, level: int = 1) -> str:
         return "dim"
     if not level:
         return "bold"
+    # Red is left for what is wrong: operators that could not be counted.
     return (
-        "bold red"
+        "bold yellow"
         if share >= 0.2
         else "yellow"
         if share >= 0.05

@@ -6,45 +6,43 @@ from rich.console import Group
 from rich.text import Text
 
 from dispatchcount.render.console.grid import Cells, Grid, heat, indent
-from dispatchcount.render.hints import hint
-from dispatchcount.render.numbers import bytes_said, nbytes, plural
+from dispatchcount.render.numbers import bytes_said, nbytes
 from dispatchcount.render.plain import Printable, clean, named
-from dispatchcount.render.select import label
-from dispatchcount.render.summary import Line, footer
-from dispatchcount.report.memory_totals import memory_of_all, memory_totals
+from dispatchcount.render.select import AUTO, Depth, Row, select
+from dispatchcount.render.summary import Line, folded, footer, hidden
+from dispatchcount.report.memory_totals import memory_of_all
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import MEMORY_KINDS, Memory, ModuleMemory
-from dispatchcount.report.tree import children, depth_first
 
 
-def memory_table(report: ReportData, *, depth: int | None = 3, exact: bool = False) -> Printable:
+def memory_table(
+    report: ReportData, *, depth: Depth = AUTO, exact: bool = False, fold: bool = True
+) -> Printable:
     """The modules that hold memory, each with what it and those below it hold.
 
     Args:
         report: the report.
-        depth: levels below the root to show, None for all.
+        depth: levels below the root to show, None for all. With `AUTO` it opens those that hold
+            the most, as far as a window goes.
         exact: show every digit.
+        fold: True to show equal siblings as one row with their sum.
 
     Raises:
-        ValueError: memory was not followed, or `depth` is negative.
+        ValueError: memory was not followed, or `depth` is no depth.
     """
     if report.memory is None:
         raise ValueError(
             "the report says nothing of memory; ask for it: profile(model, memory=True)"
         )
-    if depth is not None and depth < 0:
-        raise ValueError(
-            f"depth={depth} is negative; give a number of levels from 0 up, or None for all"
-        )
-    totals = memory_totals(report)
+    selection = select(
+        report,
+        depth,
+        fold=fold,
+        wanted=lambda row: _held(row).together > 0,
+        size=lambda row: (-_held(row).together,),
+    )
     whole = memory_of_all(report.memory.modules)
-    rows: list[tuple[str, ModuleMemory, int]] = []
-    deeper = 0
-    for index, level in _levels(report, totals):
-        if depth is not None and level > depth:
-            deeper += 1
-        else:
-            rows.append((clean(label(report, index)), totals[index], level))
+    rows = [(clean(row.name), _held(row), row.level) for row in selection.rows]
     has_total = sum(not level for _, _, level in rows) > 1
     if has_total:
         rows.append(("total", whole, 0))
@@ -68,30 +66,13 @@ def memory_table(report: ReportData, *, depth: int | None = 3, exact: bool = Fal
             keep=True,
         ),
     ]
-    lines: list[Line] = []
-    if deeper:
-        opens = hint("depth=None", "--depth all")
-        text = f"{plural(deeper, 'module')} below depth {depth}; {opens} shows all"
-        lines.append(("hidden", text, "dim"))
-    return Printable(
-        Group(Grid(columns, total=has_total), Text(), footer(lines + _peak(report.memory, exact)))
-    )
+    lines = hidden(selection) + folded(selection) + _peak(report.memory, exact)
+    return Printable(Group(Grid(columns, total=has_total), Text(), footer(lines)))
 
 
-def _levels(report: ReportData, totals: list[ModuleMemory]) -> list[tuple[int, int]]:
-    """Indices and levels of the modules that hold any bytes, each above those below it.
-
-    Work outside every module comes last.
-    """
-    below = children(report.modules, lambda index: totals[index].together > 0)
-    below.get(-1, []).sort(key=lambda index: index == 0)
-    found: list[tuple[int, int]] = []
-    level = 0
-    for index, entering in depth_first(below):
-        if entering:
-            found.append((index, level))
-        level += 1 if entering else -1
-    return found
+def _held(row: Row) -> ModuleMemory:
+    """The bytes that a row's modules hold with those below them."""
+    return row.memory or ModuleMemory(0)
 
 
 def _peak(memory: Memory, exact: bool) -> list[Line]:

@@ -10,14 +10,20 @@ from rich.text import Text
 from dispatchcount.render.console.biggest import TOP, where_it_goes
 from dispatchcount.render.console.table import module_table
 from dispatchcount.render.plain import Printable
+from dispatchcount.render.select import AUTO, ROWS, Depth
 from dispatchcount.report.model import ReportData
+
+_BELOW = ROWS - 2 * TOP - 2
+"""Rows of the table by default: it shares the window with `TOP` modules and operators, and a line
+above and below them.
+"""
 
 
 def overview(
     report: ReportData,
     *,
     top: int | None = TOP,
-    depth: int | None = 3,
+    depth: Depth = AUTO,
     columns: Sequence[str] | None = None,
     sort: str | None = None,
     min_share: float = 0.0,
@@ -39,6 +45,7 @@ def overview(
     Raises:
         ValueError: `top` is negative, or `module_table` refuses an argument.
     """
+    biggest = where_it_goes(report, top=top, exact=exact, fold=fold) if top != 0 else None
     table = module_table(
         report,
         depth=depth,
@@ -47,6 +54,6 @@ def overview(
         min_share=min_share,
         exact=exact,
         fold=fold,
+        most=ROWS if biggest is None else _BELOW,
     )
-    biggest = where_it_goes(report, top=top, exact=exact, fold=fold) if top != 0 else None
     return table if biggest is None else Printable(Group(biggest, Text(), table))

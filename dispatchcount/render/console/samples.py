@@ -8,45 +8,54 @@ from rich.text import Text
 from dispatchcount.render.columns import MODULE_COLUMNS, Column, measured
 from dispatchcount.render.console.grid import Cells, Grid, heat, indent
 from dispatchcount.render.hints import hint
-from dispatchcount.render.numbers import count, percent, plural, show_share
+from dispatchcount.render.numbers import ABSENT, count, percent, plural, show_share
 from dispatchcount.render.plain import Printable, clean
-from dispatchcount.render.select import Row, select
-from dispatchcount.render.summary import Line, footer, hidden, summary
+from dispatchcount.render.select import AUTO, Depth, Row, select
+from dispatchcount.render.summary import Line, folded, footer, hidden, summary
 from dispatchcount.report.derived import part
 from dispatchcount.report.model import ReportData
+from dispatchcount.report.rows import NO_MODULE
 from dispatchcount.report.samples import ModuleSamples
 
 
 def samples_table(
-    report: ReportData, *, top: int | None = 15, depth: int | None = 3, exact: bool = False
+    report: ReportData,
+    *,
+    top: int | None = 15,
+    depth: Depth = AUTO,
+    exact: bool = False,
+    fold: bool = True,
 ) -> Printable:
     """Two tables: the most expensive samples, and what each module did over all samples.
 
     Args:
         report: the report.
         top: how many samples to show, None for all.
-        depth: levels of modules below the root to show, None for all.
+        depth: levels of modules below the root to show, None for all. With `AUTO` it opens the
+            biggest modules as far as a window goes.
         exact: show every digit.
+        fold: True to show siblings that are equal in every sample as one row with their sum.
 
     Raises:
-        ValueError: the block had no samples, or `top` or `depth` is negative.
+        ValueError: the block had no samples, `top` is negative, or `depth` is no depth.
     """
     if top is not None and top < 0:
         raise ValueError(
             f"top={top} is negative; give a number of samples from 0 up, or None for all"
         )
     report.distribution()  # raises if the block had no samples
-    selection = select(report, depth)
-    rows = [row for row in selection.rows if row.module is not report.modules[0]]
+    selection = select(report, depth, fold=fold, wanted=lambda row: row.module.name != NO_MODULE)
     table, lines = _samples(report, top, exact)
-    modules = _modules(rows, report.by_module_over_samples(), measured(report), exact)
+    modules = _modules(
+        list(selection.rows), report.by_module_over_samples(), measured(report), exact
+    )
     return Printable(
         Group(
             table,
             Text(),
             modules,
             Text(),
-            footer(lines + hidden(selection) + summary(report, exact=exact)),
+            footer(lines + hidden(selection) + folded(selection) + summary(report, exact=exact)),
         )
     )
 
@@ -72,8 +81,13 @@ def _samples(report: ReportData, top: int | None, exact: bool) -> tuple[Grid, li
 def _modules(
     rows: list[Row], over: dict[str, ModuleSamples], more: tuple[str, ...], exact: bool
 ) -> Grid:
-    figures = [over[row.module.name] for row in rows]
+    # Modules that are folded did the same in every sample, so that a row's figures in each sample
+    # are those of its first module times their number.
+    figures = [over[row.module.name].of(row.members) for row in rows]
     spreads = [f.flops for f in figures]
+    # What a module that is never called by itself does is done by the modules in it, or by the one
+    # around it.
+    by_itself = [not (row.module.container or row.module.fused) for row in rows]
     styles = [
         heat(row.share, row.level) if f.execution_rate else "dim"
         for row, f in zip(rows, figures, strict=True)
@@ -82,7 +96,7 @@ def _modules(
         [
             Cells(
                 "module",
-                [clean(row.label) for row in rows],
+                [clean(row.name) for row in rows],
                 True,
                 styles,
                 leads=[indent(row.level) for row in rows],
@@ -93,8 +107,21 @@ def _modules(
                 True,
                 ["dim"] * len(rows),
             ),
-            Cells("ran in", [percent(f.execution_rate) for f in figures], keep=True),
-            Cells("calls/sample", [count(f.calls_per_sample, exact) for f in figures]),
+            Cells(
+                "ran in",
+                [
+                    percent(f.execution_rate) if f.execution_rate or own else ABSENT
+                    for f, own in zip(figures, by_itself, strict=True)
+                ],
+                keep=True,
+            ),
+            Cells(
+                "calls/sample",
+                [
+                    count(f.calls_per_sample, exact) if f.calls_per_sample or own else ABSENT
+                    for f, own in zip(figures, by_itself, strict=True)
+                ],
+            ),
             Cells(
                 "mean flops",
                 [count(spread.mean, exact) for spread in spreads],

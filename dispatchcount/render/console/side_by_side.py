@@ -11,34 +11,40 @@ from dispatchcount.render.columns import MODULE_COLUMNS, measured
 from dispatchcount.render.console.grid import Cells, Grid, heat, indent
 from dispatchcount.render.numbers import ABSENT, count, percent
 from dispatchcount.render.plain import Printable, clean
-from dispatchcount.render.select import select
-from dispatchcount.render.summary import footer, hidden, summary
+from dispatchcount.render.select import AUTO, Depth, select
+from dispatchcount.render.summary import folded, footer, hidden, summary
 from dispatchcount.report.derived import part
+from dispatchcount.report.fold import together
 from dispatchcount.report.model import ReportData
+from dispatchcount.report.rows import NO_MODULE
 
 MOST = 6
 
 
-def side_by_side(report: ReportData, *, depth: int | None = 3, exact: bool = False) -> Printable:
+def side_by_side(
+    report: ReportData, *, depth: Depth = AUTO, exact: bool = False, fold: bool = True
+) -> Printable:
     """The modules as rows, and beside them calls, flops and share of flops of the first samples.
 
     Time and memory, where they were measured, are those of the whole block.
 
     Args:
         report: the report.
-        depth: levels of modules below the root to show, None for all.
+        depth: levels of modules below the root to show, None for all. With `AUTO` it opens the
+            biggest modules as far as a window goes.
         exact: show every digit.
+        fold: True to show siblings that are equal in every sample as one row with their sum.
 
     Raises:
-        ValueError: the block had no samples, or `depth` is negative.
+        ValueError: the block had no samples, or `depth` is no depth.
     """
     report.distribution()  # raises if the block had no samples
-    selection = select(report, depth)
-    rows = [row for row in selection.rows if row.module is not report.modules[0]]
+    selection = select(report, depth, fold=fold, wanted=lambda row: row.module.name != NO_MODULE)
+    rows = list(selection.rows)
     columns = [
         Cells(
             "module",
-            [clean(row.label) for row in rows],
+            [clean(row.name) for row in rows],
             left=True,
             leads=[indent(row.level) for row in rows],
         ),
@@ -53,7 +59,7 @@ def side_by_side(report: ReportData, *, depth: int | None = 3, exact: bool = Fal
     for (label, figures), whole in list(
         zip(report.by_sample(), report.sample_flops(), strict=True)
     )[:MOST]:
-        stats = [figures[row.module.name] for row in rows]
+        stats = [together(figures[name] for name in row.names(report)) for row in rows]
         ran = [s.calls > 0 or s.flops > 0 for s in stats]
         shares = [part(s.flops, whole) or 0.0 for s in stats]
         styles = [
@@ -90,7 +96,7 @@ def side_by_side(report: ReportData, *, depth: int | None = 3, exact: bool = Fal
             )
         )
     left_out = len(report.samples) - MOST
-    lines = hidden(selection) + summary(report, exact=exact)
+    lines = hidden(selection) + folded(selection) + summary(report, exact=exact)
     if left_out > 0:
         lines.insert(
             0,

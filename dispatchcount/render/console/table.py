@@ -13,7 +13,7 @@ from dispatchcount.render.console.grid import Cells, Grid, heat, indent
 from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
-from dispatchcount.render.select import Row, select
+from dispatchcount.render.select import AUTO, ROWS, Depth, Row, select
 from dispatchcount.render.summary import Line, folded, footer, hidden, shared, summary
 from dispatchcount.report.memory_totals import memory_of_all
 from dispatchcount.report.model import ReportData
@@ -35,7 +35,7 @@ LEFT = ("name", "path", "type", "shapes")
 def module_table(
     report: ReportData,
     *,
-    depth: int | None = 3,
+    depth: Depth = AUTO,
     columns: Sequence[str] | None = None,
     sort: str | None = None,
     min_share: float = 0.0,
@@ -43,12 +43,14 @@ def module_table(
     fold: bool = True,
     flat: bool = False,
     top: int | None = None,
+    most: int = ROWS,
 ) -> Printable:
     """The modules with their totals, each below its parent; below them what the numbers leave out.
 
     Args:
         report: the report.
-        depth: levels below the root to show, None for all.
+        depth: levels below the root to show, None for all. With `AUTO` it opens the biggest modules
+            as far as `most` rows go, and marks those in which it leaves some out.
         columns: names out of `MODULE_COLUMNS`: any metric of `Stats`; the same without the
             children, ``"self_flops"``; ``name``, ``path`` (the full name), ``type``, ``share`` (of
             all flops), ``intensity`` (flops for each byte), ``flops_per_s``, ``memory`` (bytes of
@@ -63,6 +65,7 @@ def module_table(
         flat: True to list the modules of every depth by their full names, biggest first: by `sort`,
             or else by the flops of each without its children.
         top: how many rows of a flat table to show, None for all.
+        most: how many rows `AUTO` shows.
 
     Raises:
         ValueError: a column or `sort` is not known, `depth` or `top` is negative, `min_share` is
@@ -80,7 +83,7 @@ def module_table(
     picked = pick(MODULE_COLUMNS, columns, "column")
     if not {"name", "path"} & set(picked):
         picked = {"name": MODULE_COLUMNS["name"]} | picked
-    selection = select(report, depth, min_share, key, fold=fold)
+    selection = select(report, depth, min_share, key, fold=fold, most=most)
     rows = telling(selection.rows, picked)
     has_total = sum(not row.level for row in rows) > 1
     if has_total:

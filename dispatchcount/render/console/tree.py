@@ -8,7 +8,7 @@ from rich.text import Text
 from dispatchcount.render.columns import MODULE_COLUMNS, measured, telling
 from dispatchcount.render.console.grid import DRAWN, Cells, Grid, bar, beyond, heat
 from dispatchcount.render.plain import Printable, clean
-from dispatchcount.render.select import Row, select
+from dispatchcount.render.select import Depth, Row, select
 from dispatchcount.render.summary import folded, footer, hidden, shared, summary
 from dispatchcount.report.model import ReportData
 
@@ -18,7 +18,7 @@ _BAR = 10
 def module_tree(
     report: ReportData,
     *,
-    depth: int | None = None,
+    depth: Depth = None,
     min_share: float = 0.0,
     exact: bool = False,
     fold: bool = True,
@@ -29,7 +29,7 @@ def module_tree(
 
     Args:
         report: the report.
-        depth: levels below the root to show, None for all.
+        depth: as of `module_table`, but all by default.
         min_share: hide modules below this share of all flops, 0.01 for 1 %.
         exact: show every digit.
         fold: True to show equal siblings as one row with their sum; see
@@ -53,7 +53,7 @@ def module_tree(
     }
     columns = [
         Cells(
-            headers["name"], [clean(row.label) for row in rows], True, styles, leads=_guides(rows)
+            headers["name"], [clean(row.name) for row in rows], True, styles, leads=_guides(rows)
         ),
         Cells(headers["type"], [clean(row.module.type) for row in rows], True, ["dim"] * len(rows)),
         *(Cells(headers[name], texts, False, styles, keep=True) for name, texts in figures.items()),

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dispatchcount.render.numbers import (
-    AT_LEAST,
-    ESTIMATE,
-    every_digit,
-    human,
-    in_unit,
-    plural,
-    show_share,
-)
-from dispatchcount.render.plain import clean, some, tail
-from dispatchcount.report import derived
-from dispatchcount.report.metrics import BY_KEY, Stats
+from dispatchcount.render.columns import MODULE_COLUMNS, Column, measured
+from dispatchcount.render.console.grid import DRAWN
+from dispatchcount.render.numbers import AT_LEAST, ESTIMATE, human, plural
+from dispatchcount.render.plain import ROOT, clean, some, tail
+from dispatchcount.render.select import AUTO, Row, select
+from dispatchcount.render.summary import folded, hidden
+from dispatchcount.report.metrics import BY_KEY
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
 
 MOST_ROWS = 24
-"""Rows of the table; the biggest modules are kept."""
+"""Rows of the table; the biggest modules are opened first."""
 
 _LONGEST_NAME = 60
-_COLUMNS = ("flops", "macs", "params", "activations", "calls")
+_COLUMNS = ("share", "flops", "macs", "params", "activations", "calls")
+"""Those shown; time and memory follow where they were measured."""
+
 _HEADLINE = ("macs", "params", "activations")
 _CELL = "padding:2px 10px;text-align:right;white-space:nowrap"
 _LEFT = "padding:2px 10px;text-align:left;white-space:nowrap"
@@ -33,26 +31,22 @@ _WARNING = "border-left:3px solid #d9822b;padding:2px 10px;margin:4px 0"
 
 
 def to_notebook(report: ReportData) -> str:
-    """The totals, what could not be counted, and the biggest modules as an HTML fragment."""
-    rows = report.by_module()
-    types = {module.name: module.type for module in report.modules}
-    biggest = sorted(rows, key=lambda name: (-rows[name].flops, -rows[name].params))[:MOST_ROWS]
-    kept = [name for name in rows if name in set(biggest)]
-    columns = (*_COLUMNS, "time_ns") if report.total.time_ns else _COLUMNS
-    lines = [_row(name, types[name], rows[name], report.total, columns) for name in kept]
-    headers = ("share", *(BY_KEY[column].label for column in columns))
-    heads = "".join(f'<th style="{_CELL}">{header}</th>' for header in headers)
-    left_out = (
-        f"<p>The {len(kept)} biggest of {plural(len(rows), 'module')}.</p>"
-        if len(kept) < len(rows)
-        else ""
-    )
+    """The totals, what could not be counted, and the biggest modules as an HTML fragment.
+
+    Equal siblings are one row with their sum.
+    """
+    columns = [MODULE_COLUMNS[name] for name in (*_COLUMNS, *measured(report))]
+    selection = select(report, AUTO, fold=True, most=MOST_ROWS)
+    lines = [_row(row, columns) for row in selection.rows]
+    heads = "".join(f'<th style="{_CELL}">{html.escape(column.header)}</th>' for column in columns)
+    notes = [text for _, text, _ in hidden(selection) + folded(selection)]
     return (
         f'<div style="font-size:13px">{_headline(report)}{_warnings(report)}'
         f'<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
         f'<thead><tr><th style="{_LEFT}">module</th><th style="{_LEFT}">type</th>{heads}</tr>'
         f"</thead>"
-        f"<tbody>{''.join(lines)}</tbody></table>{left_out}"
+        f"<tbody>{''.join(lines)}</tbody></table>"
+        f"{''.join(f'<p>{_safe(note)}.</p>' for note in notes)}"
         f"<p>FLOPs by the convention {report.convention}: "
         f"{html.escape(report.flop_definition.unit)}.</p></div>"
     )
@@ -83,21 +77,16 @@ def _warnings(report: ReportData) -> str:
     return "".join(f'<p style="{_WARNING}">{_safe(line)}</p>' for line in lines)
 
 
-def _row(name: str, type_: str, row: Stats, whole: Stats, columns: tuple[str, ...]) -> str:
-    full = clean(name) or "(root)"
-    end = tail(full, _LONGEST_NAME)
-    estimate = ESTIMATE if row.estimate else ""
-    figures = [show_share(derived.share(row, whole))]
-    for column in columns:
-        value: int = getattr(row, column)
-        shown = in_unit(BY_KEY[column].unit)(value, False)
-        figures.append(
-            f'<span title="{every_digit(value)}">'
-            f"{estimate if column == 'flops' else ''}{shown}</span>"
-        )
-    cells = "".join(f'<td style="{_CELL}">{figure}</td>' for figure in figures)
-    module = f'<td style="{_LEFT}" title="{_safe(full)}"><code>{_safe(end)}</code></td>'
-    return f'<tr>{module}<td style="{_LEFT}">{_safe(type_)}</td>{cells}</tr>'
+def _row(row: Row, columns: Sequence[Column[Row]]) -> str:
+    full, name = clean(row.path) or ROOT, tail(clean(row.name), _LONGEST_NAME)
+    cells = "".join(
+        f'<td style="{_CELL}"><span title="{_safe(column.text(row, True))}">'
+        f"{_safe(column.text(row, False))}</span></td>"
+        for column in columns
+    )
+    shown = f'<code style="padding-left:{min(row.level, DRAWN)}em">{_safe(name)}</code>'
+    module = f'<td style="{_LEFT}" title="{_safe(full)}">{shown}</td>'
+    return f'<tr>{module}<td style="{_LEFT}">{_safe(row.module.type)}</td>{cells}</tr>'
 
 
 def _safe(value: str) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from dispatchcount.render.columns import MODULE_COLUMNS, measured, telling
-from dispatchcount.render.console.table import COLUMNS, LEFT
 from dispatchcount.render.plain import clean
-from dispatchcount.render.select import select
-from dispatchcount.render.summary import summary
+from dispatchcount.render.select import AUTO, Depth
+from dispatchcount.render.text.module_texts import module_texts
 from dispatchcount.report.model import ReportData
 
 _SPECIAL = {
@@ -19,6 +17,7 @@ _SPECIAL = {
     "≥": r"$\geq$",
     "≈": r"$\approx$",
     "×": r"$\times$",
+    "…": r"\dots{}",
     "µ": r"$\mu$",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
@@ -44,23 +43,25 @@ def latex_table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: Seq
     return "\n".join(lines) + "\n"
 
 
-def to_latex(report: ReportData, depth: int | None = 3) -> str:
+def to_latex(
+    report: ReportData,
+    depth: Depth = AUTO,
+    *,
+    columns: Sequence[str] | None = None,
+    sort: str | None = None,
+    exact: bool = False,
+    fold: bool = True,
+) -> str:
     """The module table, and as comments above it what the numbers mean and leave out.
 
+    The arguments are those of `module_table`; the full name always comes first.
+
     Raises:
-        ValueError: `depth` is negative.
+        ValueError: `depth` is no depth, or a column or `sort` is not known.
     """
-    names = ("path", *COLUMNS[1:], *measured(report))
-    columns = {name: MODULE_COLUMNS[name] for name in names}
-    notes = [f"% {about}: {clean(text)}\n" for about, text, _ in summary(report)]
-    return "".join(notes) + latex_table(
-        ["module", *(columns[name].header for name in names[1:])],
-        [
-            [column.text(row, False) for column in columns.values()]
-            for row in telling(select(report, depth).rows, columns)
-        ],
-        [name in LEFT for name in names],
-    )
+    table = module_texts(report, depth, columns=columns, sort=sort, exact=exact, fold=fold)
+    notes = [f"% {about}: {clean(text)}\n" for about, text, _ in table.notes]
+    return "".join(notes) + latex_table(table.headers, table.rows, table.left)
 
 
 def escaped(text: str) -> str:

@@ -8,11 +8,9 @@ from io import StringIO
 from os import PathLike
 
 from dispatchcount import files
-from dispatchcount.render.columns import MODULE_COLUMNS, measured, order, pick, telling
-from dispatchcount.render.console.table import COLUMNS, LEFT
-from dispatchcount.render.select import select
-from dispatchcount.render.summary import folded, hidden, shared, summary
+from dispatchcount.render.select import AUTO, Depth
 from dispatchcount.render.text.markdown import code, escaped, line
+from dispatchcount.render.text.module_texts import module_texts
 from dispatchcount.report.json.serialize import dumps
 from dispatchcount.report.json.write import module_objects
 from dispatchcount.report.metrics import KEYS
@@ -71,7 +69,7 @@ def to_jsonl(report: ReportData, path: str | PathLike[str] | None = None) -> byt
 
 def to_markdown(
     report: ReportData,
-    depth: int | None = 3,
+    depth: Depth = AUTO,
     *,
     columns: Sequence[str] | None = None,
     sort: str | None = None,
@@ -80,37 +78,13 @@ def to_markdown(
 ) -> str:
     """The module table as GitHub Markdown with full names, and below it what the numbers leave out.
 
-    Args:
-        report: the report.
-        depth: levels below the root to show, None for all.
-        columns: as of `module_table`; the full name always comes first.
-        sort: as of `module_table`.
-        exact: show every digit.
-        fold: True to show equal siblings as one row with their sum.
+    The arguments are those of `module_table`; the full name always comes first.
 
     Raises:
-        ValueError: `depth` is negative, or a column or `sort` is not known.
+        ValueError: `depth` is no depth, or a column or `sort` is not known.
     """
-    key = None if sort is None else order(pick(MODULE_COLUMNS, [sort], "sort")[sort])
-    selection = select(report, depth, key=key, fold=fold)
-    if columns is None:
-        columns = (*COLUMNS[1:], *measured(report), *([] if sort is None else [sort]))
-    chosen = pick(MODULE_COLUMNS, columns, "column")
-    chosen = {"path": MODULE_COLUMNS["path"]} | {
-        name: column for name, column in chosen.items() if name not in ("name", "path")
-    }
-    lines = [
-        line(["module", *(column.header for name, column in chosen.items() if name != "path")]),
-        line([":--" if name in LEFT else "--:" for name in chosen]),
-    ]
-    for row in telling(selection.rows, chosen):
-        texts = {name: column.text(row, exact) for name, column in chosen.items()}
-        lines.append(
-            line([code(text) if name == "path" else escaped(text) for name, text in texts.items()])
-        )
-    about_rows = hidden(selection) + folded(selection) + shared(selection)
-    notes = [
-        f"- {about}: {escaped(text)}"
-        for about, text, _ in about_rows + summary(report, exact=exact)
-    ]
+    table = module_texts(report, depth, columns=columns, sort=sort, exact=exact, fold=fold)
+    lines = [line(table.headers), line([":--" if left else "--:" for left in table.left])]
+    lines += [line([code(name), *map(escaped, cells)]) for name, *cells in table.rows]
+    notes = [f"- {about}: {escaped(text)}" for about, text, _ in table.notes]
     return "\n".join([*lines, "", *notes]) + "\n"
