@@ -39,12 +39,34 @@ TABLE_OPTIONS = ("depth", "columns", "sort", "min_share", "exact", "fold", "flat
 """The attributes that `add_table_options` adds. An option that was not given has none."""
 
 
+ROW_OPTIONS = ("depth", "exact", "fold")
+"""The attributes that `add_row_options` adds. An option that was not given has none."""
+
+
+def add_row_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every view that has a row for each module."""
+    absent = argparse.SUPPRESS
+    parser.add_argument(
+        "--depth",
+        type=depth,
+        default=absent,
+        metavar="N",
+        help="levels of modules, or all; by default what fits a window, the biggest first",
+    )
+    parser.add_argument("--exact", action="store_true", default=absent, help="every digit")
+    parser.add_argument(
+        "--unfold",
+        dest="fold",
+        action="store_false",
+        default=absent,
+        help="a row for each module, also where siblings are equal",
+    )
+
+
 def add_table_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the module table."""
     absent = argparse.SUPPRESS
-    parser.add_argument(
-        "--depth", type=depth, default=absent, metavar="N", help="levels of modules, or all"
-    )
+    add_row_options(parser)
     parser.add_argument(
         "--columns",
         type=names,
@@ -61,14 +83,6 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
         default=absent,
         metavar="SHARE",
         help="hide modules below this share of all flops: 1%%",
-    )
-    parser.add_argument("--exact", action="store_true", default=absent, help="every digit")
-    parser.add_argument(
-        "--unfold",
-        dest="fold",
-        action="store_false",
-        default=absent,
-        help="a row for each module, also where siblings are equal",
     )
     parser.add_argument(
         "--flat",

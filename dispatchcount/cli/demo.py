@@ -8,7 +8,17 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from dispatchcount.cli.common import add_convention, emit, load_torch, show
+from dispatchcount.cli.common import (
+    ROW_OPTIONS,
+    add_convention,
+    add_row_options,
+    emit,
+    given,
+    how_many,
+    load_torch,
+    show,
+    usage,
+)
 from dispatchcount.cli.paths import output
 
 
@@ -23,7 +33,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--json", metavar="FILE", help="also save the report there; - prints it instead"
     )
-    parser.add_argument("--exact", action="store_true", help="every digit")
+    add_row_options(parser)
+    parser.add_argument(
+        "--top",
+        type=how_many,
+        default=8,
+        metavar="N",
+        help="how many operators, or all; 8 by default",
+    )
     add_convention(parser)
     parser.set_defaults(run=run)
 
@@ -46,9 +63,11 @@ def run(args: argparse.Namespace) -> int:
         if written is None:
             # Standard output holds the report: a program that reads it must find nothing else.
             return 0
-    show(report.side_by_side(depth=3, exact=args.exact))
-    emit("", None)
-    show(report.operators(top=8, exact=args.exact))
+    options = given(args, ROW_OPTIONS)
+    with usage():
+        show(report.side_by_side(**{"depth": 3, **options}))
+        emit("", None)
+        show(report.operators(top=args.top, exact="exact" in options))
     if written is not None:
         name = clean(written)
         emit(f"\nsaved {name}; see it again with: dispatchcount show {name}", None)

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.cli.common import (
+    ROW_OPTIONS,
     TABLE_OPTIONS,
     add_convention,
     add_table_options,
@@ -152,7 +153,7 @@ def _show(done: Counted, args: argparse.Namespace) -> None:
     if args.memory and report.memory is not None:
         emit("", None)
         with usage():
-            show(report.memory_table(**given(args, ("depth", "exact", "fold"))))
+            show(report.memory_table(**given(args, ROW_OPTIONS)))
 
 
 def _uncounted(report: Any) -> int:

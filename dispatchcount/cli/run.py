@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from dispatchcount.cli.common import (
+    ROW_OPTIONS,
     TABLE_OPTIONS,
     add_convention,
     add_table_options,
@@ -152,7 +153,7 @@ def _show(report: Any, args: argparse.Namespace) -> None:
         if args.operators:
             tables.append(report.operators(exact="exact" in options))
         if args.memory and report.memory is not None:
-            tables.append(report.memory_table(**given(args, ("depth", "exact", "fold"))))
+            tables.append(report.memory_table(**given(args, ROW_OPTIONS)))
     for table in tables:
         if sys.stderr.isatty():
             Console(stderr=True).print(table)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.cli.common import (
+    ROW_OPTIONS,
     TABLE_OPTIONS,
     add_convention,
     add_table_options,
@@ -29,16 +30,15 @@ if TYPE_CHECKING:
 Options = dict[str, Any]
 
 _TREE_OPTIONS = ("depth", "min_share", "exact", "fold")
-_ROW_OPTIONS = ("depth", "exact", "fold")
 _TEXT_OPTIONS = ("depth", "columns", "sort", "exact", "fold")
 
 SHOWN: dict[str, tuple[Callable[[Report, Options], ConsoleRenderable], tuple[str, ...]]] = {
     "table": (module_view, TABLE_OPTIONS),
     "tree": (lambda report, options: report.tree(**options), _TREE_OPTIONS),
     "operators": (lambda report, options: report.operators(**options), ("top", "sort", "exact")),
-    "memory": (lambda report, options: report.memory_table(**options), _ROW_OPTIONS),
-    "samples": (lambda report, options: report.samples_table(**options), ("top", *_ROW_OPTIONS)),
-    "side-by-side": (lambda report, options: report.side_by_side(**options), _ROW_OPTIONS),
+    "memory": (lambda report, options: report.memory_table(**options), ROW_OPTIONS),
+    "samples": (lambda report, options: report.samples_table(**options), ("top", *ROW_OPTIONS)),
+    "side-by-side": (lambda report, options: report.side_by_side(**options), ROW_OPTIONS),
     "arch": (lambda report, options: report.arch(**options), ("fold",)),
 }
 """Forms for a console: how to make one, and the options that it takes."""
