@@ -6,9 +6,9 @@ a process gets. Rates measured here are a roof for it, and for any device that i
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.errors import DeviceError
@@ -17,8 +17,8 @@ from dispatchcount.hardware.device import Device
 if TYPE_CHECKING:
     import torch
 
-_CPU_SIZE, _ACCELERATOR_SIZE = 1024, 8192
-"""Sides of the square matrices that are multiplied: large, so that a product is all arithmetic."""
+_CPU_SIZE, _ACCELERATOR_SIZE = 4096, 8192
+"""Sides of the largest square matrices that are multiplied: so large that many cores have work."""
 
 _LEAST_SIZE = 64
 """The side that is tried first. A dtype that the device emulates is too slow for large matrices."""
@@ -30,6 +30,9 @@ _LEAST_SECONDS = 0.2
 """How long each figure is measured at least."""
 
 _LEAST_RUNS = 3
+
+_SIDES = 7
+"""About how many sides of matrices share the time of a dtype."""
 
 
 def measure_device(
@@ -51,8 +54,9 @@ def measure_device(
         device: a torch device or its name; by default the accelerator at hand, else the CPU.
         dtypes: of the products; those that the device cannot multiply are left out.
         seconds: how long each figure is measured at least.
-        size: side of the square matrices at most. Smaller ones are taken of a dtype in which one
-            product would take longer than `seconds`.
+        size: side of the square matrices at most. Products of smaller ones are measured as well,
+            and the best rate is taken; the next larger side is left out where one product of it
+            would take longer than `seconds`.
         nbytes: bytes of the tensors that are copied, changed in place and summed.
 
     Raises:
@@ -100,18 +104,19 @@ def _product_rate(place: torch.device, dtype: Any, size: int, seconds: float) ->
     import torch
 
     kind = getattr(torch, str(dtype).removeprefix("torch."))
-    side = min(size, _LEAST_SIZE)
+    side, best = min(size, _LEAST_SIZE), 0.0
     while True:
         try:
             left, right = (torch.ones(side, side, device=place).to(kind) for _ in range(2))
             out = left @ right
         except (RuntimeError, TypeError, NotImplementedError):  # torch's "not on this device"
             return None
-        multiply = partial(torch.mm, left, right, out=out)
-        _timed(multiply, place)
+        flops = 2 * side**3
+        took = _best(partial(torch.mm, left, right, out=out), place, seconds / _SIDES)
+        best = max(best, flops / took)
         # Twice the side is eight times the work.
-        if side >= size or 8 * _timed(multiply, place) > seconds:
-            return 2 * side**3 / _best(multiply, place, seconds)
+        if side >= size or 8 * took > seconds:
+            return best
         side = min(2 * side, size)
 
 
@@ -146,8 +151,8 @@ def _best(run: Callable[[], Any], place: torch.device, seconds: float) -> float:
 def _timed(run: Callable[[], Any], place: torch.device) -> float:
     import torch
 
-    start = time.perf_counter()
+    start = perf_counter()
     run()
     if place.type != "cpu":
         torch.accelerator.synchronize(place)
-    return time.perf_counter() - start
+    return perf_counter() - start

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from dispatchcount.report.report_rows import ReportRows
 from dispatchcount.report.rows import COUNTED, ZERO
-from dispatchcount.rules.core.cost import Cost
 
 FLOPS_PER_MAC = 2
 """A multiply-accumulate is two operations, in vendors' peaks as in the formulas of papers."""
@@ -61,7 +60,7 @@ def work_of(report: ReportRows) -> Iterator[Work]:
             calls=entry.calls,
             macs=cost.macs,
             recomputed=cost.recomputed_macs,
-            masked=_masked(cost),
+            masked=masked_once(cost.macs, cost.recomputed_macs, cost.masked_macs),
             elementwise=cost.arithmetic + cost.transcendentals,
             nbytes=(cost.bytes_read or 0) + (cost.bytes_written or 0),
             time_ns=entry.time_ns,
@@ -74,15 +73,13 @@ def uncounted(report: ReportRows) -> tuple[str, ...]:
     return tuple(dict.fromkeys(issue.op for issue in report.issues))
 
 
-def _masked(cost: Cost) -> int:
-    """Masked MACs, without those that are recomputed.
+def masked_once(macs: int, recomputed: int, masked: int) -> int:
+    """Masked MACs of an operator's calls, without those that are recomputed.
 
     Recomputing is one product of several over the same scores. So it is the same part of the masked
     MACs as of all.
     """
-    if not cost.macs:
-        return 0
-    return cost.masked_macs - cost.masked_macs * cost.recomputed_macs // cost.macs
+    return masked - masked * recomputed // macs if macs else 0
 
 
 def by_dtype(work: Iterable[Work], macs: Callable[[Work], int]) -> dict[str, int]:

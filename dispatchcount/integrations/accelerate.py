@@ -23,6 +23,7 @@ from dispatchcount.hardware.device import Device
 from dispatchcount.integrations.costs import BatchCost
 from dispatchcount.integrations.job import JobThroughput, over_ranks
 from dispatchcount.integrations.meter import Meter
+from dispatchcount.integrations.signature import mixed_dtype
 
 
 class UtilizationMeter:
@@ -46,7 +47,8 @@ class UtilizationMeter:
         self, accelerator: Any, model: nn.Module, device: Device | None = None, **options: Any
     ) -> None:
         self._accelerator = accelerator
-        self.meter = Meter(model, device, **options)
+        mixed = {"dtype": mixed_dtype(accelerator.mixed_precision)}
+        self.meter = Meter(model, device, **(mixed | options))
 
     @contextmanager
     def batch(self, batch: Any) -> Iterator[BatchCost]:

@@ -6,12 +6,14 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from torch import nn
 
+from dispatchcount.errors import LawError
 from dispatchcount.hardware.utilization import StepCost, step_cost
-from dispatchcount.integrations.signature import mode_of, signature
+from dispatchcount.integrations.law_costs import HasMacs, LawCosts
+from dispatchcount.integrations.signature import autocast_dtype, mode_of, signature
 from dispatchcount.profiler import profile
 
 REMEMBERED = 4096
@@ -19,14 +21,6 @@ REMEMBERED = 4096
 
 _WATCHED = 64
 """Batches after which it is said once if most of them had to be counted."""
-
-
-class HasMacs(Protocol):
-    """What a law answers with."""
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates."""
 
 
 class BatchCost:
@@ -54,10 +48,11 @@ class Costs:
     Args:
         model: whose modules work on the batches.
         every: count every so many batches of a signature again; None never does.
-        law: answers for sizes by name with an object that has `macs`, of forward and backward.
-            Nothing is counted then.
+        law: answers for sizes by name with an object that has `macs`, of forward and backward; see
+            `LawCosts`. Only batches for whose sizes it does not hold are counted then.
         sizes: for the law, the sizes of a batch.
-        dtype: for the law, the dtype that products run in.
+        dtype: for the law, the dtype that products run in. None takes that of autocast where it is
+            on as a batch begins, else that of the model's first floating parameter.
         rules: rules for operators that have none; see `profile`.
     """
 
@@ -78,8 +73,10 @@ class Costs:
                 "law and sizes belong together: sizes(batch) says the sizes that law(**sizes) takes"
             )
         self._model, self._rules = model, rules
-        self._every, self._law, self._sizes = every, law, sizes
-        self._dtype = dtype or _dtype_of(model)
+        self._every = every
+        self._law = LawCosts(law, sizes) if law is not None and sizes is not None else None
+        self._dtype = dtype
+        self._refused = False
         self._known: OrderedDict[Hashable, StepCost] = OrderedDict()
         self._since: dict[Hashable, int] = {}
         self._batches = self._counts = 0
@@ -87,16 +84,21 @@ class Costs:
         self._named: set[str] = set()
 
     @contextmanager
-    def of(self, batch: Any) -> Iterator[BatchCost]:
-        """Inside the block the batch is worked on; after it, what is yielded holds the cost."""
+    def of(self, batch: Any, training: bool | None = None) -> Iterator[BatchCost]:
+        """Inside the block the batch is worked on; after it, what is yielded holds the cost.
+
+        Args:
+            batch: what is worked on.
+            training: see `Meter.batch`.
+        """
         result = BatchCost()
-        if self._law is not None and self._sizes is not None:
+        lawful = self._by_law(batch)
+        if lawful is not None:
             yield result
             if not result.skipped:
-                macs = {self._dtype: int(self._law(**self._sizes(batch)).macs)}
-                result.cost = StepCost(macs, macs, macs)
+                result.cost = lawful
             return
-        key = signature(batch), mode_of(self._model)
+        key = signature(batch), mode_of(self._model, training)
         self._batches += 1
         if not self._due(key):
             yield result
@@ -110,6 +112,25 @@ class Costs:
         if not result.skipped:  # a batch that was skipped says nothing of others like it
             result.cost, result.counted = step_cost(prof.report), True
             self._remember(key, result.cost)
+
+    def _by_law(self, batch: Any) -> StepCost | None:
+        """What the law says of a batch; None without a law, and where it does not hold.
+
+        A batch beyond the law's domain is counted, because it is no reason to stop a training.
+        """
+        if self._law is None:
+            return None
+        dtype = self._dtype or autocast_dtype(self._model) or _dtype_of(self._model)
+        try:
+            return self._law.cost(batch, dtype)
+        except LawError as error:
+            if not self._refused:
+                self._refused = True
+                warnings.warn(
+                    f"a batch is counted, because the law does not hold for it: {error}",
+                    stacklevel=2,
+                )
+            return None
 
     def _due(self, key: Hashable) -> bool:
         """True if a batch of this signature has to be counted."""

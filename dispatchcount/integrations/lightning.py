@@ -20,6 +20,7 @@ except ImportError as error:
 from dispatchcount.hardware.device import Device
 from dispatchcount.integrations.job import JobThroughput, over_ranks
 from dispatchcount.integrations.meter import Meter
+from dispatchcount.integrations.signature import mixed_dtype
 
 
 class UtilizationCallback(Callback):
@@ -53,7 +54,8 @@ class UtilizationCallback(Callback):
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Training starts, or goes on from a checkpoint."""
-        self.meter = Meter(pl_module, self._device, **self._options)
+        mixed = {"dtype": mixed_dtype(trainer.precision)}
+        self.meter = Meter(pl_module, self._device, **(mixed | self._options))
         if self._saved:
             self.meter.load_state_dict(self._saved)
         self._updates = trainer.global_step

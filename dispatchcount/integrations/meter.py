@@ -20,15 +20,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import nn
 
 from dispatchcount.hardware.at_hand import device_at_hand, uses_tf32
 from dispatchcount.hardware.device import Device
 from dispatchcount.hardware.utilization import NO_COST, StepCost
 from dispatchcount.integrations.clocks import Clock, Interval, clock_for
-from dispatchcount.integrations.costs import BatchCost, Costs, HasMacs
-from dispatchcount.integrations.signature import token_count
+from dispatchcount.integrations.costs import BatchCost, Costs
+from dispatchcount.integrations.law_costs import HasMacs
+from dispatchcount.integrations.signature import place_of, token_count
 from dispatchcount.integrations.throughput import Throughput
 
 
@@ -53,10 +53,13 @@ class Meter:
             (`torch.get_float32_matmul_precision`), the device at hand has its TF32 peak for them.
         every: count every so many batches of a signature again, and warn if their cost moved: for
             models whose work depends on the contents of a batch. None never does.
-        law: the law of a step. Instead of being counted, a batch then costs
-            ``law(**sizes(batch)).macs``, of forward and backward.
+        law: says what a batch costs, ``law(**sizes(batch))``, instead of counting. It is one of
+            `dispatchcount.law`, made of a batch's forward and backward, or any function that
+            answers with an object that has `macs`. A batch for which it raises `LawError` is
+            counted.
         sizes: says the sizes of a batch that `law` asks for, by name.
-        dtype: of the products that `law` counts. By default it is the first parameter's.
+        dtype: in which the law's products run, ``"bfloat16"``. By default autocast's where it is on
+            as a batch begins, else the first parameter's.
         tokens: says how many tokens a batch holds. By default the elements of ``input_ids``.
         rules: rules for operators that have none; see `profile`.
         clock: takes the time; by default the host's clock for a model on the CPU, and events in
@@ -85,7 +88,7 @@ class Meter:
         self.device = _at_hand() if device is None else device
         self._costs = Costs(model, every=every, law=law, sizes=sizes, dtype=dtype, rules=rules)
         self._tokens = tokens
-        self._clock = clock or clock_for(_place(model))
+        self._clock = clock or clock_for(place_of(model))
         self._open: _Step | None = None
         # Steps whose time the accelerator has not reached yet, in order.
         self._waiting: deque[tuple[Interval, _Step]] = deque()
@@ -115,7 +118,7 @@ class Meter:
         self.end_step()
 
     @contextmanager
-    def batch(self, batch: Any) -> Iterator[BatchCost]:
+    def batch(self, batch: Any, *, training: bool | None = None) -> Iterator[BatchCost]:
         """One batch of a step of several: gradient accumulation.
 
         Outside of a step it makes one of its own.
@@ -125,12 +128,17 @@ class Meter:
                     with meter.batch(part):
                         model(part).loss.backward()
                 optimizer.step()
+
+        Args:
+            batch: what is worked on.
+            training: the model's mode as it works on the batch. None if it is in that mode already;
+                a trainer that calls ``model.train()`` itself, after an evaluation, says True.
         """
         if self._open is None:
-            with self.step(batch) as cost:
+            with self.step(), self.batch(batch, training=training) as cost:
                 yield cost
             return
-        with self._costs.of(batch) as cost:
+        with self._costs.of(batch, training) as cost:
             yield cost
         if cost.cost is not None:
             self._open.cost += cost.cost
@@ -249,8 +257,3 @@ def _macs(cost: StepCost) -> dict[str, dict[str, int]]:
 def _at_hand() -> Device:
     device = device_at_hand()
     return device.with_tf32() if uses_tf32() else device
-
-
-def _place(model: nn.Module) -> torch.device:
-    """Where the model's first parameter lies."""
-    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

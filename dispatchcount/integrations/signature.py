@@ -39,15 +39,43 @@ def signature(batch: Any, depth: int = 0) -> Hashable:
     return type(batch).__name__
 
 
-def mode_of(model: torch.nn.Module) -> Hashable:
-    """What else decides on a step's cost and is cheap to ask: training, gradients, autocast."""
+def mode_of(model: torch.nn.Module, training: bool | None = None) -> Hashable:
+    """What else decides on a step's cost and is cheap to ask: training, gradients, autocast.
+
+    Args:
+        model: the model.
+        training: its mode as it works on the batch; None if that is the mode that it is in now.
+    """
     kinds = ["cpu"]
     if torch.accelerator.is_available():
         current = torch.accelerator.current_accelerator()
         assert current is not None
         kinds.append(current.type)
     casts = [(torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)) for kind in kinds]
-    return model.training, torch.is_grad_enabled(), *casts
+    trains = model.training if training is None else training
+    return trains, torch.is_grad_enabled(), *casts
+
+
+def autocast_dtype(model: torch.nn.Module) -> str | None:
+    """The dtype that autocast gives products where the model lies; None where autocast is off."""
+    kind = place_of(model).type
+    if kind == "meta" or not torch.is_autocast_enabled(kind):
+        return None
+    return str(torch.get_autocast_dtype(kind)).removeprefix("torch.")
+
+
+_MIXED = {"bf16": "bfloat16", "fp16": "float16", "bf16-mixed": "bfloat16", "16-mixed": "float16"}
+"""What Accelerate and Lightning call a training under autocast, and the dtype of its products."""
+
+
+def mixed_dtype(precision: Any) -> str | None:
+    """The dtype of products under a trainer's `precision`; None where it is the parameters'."""
+    return _MIXED.get(str(precision))
+
+
+def place_of(model: torch.nn.Module) -> torch.device:
+    """Where the model's first parameter lies; the CPU if it has none."""
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
 
 def token_count(batch: Any) -> int | None:

@@ -23,6 +23,7 @@ except ImportError as error:
 from dispatchcount.hardware.device import Device
 from dispatchcount.integrations.job import JobThroughput, over_ranks
 from dispatchcount.integrations.meter import Meter
+from dispatchcount.integrations.signature import mixed_dtype
 
 _WRAPPED = ("training_step", "log")
 """The methods of a trainer that are wrapped while it trains."""
@@ -73,7 +74,8 @@ class UtilizationCallback(TrainerCallback):
         """Training begins: wrap the trainer."""
         trainer = self._trainer or _calling_trainer(sys._getframe(), self)
         self._unwrap()
-        self.meter = Meter(trainer.model_wrapped, self._device, **self._options)
+        mixed = {"dtype": mixed_dtype(trainer.accelerator.mixed_precision)}
+        self.meter = Meter(trainer.model_wrapped, self._device, **(mixed | self._options))
         self._wrap(trainer)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -126,7 +128,7 @@ class UtilizationCallback(TrainerCallback):
         def counted(model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             assert self.meter is not None
             try:
-                with self.meter.batch(inputs):
+                with self.meter.batch(inputs, training=True):
                     return training_step(model, inputs, *args, **kwargs)
             except BaseException:  # training is over, and on_train_end will not be called
                 self.meter.drop_step()

@@ -41,6 +41,12 @@ def by_phase(law: LawData) -> dict[str, LawRow]:
     return {phase: LawRow(law, found) for phase, found in sums.items()}
 
 
+def by_phase_and_operator(law: LawData) -> dict[tuple[str, str], LawRow]:
+    """The rows by phase and operator, of all modules together."""
+    sums = _summed(law, lambda key: (key.phase, key.op) if key.op else None)
+    return {part: LawRow(law, found, of_operator=True) for part, found in sums.items()}
+
+
 def by_module(law: LawData) -> dict[str, LawRow]:
     """Every module's row with all modules in it; `self_` is its own part."""
     own = _summed(law, lambda key: key.module)

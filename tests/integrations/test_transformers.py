@@ -1,7 +1,6 @@
 """`UtilizationCallback` under the real Trainer of transformers, on the CPU."""
 
 import copy
-import time
 
 import pytest
 import torch
@@ -13,6 +12,7 @@ from tests.hardware.models import gpt2
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
+from dispatchcount.integrations.clocks import HostInterval  # noqa: E402
 from dispatchcount.integrations.transformers import UtilizationCallback  # noqa: E402
 
 CPU = dc.Device(peak={"float32": 1e12}, bandwidth=1e11, name="made-up")
@@ -43,9 +43,9 @@ class Tokens(torch.utils.data.Dataset):
 def train(net, lengths, folder, callbacks, trainer=InOrder, evaluated=None, **options):
     torch.manual_seed(0)
     arguments = transformers.TrainingArguments(
-        output_dir=str(folder), use_cpu=True, report_to=[], disable_tqdm=True, save_strategy="no",
+        output_dir=str(folder), use_cpu=True, report_to=[], disable_tqdm=True,
         per_device_train_batch_size=2, logging_steps=1, dataloader_pin_memory=False,
-        num_train_epochs=1, **options,
+        num_train_epochs=1, **{"save_strategy": "no", **options},
     )  # fmt: skip
     vocabulary = net.config.vocab_size
     made = trainer(
@@ -92,6 +92,48 @@ def test_gpt_2_with_accumulation_and_two_lengths(tmp_path):
     attention = 12 * LAYERS * WIDTH * 2 * (6 * 16**2 + 2 * 24**2)
     head = 6 * VOCABULARY * WIDTH * total.tokens
     assert trainer.state.total_flos == total.flops - attention - head + 6 * idle * total.tokens
+
+
+def law_of(net):
+    """The law of a batch's forward and backward, made on meta."""
+    net = copy.deepcopy(net).to("meta")
+
+    def step(b, s):
+        tokens = torch.zeros(b, s, dtype=torch.long, device="meta")
+        net(input_ids=tokens, labels=tokens).loss.backward()
+        net.zero_grad(set_to_none=True)
+
+    return dc.law(net, step, b=2, s=16)
+
+
+def sizes(batch):
+    b, s = batch["input_ids"].shape
+    return {"b": b, "s": s}
+
+
+def test_gpt_2_by_a_law_is_the_closed_form_at_any_length_and_counts_nothing(tmp_path):
+    net = gpt2(LAYERS)
+    law = law_of(net)
+    # PaLM's formula in b and s: 6·(12·L·w² + V·w)·b·s + 12·L·w·b·s², halved as MACs.
+    matrices = LAYERS * 12 * WIDTH**2 + VOCABULARY * WIDTH
+    assert str(law.macs) == f"{6 * LAYERS * WIDTH:,}·b·s² + {3 * matrices:,}·b·s"
+    callback = UtilizationCallback(CPU, law=law, sizes=sizes)
+    # The same two updates, and lengths that no other batch has in a third.
+    lengths = [16] * 8 + [16, 16, 24, 24] * 2 + [9, 9, 31, 31, 40, 40, 7, 7]
+    trainer = train(net, lengths, tmp_path, [callback], gradient_accumulation_steps=4)
+    one = {
+        length: gpt2_step(LAYERS, WIDTH, VOCABULARY, 2, length) for length in (7, 9, 16, 24, 31, 40)
+    }
+    logs = [entry["flops_per_step"] for entry in trainer.state.log_history if "mfu" in entry]
+    assert logs == [4 * one[16], 2 * one[16] + 2 * one[24], one[9] + one[31] + one[40] + one[7]]
+    assert (callback.meter.total.steps, callback.meter.total.counted) == (3, 0)
+
+
+def test_mixed_precision_is_told_to_the_law(tmp_path):
+    net = small()
+    callback = UtilizationCallback(CPU, law=law_of(net), sizes=sizes)
+    train(net, [8] * 4, tmp_path, [callback], bf16=True)
+    assert callback.meter.total.cost.model == {"bfloat16": 2 * gpt2_step(1, 16, 50, 2, 8) // 2}
 
 
 def small():
@@ -150,22 +192,52 @@ def test_other_callbacks_get_the_figures(tmp_path):
     assert not any("mfu" in logs for logs in seen if "loss" not in logs)
 
 
-def test_evaluation_in_between_is_neither_counted_nor_timed(tmp_path):
-    callback = UtilizationCallback(CPU)
-    net = small()
+class Stopwatch:
+    """A clock that runs only where the test lets it."""
 
-    class Slow(InOrder):
+    def __init__(self):
+        self.now = 0.0
+
+    def mark(self):
+        return self.now
+
+    def between(self, start, stop):
+        return HostInterval(stop - start)
+
+
+def test_evaluating_saving_and_logging_are_neither_counted_nor_timed(tmp_path):
+    clock = Stopwatch()
+    callback = UtilizationCallback(CPU, clock=clock)
+
+    class Timed(InOrder):
+        """Work on a batch takes 1 second, waiting for one 0.25, all else 100."""
+
+        def get_batch_samples(self, *args, **kwargs):
+            clock.now += 0.25
+            return super().get_batch_samples(*args, **kwargs)
+
+        def training_step(self, *args, **kwargs):
+            clock.now += 1.0
+            return super().training_step(*args, **kwargs)
+
         def evaluate(self, *args, **kwargs):
-            time.sleep(0.3)
+            clock.now += 100.0
             return super().evaluate(*args, **kwargs)
 
+        def log(self, *args, **kwargs):
+            clock.now += 100.0
+            return super().log(*args, **kwargs)
+
+        def _save_checkpoint(self, *args, **kwargs):
+            clock.now += 100.0
+
     train(
-        net, [8] * 8, tmp_path, [callback], trainer=Slow,
-        evaluated=Tokens([8, 8], 50), eval_strategy="steps", eval_steps=1,
+        small(), [8] * 8, tmp_path, [callback], trainer=Timed, evaluated=Tokens([8, 8], 50),
+        eval_strategy="steps", eval_steps=1, save_strategy="steps", save_steps=1,
     )  # fmt: skip
     total = callback.meter.total
     assert total.flops == 4 * gpt2_step(1, 16, 50, 2, 8)
-    assert total.timed_seconds < 0.3
+    assert (total.steps, total.seconds, total.timed_seconds) == (4, 4 * 1.25, 3 * 1.25)
 
 
 def test_a_trainer_that_fails_is_left_as_it_was(tmp_path):

@@ -1,0 +1,94 @@
+"""What batches cost by a law: any size, without counting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Protocol
+
+from dispatchcount.hardware.utilization import MODEL_PHASES, StepCost
+from dispatchcount.hardware.work import masked_once
+from dispatchcount.laws.law import LawData
+from dispatchcount.laws.views import by_phase_and_operator
+
+REMEMBERED = 4096
+"""Sizes whose cost is remembered; of more, the ones not asked for longest are worked out anew."""
+
+
+class HasMacs(Protocol):
+    """What a law answers with, whoever made it."""
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates."""
+
+
+class LawCosts:
+    """The matrix work of batches, worked out from their sizes.
+
+    A law of `dispatchcount.law` tells phases apart, so that what is recomputed, by checkpointing or
+    by a fused attention's backward, is in HFU and not in MFU. Of any other function every
+    multiply-accumulate is taken as one of forward and backward.
+
+    Args:
+        law: answers for sizes by name with an object that has `macs`, of one batch's forward and
+            backward.
+        sizes: says the sizes of a batch.
+
+    Raises:
+        LawError: the law has no formula for its multiply-accumulates.
+    """
+
+    def __init__(
+        self, law: Callable[..., HasMacs], sizes: Callable[[Any], Mapping[str, int]]
+    ) -> None:
+        self._sizes = sizes
+        work = _work_of_law(law) if isinstance(law, LawData) else _work_of_function(law)
+        self._work = lru_cache(maxsize=REMEMBERED)(work)
+
+    def cost(self, batch: Any, dtype: str) -> StepCost:
+        """What `batch` costs, in products of `dtype`.
+
+        Raises:
+            LawError: the law does not hold for the batch's sizes.
+        """
+        model, hardware, unmasked = self._work(tuple(self._sizes(batch).items()))
+        return StepCost({dtype: model}, {dtype: hardware}, {dtype: unmasked})
+
+
+_Sizes = tuple[tuple[str, int], ...]
+
+_Work = Callable[[_Sizes], tuple[int, int, int]]
+"""MACs at given sizes: of the model, of all that ran, and the model's without masked scores."""
+
+
+def _work_of_function(law: Callable[..., HasMacs]) -> _Work:
+    def work(sizes: _Sizes) -> tuple[int, int, int]:
+        macs = int(law(**dict(sizes)).macs)
+        return macs, macs, macs
+
+    return work
+
+
+def _work_of_law(law: LawData) -> _Work:
+    law = law.with_convention("macs")  # it then holds wherever its MACs have a formula
+    law.macs  # noqa: B018  (a law without that formula is refused here, before any batch)
+    rows = [
+        (phase in MODEL_PHASES, row)
+        for (phase, _), row in by_phase_and_operator(law).items()
+        if row.macs
+    ]
+
+    def work(sizes: _Sizes) -> tuple[int, int, int]:
+        point = law.inside(dict(sizes))
+        model = hardware = unmasked = 0
+        for needed, row in rows:
+            at = row.at(point)
+            hardware += at.macs
+            if needed:
+                once = at.macs - at.recomputed_macs
+                model += once
+                unmasked += once - masked_once(at.macs, at.recomputed_macs, at.masked_macs)
+        return model, hardware, unmasked
+
+    return work
