@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from dispatchcount.capture.torch_private import FakeTensor
+from dispatchcount.capture.torch_private import FakeTensor, tree_leaves
 from dispatchcount.rules.core.shape import Shape
 
 if TYPE_CHECKING:
@@ -314,11 +314,25 @@ def packed_part(value: torch.ScriptObject) -> Part:
         if len(_PACKED) >= MAX_PACKED:
             _PACKED.clear()
         try:
-            _PACKED[address] = value, part_of(value.unpack())
+            _PACKED[address] = value, part_of(unpacked(value))
         except (RuntimeError, AttributeError):
             _PACKED[address] = value, None
     return _PACKED[address][1]
 
+
+def unpacked(value: torch.ScriptObject) -> Any:
+    """Weight and bias that a torchbind object holds; of a recurrent cell those of its two layers.
+
+    Raises:
+        AttributeError: it holds no weights, or they cannot be unpacked.
+    """
+    if hasattr(value, "unpack") or not value._type().qualified_name().endswith(_CELL):
+        return value.unpack()
+    layers = [leaf for leaf in tree_leaves(value.__getstate__()) if type(leaf) is type(value)]
+    return [layer.unpack() for layer in layers]
+
+
+_CELL = "rnn.CellParamsBase"
 
 MAX_PACKED = 256
 """Packed objects remembered at once; layers may be made anew in every call."""

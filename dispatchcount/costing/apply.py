@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dispatchcount.report.rows import COUNTED, FAILED, UNKNOWN, ZERO
-from dispatchcount.rules.core.cost import COUNTS, Cost
+from dispatchcount.rules.core.cost import COUNTS, MAY_BE_UNSET, Cost
 from dispatchcount.rules.core.registry import OpKind, RegistryEntry
 from dispatchcount.rules.core.shape import nbytes, shapes
 
@@ -27,7 +27,7 @@ class Costed:
     message: str = ""
 
 
-_NOTHING = Cost(bytes_read=0, bytes_written=0)
+_NOTHING = Cost(bytes_read=0, bytes_written=0, bops=0)
 
 
 def cost_of(
@@ -56,7 +56,9 @@ def cost_of(
     more += [kwargs[place] for place in written if place in kwargs]
     kwargs = {name: value for name, value in kwargs.items() if name not in written}
     read = [arg for place, arg in enumerate(args) if place not in filled]
-    moved = Cost(bytes_read=nbytes(read) + nbytes(kwargs), bytes_written=nbytes(out) + nbytes(more))
+    moved = Cost(
+        bytes_read=nbytes(read) + nbytes(kwargs), bytes_written=nbytes(out) + nbytes(more), bops=0
+    )
     if more and not shapes(out):
         out = more[0] if len(more) == 1 else tuple(more)
 
@@ -87,7 +89,23 @@ def cost_of(
         cost = replace(cost, bytes_read=moved.bytes_read)
     if cost.bytes_written is None:
         cost = replace(cost, bytes_written=moved.bytes_written)
+    cost = _sized(cost, entry, args, kwargs)
     return Costed(cost, ZERO if entry.kind is OpKind.MOVE else COUNTED)
+
+
+def _sized(cost: Cost, entry: RegistryEntry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Cost:
+    """The cost with its bops, which stay 0 for MACs whose factors have a width that is not known.
+
+    A rule that says the bops itself knows those of all its MACs.
+    """
+    if not cost.macs:
+        return cost if cost.bops is not None else replace(cost, bops=0)
+    if cost.bops is not None:
+        return replace(cost, sized_macs=cost.macs)
+    pair = entry.widths(*args, **kwargs)
+    if pair is None:
+        return replace(cost, bops=0)
+    return replace(cost, bops=cost.macs * pair[0] * pair[1], sized_macs=cost.macs)
 
 
 def _checked(result: Any, out: Any) -> Cost:
@@ -103,7 +121,7 @@ def _checked(result: Any, out: Any) -> Cost:
         raise TypeError(f"a rule returns a Cost or an int of MACs, this one returned {result!r}")
     for name in COUNTS:
         value = getattr(result, name)
-        if value is None and name.startswith("bytes_"):
+        if value is None and name in MAY_BE_UNSET:
             continue
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"a Cost is made of ints, {name} is {value!r}")

@@ -80,9 +80,12 @@ def metric(
 
 def marked(stats: Stats | None, name: str, gap: bool) -> str:
     """The mark of a figure that an estimate is part of, or from which operators are missing."""
-    flag = "estimate_elementwise" if BY_KEY[name].elementwise else "estimate"
-    estimate = stats is not None and getattr(stats, flag)
-    return ESTIMATE if estimate else AT_LEAST if gap else ""
+    row = BY_KEY[name]
+    if stats is not None:
+        if getattr(stats, "estimate_elementwise" if row.elementwise else "estimate"):
+            return ESTIMATE
+        gap |= bool(row.known_of) and getattr(stats, row.known_of) < stats.macs
+    return AT_LEAST if gap else ""
 
 
 def show_percent(value: int | float, exact: bool) -> str:

@@ -39,6 +39,8 @@ class Metric:
         parts: the fields of `Stats` that it is the sum of; a metric of the table is its own only
             part.
         part_of: the key of the one of `SUMS` that it is a part of, if it is.
+        known_of: the key of the metric that says of how many MACs it is known. If those are fewer
+            than all MACs, the figure is a lower bound.
     """
 
     label: str
@@ -53,6 +55,7 @@ class Metric:
     measured: bool = False
     parts: tuple[str, ...] = ()
     part_of: str = ""
+    known_of: str = ""
 
     def value(self, stats: Stats) -> int:
         """The figure on a row."""
@@ -143,6 +146,20 @@ class Stats(Brief):
         "recomputed MACs",
         "MACs",
         "MACs with which a fused backward forms again what its forward formed and did not keep",
+        estimable=True,
+    )
+    bops: int = _metric(
+        "bops",
+        "bit operations",
+        "Bit operations of MACs: each counts the bits of one factor times those of the other",
+        title="BOPs",
+        estimable=True,
+        known_of="sized_macs",
+    )
+    sized_macs: int = _metric(
+        "sized MACs",
+        "MACs",
+        "MACs whose factors have a width that is known, which are those that bops count",
         estimable=True,
     )
     estimate: bool = False

@@ -50,6 +50,16 @@ class ReportData(ReportRows):
         return self.total.recomputed_macs
 
     @property
+    def bops(self) -> int:
+        """Bit operations: MACs times the bits of both factors, where those are known."""
+        return self.total.bops
+
+    @property
+    def sized_macs(self) -> int:
+        """MACs that `bops` counts, because the width of their factors is known."""
+        return self.total.sized_macs
+
+    @property
     def arithmetic(self) -> int:
         """Element-wise adds, multiplies, compares, besides the MACs."""
         return self.total.arithmetic

@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from dispatchcount.report.metrics import ELEMENTWISE, METRICS, Stats
 from dispatchcount.report.rows import Entry
-from dispatchcount.rules.core.cost import COUNTS, Cost
+from dispatchcount.rules.core.cost import COUNTS, MAY_BE_UNSET, Cost
 
 _LOCAL = ("flops", "params")
 """Where a metric's value lies (`Metric.of`) if not in a tally: `stats` has these by other ways."""
-
-
-_MAY_BE_UNSET = {one.name for one in fields(Cost) if one.default is None}
-"""The counts of a cost that are None where whoever asks a rule has to work them out: bytes."""
 
 
 def _any(owner: str, names: Iterable[str]) -> str:
@@ -26,7 +22,7 @@ def _any(owner: str, names: Iterable[str]) -> str:
 
 
 def _read(name: str) -> str:
-    return f"(cost.{name} or 0)" if name in _MAY_BE_UNSET else f"cost.{name}"
+    return f"(cost.{name} or 0)" if name in MAY_BE_UNSET else f"cost.{name}"
 
 
 def _written(signature: str, doc: str, *lines: str) -> Any:

@@ -24,6 +24,7 @@ from math import prod
 from typing import NamedTuple
 
 from dispatchcount.rules.attention_masks import Window, causal, hidden
+from dispatchcount.rules.core import widths
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.products import items
 from dispatchcount.rules.core.registry import RULES
@@ -122,7 +123,7 @@ def heads_first(query: Shape, key: Shape, value: Shape, window: Window | None = 
 @RULES.rule(
     "aten::scaled_dot_product_attention", "aten::_scaled_dot_product_attention_math",
     "aten::_scaled_dot_product_attention_math_for_mps",
-    "aten::_scaled_dot_product_fused_attention_overrideable",
+    "aten::_scaled_dot_product_fused_attention_overrideable", widths=widths.of(0, 1),
 )  # fmt: skip
 def attention(
     query: Shape, key: Shape, value: Shape, attn_mask: Shape | None = None,
@@ -135,7 +136,9 @@ def attention(
 
 
 @RULES.rule(
-    "aten::_scaled_dot_product_flash_attention", "aten::_scaled_dot_product_flash_attention_for_cpu"
+    "aten::_scaled_dot_product_flash_attention",
+    "aten::_scaled_dot_product_flash_attention_for_cpu",
+    widths=widths.of(0, 1),
 )
 def flash(
     query: Shape, key: Shape, value: Shape, dropout_p: Operand = None, is_causal: bool = False,
@@ -147,7 +150,7 @@ def flash(
     return attention_cost(scores, result(out), masked=masked)
 
 
-@RULES.rule("aten::_scaled_dot_product_flash_attention.quantized")
+@RULES.rule("aten::_scaled_dot_product_flash_attention.quantized", widths=widths.of(0, 1))
 def flash_quantized(
     query: Shape, key: Shape, value: Shape, q_descale: Operand, k_descale: Operand,
     v_descale: Operand, dropout_p: Operand = None, is_causal: bool = False, *_: Operand,
@@ -159,7 +162,9 @@ def flash_quantized(
 
 
 @RULES.rule(
-    "aten::_scaled_dot_product_efficient_attention", "aten::_scaled_dot_product_cudnn_attention"
+    "aten::_scaled_dot_product_efficient_attention",
+    "aten::_scaled_dot_product_cudnn_attention",
+    widths=widths.of(0, 1),
 )
 def efficient(
     query: Shape, key: Shape, value: Shape, attn_bias: Shape | None, compute_log_sumexp: bool,
@@ -177,7 +182,7 @@ def triton(q: Shape, k: Shape, v: Shape, *_: Operand, out: Operand) -> Cost:
     return attention_cost(heads_first(q, k, v), result(out))
 
 
-@RULES.rule("aten::_scaled_dot_product_flash_attention_backward")
+@RULES.rule("aten::_scaled_dot_product_flash_attention_backward", widths=widths.of(1, 2))
 def flash_backward(
     grad_out: Shape, query: Shape, key: Shape, value: Shape, output: Operand = None,
     logsumexp: Operand = None, cum_seq_q: Operand = None, cum_seq_k: Operand = None,
@@ -188,7 +193,7 @@ def flash_backward(
     return attention_backward_cost(heads_first(query, key, value, causal(is_causal)))
 
 
-@RULES.rule("aten::_scaled_dot_product_flash_attention_for_cpu_backward")
+@RULES.rule("aten::_scaled_dot_product_flash_attention_for_cpu_backward", widths=widths.of(1, 2))
 def flash_cpu_backward(
     grad_out: Shape, query: Shape, key: Shape, value: Shape, output: Operand = None,
     logsumexp: Operand = None, dropout_p: Operand = None, is_causal: bool = False, *_: Operand,
@@ -198,7 +203,7 @@ def flash_cpu_backward(
     return attention_backward_cost(heads_first(query, key, value, causal(is_causal)))
 
 
-@RULES.rule("aten::_scaled_dot_product_efficient_attention_backward")
+@RULES.rule("aten::_scaled_dot_product_efficient_attention_backward", widths=widths.of(1, 2))
 def efficient_backward(
     grad_out_: Shape, query: Shape, key: Shape, value: Shape, attn_bias: Operand = None,
     output: Operand = None, logsumexp: Operand = None, philox_seed: Operand = None,
@@ -209,7 +214,7 @@ def efficient_backward(
     return attention_backward_cost(heads_first(query, key, value, causal(is_causal)))
 
 
-@RULES.rule("aten::_scaled_dot_product_cudnn_attention_backward")
+@RULES.rule("aten::_scaled_dot_product_cudnn_attention_backward", widths=widths.of(1, 2))
 def cudnn_backward(
     grad_out: Shape, query: Shape, key: Shape, value: Shape, output: Operand = None,
     logsumexp: Operand = None, philox_seed: Operand = None, philox_offset: Operand = None,
@@ -221,7 +226,9 @@ def cudnn_backward(
     return attention_backward_cost(heads_first(query, key, value, causal(is_causal)))
 
 
-@RULES.rule("aten::_scaled_dot_product_fused_attention_overrideable_backward")
+@RULES.rule(
+    "aten::_scaled_dot_product_fused_attention_overrideable_backward", widths=widths.of(1, 2)
+)
 def overrideable_backward(
     grad_out: Shape, query: Shape, key: Shape, value: Shape, attn_bias: Operand = None,
     grad_input_mask: Operand = None, output: Operand = None, logsumexp: Operand = None,

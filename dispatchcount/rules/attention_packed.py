@@ -22,6 +22,7 @@ from dispatchcount.rules.attention import (
     heads_first,
 )
 from dispatchcount.rules.attention_masks import Window, causal, flash_window, hidden
+from dispatchcount.rules.core import widths
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import RULES
 from dispatchcount.rules.core.shape import Operand, Shape
@@ -118,7 +119,7 @@ def flash_scores(
     return length_first(q, k, v, window)
 
 
-@RULES.rule("aten::_flash_attention_forward")
+@RULES.rule("aten::_flash_attention_forward", widths=widths.of(0, 1))
 def flash(
     query: Shape, key: Shape, value: Shape, cum_seq_q: Contents, cum_seq_k: Contents,
     max_q: Operand, max_k: Operand, dropout_p: Operand = None, is_causal: bool = False, *_: Operand,
@@ -131,7 +132,7 @@ def flash(
     return attention_cost(scores, result(out), masked=bool(is_causal))
 
 
-@RULES.rule("aten::_flash_attention_forward_no_dropout_inplace")
+@RULES.rule("aten::_flash_attention_forward_no_dropout_inplace", widths=widths.of(1, 2))
 def flash_into(
     target: Shape, query: Shape, key: Shape, value: Shape, cum_seq_q: Contents, cum_seq_k: Contents,
     max_q: Operand, max_k: Operand, dropout_p: Operand = None, is_causal: bool = False, *_: Operand,
@@ -151,7 +152,7 @@ def varlen_window(is_causal: bool, window_size: Operand) -> Window | None:
     return flash_window(is_causal, left, right)
 
 
-@RULES.rule("torch_attn::_varlen_attn")
+@RULES.rule("torch_attn::_varlen_attn", widths=widths.of(0, 1))
 def varlen(
     query: Shape, key: Shape, value: Shape, cu_seq_q: tuple[int, ...], cu_seq_k: Contents,
     max_q: Operand, max_k: Operand, is_causal: bool = False, scale: Operand = None,
@@ -164,7 +165,7 @@ def varlen(
     return attention_cost(scores, result(out), masked=bool(is_causal))
 
 
-@RULES.rule("torch_attn::_varlen_attn_out")
+@RULES.rule("torch_attn::_varlen_attn_out", widths=widths.of(1, 2))
 def varlen_into(
     target: Shape, query: Shape, key: Shape, value: Shape, cu_seq_q: tuple[int, ...],
     cu_seq_k: Contents, max_q: Operand, max_k: Operand, is_causal: bool = False,
@@ -188,7 +189,7 @@ def efficient_window(custom_mask_type: int, window_size: Operand) -> Window | No
     return Window(right=0, bottom=custom_mask_type == 2)
 
 
-@RULES.rule("aten::_efficient_attention_forward")
+@RULES.rule("aten::_efficient_attention_forward", widths=widths.of(0, 1))
 def efficient(
     query: Shape, key: Shape, value: Shape, bias: Shape | None, cu_seqlens_q: Contents,
     cu_seqlens_k: Contents, max_seqlen_q: Operand, max_seqlen_k: Operand, dropout_p: Operand,
@@ -206,7 +207,7 @@ def efficient(
     return attention_cost(scores, result(out), masked=bias is not None or bool(custom_mask_type))
 
 
-@RULES.rule("aten::_cudnn_attention_forward")
+@RULES.rule("aten::_cudnn_attention_forward", widths=widths.of(0, 1))
 def cudnn(
     query: Shape, key: Shape, value: Shape, attn_bias: Shape | None, cum_seq_q: Contents,
     cum_seq_k: Contents, max_q: Operand, max_k: Operand, compute_log_sumexp: bool,
@@ -242,7 +243,7 @@ def cudnn_scores(
     )
 
 
-@RULES.rule("aten::_flash_attention_backward")
+@RULES.rule("aten::_flash_attention_backward", widths=widths.of(1, 2))
 def flash_backward(
     grad_out: Shape, query: Shape, key: Shape, value: Shape, output: Shape, logsumexp: Shape,
     cum_seq_q: Contents, cum_seq_k: Contents, max_q: Operand, max_k: Operand,
@@ -256,7 +257,7 @@ def flash_backward(
     )
 
 
-@RULES.rule("torch_attn::_varlen_attn_backward")
+@RULES.rule("torch_attn::_varlen_attn_backward", widths=widths.of(1, 2))
 def varlen_backward(
     grad_out: Shape, query: Shape, key: Shape, value: Shape, output: Shape, lse: Shape,
     cu_seq_q: tuple[int, ...], cu_seq_k: Contents, max_q: Operand, max_k: Operand,
@@ -270,7 +271,7 @@ def varlen_backward(
     )
 
 
-@RULES.rule("aten::_efficient_attention_backward")
+@RULES.rule("aten::_efficient_attention_backward", widths=widths.of(1, 2))
 def efficient_backward(
     grad_out_: Shape, query: Shape, key: Shape, value: Shape, bias: Operand, output: Shape,
     cu_seqlens_q: Contents, cu_seqlens_k: Contents, max_seqlen_q: Operand, max_seqlen_k: Operand,
@@ -286,7 +287,7 @@ def efficient_backward(
     return attention_backward_cost(scores)
 
 
-@RULES.rule("aten::_cudnn_attention_backward")
+@RULES.rule("aten::_cudnn_attention_backward", widths=widths.of(1, 2))
 def cudnn_backward(
     grad_out: Shape, query: Shape, key: Shape, value: Shape, output: Shape, logsumexp: Shape,
     philox_seed: Operand, philox_offset: Operand, attn_bias: Operand, cum_seq_q: Contents,

@@ -15,6 +15,7 @@ from dispatchcount.rules.attention import (
     attention_cost,
     heads_first,
 )
+from dispatchcount.rules.core import widths
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import RULES
 from dispatchcount.rules.core.shape import Operand, Shape
@@ -82,7 +83,7 @@ def kept(scores: Scores, pairs: int | None) -> Scores:
     return scores if pairs is None else scores._replace(pairs=min(pairs, scores.pairs))
 
 
-@RULES.rule("higher_order::flex_attention")
+@RULES.rule("higher_order::flex_attention", widths=widths.of(0, 1))
 def flex_attention(
     query: Shape,
     key: Shape,
@@ -95,7 +96,7 @@ def flex_attention(
     return flex_cost(query, key, value, out[0], computed)
 
 
-@RULES.rule("higher_order::flex_attention_backward")
+@RULES.rule("higher_order::flex_attention_backward", widths=widths.of(0, 1))
 def flex_attention_backward(
     query: Shape, key: Shape, value: Shape, *_: Operand, computed: int | None = None
 ) -> Cost:

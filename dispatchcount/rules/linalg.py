@@ -11,6 +11,7 @@ from __future__ import annotations
 from math import prod
 
 from dispatchcount.rules import lapack
+from dispatchcount.rules.core import widths
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import RULES
 from dispatchcount.rules.core.shape import Operand, Shape
@@ -211,7 +212,7 @@ def svdvals(A: Shape, **_: Operand) -> Cost:
     return svd(A, compute_uv=False)
 
 
-@RULES.rule("aten::linalg_pinv.atol_rtol_tensor")
+@RULES.rule("aten::linalg_pinv.atol_rtol_tensor", widths=widths.of(0, 0))
 def pinv(self: Shape, *_: Operand, hermitian: bool = False, **__: Operand) -> Cost:
     """Takes eigenvectors, or reduced singular vectors, and puts the inverse together.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dispatchcount.rules.core import widths
 from dispatchcount.rules.core.cost import Cost, contraction
 from dispatchcount.rules.core.fused import epilogue, function_cost
 from dispatchcount.rules.core.products import product, rows
@@ -24,7 +25,7 @@ def linear_cost(input: Shape, out: Shape, bias: Operand = None) -> Cost:
     )
 
 
-@RULES.rule("aten::linear", "aten::mkldnn_linear")
+@RULES.rule("aten::linear", "aten::mkldnn_linear", widths=widths.of(0, 1))
 def linear(input: Shape, weight: Shape, bias: Shape | None = None, *, out: Shape) -> Cost:
     """Takes rows · in · out MACs for ``input @ weight.T``.
 
@@ -42,15 +43,27 @@ def linear(input: Shape, weight: Shape, bias: Shape | None = None, *, out: Shape
 
 @RULES.rule(
     "aten::_weight_int4pack_mm", "aten::_weight_int4pack_mm_for_cpu",
-    "aten::_weight_int4pack_mm_with_scales_and_zeros", "aten::_weight_int8pack_mm",
-    "aten::_dyn_quant_matmul_4bit", "quantized::int4mm_packed_weight_cpu",
+    "aten::_weight_int4pack_mm_with_scales_and_zeros", "quantized::int4mm_packed_weight_cpu",
+    widths=widths.times(4),
 )  # fmt: skip
+@RULES.rule("aten::_weight_int8pack_mm", widths=widths.times(8))
+@RULES.rule("aten::_dyn_quant_matmul_4bit", widths=widths.fixed(8, 4))
 def packed(self: Shape, mat2: Shape, *_: Operand, out: Shape) -> Cost:
-    """Takes rows · in · out MACs."""
+    """Takes rows · in · out MACs.
+
+    Only the last of these kernels also rounds its input, to 8 bits.
+    """
     return linear_cost(self, out)
 
 
-@RULES.rule("aten::_mixed_dtypes_linear")
+def of_mixed_dtypes(input: Shape, weight: Shape, scale: Shape, **_: Operand) -> widths.Pair:
+    """The weight of K · N numbers takes 8 bits for each, or 4 if two of them share a byte."""
+    wide = widths.bits(input.dtype)
+    numbers = input[-1] * scale.numel
+    return (wide, 8 * weight.nbytes // numbers) if wide and numbers else None
+
+
+@RULES.rule("aten::_mixed_dtypes_linear", widths=of_mixed_dtypes)
 def mixed_dtypes_linear(
     input: Shape,
     weight: Shape,
@@ -67,13 +80,17 @@ def mixed_dtypes_linear(
     return linear_cost(input, out, bias) + epilogue(activation, out)
 
 
-@RULES.rule("onednn::linear_dynamic_fp16", "quantized::linear_dynamic_fp16_unpacked_weight")
+@RULES.rule(
+    "onednn::linear_dynamic_fp16",
+    "quantized::linear_dynamic_fp16_unpacked_weight",
+    widths=widths.times(16),
+)
 def with_bias(x: Shape, w: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     """Takes rows · in · out MACs."""
     return linear_cost(x, out, bias)
 
 
-@RULES.rule("onednn::linear_relu_dynamic_fp16")
+@RULES.rule("onednn::linear_relu_dynamic_fp16", widths=widths.times(16))
 def relu_fp16(x: Shape, w: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     """Takes rows · in · out MACs, and a ReLU."""
     return linear_cost(x, out, bias) + epilogue("relu", out)

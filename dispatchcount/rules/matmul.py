@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from dispatchcount.rules.core import widths
 from dispatchcount.rules.core.cost import Cost, contraction
 from dispatchcount.rules.core.fused import epilogue
 from dispatchcount.rules.core.products import product
@@ -28,7 +29,7 @@ def matrix_product(a: Shape, b: Shape, out: Shape, *, plus: bool = False) -> Cos
 @RULES.rule(
     "aten::mm", "aten::bmm", "aten::mv", "aten::dot", "aten::vdot", "aten::matmul",
     "aten::linalg_matmul", "aten::_int_mm", "aten::hspmm", "aten::smm", "aten::_sparse_mm",
-    "aten::_sparse_sparse_matmul", "quantized::matmul",
+    "aten::_sparse_sparse_matmul", "quantized::matmul", widths=widths.of(0, 1),
 )  # fmt: skip
 def mm(self: Shape, mat2: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
     """Takes M·K·N MACs."""
@@ -42,6 +43,7 @@ def mm(self: Shape, mat2: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost
     "aten::addbmm",
     "aten::_sparse_addmm",
     "aten::sspaddmm",
+    widths=widths.of(1, 2),
 )
 def addmm(self: Shape, mat1: Shape, mat2: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
     """Takes M·K·N MACs and the addition of `self`.
@@ -51,7 +53,7 @@ def addmm(self: Shape, mat1: Shape, mat2: Shape, *_: Operand, out: Shape, **__: 
     return matrix_product(mat1, mat2, out, plus=True)
 
 
-@RULES.rule("aten::_addmm_activation")
+@RULES.rule("aten::_addmm_activation", widths=widths.of(1, 2))
 def addmm_activation(
     self: Shape, mat1: Shape, mat2: Shape, *, use_gelu: bool = False, out: Shape, **_: Operand
 ) -> Cost:
@@ -60,7 +62,7 @@ def addmm_activation(
     return matrix_product(mat1, mat2, out, plus=True) + after
 
 
-@RULES.rule("aten::addr")
+@RULES.rule("aten::addr", widths=widths.of(1, 2))
 def addr(self: Shape, vec1: Shape, vec2: Shape, *, out: Shape, **_: Operand) -> Cost:
     """Takes a product with K = 1 and the addition of `self`."""
     return contraction(prod(vec1) * prod(vec2), out, bias=True)
@@ -100,7 +102,7 @@ def packing(shape: Shape) -> int:
     return 2 if shape.dtype.startswith("float4") else 1
 
 
-@RULES.rule("aten::_scaled_mm")
+@RULES.rule("aten::_scaled_mm", widths=widths.of(0, 1))
 def scaled_mm(
     self: Shape,
     mat2: Shape,
@@ -118,7 +120,7 @@ def scaled_mm(
     return contraction(product(self, mat2)[0] * packing(self), out, bias=bias is not None)
 
 
-@RULES.rule("aten::_scaled_mm_v2")
+@RULES.rule("aten::_scaled_mm_v2", widths=widths.of(0, 1))
 def scaled_mm_v2(
     self: Shape, mat2: Shape, scale_a: Operand, recipe_a: Operand, swizzle_a: Operand,
     scale_b: Operand, recipe_b: Operand, swizzle_b: Operand, bias: Shape | None, *_: Operand,
@@ -157,7 +159,7 @@ def grouped_cost(a: Shape, b: Shape, offsets: Contents, bias: Shape | None, out:
     )
 
 
-@RULES.rule("aten::_grouped_mm")
+@RULES.rule("aten::_grouped_mm", widths=widths.of(0, 1))
 def grouped_mm(
     self: Shape,
     mat2: Shape,
@@ -170,7 +172,7 @@ def grouped_mm(
     return grouped_cost(self, mat2, offs, bias, out)
 
 
-@RULES.rule("aten::_scaled_grouped_mm")
+@RULES.rule("aten::_scaled_grouped_mm", widths=widths.of(0, 1))
 def scaled_grouped_mm(
     self: Shape,
     mat2: Shape,
@@ -185,7 +187,7 @@ def scaled_grouped_mm(
     return grouped_cost(self, mat2, offs, bias, out)
 
 
-@RULES.rule("aten::_scaled_grouped_mm_v2")
+@RULES.rule("aten::_scaled_grouped_mm_v2", widths=widths.of(0, 1))
 def scaled_grouped_mm_v2(
     self: Shape, mat2: Shape, scale_a: Operand, recipe_a: Operand, swizzle_a: Operand,
     scale_b: Operand, recipe_b: Operand, swizzle_b: Operand, offs: Contents = None,
@@ -222,7 +224,7 @@ def mm_plus_mm(a: Shape, b: Shape, c: Shape, d: Shape, result: Shape, **_: Opera
     return contraction(product(a, b)[0] + product(c, d)[0], result, operand=a)
 
 
-@RULES.rule("symm_mem::fused_all_gather_matmul")
+@RULES.rule("symm_mem::fused_all_gather_matmul", widths=widths.of(0, 1))
 def all_gather_matmul(
     A: Shape, Bs: Sequence[Shape], *_: Operand, out: tuple[Operand, Sequence[Shape]], **__: Operand
 ) -> Cost:
@@ -234,7 +236,7 @@ def all_gather_matmul(
     return sum((contraction(o.numel * b[0], o) for o, b in zip(results, Bs, strict=True)), Cost())
 
 
-@RULES.rule("symm_mem::fused_all_gather_scaled_matmul")
+@RULES.rule("symm_mem::fused_all_gather_scaled_matmul", widths=widths.of(0, 1))
 def all_gather_scaled_matmul(
     A: Shape, Bs: Sequence[Shape], *_: Operand, out: tuple[Operand, Sequence[Shape]], **__: Operand
 ) -> Cost:
@@ -242,13 +244,17 @@ def all_gather_scaled_matmul(
     return all_gather_matmul(A, Bs, out=out)
 
 
-@RULES.rule("symm_mem::fused_matmul_reduce_scatter", "symm_mem::fused_scaled_matmul_reduce_scatter")
+@RULES.rule(
+    "symm_mem::fused_matmul_reduce_scatter",
+    "symm_mem::fused_scaled_matmul_reduce_scatter",
+    widths=widths.of(0, 1),
+)
 def matmul_reduce_scatter(A: Shape, B: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
     """Forms the whole local product before its shards are exchanged."""
     return Cost(macs=prod(A) * B[-1], activations=out.numel)
 
 
-@RULES.rule("symm_mem::_async_input_mm")
+@RULES.rule("symm_mem::_async_input_mm", widths=widths.of(0, 1))
 def async_input_mm(a: Shape, b: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
     """Takes M·K·N MACs, for the rows of `a` as they arrive."""
     return matrix_product(a, b, out)

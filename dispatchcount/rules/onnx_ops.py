@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dispatchcount.rules.attention import attention_cost, heads_first
+from dispatchcount.rules.core import widths
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import RULES
 from dispatchcount.rules.core.shape import Operand, Shape, shapes
@@ -19,7 +20,7 @@ def _split(packed: Shape, heads: int) -> tuple[int, ...]:
     return (batch, heads, length, width // max(heads, 1))
 
 
-@RULES.rule("onnx::Attention")
+@RULES.rule("onnx::Attention", widths=widths.of(0, 1))
 def attention(
     q: Shape, k: Shape, v: Shape, mask: Operand = None, past_key: Shape | None = None,
     past_value: Operand = None, *, kv_num_heads: int = 0, q_num_heads: int = 0, out: Operand,

@@ -5,11 +5,15 @@ Quantizing the input (in dynamic kernels) and requantizing the result are conver
 nothing.
 
 A packed object arrives as (weight, bias), both shapes, or as None if it cannot be unpacked.
+
+The factors have 8 bits each; that is so in dynamic kernels too, which round their input to 8 bits
+before they multiply. Kernels with weights of 16 bits take their input as it is.
 """
 
 from __future__ import annotations
 
 from dispatchcount.rules.conv import conv_cost
+from dispatchcount.rules.core import widths
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.fused import epilogue, function_cost
 from dispatchcount.rules.core.registry import RULES
@@ -52,8 +56,9 @@ _LINEAR = {
 
 def _register_linear(name: str, after: str) -> None:
     """Register a linear layer with an activation function after it."""
+    factors = widths.times(16) if name.endswith("fp16") else widths.fixed(8, 8)
 
-    @RULES.rule(f"quantized::{name}")
+    @RULES.rule(f"quantized::{name}", widths=factors)
     def linear(X: Shape, W_prepack: Operand, *_: Operand, out: Shape) -> Cost:
         return linear_cost(X, out, bias_of(W_prepack)) + epilogue(after, out)
 
@@ -61,7 +66,7 @@ def _register_linear(name: str, after: str) -> None:
 def _register_linear_with_scales(name: str, after: str) -> None:
     """Do the same for a kernel that is given the input's scale and zero point."""
 
-    @RULES.rule(f"quantized::{name}")
+    @RULES.rule(f"quantized::{name}", widths=widths.fixed(8, 8))
     def linear(
         X: Shape, X_scale: Operand, X_zero_point: Operand, W_prepack: Operand, *, out: Shape
     ) -> Cost:
@@ -74,13 +79,17 @@ _register_linear_with_scales("linear_with_input_q_dq_qweight_dq_output_fp32", ""
 _register_linear_with_scales("linear_with_input_q_dq_qweight_dq_relu_output_fp32", "relu")
 
 
-@RULES.rule("_quantized::linear", "_quantized::linear_dynamic")
+@RULES.rule("_quantized::linear", "_quantized::linear_dynamic", widths=widths.fixed(8, 8))
 def linear_private(X: Shape, W_prepack: Operand, *_: Operand, out: Shape) -> Cost:
     """Takes rows · in · out MACs."""
     return linear_cost(X, out, bias_of(W_prepack))
 
 
-@RULES.rule("aten::fbgemm_linear_fp16_weight", "aten::fbgemm_linear_fp16_weight_fp32_activation")
+@RULES.rule(
+    "aten::fbgemm_linear_fp16_weight",
+    "aten::fbgemm_linear_fp16_weight_fp32_activation",
+    widths=widths.times(16),
+)
 def fbgemm_fp16(
     input: Shape, packed_weight: Operand, bias: Shape | None, *_: Operand, out: Shape
 ) -> Cost:
@@ -88,7 +97,11 @@ def fbgemm_fp16(
     return linear_cost(input, out, bias)
 
 
-@RULES.rule("aten::fbgemm_linear_int8_weight", "aten::fbgemm_linear_int8_weight_fp32_activation")
+@RULES.rule(
+    "aten::fbgemm_linear_int8_weight",
+    "aten::fbgemm_linear_int8_weight_fp32_activation",
+    widths=widths.fixed(8, 8),
+)
 def fbgemm_int8(
     input: Shape,
     weight: Shape,
@@ -104,21 +117,23 @@ def fbgemm_int8(
     return linear_cost(input, out, bias)
 
 
-@RULES.rule("aten::_wrapped_quantized_linear_prepacked")
+@RULES.rule("aten::_wrapped_quantized_linear_prepacked", widths=widths.fixed(8, 8))
 def wrapped_prepacked(input: Shape, *_: Operand, out: Shape) -> Cost:
     """Takes rows · in · out MACs, and a bias."""
     return linear_cost(input, out, True)
 
 
 @RULES.rule(
-    "_quantized::wrapped_quantized_linear", "_quantized::_wrapped_quantized_linear_prepacked"
+    "_quantized::wrapped_quantized_linear",
+    "_quantized::_wrapped_quantized_linear_prepacked",
+    widths=widths.fixed(8, 8),
 )
 def wrapped(X: Shape, *_: Operand, out: Shape) -> Cost:
     """Takes rows · in · out MACs, and a bias."""
     return linear_cost(X, out, True)
 
 
-@RULES.rule("_quantized::wrapped_fbgemm_linear_fp16_weight")
+@RULES.rule("_quantized::wrapped_fbgemm_linear_fp16_weight", widths=widths.times(16))
 def wrapped_fp16(X: Shape, W: Shape, B: Shape, out_channel: int, *, out: Shape) -> Cost:
     """Takes rows · in · out MACs, and a bias."""
     return linear_cost(X, out, B)
@@ -126,8 +141,9 @@ def wrapped_fp16(X: Shape, W: Shape, B: Shape, out_channel: int, *, out: Shape) 
 
 def _register_conv(name: str, after: str, *, transposed: bool) -> None:
     """Register a convolution with an activation function after it."""
+    dynamic = name.endswith("_dynamic")
 
-    @RULES.rule(name)
+    @RULES.rule(name, widths=widths.packed(1, 8 if dynamic else None))
     def conv(qx: Shape, packed_weight: Operand, *_: Operand, out: Shape) -> Cost:
         weight, bias = unpacked(packed_weight)
         return conv_cost(qx, weight, bias, out, transposed=transposed) + epilogue(after, out)
@@ -136,7 +152,7 @@ def _register_conv(name: str, after: str, *, transposed: bool) -> None:
 def _register_conv_add(name: str, after: str) -> None:
     """Do the same for a kernel that adds a tensor before the activation function."""
 
-    @RULES.rule(name)
+    @RULES.rule(name, widths=widths.packed(2))
     def conv(qx: Shape, qaccum: Shape, packed_weight: Operand, *_: Operand, out: Shape) -> Cost:
         weight, bias = unpacked(packed_weight)
         return (

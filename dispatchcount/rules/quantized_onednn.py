@@ -6,6 +6,7 @@ torch.compile and PT2E quantization run them.
 from __future__ import annotations
 
 from dispatchcount.rules.conv import conv_cost
+from dispatchcount.rules.core import widths
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.fused import epilogue, function_cost
 from dispatchcount.rules.core.registry import RULES
@@ -18,7 +19,7 @@ def binary(name: str, out: Shape) -> Cost:
     return Cost() if name == "none" else function_cost("add" if name == "sum" else name, out.numel)
 
 
-@RULES.rule("onednn::qlinear_pointwise")
+@RULES.rule("onednn::qlinear_pointwise", widths=widths.of(0, 3))
 def qlinear(
     qx: Shape, x_scale: Operand, x_zero_point: Operand, qw: Shape, w_scale: Operand,
     w_zero_point: Operand, bias: Shape | None, output_scale: Operand, output_zero_point: Operand,
@@ -29,7 +30,11 @@ def qlinear(
     return linear_cost(qx, out, bias) + epilogue(post_op_name, out, post_op_algorithm)
 
 
-@RULES.rule("onednn::qlinear_pointwise.binary", "onednn::qlinear_pointwise.binary_tensor")
+@RULES.rule(
+    "onednn::qlinear_pointwise.binary",
+    "onednn::qlinear_pointwise.binary_tensor",
+    widths=widths.of(0, 3),
+)
 def qlinear_binary(
     qx: Shape, x_scale: Operand, x_zero_point: Operand, qw: Shape, w_scale: Operand,
     w_zero_point: Operand, other: Shape | None, bias: Shape | None, output_scale: Operand,
@@ -44,7 +49,7 @@ def qlinear_binary(
 
 @RULES.rule(
     "onednn::qconv_pointwise", "onednn::qconv1d_pointwise", "onednn::qconv2d_pointwise",
-    "onednn::qconv3d_pointwise"
+    "onednn::qconv3d_pointwise", widths=widths.of(0, 3),
 )  # fmt: skip
 def qconv(
     qx: Shape, x_scale: Operand, x_zero_point: Operand, qw: Shape, w_scale: Operand,
@@ -56,7 +61,11 @@ def qconv(
     return conv_cost(qx, qw, bias, out) + epilogue(attr, out, algorithm)
 
 
-@RULES.rule("onednn::qconv2d_pointwise.binary", "onednn::qconv2d_pointwise.binary_tensor")
+@RULES.rule(
+    "onednn::qconv2d_pointwise.binary",
+    "onednn::qconv2d_pointwise.binary_tensor",
+    widths=widths.of(0, 3),
+)
 def qconv_binary(
     qx: Shape, x_scale: Operand, x_zero_point: Operand, qw: Shape, w_scale: Operand,
     w_zero_point: Operand, qaccum: Shape, bias: Shape | None, stride: Operand, padding: Operand,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dispatchcount.rules.core import widths
 from dispatchcount.rules.core.cost import Cost, contraction
 from dispatchcount.rules.core.fused import epilogue, function_cost
 from dispatchcount.rules.core.products import product, rows
@@ -16,7 +17,7 @@ from dispatchcount.rules.core.sizes import result
 from dispatchcount.rules.linear import linear_cost
 
 
-@RULES.rule("aten::sparse_sampled_addmm")
+@RULES.rule("aten::sparse_sampled_addmm", widths=widths.of(1, 2))
 def sampled_addmm(self: Shape, mat1: Shape, mat2: Shape, *, out: Shape, **_: Operand) -> Cost:
     """Takes K MACs for each stored element of `self`, and adds the product to that element.
 
@@ -50,7 +51,7 @@ def mm_reduce_backward(
     return Cost(macs=self.nnz * grad_out[-1] * sum(map(bool, output_mask)))
 
 
-@RULES.rule("aten::_sparse_semi_structured_mm")
+@RULES.rule("aten::_sparse_semi_structured_mm", widths=widths.of(0, 2))
 def semi_structured_mm(
     mat1: Shape, mat1_meta: Shape, mat2: Shape, *, out: Shape, **_: Operand
 ) -> Cost:
@@ -58,7 +59,7 @@ def semi_structured_mm(
     return contraction(mat1.numel * mat2[-1], out)
 
 
-@RULES.rule("aten::_sparse_semi_structured_addmm")
+@RULES.rule("aten::_sparse_semi_structured_addmm", widths=widths.of(1, 3))
 def semi_structured_addmm(
     input: Shape, mat1: Shape, mat1_meta: Shape, mat2: Shape, *, out: Shape, **_: Operand
 ) -> Cost:
@@ -66,7 +67,7 @@ def semi_structured_addmm(
     return contraction(mat1.numel * mat2[-1], out, bias=True)
 
 
-@RULES.rule("aten::_sparse_semi_structured_linear")
+@RULES.rule("aten::_sparse_semi_structured_linear", widths=widths.of(0, 1))
 def semi_structured_linear(
     input: Shape,
     weight: Shape,
@@ -86,7 +87,7 @@ def semi_structured_linear(
     )
 
 
-@RULES.rule("aten::_cslt_sparse_mm")
+@RULES.rule("aten::_cslt_sparse_mm", widths=widths.of(0, 1))
 def cslt_mm(
     compressed_A: Shape,
     dense_B: Shape,
@@ -111,6 +112,7 @@ def cslt_mm(
     "sparse::qlinear_dynamic",
     "sparse::qlinear_relu",
     "sparse::qlinear_relu_dynamic",
+    widths=widths.fixed(8, 8),
 )
 def qlinear(X: Shape, W_prepack: Operand, *_: Operand, out: Shape) -> Cost:
     """Takes the MACs of the full weight, which is an upper estimate.

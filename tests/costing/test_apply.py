@@ -29,7 +29,11 @@ def applied(entry: RegistryEntry | None, out: Any = OUT) -> Costed:
 
 def test_a_rule_counts_and_bytes_follow_from_the_shapes() -> None:
     costed = applied(ruled(lambda a, b: Cost(macs=a[0] * a[1] * b[1])))
-    assert costed == Costed(Cost(macs=2 * 3 * 5, bytes_read=READ, bytes_written=WRITTEN), COUNTED)
+    macs = 2 * 3 * 5
+    cost = Cost(
+        macs=macs, bytes_read=READ, bytes_written=WRITTEN, bops=32 * 32 * macs, sized_macs=macs
+    )
+    assert costed == Costed(cost, COUNTED)
 
 
 def test_a_number_is_macs_whose_output_is_activations() -> None:
@@ -52,7 +56,9 @@ def test_no_rule_is_unknown_and_its_bytes_are_known(entry: RegistryEntry | None)
 
 
 def test_a_view_is_free() -> None:
-    assert applied(RegistryEntry(OpKind.FREE)) == Costed(Cost(bytes_read=0, bytes_written=0), ZERO)
+    assert applied(RegistryEntry(OpKind.FREE)) == Costed(
+        Cost(bytes_read=0, bytes_written=0, bops=0), ZERO
+    )
 
 
 @pytest.mark.parametrize(

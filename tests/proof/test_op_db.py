@@ -110,6 +110,7 @@ def profiled(calls: list[Callable[[], Any]]) -> tuple[list[Any], Report]:
     report.self_check()
     assert not report.unknown_ops
     assert not report.failed_ops
+    assert report.sized_macs == report.macs
     return outcomes, report
 
 

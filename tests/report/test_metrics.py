@@ -104,6 +104,8 @@ def test_the_table_is_the_fields_of_a_row() -> None:
         "time_ns",
         "masked_macs",
         "recomputed_macs",
+        "bops",
+        "sized_macs",
     )
     numbers = range(1, len(KEYS) + 1)
     assert [metric.value(Stats(*numbers)) for metric in METRICS] == list(numbers)

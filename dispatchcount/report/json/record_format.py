@@ -51,6 +51,8 @@ COST = (
     _cost("estimate", "True if the counts are a published estimate and not exact.", FLAG),
     _cost("masked_macs", absent=0),
     _cost("recomputed_macs", absent=0),
+    _cost("bops", "Bit operations; null where they are not known.", Nullable(COUNT), absent=0),
+    _cost("sized_macs", absent=0),
 )
 """The columns of a `Cost`, in whichever table has one."""
 

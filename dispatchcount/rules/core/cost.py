@@ -31,6 +31,10 @@ class Cost:
             are masked, by ``is_causal`` or a window. What a mask's contents hide is not among them.
         recomputed_macs: those of the MACs with which a fused backward forms again what its forward
             had formed and not kept.
+        bops: MACs times the bits of both factors. None lets the caller derive it from the dtypes of
+            the call.
+        sized_macs: those of the MACs that `bops` counts, because the width of their factors is
+            known. The caller fills it.
     """
 
     macs: int = 0
@@ -43,11 +47,13 @@ class Cost:
     estimate: bool = False
     masked_macs: int = 0
     recomputed_macs: int = 0
+    bops: int | None = None
+    sized_macs: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         """The cost of two calls, one after the other.
 
-        Bytes stay unset only if they are unset on both sides.
+        Bytes and bops stay unset only if they are unset on both sides.
         """
         return Cost(
             self.macs + other.macs,
@@ -55,11 +61,13 @@ class Cost:
             self.transcendentals + other.transcendentals,
             self.activations + other.activations,
             self.fvcore + other.fvcore,
-            _add_bytes(self.bytes_read, other.bytes_read),
-            _add_bytes(self.bytes_written, other.bytes_written),
+            _add(self.bytes_read, other.bytes_read),
+            _add(self.bytes_written, other.bytes_written),
             self.estimate or other.estimate,
             self.masked_macs + other.masked_macs,
             self.recomputed_macs + other.recomputed_macs,
+            _add(self.bops, other.bops),
+            self.sized_macs + other.sized_macs,
         )
 
     def __mul__(self, times: int) -> Cost:
@@ -75,6 +83,8 @@ class Cost:
             self.estimate,
             self.masked_macs * times,
             self.recomputed_macs * times,
+            None if self.bops is None else self.bops * times,
+            self.sized_macs * times,
         )
 
     __rmul__ = __mul__
@@ -83,8 +93,11 @@ class Cost:
 COUNTS = tuple(f.name for f in fields(Cost) if f.name != "estimate")
 """The names of the integer fields of `Cost`, in order."""
 
+MAY_BE_UNSET = frozenset(f.name for f in fields(Cost) if f.default is None)
+"""Those that a rule may leave to its caller: bytes and bops."""
 
-def _add_bytes(a: int | None, b: int | None) -> int | None:
+
+def _add(a: int | None, b: int | None) -> int | None:
     if a is None or b is None:
         return a if b is None else b
     return a + b

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.names import candidates
+from dispatchcount.rules.core.widths import Widths, alike
 
 Rule = Callable[..., "Cost | int"]
 """A function of an operator's own arguments, with a `Shape` for each tensor."""
@@ -43,6 +44,7 @@ class RegistryEntry:
         reason: why an operator is UNKNOWN.
         family: the module under ``rules/`` that the rule comes from, ``"matmul"``.
         takes_out: True if the rule asks for the shapes of the result, as keyword `out`.
+        widths: says how many bits the factors of its MACs have; see `core.widths`.
     """
 
     kind: OpKind
@@ -50,6 +52,7 @@ class RegistryEntry:
     reason: str = ""
     family: str = ""
     takes_out: bool = False
+    widths: Widths = alike
 
 
 class Registry:
@@ -119,15 +122,15 @@ class Registry:
         del self._entries[name]
         self._version += 1
 
-    def rule(self, *names: str, replace: bool = False) -> Callable[[F], F]:
-        """Decorator: the function below is the rule of `names`.
+    def rule(self, *names: str, replace: bool = False, widths: Widths = alike) -> Callable[[F], F]:
+        """Decorator: the function below is the rule of `names`, whose factors `widths` tells.
 
         Example:
             >>> @RULES.rule("aten::mm")
             ... def mm(self: Shape, mat2: Shape, *, out: Shape) -> Cost:
             ...     return contraction(out.numel * self[1], out)
         """
-        return self._decorator(OpKind.RULE, names, replace)
+        return self._decorator(OpKind.RULE, names, replace, widths)
 
     def move(self, *names: str) -> Callable[[F], F]:
         """Decorator: the function below says which bytes `names` move.
@@ -136,10 +139,14 @@ class Registry:
         """
         return self._decorator(OpKind.MOVE, names, replace=False)
 
-    def _decorator(self, kind: OpKind, names: tuple[str, ...], replace: bool) -> Callable[[F], F]:
+    def _decorator(
+        self, kind: OpKind, names: tuple[str, ...], replace: bool, widths: Widths = alike
+    ) -> Callable[[F], F]:
         def enter(function: F) -> F:
             family = function.__module__.rpartition(".")[2]
-            entry = RegistryEntry(kind, function, family=family, takes_out=takes_out(function))
+            entry = RegistryEntry(
+                kind, function, family=family, takes_out=takes_out(function), widths=widths
+            )
             for name in names:
                 self.add(name, entry, replace=replace)
             return function

@@ -20,7 +20,10 @@ def imports(tree: ast.AST) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
             module = (node.module or "").removeprefix(PACKAGE).lstrip(".")
-            found |= {module} if module else {alias.name for alias in node.names}
+            if (ROOT / module.replace(".", "/")).is_dir():  # a package: its modules are named
+                found |= {f"{module}.{alias.name}".lstrip(".") for alias in node.names}
+            else:
+                found.add(module)
     return found
 
 
