@@ -11,8 +11,8 @@ from typing import Any
 from dispatchcount.dashboard.collect import METRICS, Bad, Run, collect, page_name, report_files
 from dispatchcount.errors import UsageError
 from dispatchcount.files import identity, write
-from dispatchcount.render.html.data import described, for_script
-from dispatchcount.render.html.page import REPORT_SCRIPT, asset, embedded, fill, page
+from dispatchcount.render.html.figures import described, for_script
+from dispatchcount.render.html.page import asset, embedded, fill, page
 from dispatchcount.report.conventions import find_convention
 
 SCRIPT = "report.js"
@@ -42,7 +42,7 @@ def build(folder: Path, site: Path, convention: str) -> tuple[list[Run], list[Ba
         run, report = found
         if not runs:
             (site / "reports").mkdir(parents=True, exist_ok=True)
-            write(site / SCRIPT, asset(*REPORT_SCRIPT))
+            write(site / SCRIPT, asset(SCRIPT))
         write(site / "reports" / run.page, page(report, script=f"../{SCRIPT}"))
         runs.append(run)
     if not runs:

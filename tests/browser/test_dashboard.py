@@ -59,7 +59,7 @@ def test_a_link_opens_a_report_that_shares_the_library(open_page: Open, tmp_path
     page = dashboard(open_page, tmp_path)
     page.locator("#models tbody tr", has_text="8x8").get_by_role("link", name="Open").click()
     expect(page.locator("#title")).to_have_text("net")
-    expect(page.locator("#chart canvas")).to_be_visible()
+    expect(page.locator("#chart svg")).to_be_visible()
 
 
 def test_it_fits_a_narrow_screen_and_the_dark(open_page: Open, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path as FilePath
 
 import pytest
 from hypothesis import given, settings
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from dispatchcount.render.html.page import to_html
 from dispatchcount.report.rows import NO_MODULE, Module, Path
@@ -30,7 +30,25 @@ def shown(report: Report, open_page: Open, tmp_path: FilePath, **options: object
 
 
 def names(page: Page, table: str) -> list[str]:
-    return page.locator(f"#{table} tbody th").all_text_contents()
+    """What a table's rows are called in full."""
+    heads = page.locator(f"#{table} tbody th")
+    return [
+        head.replace("\u2028", " ")
+        for head in heads.evaluate_all("all => all.map((one) => one.title)")
+    ]
+
+
+def tile(page: Page, path: str) -> Locator:
+    """The tile of the chart that stands for this module."""
+    return page.locator(f"#chart [data-path='{path}']")
+
+
+def tiles(page: Page, more: str = "") -> list[str]:
+    """What the tiles of the chart stand for."""
+    found: list[str] = page.locator(f"#chart [data-path]{more}").evaluate_all(
+        "all => all.map((one) => one.dataset.path)"
+    )
+    return found
 
 
 def evil() -> Report:
@@ -57,7 +75,7 @@ def evil() -> Report:
 def test_the_page_of_any_report_opens(name: str, open_page: Open, tmp_path: FilePath) -> None:
     report = getattr(make, name)()
     page = shown(report, open_page, tmp_path)
-    expect(page.locator("#chart canvas")).to_be_visible()
+    expect(page.locator("#chart svg")).to_be_visible()
     expect(page.locator("#words")).to_contain_text(report.flop_definition.unit)
     expect(page.locator("#totals .first")).to_contain_text(report.convention)
     expect(page.locator("#modules [role=status]")).to_contain_text(
@@ -72,8 +90,11 @@ def test_the_page_of_a_report_in_which_nothing_ran_opens(
     modules: tuple[Module, ...], open_page: Open, tmp_path: FilePath
 ) -> None:
     page = shown(Report(make.META, "macs", modules, (Path(-1, 0),), ()), open_page, tmp_path)
-    expect(page.locator("#empty")).to_contain_text("has no flops to draw")
+    expect(page.locator("#empty")).to_contain_text(
+        "Nothing ran: (root) has no FLOPs to draw."
+    ) if len(modules) > 1 else expect(page.locator("#empty")).to_contain_text("Nothing ran")
     expect(page.locator("#operators")).to_contain_text("No operator matches.")
+    expect(page.locator("#chart-help")).to_be_hidden()
 
 
 def test_a_click_zooms_in_and_the_trail_leads_back(open_page: Open, tmp_path: FilePath) -> None:
@@ -87,13 +108,11 @@ def test_a_click_zooms_in_and_the_trail_leads_back(open_page: Open, tmp_path: Fi
         "head",
         "aux",
     ]
-    box = page.locator("#chart").bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 40, box["y"] + 10)  # the heading of features, which is 99 % of it
+    tile(page, "features").click()
     expect(page.locator("#trail")).to_have_text("(root)›features")
     assert names(page, "modules") == ["features", "features.0", "features.1", "features.2"]
     assert names(page, "operators") == ["aten.convolution", "aten.native_batch_norm", "aten.relu_"]
-    page.mouse.click(box["x"] + 200, box["y"] + 200)
+    tile(page, "features.0").click()
     expect(page.locator("#chosen")).to_have_text(
         "Conv2d(3, 8, kernel_size=(3, 3), padding=(1, 1)) 13.8 k FLOPs, 92.6 % of the whole. Called 1 time."
     )
@@ -159,8 +178,10 @@ def test_the_tables_search_names_and_types(open_page: Open, tmp_path: FilePath) 
     page.get_by_label("Search modules").fill("LINEAR")
     assert names(page, "modules") == ["head", "aux"]
     expect(page.locator("#modules [role=status]")).to_have_text("2 of 7 modules")
+    assert tiles(page, ".hit") == ["head"]  # aux has no area
     page.get_by_label("Search modules").fill("nothing like it")
-    expect(page.locator("#modules tbody")).to_have_text("No module matches.")
+    expect(page.locator("#modules tbody")).to_contain_text("No module matches.")
+    expect(page.locator("#chart .tile.hit")).to_have_count(0)
     page.get_by_label("Search operators").fill("zero")
     assert names(page, "operators") == ["aten.t"]
 
@@ -168,13 +189,19 @@ def test_the_tables_search_names_and_types(open_page: Open, tmp_path: FilePath) 
 def test_area_goes_by_any_figure_and_shares_follow(open_page: Open, tmp_path: FilePath) -> None:
     page = shown(make.training(), open_page, tmp_path)
     options = page.locator("#metric option").all_inner_texts()
-    assert options == ["FLOPs", "MACs", "Activations", "Params", "Bytes", "Arithmetic", "Time"]
+    kinds = ["parameters", "gradients", "optimizer", "saved"]
+    assert options == [
+        *("FLOPs", "MACs", "Activations", "Params", "Bytes", "Arithmetic", "Time"),
+        *(f"Memory: {kind}" for kind in kinds),
+    ]
     page.select_option("#metric", "params")
-    row = page.locator("#modules tbody tr", has_text="features.0")
+    row = page.locator("#modules tbody tr", has=page.locator("th[title='features.0']"))
     expect(row).to_contain_text("64.4 %")  # 224 of 348
     expect(page.locator("#modules thead")).to_contain_text("of Params")
     page.select_option("#colour", "type")
     expect(page.locator("#legend")).to_contain_text("Conv2d64.4 %")
+    # Parameters are modules': operators keep the share of FLOPs.
+    expect(page.locator("#operators thead")).to_contain_text("of FLOPs")
 
 
 def test_integers_beyond_what_javascript_holds_are_exact(
@@ -211,9 +238,16 @@ def test_samples_and_phases_have_their_distributions(open_page: Open, tmp_path: 
     samples = page.locator("#samples")
     expect(samples.locator(".figures")).to_contain_text("samples4")
     expect(samples.locator(".figures")).to_contain_text("max1.62 k")
-    expect(samples.locator("canvas")).to_be_visible()
     samples.locator("thead button", has_text="FLOPs").click()
     expect(samples.locator("tbody tr >> nth=0")).to_contain_text("image-2")
+    page.get_by_role("button", name=re.compile("1.62 k FLOPs: 1 sample")).click()
+    assert names(page, "samples") == ["image-2"]
+    samples.get_by_role("button", name="image-2").click()
+    expect(page.locator("#chosen")).to_contain_text("1.62 k FLOPs, 100.0 % of the whole")
+    assert tiles(page) == ["(root)", "right", "norm"]
+    page.select_option("#run", "0")
+    samples.get_by_role("button", name="All samples").click()
+    assert len(names(page, "samples")) == 4
     expect(page.locator("#modules tbody tr", has_text="right")).to_contain_text(
         "25.0 %"
     )  # ran in 1 of 4
@@ -249,16 +283,18 @@ def test_five_thousand_modules_render_only_what_is_in_sight(
     report = make.stack(1250)  # 3 + 1250·(1 + 3) = 5003 rows
     page = shown(report, open_page, tmp_path)
     expect(page.locator("#modules [role=status]")).to_have_text("5,003 modules")
+    assert page.locator("#modules tbody tr").count() == 6
+    page.get_by_label("Fold equal layers").uncheck()
+    page.get_by_role("button", name="Expand", exact=True).click()
     assert page.locator("#modules tbody tr").count() < 100
     assert page.locator("#modules table").get_attribute("aria-rowcount") == "5004"
     page.locator("#modules .table-box").evaluate("box => { box.scrollTop = box.scrollHeight; }")
-    last = page.locator("#modules tbody button", has_text="encoder.layers.1249.part2")
-    last.focus()
+    page.locator("#modules button[title='encoder.layers.1249.part2']").focus()
     page.keyboard.press("ArrowUp")
-    expect(page.locator(":focus")).to_have_text("encoder.layers.1249.part1")
+    expect(page.locator(":focus")).to_have_attribute("title", "encoder.layers.1249.part1")
     for _ in range(40):
         page.keyboard.press("ArrowUp")
-    expect(page.locator(":focus")).to_have_text("encoder.layers.1239.part1")
+    expect(page.locator(":focus")).to_have_attribute("title", "encoder.layers.1239.part1")
     assert page.locator("#modules tbody tr").count() < 100
 
 
@@ -321,9 +357,10 @@ def test_no_report_breaks_out_of_its_data(report: Report) -> None:
     parser.feed(page)
     assert parser.tags == ["application/json", ""]
     data = json.loads(parser.texts[0])
-    assert data["rows"]["name"] == list(report.by_module())
-    assert [int(value) for value in data["total"]["flops"]] == [
-        row.flops for row in report.by_module().values()
+    assert len(data["rows"]["name"]) == len(report.by_module())
+    [whole] = [run for run in data["runs"] if run["kind"] == "block"]
+    assert [int(data["figures"]["flops"][line]) for line in whole["line"]] == [
+        (row.self_ or row).flops for row in report.by_module().values()
     ]
 
 

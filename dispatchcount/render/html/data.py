@@ -1,152 +1,161 @@
-"""What the HTML page shows, as plain lists for its script: a column a figure, a place a module."""
+"""What the page of a report shows, as plain data for its script: runs × rows.
+
+Every view of the page (chart, tables, samples) shows one run. The rows are modules; a run says for
+each row which line of figures it has. See `figures`, `rows` and `runs`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.report.by_module import own_by_operator
-from dispatchcount.report.coverage import statuses
-from dispatchcount.report.metrics import CONDENSED, Metric, Stats
+from dispatchcount.render.html.figures import Figures, Texts, column_for_script, for_script
+from dispatchcount.render.html.rows import module_rows, shown
+from dispatchcount.render.html.runs import Operators, block, phases, samples
+from dispatchcount.report.expert_load import expert_load
+from dispatchcount.report.metrics import Stats
+from dispatchcount.report.views import path_totals
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
 
-_EXACT_IN_JAVASCRIPT = 2**53 - 1
-
-
-METRICS = sorted(
-    (metric for metric in CONDENSED if metric.key != "calls"),
-    key=lambda metric: (metric.measured, metric.elementwise),
-)
-"""The figures that the page can size areas by. Calls, of which areas say little, have a column."""
-
-_KINDS = {"bytes": "bytes", "nanoseconds": "time"}
-"""How the page's script writes numbers of a unit; those of all others are counts."""
+_MOST_LOADS = 200
+"""Modules of which the load of what they hold is shown."""
 
 
 def page_data(report: ReportData, title: str) -> dict[str, Any]:
     """All that the page shows. Integers that JavaScript cannot hold exactly become decimal text."""
-    shown = [metric for metric in METRICS if metric.key == "flops" or metric.value(report.total)]
-    rows = report.by_module()
-    index = {name: i for i, name in enumerate(rows)}
-    modules = {module.name: module for module in report.modules}
-    uncalled = set(report.uncalled_modules)
-    return {
+    place = {index: row for row, index in enumerate(shown(report))}
+    figures = Figures([report.total], report.memory is not None)
+    operators = Operators()
+    runs = [
+        block(report, place, figures, operators, "Whole block"),
+        *phases(report, place, figures, operators),
+    ]
+    of_samples, run_of = samples(report, place, figures)
+    signatures = _signatures(report, place, figures)
+    data = {
         "title": title,
         "meta": asdict(report.meta),
         "convention": {"name": report.convention, "unit": report.flop_definition.unit},
-        "metrics": [described(metric) for metric in shown],
+        "metrics": figures.described(),
         "estimate": report.estimate,
         "gap": report.incomplete,
-        "whole": {metric.key: for_script(metric.value(report.total)) for metric in shown},
         "calls": for_script(report.total.calls),
-        "rows": {
-            "name": list(rows),
-            "type": [modules[name].type for name in rows],
-            "extra": [modules[name].extra for name in rows],
-            "aliases": [list(modules[name].aliases) for name in rows],
-            "parent": [_parent(report, modules[name].parent, index) for name in rows],
-            "calls": _column(row.calls for row in rows.values()),
-            "uncalled": [index[name] for name in rows if name in uncalled],
-            "estimate": [index[name] for name, row in rows.items() if row.estimate],
-        },
-        "total": {
-            metric.key: _column(metric.value(row) for row in rows.values()) for metric in shown
-        },
-        "own": {
-            metric.key: _column(metric.value(row.self_ or row) for row in rows.values())
-            for metric in shown
-        },
-        "operators": _operators(report, shown, index),
+        "rows": module_rows(report),
+        "operators": operators.all(),
+        "samples": _samples(report, place, run_of, len(runs)),
+        "runs": [*runs, *of_samples],
+        "signatures": signatures,
+        "loads": _loads(report, place),
         "issues": [
             asdict(issue) | {"calls": for_script(issue.calls), "nbytes": for_script(issue.nbytes)}
             for issue in report.issues
         ],
         "groups": [
-            {"title": "Phases", "label": "Phase", "rows": _group(report.by_phase(), shown)},
-            {"title": "Dtypes", "label": "Dtype", "rows": _group(report.by_dtype(), shown)},
+            {"title": "Phases", "label": "Phase", "rows": _group(report.by_phase(), figures)},
+            {"title": "Dtypes", "label": "Dtype", "rows": _group(report.by_dtype(), figures)},
         ],
-        "samples": _samples(report, index),
-        "memory": None if report.memory is None else asdict(report.memory) | {"modules": []},
+        "memory": _memory(report),
     }
+    return data | {"figures": figures.columns()}
 
 
-def _parent(report: ReportData, parent: int, index: dict[str, int]) -> int:
-    return index.get(report.modules[parent].name, -1) if parent >= 0 else -1
-
-
-def described(metric: Metric) -> dict[str, Any]:
-    """What the page's script has to know of a metric."""
+def _signatures(
+    report: ReportData, place: dict[int, int], figures: Figures
+) -> dict[str, list[Any]]:
+    """How modules were called: the shapes of their inputs, and the figures where they differ."""
+    totals = path_totals(report)
+    grouped: dict[tuple[int, str], Any] = {}
+    number: dict[int, int] = {}
+    for path, tally in zip(report.paths, totals, strict=True):
+        if not path.calls or path.module not in place:
+            continue
+        key = (path.module, path.signature)
+        if key not in grouped:
+            grouped[key] = type(tally)()
+            number[path.module] = number.get(path.module, 0) + 1
+        grouped[key].add(tally)
+        grouped[key].calls += path.calls
+    texts = Texts()
     return {
-        "key": metric.key,
-        "label": metric.title,
-        "kind": _KINDS.get(metric.unit, "count"),
-        "help": f"{metric.help}.",
-        "estimable": metric.estimable,
-        "elementwise": metric.elementwise,
-        "additive": metric.additive,
+        "row": [place[module] for module, _ in grouped],
+        "text": [texts.number(text) for _, text in grouped],
+        "calls": column_for_script(tally.calls for tally in grouped.values()),
+        # A module that was always called alike has the figures of its row.
+        "line": [
+            figures.line(tally.stats(report.flop_definition)) if number[module] > 1 else -1
+            for (module, _), tally in grouped.items()
+        ],
+        "texts": texts.all(),
     }
 
 
-def for_script(value: int) -> int | str:
-    """An integer for the page: itself, or its digits where JavaScript could not hold it exactly."""
-    return value if -_EXACT_IN_JAVASCRIPT <= value <= _EXACT_IN_JAVASCRIPT else str(value)
+def _loads(report: ReportData, place: dict[int, int]) -> list[dict[str, Any]]:
+    """The load of each group of modules of which a router chose some more often than others."""
+    below: dict[int, list[int]] = {}
+    for index in place:
+        below.setdefault(report.modules[index].parent, []).append(index)
+    stats = report.by_module()
+    found: list[dict[str, Any]] = []
+    for parent, held in below.items():
+        rows = [report.modules[index] for index in held]
+        calls = {stats[row.name].calls for row in rows}
+        if parent < 0 or len(calls) < 2 or len({row.type for row in rows}) > 1:
+            continue
+        try:
+            load = expert_load(report, report.modules[parent].name)
+        except ValueError:  # what they did cannot be told apart, or they are no experts
+            continue
+        experts = [
+            asdict(expert) | {"row": place[i]} for expert, i in zip(load.experts, held, strict=True)
+        ]
+        found.append({"row": place[parent], "imbalance": load.imbalance, "experts": experts})
+        if len(found) == _MOST_LOADS:
+            break
+    return found
 
 
-def _column(values: Iterable[int]) -> list[int | str]:
-    return [for_script(value) for value in values]
-
-
-def _operators(
-    report: ReportData, shown: Sequence[Metric], index: dict[str, int]
-) -> dict[str, Any]:
-    """What each module did itself by operator, so that the page can add up any part of the tree.
-
-    Every pair of a module and an operator is one place in the lists.
-    """
-    status = {op: ways[0] for op, ways in statuses(report).items()}
-    pairs = {
-        (index[report.modules[module].name], op): row
-        for (module, op), row in own_by_operator(report).items()
-    }
-    additive = [metric for metric in shown if metric.additive]
-    order = {op: i for i, op in enumerate(status)}
-    return {
-        "name": list(status),
-        "status": list(status.values()),
-        "row": [row for row, _ in pairs],
-        "operator": [order[op] for _, op in pairs],
-        "calls": _column(stats.calls for stats in pairs.values()),
-        "own": {
-            metric.key: _column(metric.value(stats) for stats in pairs.values())
-            for metric in additive
-        },
-    }
-
-
-def _group(rows: dict[str, Stats], shown: Sequence[Metric]) -> list[dict[str, Any]]:
+def _group(rows: dict[str, Stats], figures: Figures) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
             "calls": for_script(row.calls),
             "values": {
-                metric.key: for_script(metric.value(row)) for metric in shown if metric.additive
+                metric.key: for_script(metric.value(row))
+                for metric in figures.metrics
+                if metric.additive
             },
         }
         for name, row in rows.items()
     ]
 
 
-def _samples(report: ReportData, index: dict[str, int]) -> dict[str, Any] | None:
+def _samples(
+    report: ReportData, place: dict[int, int], run_of: dict[int, int], first: int
+) -> dict[str, Any] | None:
     if not report.samples:
         return None
     over = report.by_module_over_samples()
-    rate = [over[name].execution_rate if name in over else 0.0 for name in index]
+    names = [report.modules[index].name for index in place]
     return {
         "label": [sample.label for sample in report.samples],
-        "flops": _column(report.sample_flops()),
+        "run": [
+            first + run_of[sample.profile] if sample.profile in run_of else None
+            for sample in report.samples
+        ],
+        "flops": column_for_script(report.sample_flops()),
         "distribution": asdict(report.distribution()),
-        "rate": rate,
+        "rate": [over[name].execution_rate if name in over else 0.0 for name in names],
+    }
+
+
+def _memory(report: ReportData) -> dict[str, Any] | None:
+    memory = report.memory
+    if memory is None:
+        return None
+    return {
+        "peak": for_script(memory.peak),
+        "module": memory.peak_module,
+        "operator": memory.peak_op,
     }

@@ -17,18 +17,6 @@ from dispatchcount.render.html.notebook import escaped, to_notebook
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
 
-REPORT_SCRIPT = (
-    "vendor/echarts.min.js",
-    "common.js",
-    "report_tree.js",
-    "report_chart.js",
-    "table.js",
-    "report_columns.js",
-    "report_parts.js",
-    "report.js",
-)
-_STYLES = ("common.css", "report.css")
-
 
 def to_html(report: ReportData, path: str | PathLike[str] | None = None) -> str:
     """The report as one page; written to `path` as well, if given.
@@ -53,19 +41,19 @@ def page(report: ReportData, script: str | None = None) -> str:
     title = dict(report.meta.labels).get("model") or report.meta.model or "Profiled block"
     return fill(
         "report.html",
-        asset(*REPORT_SCRIPT),
+        asset("report.js"),
         script,
         title=escaped(title),
-        style=asset(*_STYLES),
+        style=asset("report.css"),
         data=embedded(page_data(report, title)),
         static=to_notebook(report),
     )
 
 
-def asset(*names: str) -> str:
-    """Files of `render/html/assets`, one after the other."""
-    folder = files("dispatchcount.render.html") / "assets"
-    return "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
+def asset(name: str) -> str:
+    """A file of `render/html/assets`."""
+    found = files("dispatchcount.render.html") / "assets" / name
+    return found.read_text(encoding="utf-8")
 
 
 def embedded(data: Any) -> str:

@@ -14,6 +14,8 @@ export interface Options<Row> {
   id: string;
   title: string;
   noun: string;
+  /** Several of the noun, where that is more than an s. */
+  plural?: string;
   columns: Column<Row>[];
   sort?: Sort;
   /** What stands in the header beside the search. */
@@ -37,6 +39,8 @@ export interface Options<Row> {
 /**
  * A table that sorts, searches, hides columns, and has only the rows in sight in the page, so that a hundred thousand
  * cost as much as thirty. TanStack keeps the columns and the window; the rows are this file's.
+ *
+ * It is empty until its owner calls `show`, or `arrange` and `measure` where the owner arranges the rows.
  */
 export class Table<Row> {
   readonly search: HTMLInputElement;
@@ -56,11 +60,11 @@ export class Table<Row> {
   private whole = false;
 
   constructor(private readonly options: Options<Row>) {
-    const { section, id, title, noun } = options;
+    const { section, id, title, noun, plural: many } = options;
     this.search = el("input", {
       type: "search",
       placeholder: "Search …",
-      "aria-label": `Search ${noun}s`,
+      "aria-label": `Search ${many ?? `${noun}s`}`,
       oninput: () => this.arrange(),
     });
     this.core = this.makeCore();
@@ -72,14 +76,13 @@ export class Table<Row> {
     this.window = new Virtualizer<HTMLElement, Element>(this.windowOptions());
     this.window._didMount();
     this.listen();
-    this.arrange();
-    this.measure();
   }
 
   /** Other rows, for a table without an arrangement of its own. */
   show(rows: Row[]): void {
     this.all = rows;
     this.arrange();
+    if (!this.widths.firstChild) this.measure();
   }
 
   /** The columns in sight, from left to right. */
@@ -105,12 +108,12 @@ export class Table<Row> {
   /** The rows anew: after a search, a sort, a filter. */
   arrange(): void {
     const query = this.search.value.trim().toLowerCase();
-    const { columns, arrange, counted, noun } = this.options;
+    const { columns, arrange, counted, noun, plural: many } = this.options;
     this.rows = arrange
       ? arrange(query, this.sort)
       : sorted(query ? this.all.filter((row) => matches(row, columns, query)) : this.all, columns, this.sort);
     const [left, all] = counted?.() ?? [this.rows.length, this.all.length];
-    this.count.textContent = left === all ? plural(all, noun) : `${left.toLocaleString("en-US")} of ${plural(all, noun)}`;
+    this.count.textContent = left === all ? plural(all, noun, many) : `${left.toLocaleString("en-US")} of ${plural(all, noun, many)}`;
     this.table.setAttribute("aria-rowcount", String(this.rows.length + 1));
     this.window.setOptions(this.windowOptions());
     this.window._willUpdate();
@@ -271,7 +274,7 @@ export class Table<Row> {
         box.checked = column.getIsVisible();
         return el("label", { class: "checkbox" }, box, this.column(column.id).label);
       });
-    const summary = el("summary", { class: "button", "aria-label": `Columns of ${this.options.noun}s` }, "Columns");
+    const summary = el("summary", { class: "button", "aria-label": `Columns of ${this.options.plural ?? `${this.options.noun}s`}` }, "Columns");
     const menu = el("details", { class: "menu" }, summary, el("div", { class: "panel" }, ...boxes));
     menu.addEventListener("toggle", () => {
       for (const [i, column] of this.core.getAllLeafColumns().filter((one) => one.getCanHide()).entries()) {

@@ -1,0 +1,125 @@
+"""Figures as the pages get them: each distinct line of figures once, and rows that name a line.
+
+A page shows several runs of many modules, and equal modules have equal figures. So the page's data
+holds a table of distinct lines; what a module did in a run is the number of a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dispatchcount.report.metrics import CONDENSED, Metric, Stats
+from dispatchcount.report.rows import MEMORY_KINDS, ModuleMemory
+
+_EXACT_IN_JAVASCRIPT = 2**53 - 1
+
+METRICS = sorted(
+    (metric for metric in CONDENSED if metric.key != "calls"),
+    key=lambda metric: (metric.measured, metric.elementwise),
+)
+"""The figures that the page can size areas by. Calls, of which areas say little, have a column."""
+
+_KINDS = {"bytes": "bytes", "nanoseconds": "time"}
+"""How the page's script writes numbers of a unit; those of all others are counts."""
+
+_MEMORY = {
+    "parameters": "Bytes of its parameters",
+    "gradients": "Bytes of the gradients of its parameters",
+    "optimizer": "Bytes of the optimizer's state for its parameters",
+    "saved": "Bytes that autograd held for backward because of it, the most at once",
+}
+
+
+def for_script(value: int) -> int | str:
+    """An integer for the page: itself, or its digits where JavaScript could not hold it exactly."""
+    return value if -_EXACT_IN_JAVASCRIPT <= value <= _EXACT_IN_JAVASCRIPT else str(value)
+
+
+def described(metric: Metric) -> dict[str, Any]:
+    """What the page's script has to know of a metric."""
+    return {
+        "key": metric.key,
+        "label": metric.title,
+        "kind": _KINDS.get(metric.unit, "count"),
+        "help": f"{metric.help}.",
+        "estimable": metric.estimable,
+        "elementwise": metric.elementwise,
+        "additive": metric.additive,
+    }
+
+
+class Figures:
+    """The distinct lines of figures of one page.
+
+    Args:
+        totals: the totals of the blocks that the page shows. A metric that is 0 in all of them is
+            left out, except flops.
+        memory: True if memory was followed in one of them.
+    """
+
+    def __init__(self, totals: Sequence[Stats], memory: bool) -> None:
+        self.metrics = [
+            metric
+            for metric in METRICS
+            if metric.key == "flops" or any(metric.value(total) for total in totals)
+        ]
+        self._memory = memory
+        self._lines: dict[tuple[int, ...], int] = {}
+
+    @property
+    def keys(self) -> list[str]:
+        """What each place of a line holds."""
+        held = [f"memory_{kind}" for kind in MEMORY_KINDS] if self._memory else []
+        return ["calls", *(metric.key for metric in self.metrics), *held]
+
+    def described(self) -> list[dict[str, Any]]:
+        """What the page's script has to know of the metrics, memory's kinds included."""
+        held = [
+            {
+                "key": f"memory_{kind}",
+                "label": f"Memory: {kind}",
+                "kind": "bytes",
+                "help": f"{_MEMORY[kind]}.",
+                "estimable": False,
+                "elementwise": False,
+                "additive": False,
+            }
+            for kind in MEMORY_KINDS
+            if self._memory
+        ]
+        return [*map(described, self.metrics), *held]
+
+    def line(self, stats: Stats, held: ModuleMemory | None = None) -> int:
+        """The number of the line that holds these figures."""
+        figures = [stats.calls, *(metric.value(stats) for metric in self.metrics)]
+        if self._memory:
+            figures += [getattr(held, kind) if held else 0 for kind in MEMORY_KINDS]
+        return self._lines.setdefault(tuple(figures), len(self._lines))
+
+    def columns(self) -> dict[str, list[int | str]]:
+        """All lines, a column for each of `keys`."""
+        columns = zip(*self._lines, strict=True) if self._lines else [()] * len(self.keys)
+        return {
+            key: column_for_script(column) for key, column in zip(self.keys, columns, strict=True)
+        }
+
+
+def column_for_script(values: Iterable[int]) -> list[int | str]:
+    """Integers for the page, each as `for_script` gives it."""
+    return [for_script(value) for value in values]
+
+
+class Texts:
+    """Distinct texts, each with a number: types, shapes."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        """The number of a text."""
+        return self._numbers.setdefault(text, len(self._numbers))
+
+    def all(self) -> list[str]:
+        """The texts, by number."""
+        return list(self._numbers)

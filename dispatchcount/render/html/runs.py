@@ -1,0 +1,147 @@
+"""The runs of a page: a block, its phases and its samples, each as lines of figures by row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from dispatchcount.render.html.figures import Figures
+from dispatchcount.report.metrics import Stats
+from dispatchcount.report.tally import Tally
+
+if TYPE_CHECKING:
+    from dispatchcount.report.model import ReportData
+
+MOST_SAMPLE_ROWS = 300_000
+"""Rows that all runs of samples may have together; samples beyond have their figure alone."""
+
+
+class Operators:
+    """The operators of a page, each with its status."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._statuses: list[str] = []
+
+    def number(self, name: str, status: str) -> int:
+        """The number of an operator; its first status stays."""
+        number = self._numbers.setdefault(name, len(self._numbers))
+        if number == len(self._statuses):
+            self._statuses.append(status)
+        return number
+
+    def all(self) -> dict[str, list[str]]:
+        """Names and statuses, by number."""
+        return {"name": list(self._numbers), "status": self._statuses}
+
+
+def block(
+    report: ReportData, place: dict[int, int], figures: Figures, operators: Operators, label: str
+) -> dict[str, Any]:
+    """The run of a whole block: what each module did itself, and by operator.
+
+    Args:
+        report: the report.
+        place: the row of each module's index.
+        figures: the page's figures.
+        operators: the page's operators.
+        label: the run's name.
+    """
+    stats = report.by_module()
+    held = {row.module: row for row in report.memory.modules} if report.memory else {}
+    lines = []
+    for index in place:
+        row = stats[report.modules[index].name]
+        lines.append(figures.line(row.self_ or row, held.get(index)))
+    return {
+        "label": label,
+        "kind": "block",
+        "base": None,
+        "row": list(place.values()),
+        "line": lines,
+        "operators": _by_operator(report, None, place, figures, operators),
+    }
+
+
+def phases(
+    report: ReportData, place: dict[int, int], figures: Figures, operators: Operators
+) -> list[dict[str, Any]]:
+    """A run for each phase, if there are several. What a phase did not touch has no line."""
+    names = list(report.by_phase())
+    if len(names) < 2:
+        return []
+    tallies: dict[str, defaultdict[int, Tally]] = {name: defaultdict(Tally) for name in names}
+    for entry in report.entries:
+        tallies[entry.phase][report.paths[entry.path].module].add_entry(entry)
+    return [
+        {
+            "label": name,
+            "kind": "phase",
+            "base": 0,
+            "row": [place[index] for index in tallies[name]],
+            "line": [
+                figures.line(tally.stats(report.flop_definition))
+                for tally in tallies[name].values()
+            ],
+            "operators": _by_operator(report, name, place, figures, operators),
+        }
+        for name in names
+    ]
+
+
+def samples(
+    report: ReportData, place: dict[int, int], figures: Figures
+) -> tuple[list[dict[str, Any]], dict[int, int]]:
+    """A run for each profile of the samples.
+
+    Returns:
+        The runs, and the place among them of each profile that has one. Operators of a sample are
+        not recorded.
+    """
+    runs: list[dict[str, Any]] = []
+    found: dict[int, int] = {}
+    room = MOST_SAMPLE_ROWS
+    for number, profile in enumerate(report.profiles):
+        room -= len(profile)
+        if room < 0:
+            break
+        tallies: defaultdict[int, Tally] = defaultdict(Tally)
+        for done in profile:
+            if done.module in place:
+                tallies[done.module].add_cost(done.cost)
+                tallies[done.module].calls += done.calls
+        found[number] = len(runs)
+        runs.append(
+            {
+                "label": "",
+                "kind": "sample",
+                "base": 0,
+                "row": [place[index] for index in tallies],
+                "line": [figures.line(t.stats(report.flop_definition)) for t in tallies.values()],
+                "operators": None,
+            }
+        )
+    return runs, found
+
+
+def _by_operator(
+    report: ReportData,
+    phase: str | None,
+    place: dict[int, int],
+    figures: Figures,
+    operators: Operators,
+) -> dict[str, list[int]]:
+    """What each module did itself by operator: one place of the lists is a pair of the two."""
+    tallies: defaultdict[tuple[int, int], Tally] = defaultdict(Tally)
+    for entry in report.entries:
+        number = operators.number(entry.op, entry.status)
+        if phase is None or entry.phase == phase:
+            tally = tallies[report.paths[entry.path].module, number]
+            tally.add_entry(entry)
+            tally.calls += entry.calls
+    rows: list[Stats] = [tally.stats(report.flop_definition) for tally in tallies.values()]
+    return {
+        "row": [place[module] for module, _ in tallies],
+        "operator": [operator for _, operator in tallies],
+        "line": [figures.line(row) for row in rows],
+    }

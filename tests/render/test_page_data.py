@@ -1,0 +1,139 @@
+"""The data of a page is the report: every run's lines add up to what the report says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from dispatchcount.render.html.data import page_data
+from dispatchcount.report.fold import Fold, Folding
+from dispatchcount.report.metrics import CONDENSED
+from dispatchcount.report.samples import profile_stats
+from dispatchcount.report_api import Report
+from tests.report import make
+
+pytestmark = pytest.mark.torch_alone
+
+
+def totals(data: dict[str, Any], run: dict[str, Any], key: str) -> list[int]:
+    """What the script works out: each row with the rows below it."""
+    rows = [0] * len(data["rows"]["name"])
+    for row, line in zip(run["row"], run["line"], strict=True):
+        rows[row] += int(data["figures"][key][line])
+    if key != "calls":
+        for row in range(len(rows) - 1, -1, -1):
+            if data["rows"]["parent"][row] >= 0:
+                rows[data["rows"]["parent"][row]] += rows[row]
+    return rows
+
+
+def names(rows: dict[str, Any]) -> list[str]:
+    """Full names, put together as the script does."""
+    found: list[str] = []
+    for row, name in enumerate(rows["name"]):
+        above = found[rows["parent"][row]] if rows["parent"][row] >= 0 else ""
+        found.append(name if not above or row in rows["whole"] else f"{above}.{name}")
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(make.reports())
+def test_rows_and_runs_are_those_of_the_report(report: Report) -> None:
+    data = page_data(report, "x")
+    modules = report.by_module()
+    assert names(data["rows"]) == list(modules)
+    shown = {metric["key"] for metric in data["metrics"]}
+    for metric in CONDENSED:
+        if metric.key in shown or metric.key == "calls":
+            wanted = [metric.value(row) for row in modules.values()]
+            assert totals(data, data["runs"][0], metric.key) == wanted
+        else:
+            assert not metric.value(report.total)
+
+
+@settings(max_examples=40, deadline=None)
+@given(make.reports())
+def test_phases_add_up_to_the_block(report: Report) -> None:
+    data = page_data(report, "x")
+    phases = {run["label"]: run for run in data["runs"] if run["kind"] == "phase"}
+    for name, run in phases.items():
+        tops = [row for row, above in enumerate(data["rows"]["parent"]) if above < 0]
+        flops = totals(data, run, "flops")
+        assert sum(flops[row] for row in tops) == report.by_phase()[name].flops
+    assert len(phases) != 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(make.reports())
+def test_operators_of_each_run_are_those_of_the_report(report: Report) -> None:
+    data = page_data(report, "x")
+    found: dict[str, int] = {}
+    pairs = data["runs"][0]["operators"]
+    for operator, line in zip(pairs["operator"], pairs["line"], strict=True):
+        name = data["operators"]["name"][operator]
+        found[name] = found.get(name, 0) + int(data["figures"]["flops"][line])
+    assert found == {name: row.flops for name, row in report.by_operator().items()}
+
+
+def test_a_sample_has_the_run_of_its_profile() -> None:
+    report = make.routed()
+    data = page_data(report, "x")
+    assert data["samples"]["run"] == [1, 1, 2, 1]  # after the block: image-2 took the other branch
+    for place, profile in ((1, 0), (2, 1)):
+        flops = totals(data, data["runs"][place], "flops")
+        wanted = profile_stats(report, profile)
+        assert flops == [wanted[name].flops for name in report.by_module()]
+
+
+def walk(folding: Folding) -> list[Fold]:
+    rows: list[Fold] = []
+    waiting = folding.below()
+    while waiting:
+        row = waiting.pop()
+        rows.append(row)
+        waiting += folding.below(row)
+    return rows
+
+
+def test_folds_are_those_of_every_other_renderer() -> None:
+    report = make.stack(3)
+    rows = page_data(report, "x")["rows"]
+    full = names(rows)
+    [members] = rows["folds"]["members"]
+    assert [full[row] for row in members] == [f"encoder.layers.{i}" for i in range(3)]
+    assert rows["folds"]["label"] == ["0–2"]
+    assert [full[row] for row in rows["folds"]["merged"]] == ["encoder.layers"]
+    titles = [row.title for row in walk(Folding(report)) if row.times > 1]
+    assert titles == ["layers.0–2 ×3"]
+
+
+def test_equal_modules_share_their_figures() -> None:
+    few, many = (page_data(make.stack(number), "x") for number in (10, 1000))
+    # Linears of layers, their holders and the rest: as many lines as there are kinds of rows.
+    kinds = [len(data["figures"]["flops"]) for data in (few, many)]
+    assert kinds[0] == kinds[1] < 20
+
+
+def test_memory_and_its_peak() -> None:
+    report = make.training()
+    data = page_data(report, "x")
+    assert data["memory"] == {
+        "peak": 9_876_543,
+        "module": "features.0",
+        "operator": "aten.convolution",
+    }
+    held = totals(data, data["runs"][0], "memory_saved")
+    assert max(held) == 2048 + 32  # features.0 and head
+
+
+def test_calls_have_their_shapes() -> None:
+    signatures = page_data(make.cnn(), "x")["signatures"]
+    assert [signatures["texts"][text] for text in signatures["text"]] == [
+        *["(1, 3, 8, 8)"] * 3,
+        *["(1, 8, 8, 8)"] * 2,
+        "(1, 8)",
+    ]
+    assert signatures["calls"] == [1] * 6
+    assert signatures["line"] == [-1] * 6  # each was always called alike

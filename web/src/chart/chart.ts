@@ -1,0 +1,201 @@
+/** Tiles drawn as SVG: they can be read by a screen reader's user, tested, printed and exported as they are. */
+import { el, svg } from "../shared/dom.ts";
+import { fitted, FONTS, textWidth } from "../shared/measure.ts";
+import type { Node } from "../model/tree.ts";
+import type { Colour } from "./colours.ts";
+import type { Tile } from "./layout.ts";
+
+export interface ChartOptions {
+  element: HTMLElement;
+  /** The tiles for a width in pixels, and the height that they take. */
+  layout: (width: number) => { tiles: Tile[]; height: number };
+  colour: (tile: Tile) => Colour;
+  /** What the tile stands for, in full. */
+  path: (tile: Tile) => string;
+  title: (tile: Tile) => string;
+  figure: (tile: Tile) => string;
+  /** What the box at the pointer shows. */
+  tip: (tile: Tile) => HTMLElement;
+  /** What is said of a tile that the keyboard is on. */
+  say: (tile: Tile) => string;
+  /** True if the search and the filters leave the tile. */
+  found: ((tile: Tile) => boolean) | null;
+  select: (node: Node) => void;
+  up: () => void;
+  top: () => void;
+  /** Opens a fold, or folds again. */
+  toggle: (node: Node) => void;
+  hover: (node: Node | null) => void;
+  spoken: HTMLElement;
+}
+
+const PADDING = 5;
+const FIGURE_GAP = 8;
+
+export class Chart {
+  private tiles: Tile[] = [];
+  private shapes: SVGGElement[] = [];
+  private marked = -1;
+  private drawn: SVGSVGElement | null = null;
+  private readonly tip: HTMLElement;
+  private width = 0;
+
+  constructor(readonly options: ChartOptions) {
+    const { element } = options;
+    this.tip = el("div", { class: "tip panel", "aria-hidden": "true", hidden: true });
+    document.body.append(this.tip);
+    element.addEventListener("keydown", (event) => this.key(event));
+    element.addEventListener("blur", () => this.mark(-1));
+    element.addEventListener("click", (event) => this.press(event));
+    element.addEventListener("pointermove", (event) => this.point(event));
+    element.addEventListener("pointerleave", () => {
+      this.tip.hidden = true;
+      options.hover(null);
+    });
+    new ResizeObserver(() => {
+      if (element.clientWidth && element.clientWidth !== this.width) this.draw();
+    }).observe(element);
+  }
+
+  /** The picture as it is now. */
+  get picture(): SVGSVGElement | null {
+    return this.drawn;
+  }
+
+  draw(): void {
+    const { element, layout } = this.options;
+    this.width = element.clientWidth;
+    if (!this.width) return;
+    const { tiles, height } = layout(this.width);
+    this.tiles = tiles;
+    this.marked = -1;
+    this.tip.hidden = true;
+    this.shapes = tiles.map((tile, i) => this.shape(tile, i));
+    this.drawn = svg(
+      "svg",
+      { width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, "aria-hidden": "true", style: `font:${FONTS.tile}` },
+      ...this.shapes,
+    );
+    element.replaceChildren(this.drawn);
+    this.look();
+  }
+
+  /** Dim what the search and the filters leave out. */
+  look(): void {
+    const { found } = this.options;
+    this.shapes.forEach((shape, i) => {
+      const tile = this.tiles[i]!;
+      shape.classList.toggle("dim", Boolean(found) && !found!(tile));
+      shape.classList.toggle("hit", Boolean(found) && found!(tile));
+    });
+  }
+
+  /** Light the tiles of a node, in step with the tables. */
+  light(node: Node | null): void {
+    this.shapes.forEach((shape, i) => shape.classList.toggle("lit", node !== null && this.tiles[i]!.node === node));
+  }
+
+  private shape(tile: Tile, i: number): SVGGElement {
+    const { colour, path, title, figure } = this.options;
+    const { fill, ink } = colour(tile);
+    const width = Math.max(0.5, tile.width - 1);
+    const height = Math.max(0.5, tile.height - 1);
+    const group = svg("g", { class: tile.level < 0 ? "tile above" : "tile", "data-tile": i, "data-path": path(tile) });
+    group.append(svg("rect", { x: tile.x, y: tile.y, width, height, rx: Math.min(3, width / 3), fill, stroke: "none" }));
+    if (width < 14 || height < 13) return group;
+    const room = width - 2 * PADDING;
+    const text = title(tile).replace(/\p{Cc}/gu, " ");
+    const name = fitted(text.slice(0, 200), room, "tile");
+    const value = figure(tile);
+    const line = (content: string, y: number, more: Record<string, string> = {}): void => {
+      group.append(svg("text", { x: tile.x + PADDING, y, fill: ink, ...more }, content));
+    };
+    const first = tile.y + (height < 30 || tile.open ? Math.min(height, tile.open ? 18 : height) / 2 + 4 : 16);
+    if (name) line(name, first);
+    const used = textWidth(name, "tile");
+    if (name === text && room - used - FIGURE_GAP >= textWidth(value, "tile")) line(value, first, { x: String(tile.x + width - PADDING), "text-anchor": "end" });
+    else if (height >= 34 && !tile.open && textWidth(value, "tile") <= room) line(value, first + 15);
+    return group;
+  }
+
+  private at(target: EventTarget | null): number {
+    const group = target instanceof Element ? target.closest<SVGGElement>("[data-tile]") : null;
+    return group ? Number(group.dataset.tile) : -1;
+  }
+
+  private press(event: MouseEvent): void {
+    const place = this.at(event.target);
+    if (place >= 0) this.options.select(this.tiles[place]!.node);
+  }
+
+  private point(event: PointerEvent): void {
+    const place = this.at(event.target);
+    const tile = this.tiles[place];
+    this.options.hover(tile?.node ?? null);
+    this.tip.hidden = !tile || event.pointerType === "touch";
+    if (!tile || this.tip.hidden) return;
+    this.fillTip(tile);
+    this.placeTip(event.clientX, event.clientY);
+  }
+
+  private fillTip(tile: Tile): void {
+    this.tip.replaceChildren(this.options.tip(tile));
+  }
+
+  private placeTip(x: number, y: number): void {
+    const { offsetWidth, offsetHeight } = this.tip;
+    this.tip.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - offsetWidth - 8))}px`;
+    this.tip.style.top = `${y + 18 + offsetHeight > innerHeight ? Math.max(4, y - offsetHeight - 12) : y + 18}px`;
+  }
+
+  /** Arrows choose: left and right a sibling, down a child, up the tile above. */
+  private key(event: KeyboardEvent): void {
+    const { select, up, top, toggle } = this.options;
+    const now = this.tiles[this.marked];
+    if (event.key === "ArrowRight" || event.key === "ArrowLeft") this.mark(this.beside(event.key === "ArrowRight" ? 1 : -1));
+    else if (event.key === "ArrowDown") this.mark(now ? this.childOf(now) : this.beside(1));
+    else if (event.key === "ArrowUp" && now) this.mark(now.level > 1 ? this.placeOf(now.node.above) : -1);
+    else if ((event.key === "Enter" || event.key === " ") && now) select(now.node);
+    else if (event.key === "Escape" || event.key === "Backspace") up();
+    else if (event.key === "Home") top();
+    else if (event.key === "o" && now) toggle(now.node);
+    else return;
+    event.preventDefault();
+  }
+
+  private placeOf(node: Node | null): number {
+    return this.tiles.findIndex((tile) => tile.node === node && tile.level > 0);
+  }
+
+  private childOf({ node }: Tile): number {
+    const place = this.tiles.findIndex((tile) => tile.node.above === node && tile.level > 0);
+    return place < 0 ? this.marked : place;
+  }
+
+  /** The next tile or the one before among those with the same tile above; at first one of the selected node's. */
+  private beside(step: 1 | -1): number {
+    const now = this.tiles[this.marked];
+    const level = now?.level ?? 1;
+    const same = this.tiles.flatMap((tile, i) => (tile.level === level && (!now || tile.node.above === now.node.above || tile.operator !== null) ? [i] : []));
+    if (!same.length) return -1;
+    if (!now) return step > 0 ? same[0]! : same[same.length - 1]!;
+    return same[(same.indexOf(this.marked) + step + same.length) % same.length]!;
+  }
+
+  /** The keyboard's mark: lit in the chart, spoken to a screen reader. */
+  private mark(place: number): void {
+    this.shapes[this.marked]?.classList.remove("marked");
+    this.marked = place;
+    const tile = this.tiles[place];
+    this.options.hover(tile?.node ?? null);
+    this.tip.hidden = !tile;
+    if (!tile) return;
+    const shape = this.shapes[place]!;
+    shape.classList.add("marked");
+    this.options.spoken.textContent = this.options.say(tile);
+    shape.scrollIntoView({ block: "nearest" });
+    this.fillTip(tile);
+    const box = shape.getBoundingClientRect();
+    this.placeTip(box.left, box.bottom);
+  }
+}

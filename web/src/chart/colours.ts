@@ -1,0 +1,34 @@
+/** Colours of tiles. The tests hold them to WCAG AA: text on a tile 4.5 to 1, a tile on the panel 3 to 1. */
+import type { Theme } from "../shared/theme.ts";
+
+export interface Colour {
+  fill: string;
+  ink: string;
+}
+
+/** The panels that tiles lie on, as in base.css. */
+export const PANEL: Record<Theme, string> = { light: "#ffffff", dark: "#1a1f28" };
+const INK: Record<Theme, string> = { light: "#ffffff", dark: "#0b0e13" };
+
+/** Distinct fills, the first ones for what there is most of. */
+export const FILLS: Record<Theme, string[]> = {
+  light: ["#2563b8", "#a8500a", "#1f7a43", "#7d47ad", "#b3324f", "#0b7276", "#7a6400", "#8c4a3c", "#4b57b5", "#9a3b8a"],
+  dark: ["#7fb0f5", "#f2a65e", "#74cf95", "#c3a0ee", "#f58ea2", "#5fcdcf", "#dcc24f", "#d8a795", "#a5b1f7", "#e79ad8"],
+};
+export const NEUTRAL: Record<Theme, string> = { light: "#5d6879", dark: "#98a3b3" };
+
+/** What changed in a diff. */
+export const CHANGES: Record<Theme, Record<"grew" | "shrank" | "added" | "removed" | "same", string>> = {
+  light: { grew: "#b3324f", shrank: "#1f7a43", added: "#7d47ad", removed: "#7a6400", same: "#5d6879" },
+  dark: { grew: "#f58ea2", shrank: "#74cf95", added: "#c3a0ee", removed: "#dcc24f", same: "#98a3b3" },
+};
+
+/** The part that a module plays always has the same colour, on every page. */
+const ROLES = ["attention", "MLP", "norm", "embedding", "head", "convolution", "linear", "recurrent", "activation", "pooling"];
+
+export const coloured = (fill: string, theme: Theme): Colour => ({ fill, ink: INK[theme] });
+
+export const roleColour = (role: string, theme: Theme): Colour => coloured(FILLS[theme][ROLES.indexOf(role)] ?? NEUTRAL[theme], theme);
+
+/** The colour of the n-th most of something; beyond the palette all are alike. */
+export const rankColour = (rank: number, theme: Theme): Colour => coloured(FILLS[theme][rank] ?? NEUTRAL[theme], theme);

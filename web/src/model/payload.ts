@@ -1,0 +1,114 @@
+/** The page's data as render/html/data.py writes it. */
+import type { Kind, Raw } from "../shared/numbers.ts";
+import type { Convention, Metric } from "../shared/payload.ts";
+
+export interface Rows {
+  /** What each module's name adds to the name of the row above. */
+  name: string[];
+  parent: number[];
+  type: number[];
+  types: string[];
+  extra: number[];
+  extras: string[];
+  role: number[];
+  roles: string[];
+  aliases: Record<string, string[]>;
+  /** Rows whose name is all of the module's name. */
+  whole: number[];
+  uncalled: number[];
+  estimate: number[];
+  gap: number[];
+  container: number[];
+  folds: { members: number[][]; label: string[]; merged: number[] };
+}
+
+/** Lines of figures by row; rows without a line did nothing. */
+export interface RunData {
+  label: string;
+  kind: "block" | "phase" | "sample" | "old" | "new";
+  /** The run that has the figures of modules themselves: parameters, memory. */
+  base: number | null;
+  row: number[];
+  line: number[];
+  operators: { row: number[]; operator: number[]; line: number[] } | null;
+}
+
+export interface TreeData {
+  metrics: Metric[];
+  rows: Rows;
+  /** Distinct lines of figures: a column a metric. */
+  figures: Record<string, Raw[]>;
+  operators: { name: string[]; status: string[] };
+  runs: RunData[];
+}
+
+export interface Meta {
+  torch: string;
+  python: string;
+  dispatchcount: string;
+  created: number;
+  devices: string[];
+  dtypes: string[];
+  model: string;
+  training: boolean | null;
+  stopped_in: string | null;
+  error: string | null;
+  labels: [string, string][];
+  notes: string[];
+}
+
+export interface Issue {
+  op: string;
+  status: string;
+  calls: Raw;
+  modules: string[];
+  shapes: string[];
+  message: string;
+  nbytes: Raw;
+}
+
+export interface Expert {
+  name: string;
+  calls: number;
+  tokens: number | null;
+  macs: Raw;
+  flops: Raw;
+  share: number;
+}
+
+export interface Load {
+  row: number;
+  imbalance: number;
+  experts: Expert[];
+}
+
+export interface Samples {
+  label: string[];
+  run: (number | null)[];
+  flops: Raw[];
+  distribution: Record<"mean" | "std" | "min" | "median" | "p95" | "max", Raw>;
+  rate: number[];
+}
+
+export interface Group {
+  title: string;
+  label: string;
+  rows: { name: string; calls: Raw; values: Record<string, Raw> }[];
+}
+
+export interface ReportPage extends TreeData {
+  title: string;
+  meta: Meta;
+  convention: Convention;
+  estimate: boolean;
+  gap: boolean;
+  calls: Raw;
+  samples: Samples | null;
+  signatures: { row: number[]; text: number[]; calls: Raw[]; line: number[]; texts: string[] };
+  loads: Load[];
+  issues: Issue[];
+  groups: Group[];
+  memory: { peak: Raw; module: string; operator: string } | null;
+}
+
+export type { Kind, Metric };

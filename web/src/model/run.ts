@@ -1,0 +1,148 @@
+import type { Figure, Raw } from "../shared/numbers.ts";
+import type { RunData } from "./payload.ts";
+
+/** Figures by row: doubles while they hold every integer exactly, else big integers. */
+export type Column = Float64Array | bigint[];
+
+/** What the figures of a run are read from. */
+export interface Source {
+  /** For each row the row above, always a smaller one; -1 for a top row. */
+  parent: ArrayLike<number>;
+  figures: Record<string, Raw[]>;
+  /** Metrics that belong to modules, not to what they did. */
+  ofModules: Set<string>;
+  operators: { name: string[]; status: string[] };
+}
+
+/** What an operator did in some modules together. */
+export interface OperatorSum {
+  name: string;
+  status: string;
+  calls: bigint;
+  values: Map<string, bigint>;
+}
+
+/** One run: what each module did itself, and with those below it. Columns are worked out when they are first read. */
+export class Run {
+  private readonly columns = new Map<string, { own: Column; total: Column }>();
+  private pairs: Map<number, number[]> | null = null;
+
+  constructor(
+    private readonly source: Source,
+    readonly data: RunData,
+    private readonly base: Run | null,
+  ) {}
+
+  get label(): string {
+    return this.data.label;
+  }
+
+  /** True if it is known which operators did it. */
+  get hasOperators(): boolean {
+    return this.data.operators !== null;
+  }
+
+  own(metric: string): Column {
+    return this.column(metric).own;
+  }
+
+  total(metric: string): Column {
+    return this.column(metric).total;
+  }
+
+  /** True for each row that has a line: it was called, or did something. */
+  get touched(): Uint8Array {
+    this.seen ??= this.data.row.reduce((seen, row) => {
+      seen[row] = 1;
+      return seen;
+    }, new Uint8Array(this.source.parent.length));
+    return this.seen;
+  }
+  private seen: Uint8Array | null = null;
+
+  /** What operators did in these rows themselves, added up exactly. */
+  operators(rows: Iterable<number>): OperatorSum[] {
+    const { operators } = this.data;
+    if (!operators) return [];
+    this.pairs ??= byRow(operators.row);
+    const { figures } = this.source;
+    const keys = Object.keys(figures).filter((key) => key !== "calls" && !this.source.ofModules.has(key));
+    const sums = new Map<number, OperatorSum>();
+    for (const row of rows) {
+      for (const pair of this.pairs.get(row) ?? []) {
+        const operator = operators.operator[pair]!;
+        const line = operators.line[pair]!;
+        let sum = sums.get(operator);
+        if (!sum) {
+          const { name, status } = this.source.operators;
+          sum = { name: name[operator]!, status: status[operator]!, calls: 0n, values: new Map(keys.map((key) => [key, 0n])) };
+          sums.set(operator, sum);
+        }
+        sum.calls += BigInt(figures.calls![line]!);
+        for (const key of keys) sum.values.set(key, sum.values.get(key)! + BigInt(figures[key]![line]!));
+      }
+    }
+    return [...sums.values()];
+  }
+
+  private column(metric: string): { own: Column; total: Column } {
+    if (this.base && this.source.ofModules.has(metric)) return this.base.column(metric);
+    let found = this.columns.get(metric);
+    if (!found) {
+      const own = this.read(metric);
+      // A call of a module is no call of the modules above it.
+      found = { own, total: metric === "calls" ? own : upward(own, this.source.parent) };
+      this.columns.set(metric, found);
+    }
+    return found;
+  }
+
+  private read(metric: string): Column {
+    const size = this.source.parent.length;
+    const values = this.source.figures[metric] ?? [];
+    const { row, line } = this.data;
+    const doubles = new Float64Array(size);
+    let whole = 0;
+    for (let i = 0; i < row.length; i += 1) {
+      const value = Number(values[line[i]!]!);
+      doubles[row[i]!] = value;
+      whole += value;
+    }
+    if (whole <= Number.MAX_SAFE_INTEGER) return doubles;
+    const exact = new Array<bigint>(size).fill(0n);
+    for (let i = 0; i < row.length; i += 1) exact[row[i]!] = BigInt(values[line[i]!]!);
+    return exact;
+  }
+}
+
+/** Each row with what stands below it. A row's parent has a smaller number, so one pass from the end is enough. */
+const upward = (own: Column, parent: ArrayLike<number>): Column => {
+  if (own instanceof Float64Array) {
+    const total = own.slice();
+    for (let row = total.length - 1; row >= 0; row -= 1) if (parent[row]! >= 0) total[parent[row]!]! += total[row]!;
+    return total;
+  }
+  const total = [...own];
+  for (let row = total.length - 1; row >= 0; row -= 1) if (parent[row]! >= 0) total[parent[row]!]! += total[row]!;
+  return total;
+};
+
+const byRow = (rows: number[]): Map<number, number[]> => {
+  const found = new Map<number, number[]>();
+  rows.forEach((row, pair) => {
+    const pairs = found.get(row);
+    if (pairs) pairs.push(pair);
+    else found.set(row, [pair]);
+  });
+  return found;
+};
+
+/** Figures of several rows added up. */
+export const sum = (column: Column, rows: readonly number[]): Figure => {
+  if (column instanceof Float64Array) {
+    let whole = 0;
+    for (const row of rows) whole += column[row]!;
+    return whole;
+  }
+  return rows.reduce((whole, row) => whole + column[row]!, 0n);
+};

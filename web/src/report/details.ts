@@ -1,0 +1,101 @@
+/** The selected module: where it stands, what it is, how it was called. */
+import type { ReportPage } from "../model/payload.ts";
+import type { Run } from "../model/run.ts";
+import type { Node, Tree } from "../model/tree.ts";
+import { byId, el } from "../shared/dom.ts";
+import { exact, human, part, percent, type Figure } from "../shared/numbers.ts";
+import { Table } from "../shared/table/table.ts";
+import { figureColumn } from "./figures.ts";
+
+const MOST_CRUMBS = 10;
+
+export const showTrail = (tree: Tree, node: Node, select: (node: Node) => void): void => {
+  const all = tree.trail(node);
+  const shown = all.length > MOST_CRUMBS ? [all[0]!, ...all.slice(2 - MOST_CRUMBS)] : all;
+  const crumbs = shown.flatMap((one, i) => {
+    const button = el("button", { type: "button", title: tree.path(one), "aria-current": one === node ? "true" : null, onclick: () => select(one) }, tree.title(one));
+    return i ? [el("span", { "aria-hidden": "true" }, i === 1 && shown.length < all.length ? "› … ›" : "›"), button] : [button];
+  });
+  byId("trail").replaceChildren(...crumbs);
+};
+
+export const showChosen = (tree: Tree, node: Node, run: Run, key: string): void => {
+  const metric = tree.metric(key);
+  const extra = tree.extra(node);
+  const value = tree.total(node, key, run);
+  const figure = `${human(value, metric.kind)} ${metric.label}, ${percent(part(value, tree.total(tree.top, key, run)))} of the whole`;
+  const calls = tree.calls(node, run);
+  const times = `${exact(calls)} ${Number(calls) === 1 ? "time" : "times"}`;
+  const called = tree.isBlock(node) || run.data.kind === "phase" ? "" : tree.has(node, "uncalled") ? " Never called." : ` Called ${times}.`;
+  const aliases = tree.aliases(node);
+  const also = aliases.length ? ` Also called ${aliases.join(", ")}.` : "";
+  byId("chosen").replaceChildren(el("b", {}, tree.type(node) + (extra ? `(${extra})` : "")), ` ${figure}.${called}${also}`);
+};
+
+interface Call {
+  text: string;
+  calls: number;
+  /** The lines of its figures; none where they are the module's own. */
+  lines: number[];
+}
+
+/** The calls of the selected module by the shapes of its inputs. */
+export class Calls {
+  private readonly table: Table<Call>;
+  private readonly byRow = new Map<number, number[]>();
+  private node: Node;
+
+  constructor(
+    private readonly page: ReportPage,
+    private readonly tree: Tree,
+    digits: HTMLInputElement,
+  ) {
+    page.signatures.row.forEach((row, i) => {
+      const found = this.byRow.get(row);
+      if (found) found.push(i);
+      else this.byRow.set(row, [i]);
+    });
+    this.node = tree.top;
+    const figures = {
+      value: ({ lines }: Call, key: string): Figure =>
+        lines.length ? lines.reduce((sum, line) => sum + BigInt(page.figures[key]![line]!), 0n) : tree.total(this.node, key, tree.runs[0]!),
+      digits: () => digits.checked,
+      most: (key: string) => tree.total(tree.top, key, tree.runs[0]!),
+    };
+    const shown = page.metrics.filter(({ key, additive, elementwise }) => additive && !elementwise && key !== "macs");
+    this.table = new Table<Call>({
+      section: byId("calls"),
+      id: "calls",
+      title: "Calls",
+      noun: "shape of inputs",
+      plural: "shapes of inputs",
+      columns: [
+        { key: "text", label: "Inputs", fixed: true, value: ({ text }) => text, text: ({ text }) => text || "(no tensor)", tip: ({ text }) => text, search: true, paint: (cell, { text }) => { cell.classList.add("mono"); cell.textContent = text || "(no tensor)"; } },
+        { key: "calls", label: "Calls", num: true, value: ({ calls }) => calls, text: ({ calls }) => exact(calls), room: () => "1,000,000" },
+        ...shown.map((metric) => figureColumn<Call>(metric, figures)),
+      ],
+    });
+  }
+
+  /** Calls of a node; those of the modules that it folds together. */
+  show(node: Node): void {
+    this.node = node;
+    const { text, calls, line, texts } = this.page.signatures;
+    const found = new Map<string, Call>();
+    for (const row of this.tree.isBlock(node) ? [] : node.rows) {
+      for (const i of this.byRow.get(row) ?? []) {
+        const shape = texts[text[i]!]!;
+        const call = found.get(shape) ?? { text: shape, calls: 0, lines: [] };
+        call.calls += Number(calls[i]);
+        if (line[i]! >= 0) call.lines.push(line[i]!);
+        found.set(shape, call);
+      }
+    }
+    byId("calls").hidden = !found.size;
+    this.table.show([...found.values()].sort((a, b) => b.calls - a.calls));
+  }
+
+  measure(): void {
+    this.table.measure();
+  }
+}

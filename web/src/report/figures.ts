@@ -1,0 +1,56 @@
+/** The columns that every table of figures has: a number for each metric, and the chosen one's share of the whole. */
+import { exact, human, part, percent, type Figure } from "../shared/numbers.ts";
+import type { Metric } from "../shared/payload.ts";
+import type { Column } from "../shared/table/columns.ts";
+
+export interface FigureOptions<Row> {
+  value: (row: Row, metric: string) => Figure | null;
+  /** True if the reader wants every digit. */
+  digits: () => boolean;
+  /** The largest figure that may stand in a column. */
+  most: (metric: string) => Figure;
+  mark?: (row: Row, metric: string) => string;
+}
+
+const NONE = "–";
+
+export const figureText = (value: Figure | null, { kind }: { kind: Metric["kind"] }, digits: boolean): string => {
+  if (value === null) return NONE;
+  return digits ? exact(value) + (kind === "time" ? " ns" : "") : human(value, kind);
+};
+
+export const figureColumn = <Row>(metric: Metric, { value, digits, most, mark }: FigureOptions<Row>): Column<Row> => {
+  const { key, label, help } = metric;
+  const text = (row: Row): string => (mark?.(row, key) ?? "") + figureText(value(row, key), metric, digits());
+  const tip = (row: Row): string => {
+    const figure = value(row, key);
+    return figure === null ? "" : `${exact(figure)} ${label}`;
+  };
+  return { key, label, help, num: true, value: (row) => value(row, key), text, tip, room: () => (digits() ? `≈ ${exact(most(key))} ns` : "≈ 999 MB") };
+};
+
+export interface ShareOptions<Row> {
+  value: (row: Row) => Figure;
+  whole: () => Figure;
+  head: () => string;
+}
+
+const BAR = 64;
+
+export const shareColumn = <Row>({ value, whole, head }: ShareOptions<Row>): Column<Row> => ({
+  key: "share",
+  label: "Share",
+  help: "Share of the whole block, of the figure that the chart is drawn of",
+  head,
+  num: true,
+  value: (row) => part(value(row), whole()),
+  text: (row) => percent(part(value(row), whole())),
+  room: () => "100.0 %",
+  extra: BAR - 48,
+  paint: (cell, row) => {
+    const share = part(value(row), whole());
+    cell.classList.add("share");
+    cell.textContent = percent(share);
+    cell.style.backgroundSize = `calc(${Math.min(1, share)} * (100% - 12px)) 20px`;
+  },
+});

@@ -1,0 +1,53 @@
+/** The table of what operators did in the selected module and below it. */
+import type { OperatorSum, Run } from "../model/run.ts";
+import type { Node, Tree } from "../model/tree.ts";
+import { byId, el } from "../shared/dom.ts";
+import { exact, human, type Figure } from "../shared/numbers.ts";
+import { Table } from "../shared/table/table.ts";
+import { figureColumn, shareColumn } from "./figures.ts";
+
+export class OperatorTable {
+  private readonly table: Table<OperatorSum>;
+
+  constructor(
+    private readonly tree: Tree,
+    private readonly run: () => Run,
+    metric: () => string,
+    digits: HTMLInputElement,
+  ) {
+    const metrics = tree.metrics.filter(({ additive }) => additive);
+    const whole = (key: string): Figure => tree.total(tree.top, key, run());
+    // Parameters and memory belong to modules: beside those, operators are told by their FLOPs.
+    const shared = (): string => (tree.metric(metric()).additive ? metric() : "flops");
+    const figures = { value: (row: OperatorSum, key: string) => row.values.get(key) ?? null, digits: () => digits.checked, most: whole };
+    const [late, early] = [metrics.filter(({ elementwise }) => elementwise), metrics.filter(({ elementwise }) => !elementwise)];
+    this.table = new Table<OperatorSum>({
+      section: byId("operators"),
+      id: "operators",
+      title: "Operators",
+      noun: "operator",
+      sort: { key: "flops", down: true },
+      columns: [
+        { key: "name", label: "Operator", fixed: true, value: ({ name }) => name, text: ({ name }) => name, tip: ({ name }) => name, search: true, paint: (cell, { name }) => { cell.classList.add("mono"); cell.textContent = name; } },
+        shareColumn<OperatorSum>({ value: (row) => row.values.get(shared()) ?? 0n, whole: () => whole(shared()), head: () => `of ${tree.metric(shared()).label}` }),
+        ...early.map((one) => figureColumn<OperatorSum>(one, figures)),
+        { key: "calls", label: "Calls", num: true, value: ({ calls }) => calls, text: ({ calls }) => (digits.checked ? exact(calls) : human(calls)), tip: ({ calls }) => exact(calls), room: () => "1,000,000" },
+        ...late.map((one) => figureColumn<OperatorSum>(one, figures)),
+        { key: "status", label: "Status", value: ({ status }) => status, text: ({ status }) => status, search: true, room: () => "counted", extra: 18, paint: (cell, { status }) => void cell.append(el("span", { class: `badge ${status}` }, status)) },
+      ],
+      empty: () => (run().hasOperators ? "No operator matches." : "Which operators a sample ran is not recorded; the whole block has them."),
+    });
+  }
+
+  show(node: Node): void {
+    this.table.show(this.tree.operators(node, this.run()));
+  }
+
+  arrange(): void {
+    this.table.arrange();
+  }
+
+  measure(): void {
+    this.table.measure();
+  }
+}

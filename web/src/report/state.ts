@@ -1,0 +1,84 @@
+/** What the reader sees, and the address that leads back to it. */
+import type { View } from "../chart/layout.ts";
+import type { Sort } from "../shared/table/columns.ts";
+
+export type ColourBy = "role" | "type";
+
+/** All that a link restores beside the selected module. Values that are the usual ones are left out of the link. */
+export interface Shown {
+  metric: string;
+  run: number;
+  view: View;
+  colour: ColourBy;
+  folded: boolean;
+  /** First rows of folds that were opened. */
+  opened: number[];
+  query: string;
+  type: string;
+  status: string;
+  depth: number;
+  sort: Sort | null;
+  /** Keys of the columns of the module table; null for the usual ones. */
+  columns: string[] | null;
+}
+
+export const USUAL: Shown = {
+  metric: "",
+  run: 0,
+  view: "icicle",
+  colour: "role",
+  folded: true,
+  opened: [],
+  query: "",
+  type: "",
+  status: "",
+  depth: 0,
+  sort: null,
+  columns: null,
+};
+
+/**
+ * The part of an address behind "#": the module's name, then what is not as usual.
+ *
+ * A plain "#layer1" is the address of a module: names are percent-encoded, so that "&" ends one.
+ */
+export const toHash = (name: string, shown: Shown, usual: Shown): string => {
+  const parts: string[] = [];
+  const put = (key: string, value: string): void => void parts.push(`&${key}=${encodeURIComponent(value)}`);
+  const words = ["metric", "view", "colour", "query", "type", "status"] as const;
+  for (const key of words) if (shown[key] !== usual[key]) put(key, shown[key]);
+  if (shown.run !== usual.run) put("run", String(shown.run));
+  if (shown.depth !== usual.depth) put("depth", String(shown.depth));
+  if (!shown.folded) put("fold", "0");
+  if (shown.opened.length) put("open", shown.opened.join("."));
+  if (shown.sort) put("sort", `${shown.sort.down ? "-" : ""}${shown.sort.key}`);
+  if (shown.columns) put("columns", shown.columns.join("."));
+  return encodeURIComponent(name) + parts.join("");
+};
+
+/** What an address shows: null for one that is not of ours. */
+export const fromHash = (hash: string, usual: Shown): { name: string; shown: Shown } | null => {
+  const [name, ...parts] = hash.replace(/^#/, "").split("&");
+  const shown: Shown = { ...usual };
+  try {
+    for (const part of parts) {
+      const at = part.indexOf("=");
+      const key = part.slice(0, at);
+      const value = decodeURIComponent(part.slice(at + 1));
+      if (key === "metric" || key === "query" || key === "type" || key === "status") shown[key] = value;
+      else if (key === "view") shown.view = value === "treemap" ? "treemap" : "icicle";
+      else if (key === "colour") shown.colour = value === "type" ? "type" : "role";
+      else if (key === "run") shown.run = whole(value);
+      else if (key === "depth") shown.depth = whole(value);
+      else if (key === "fold") shown.folded = value !== "0";
+      else if (key === "open") shown.opened = value.split(".").map(whole);
+      else if (key === "sort") shown.sort = { key: value.replace(/^-/, ""), down: value.startsWith("-") };
+      else if (key === "columns") shown.columns = value.split(".");
+    }
+    return { name: decodeURIComponent(name ?? ""), shown };
+  } catch {
+    return null; // a percent sign that encodes nothing
+  }
+};
+
+const whole = (text: string): number => (/^\d{1,9}$/.test(text) ? Number(text) : 0);
