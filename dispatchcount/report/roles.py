@@ -38,11 +38,6 @@ from dispatchcount.report.rows import Module
 )
 """The parts, in the order in which a legend lists them."""
 
-ATTENTION, MLP, NORM, EMBEDDING, HEAD, CONVOLUTION, LINEAR, RECURRENT, ACTIVATION, POOLING = ROLES[
-    :-1
-]
-OTHER = ROLES[-1]
-
 _BY_TYPE = (
     (NORM, r"norm"),
     (ATTENTION, r"attention|attn"),
@@ -51,45 +46,7 @@ _BY_TYPE = (
     (POOLING, r"pool|upsample"),
     (RECURRENT, r"lstm|gru|rnn"),
     (CONVOLUTION, r"conv"),
-    (
-        ACTIVATION,
-        r"relu|gelu|silu|swish|sigmoid|tanh|softmax|activation|hardtanh|mish|elu\b|dropout",
-    ),
-    (HEAD, r"head\b|classifier"),
-)
-_BY_NAME = (
-    (ATTENTION, r"attention|attn"),
-    (MLP, r"mlp|ffn|feed_?forward|experts?|moe"),
-    (EMBEDDING, r"\w*embed\w*|wte|wpe|embeddings?|tok_emb"),
-    (HEAD, r"lm_head|heads?|classifier|score|fc|logits"),
-)
-_HANDED_DOWN = frozenset({ROLES = (
-    "attention",
-    "MLP",
-    "norm",
-    "embedding",
-    "head",
-    "convolution",
-    "linear",
-    "recurrent",
-    "activation",
-    "pooling",
-    "other",
-)
-"""The parts, in the order in which a legend lists them."""
-
-_BY_TYPE = (
-    (NORM, r"norm"),
-    (ATTENTION, r"attention|attn"),
-    (MLP, r"mlp|ffn|feed_?forward|expert|mixtureof|moe"),
-    (EMBEDDING, r"embed"),
-    (POOLING, r"pool|upsample"),
-    (RECURRENT, r"lstm|gru|rnn"),
-    (CONVOLUTION, r"conv"),
-    (
-        ACTIVATION,
-        r"relu|gelu|silu|swish|sigmoid|tanh|softmax|activation|hardtanh|mish|elu\b|dropout",
-    ),
+    (ACTIVATION, r"relu|gelu|silu|swish|sigmoid|tanh|softmax|activation|mish|elu\b|dropout"),
     (HEAD, r"head\b|classifier"),
 )
 _BY_NAME = (

@@ -50,10 +50,7 @@ def module_rows(report: ReportData) -> dict[str, Any]:
         "role": [ROLES.index(part[index]) for index in rows],
         "roles": list(ROLES),
         "aliases": {row: list(m.aliases) for row, m in enumerate(modules) if m.aliases},
-        **{
-            flag: [row for row, holds in enumerate(column) if holds]
-            for flag, column in flags.items()
-        },
+        **{fact: [row for row, true in enumerate(of) if true] for fact, of in facts.items()},
         "folds": folds(report, place),
     }
 
