@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from dispatchcount.capture.block_mask import block_mask_of, computed_scores, masked_scores
 from dispatchcount.capture.key import Named, Part, part_of
 from dispatchcount.capture.plan import Plan
 from dispatchcount.capture.signature import Pseudo
 from dispatchcount.capture.torch_private import tree_map, triton_kernel
 from dispatchcount.rules.core.registry import OpKind, RegistryEntry
-from dispatchcount.rules.flex import kept_scores
 
 if TYPE_CHECKING:
     from dispatchcount.capture.dispatch import CountingMode
@@ -78,41 +78,19 @@ class _Watched:
 def _operands(plan: Plan, args: Any, kwargs: Any) -> tuple[Part, Part]:
     """What a rule is given: the parts of the arguments, by position and by name.
 
-    For flex attention, all that it is given by name is `computed`: the number of scores that its
-    block mask leaves.
+    For flex attention, all that it is given by name is what its block mask says: `computed` and
+    `masked`, each left out where it is not known.
     """
-    named = part_of(kwargs)
-    if "flex_attention" in plan.packet:
-        computed = flex_elements(args)
-        named = Named() if computed is None else Named([("computed", computed)])
-    return part_of(args), named
-
-
-def flex_elements(args: tuple[Any, ...]) -> int | None:
-    """The scores that a flex attention computes, as its block mask says; see `flex.kept_scores`.
-
-    None if there is no mask, or if its contents cannot be read (meta and fake tensors).
-    """
-    query, key = args[0], args[1]
-    # The block mask is the tuple among the arguments that holds the tensors of the blocks.
-    mask = next(
-        (
-            a
-            for a in args
-            if isinstance(a, tuple) and sum(isinstance(t, torch.Tensor) for t in a) >= 2
-        ),
-        None,
-    )
-    if mask is None:
-        return None
-    # Its first tensors say which blocks are kept: those partly masked, then those kept whole. The
-    # sizes of a block stand before its last item.
-    tensors = [item for item in mask if isinstance(item, torch.Tensor)][:4]
-    if any(type(t) is not torch.Tensor or t.is_meta for t in tensors):
-        return None
-    block_q, block_kv = mask[-3:-1]
-    blocks = list(zip(tensors[::2], tensors[1::2], strict=False))
-    return kept_scores(query.shape, key.shape, blocks, block_q, block_kv)
+    if "flex_attention" not in plan.packet:
+        return part_of(args), part_of(kwargs)
+    named: list[tuple[str, Part]] = []
+    mask = block_mask_of(args)
+    if mask is not None:
+        named.append(("computed", computed_scores(args, mask)))
+        masked = masked_scores(args, mask)
+        if masked is not None:
+            named.append(("masked", masked))
+    return part_of(args), Named(named)
 
 
 def _record_triton(mode: CountingMode, plan: Plan, kwargs: Any) -> None:

@@ -139,7 +139,7 @@ class Stats(Brief):
     masked_macs: int = _metric(
         "masked MACs",
         "MACs",
-        "MACs of attention scores that the call itself says are masked, by is_causal or a window",
+        "MACs of attention scores that the call itself masks: is_causal, a window, a block mask",
         estimable=True,
     )
     recomputed_macs: int = _metric(

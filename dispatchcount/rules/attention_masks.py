@@ -1,7 +1,8 @@
 """The scores that an attention's own arguments say are masked.
 
 A rule may count them only where the call says so: ``is_causal``, or a window given in numbers. A
-mask that is a tensor is data, which no rule reads.
+mask that is a tensor is data, which no rule reads. For flex attention, whose mask is a function,
+capture asks that function (`capture.block_mask`).
 """
 
 from __future__ import annotations

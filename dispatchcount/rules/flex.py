@@ -1,7 +1,8 @@
 """Flex attention, a higher-order operator whose block mask says which scores are computed.
 
-Which blocks a mask keeps is data, and no rule reads data. So capture asks `kept_scores` while the
-call runs, and hands the number to the rules below as `computed`.
+Which blocks a mask keeps, and what it hides in those that it keeps in part, is data, and no rule
+reads data. So capture asks while the call runs, and hands the numbers to the rules below as
+`computed` and `masked`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,14 @@ def kept_scores(
     return total
 
 
-def flex_cost(query: Shape, key: Shape, value: Shape, out: Shape, pairs: int | None = None) -> Cost:
+def flex_cost(
+    query: Shape,
+    key: Shape,
+    value: Shape,
+    out: Shape,
+    computed: int | None = None,
+    masked: int | None = None,
+) -> Cost:
     """Flex attention over (batch, heads, length, size), without what `score_mod` does.
 
     Args:
@@ -68,19 +76,30 @@ def flex_cost(query: Shape, key: Shape, value: Shape, out: Shape, pairs: int | N
         key: (batch, key heads, key length, size).
         value: (batch, key heads, key length, value size).
         out: the first result.
-        pairs: scores in the blocks that the block mask keeps; None stands for all scores.
+        computed: scores in the blocks that the block mask keeps; None stands for all scores.
+        masked: those of them that the mask's function hides; None if it is not known.
     """
-    return attention_cost(kept(heads_first(query, key, value), pairs), out)
+    return attention_cost(_scores(query, key, value, computed, masked), out)
 
 
-def flex_backward_cost(query: Shape, key: Shape, value: Shape, pairs: int | None = None) -> Cost:
+def flex_backward_cost(
+    query: Shape,
+    key: Shape,
+    value: Shape,
+    computed: int | None = None,
+    masked: int | None = None,
+) -> Cost:
     """The gradients of flex attention; the arguments are those of `flex_cost`."""
-    return attention_backward_cost(kept(heads_first(query, key, value), pairs))
+    return attention_backward_cost(_scores(query, key, value, computed, masked))
 
 
-def kept(scores: Scores, pairs: int | None) -> Scores:
-    """The same `scores`, of which only so many pairs are computed."""
-    return scores if pairs is None else scores._replace(pairs=min(pairs, scores.pairs))
+def _scores(
+    query: Shape, key: Shape, value: Shape, computed: int | None, masked: int | None
+) -> Scores:
+    scores = heads_first(query, key, value)
+    if computed is None:
+        return scores
+    return scores._replace(pairs=min(computed, scores.pairs), masked=masked or 0)
 
 
 @RULES.rule("higher_order::flex_attention", widths=widths.of(0, 1))
@@ -90,15 +109,21 @@ def flex_attention(
     value: Shape,
     *_: Operand,
     computed: int | None = None,
+    masked: int | None = None,
     out: Sequence[Shape],
 ) -> Cost:
-    """Costs `flex_cost`; `computed` is None if the contents of the block mask are not known."""
-    return flex_cost(query, key, value, out[0], computed)
+    """Costs `flex_cost`; what the block mask says is None where its contents are not known."""
+    return flex_cost(query, key, value, out[0], computed, masked)
 
 
 @RULES.rule("higher_order::flex_attention_backward", widths=widths.of(0, 1))
 def flex_attention_backward(
-    query: Shape, key: Shape, value: Shape, *_: Operand, computed: int | None = None
+    query: Shape,
+    key: Shape,
+    value: Shape,
+    *_: Operand,
+    computed: int | None = None,
+    masked: int | None = None,
 ) -> Cost:
-    """Costs `flex_backward_cost`; `computed` is that of `flex_attention`."""
-    return flex_backward_cost(query, key, value, computed)
+    """Costs `flex_backward_cost`; `computed` and `masked` are those of `flex_attention`."""
+    return flex_backward_cost(query, key, value, computed, masked)
