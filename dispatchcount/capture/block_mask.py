@@ -73,7 +73,8 @@ def masked_scores(args: tuple[Any, ...], mask: BlockMask) -> int | None:
 
     if mask.mask_mod is noop_mask:
         return 0
-    batch, heads, queries, keys = (*args[0].shape[:3], args[1].shape[2])
+    batch, heads, queries = args[0].shape[:3]
+    keys = args[1].shape[2]
     number, columns = mask.partial
     # A mask may have blocks that are larger than the attention.
     width = min(mask.block_kv, keys)
