@@ -36,6 +36,7 @@ class Report(ReportData):
         issues: operators that could not be counted.
         samples, profiles: see `dispatchcount.Profile.sample`.
         memory: see ``profile(memory=True)``; None where it was not asked for.
+        groups: the process groups that collectives were called with; see `by_collective`.
     """
 
     def __add__(self, other: Report) -> Report:

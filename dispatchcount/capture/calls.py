@@ -19,11 +19,12 @@ from torch.optim.optimizer import (
 )
 
 from dispatchcount.capture.attribution import Attribution
+from dispatchcount.capture.claims import Claim
 from dispatchcount.capture.frames import call_kwargs, module_calls
 from dispatchcount.capture.inputs import input_shapes, plain_shapes
 from dispatchcount.capture.modules import Info, Modules
 from dispatchcount.capture.optimizer_steps import OptimizerSteps
-from dispatchcount.capture.record import Node, Place, Recording, Table
+from dispatchcount.capture.record import Issued, Node, Place, Recording, Table
 from dispatchcount.capture.signature import Signature
 from dispatchcount.capture.tape import LIMIT, Tape
 from dispatchcount.capture.torch_private import (
@@ -129,10 +130,16 @@ class ModuleStack:
         bypass = self._bypass()
         return bypass is None or not bypass.aside
 
-    def record(self, signature: Signature, task: int) -> Place | None:
+    def record(self, signature: Signature, task: int, claim: Claim | None = None) -> Place | None:
         """Put an operator that runs in the backward pass `task` into the tree.
 
-        Returns None if a line of ours was at work; the operator is let by then.
+        Args:
+            signature: the call.
+            task: the pass, -1 for none.
+            claim: what is known of a collective; None for any other operator.
+
+        Returns:
+            None if a line of ours was at work; the operator is let by then.
         """
         tape, thread = self.tape, get_ident()
         before = tape.worker
@@ -148,6 +155,8 @@ class ModuleStack:
                 table = self._table(task)
             else:
                 table = self.attribution.table(task)
+            if claim is not None:
+                table = self._claimed(table, claim)
             calls = table.calls
             count = calls.get(signature)
             if count is None:
@@ -157,6 +166,16 @@ class ModuleStack:
             return table, signature
         finally:
             tape.worker = before
+
+    def _claimed(self, table: Table, claim: Claim) -> Table:
+        """Where a collective is recorded that `table` would hold if it were any other operator."""
+        node = table.node
+        issued = Issued(node.info, claim.control)
+        if claim.owner is not None and claim.owner is not node.info:
+            node = self._recording.latest.get(claim.owner) or self._recording.tree.child(
+                claim.owner, ""
+            )
+        return node.collectives(table.phase, issued)
 
     def _table(self, task: int) -> Table:
         """Where an operator that runs now, in the backward pass `task`, is recorded."""

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 from dispatchcount.capture.calls import ModuleStack
+from dispatchcount.capture.claims import claim
+from dispatchcount.capture.groups import Groups
 from dispatchcount.capture.key import (
     Named,
     Part,
@@ -45,7 +47,7 @@ class CallCounter:
             wherever this is read.
     """
 
-    def __init__(self, recording: Recording, stack: ModuleStack) -> None:
+    def __init__(self, recording: Recording, stack: ModuleStack, groups: Groups) -> None:
         self.function = ""
         self.events = stack.tape.events
         self.signatures = recording.signatures
@@ -54,12 +56,18 @@ class CallCounter:
         self._recording = recording
         self._stack = stack
         self._tape = stack.tape
+        self._groups = groups
 
     def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place | None:
         """Count a call; returns where it was counted, if it is in the tree already."""
         keyless = plan.keyless and not self.function
         signature = plan.signature if keyless else self.find(plan, args, kwargs, out)
-        return self.bump(signature, out, graph_task())
+        if not plan.collective:
+            return self.bump(signature, out, graph_task())
+        self.bumps += 1
+        if signature.block is not self.block:
+            self.meet(signature, out)
+        return self._stack.record(signature, graph_task(), claim(plan, args, kwargs))
 
     def find(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
         """The signature shared by all calls like this one."""
@@ -68,13 +76,35 @@ class CallCounter:
         elif plan.short and not self.function and (is_dense(out) or not plan.settled):
             with suppress(*NOT_SHORT):
                 return self._find_short(plan, args, kwargs, out)
-        key = (plan, self.function, *_parts(plan, args, kwargs), part_of(out))
+        key = (plan, self.function, *self._parts(plan, args, kwargs), part_of(out))
         signature = self.signatures.get(key)
         if signature is None:
             given, named, result = map(shown, key[2:])
             found = Signature(plan, given, named, result, self.function)
             signature = self._recording.learn(key, found)
         return signature
+
+    def _parts(self, plan: Plan, args: Any, kwargs: Any) -> tuple[Part, Named]:
+        """The parts of a call's operands, by position and by name.
+
+        Operands by name that the call only writes are left out.
+        """
+        if plan.values or plan.group is not None:
+            given = [self._part(plan, place, arg) for place, arg in enumerate(args)]
+        else:
+            given = [part_of(arg, plan.kept) for arg in args]
+        named = [
+            (name, self._part(plan, name, arg))
+            for name, arg in kwargs.items()
+            if name not in plan.outs
+        ]
+        return tuple(given), Named(named)
+
+    def _part(self, plan: Plan, place: int | str, value: Any) -> Part:
+        """The part of the operand at that place, or of that name."""
+        if place in plan.values:
+            return contents(value)
+        return self._groups.describe(value) if place == plan.group else part_of(value, plan.kept)
 
     def find_new(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
         """The same, for a call that the mode did not find by its short key."""
@@ -138,24 +168,3 @@ class CallCounter:
         entry = RegistryEntry(OpKind.UNKNOWN, reason=reason)
         kernel = Pseudo(f"(unseen kernel before {place})", entry, unseen=True)
         self.pseudo(kernel, (part_of(tensor),), Named(), None)
-
-
-def _parts(plan: Plan, args: Any, kwargs: Any) -> tuple[Part, Named]:
-    """The parts of a call's operands, by position and by name.
-
-    Operands by name that the call only writes are left out.
-    """
-    kept, values = plan.kept, plan.values
-    if values:
-        given = [
-            contents(arg) if place in values else part_of(arg, kept)
-            for place, arg in enumerate(args)
-        ]
-    else:
-        given = [part_of(arg, kept) for arg in args]
-    named = [
-        (name, contents(arg) if name in values else part_of(arg, kept))
-        for name, arg in kwargs.items()
-        if name not in plan.outs
-    ]
-    return tuple(given), Named(named)

@@ -15,6 +15,7 @@ from dispatchcount.capture.calls import ModuleStack
 from dispatchcount.capture.composite import Composite
 from dispatchcount.capture.counter import NOT_SHORT, CallCounter
 from dispatchcount.capture.exporting import ExportWatch
+from dispatchcount.capture.groups import Groups
 from dispatchcount.capture.higher_order import run_higher_order
 from dispatchcount.capture.key import short_key
 from dispatchcount.capture.modules import Modules
@@ -72,7 +73,7 @@ class CountingMode(TorchDispatchMode):
         self.recording = recording
         self.rules = rules
         self.calls = ModuleStack(modules, recording, self, direct=self.always_direct)
-        self.counter = CallCounter(recording, self.calls)
+        self.counter = CallCounter(recording, self.calls, Groups(modules))
         self.watch = Watch()
         self.exports = ExportWatch(self._export, recording.notes)
         self.exports.parties.append((self.calls.leave_modules, self.calls.watch_modules))

@@ -14,6 +14,7 @@ from dispatchcount.capture.torch_private import HigherOrderOperator, OpOverload
 from dispatchcount.rules.core.classify import ATOMIC
 from dispatchcount.rules.core.names import candidates
 from dispatchcount.rules.core.registry import OpKind, Registry, RegistryEntry
+from dispatchcount.rules.core.traffic import COLLECTIVES
 from dispatchcount.rules.core.values import EXPONENTS, VALUES
 
 
@@ -62,6 +63,9 @@ class Plan:
         signature: the signature of all calls of a keyless operator.
         kept: the types of scalar operands whose values can matter to a rule.
         values: positions and names of integer tensors whose contents matter to a rule.
+        group: position or name of the process group; None if it is given none.
+        collective: True if it moves data among ranks. Such a call is counted for the module whose
+            data move, which need not be the one that runs.
         settled: True if the result's sizes follow from the operands' sizes, ints, bools and
             strings.
         settled_by_device: True if the results' sizes and dtypes follow from the same and the
@@ -76,8 +80,10 @@ class Plan:
 
     __slots__ = (
         "_composites",
+        "collective",
         "filled",
         "func",
+        "group",
         "kept",
         "keyless",
         "name",
@@ -98,6 +104,8 @@ class Plan:
         self.func = func
         self.outs: frozenset[str] = frozenset()
         self.values: tuple[int | str, ...] = ()
+        self.group: int | str | None = None
+        self.collective = False
         self.writes: frozenset[int | str] = frozenset()
         self.unreturned: tuple[int | str, ...] = ()
         self.filled: frozenset[int] = frozenset()
@@ -119,7 +127,7 @@ class Plan:
             self.keyless = False
             self.way = Way.HIGHER
         self.short = self.way is Way.FREE or (
-            self.way is Way.COUNT and not self.values and not self.outs
+            self.way is Way.COUNT and not self.values and not self.outs and not self.collective
         )
 
     @property
@@ -149,6 +157,10 @@ class Plan:
         self.settled_by_device = self.packet in _SETTLED_BY_DEVICE
         entry = rules.get(self.packet, self.overload)
         self.keyless = entry is not None and entry.kind is OpKind.FREE
+        self.group = next((place for place, a in _places(func) if _is_group(a)), None)
+        self.collective = not self.keyless and (
+            self.group is not None or self.packet in COLLECTIVES
+        )
         self.way = self._way()
 
     def _read_writes(self, func: OpOverload) -> None:
@@ -261,6 +273,11 @@ _SETTLED_BY_DEVICE = {
 
 Most layers are among these, and describing three results takes as long as describing all operands.
 """
+
+
+def _is_group(argument: Any) -> bool:
+    """True for an argument that is a process group, or the name of one."""
+    return argument.name == "group_name" or str(argument.type).endswith(".ProcessGroup")
 
 
 def _written(argument: Any) -> bool:

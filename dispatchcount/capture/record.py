@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakMethod
 
 from dispatchcount.report.rows import FORWARD
@@ -39,29 +39,44 @@ OTHER = "…"
 """The input shapes of those calls."""
 
 
+class Issued(NamedTuple):
+    """How collectives came about that are counted for the module whose data move.
+
+    Attributes:
+        by: the module that ran.
+        control: True if they carry no data of the model's; see `dispatchcount.report.rows.Entry`.
+    """
+
+    by: Info
+    control: bool
+
+
 class Table:
-    """The records of one node in one phase.
+    """The records of one node in one phase. Those of collectives are apart.
 
     Attributes:
         node: the node.
         phase: the phase; one of `dispatchcount.report.rows.PHASES`.
+        issued: how its calls came about, if they are collectives; None for all other calls.
         calls: how often each distinct call was made.
         ns: nanoseconds spent in the calls of each signature, where time is measured; None before
             the first.
     """
 
-    __slots__ = ("calls", "node", "ns", "phase")
+    __slots__ = ("calls", "issued", "node", "ns", "phase")
 
     node: Node
     phase: str
+    issued: Issued | None
     calls: dict[Signature, int]
     ns: dict[Signature, int] | None
 
     @classmethod
-    def at(cls, node: Node, phase: str) -> Table:
+    def at(cls, node: Node, phase: str, issued: Issued | None = None) -> Table:
         """A new one. There is one for each node, and an `__init__` would take longer."""
         table = cls()
         table.node, table.phase, table.calls, table.ns = node, phase, {}, None
+        table.issued = issued
         return table
 
     def spend(self, signature: Signature, ns: int) -> None:
@@ -85,7 +100,7 @@ class Log:
 
     Attributes:
         nodes: all nodes.
-        tables: the tables of other phases than forward.
+        tables: the tables of other phases than forward, and of collectives.
         late: how many nodes beyond `MAX_NODES` a caller has for a module.
     """
 
@@ -131,24 +146,30 @@ class Node:
         # This is `Table.at`, written out: each block makes a node for each module that it calls.
         self.forward = table = Table()
         table.node, table.phase, table.calls, table.ns = self, FORWARD, {}, None
-        self._others: dict[str, Table] | None = None
+        table.issued = None
+        self._others: dict[Any, Table] | None = None
         self.log: Log = Log() if parent is None else parent.log
         self.log.nodes.append(self)
 
     def table(self, phase: str) -> Table:
         """The records of one phase."""
-        if phase == FORWARD:
-            return self.forward
+        return self.forward if phase == FORWARD else self._other(phase, phase, None)
+
+    def collectives(self, phase: str, issued: Issued) -> Table:
+        """The records of collectives of one phase that came about in one way."""
+        return self._other((phase, issued), phase, issued)
+
+    def _other(self, key: Any, phase: str, issued: Issued | None) -> Table:
         if self._others is None:
             self._others = {}
-        table = self._others.get(phase)
+        table = self._others.get(key)
         if table is None:
-            table = self._others[phase] = Table.at(self, phase)
+            table = self._others[key] = Table.at(self, phase, issued)
             self.log.tables.append(table)
         return table
 
     def tables(self) -> Iterator[Table]:
-        """The table of the forward phase, and those of other phases that have records."""
+        """The table of the forward phase, and those of other phases and of collectives."""
         yield self.forward
         yield from (self._others or {}).values()
 

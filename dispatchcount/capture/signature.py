@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any, Protocol
 
+from dispatchcount.rules.core.group import Group, group_among
 from dispatchcount.rules.core.registry import Registry, RegistryEntry
 from dispatchcount.rules.core.shape import Shape, shapes
 
@@ -82,6 +83,11 @@ class Signature:
         """
         found = [shape.dtype for shape in shapes((self.args, self.kwargs, self.out))]
         return next((d for d in found if "float" in d or "complex" in d), found[0] if found else "")
+
+    @property
+    def group(self) -> Group:
+        """The process group of a collective."""
+        return group_among(*self.args, *self.kwargs.values())
 
     @property
     def text(self) -> str:

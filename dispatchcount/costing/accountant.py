@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dispatchcount.costing.apply import Costed, cost_of
 from dispatchcount.report.rows import COUNTED, FORWARD, UNSEEN, ZERO
 from dispatchcount.report.tally import Tally
+from dispatchcount.rules.core.group import Group
 from dispatchcount.rules.core.registry import Registry
 
 if TYPE_CHECKING:
     from dispatchcount.capture.modules import Info
-    from dispatchcount.capture.record import Node, Table
+    from dispatchcount.capture.record import Issued, Node, Table
     from dispatchcount.capture.signature import Signature
 
 MAX_SHAPES = 8
 """Distinct argument lists that an issue shows."""
 
-RowKey = tuple[str, str, str, str, str]
-"""Operator, phase, dtype, status and Python-level function."""
+
+class Traffic(NamedTuple):
+    """What the row of a collective says besides."""
+
+    group: Group
+    issued: Issued
+
+
+RowKey = tuple[str, str, str, str, str, Traffic | None]
+"""Operator, phase, dtype, status, Python-level function, and what there is of a collective."""
 
 Rows = dict[RowKey, Tally]
 
@@ -123,7 +132,8 @@ class Accountant:
     ) -> Tally:
         costed, dtype = self.cost(signature)
         name = signature.plan.name
-        key = (name, table.phase, dtype, costed.status, signature.function)
+        traffic = None if table.issued is None else Traffic(signature.group, table.issued)
+        key = (name, table.phase, dtype, costed.status, signature.function, traffic)
         tally = rows.get(key)
         if tally is None:
             tally = rows[self._keys.setdefault(key, key)] = Tally()

@@ -21,6 +21,7 @@ from dispatchcount.report.rows import (
     Path,
     Sample,
 )
+from dispatchcount.rules.core.group import Group
 
 if TYPE_CHECKING:
     from dispatchcount.capture.modules import Info
@@ -59,24 +60,32 @@ def build(
     paths: list[Path] = []
     entries: list[Entry] = []
     index: dict[Node, int] = {}
+    groups: dict[Group, int] = {}
     for node in recording.tree.descend():
         index[node] = len(paths)
         parent = index[node.parent] if node.parent is not None else -1
         paths.append(Path(parent, locate(node.info), signature_text(node.inputs), node.calls))
-        for (op, phase, dtype, status, function), tally in accountant.rows(node, issues).items():
-            entries.append(
-                Entry(
-                    index[node],
-                    op,
-                    phase,
-                    dtype,
-                    status,
-                    function,
-                    tally.calls,
-                    tally.cost(),
-                    tally.time_ns,
-                )
+        for key, tally in accountant.rows(node, issues).items():
+            op, phase, dtype, status, function, traffic = key
+            entry = Entry(
+                index[node],
+                op,
+                phase,
+                dtype,
+                status,
+                function,
+                tally.calls,
+                tally.cost(),
+                tally.time_ns,
             )
+            if traffic is not None:
+                entry = replace(
+                    entry,
+                    group=groups.setdefault(traffic.group, len(groups)),
+                    issuer=locate(traffic.issued.by),
+                    control=traffic.issued.control,
+                )
+            entries.append(entry)
     kept, profiles = _samples(sampler, locate)
     located = [
         (op, status, issue, [locate(info) for info in issue.infos])
@@ -109,6 +118,7 @@ def build(
         samples=kept,
         profiles=profiles,
         memory=memory,
+        groups=tuple(groups),
     )
 
 

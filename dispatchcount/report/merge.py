@@ -17,6 +17,7 @@ from dispatchcount.report.rows import (
     Path,
     Sample,
 )
+from dispatchcount.rules.core.group import Group
 
 R = TypeVar("R", bound=ReportData)
 
@@ -41,7 +42,8 @@ class _Merger:
     def __init__(self) -> None:
         self.modules: dict[str, tuple[int, Module]] = {}
         self.paths: dict[tuple[int, int, str], tuple[int, Path]] = {}
-        self.entries: dict[tuple[int, str, str, str, str, str], Entry] = {}
+        self.entries: dict[tuple[object, ...], Entry] = {}
+        self.groups: dict[Group, int] = {}
         self.issues: dict[tuple[str, str], OpIssue] = {}
         self.samples: list[Sample] = []
         self.profiles: list[tuple[ModuleCost, ...]] = []
@@ -53,8 +55,13 @@ class _Merger:
         for path in report.paths:
             parent = paths[path.parent] if path.parent >= 0 else -1
             paths.append(self._path(replace(path, parent=parent, module=modules[path.module])))
+        groups = [self.groups.setdefault(group, len(self.groups)) for group in report.groups]
         for entry in report.entries:
-            self._entry(replace(entry, path=paths[entry.path]))
+            entry = replace(entry, path=paths[entry.path])
+            if entry.group is not None and entry.issuer is not None:
+                group, issuer = groups[entry.group], modules[entry.issuer]
+                entry = replace(entry, group=group, issuer=issuer)
+            self._entry(entry)
         for issue in report.issues:
             self._issue(issue)
         offset = len(self.profiles)
@@ -99,7 +106,17 @@ class _Merger:
         return self.paths[key][0]
 
     def _entry(self, entry: Entry) -> None:
-        key = (entry.path, entry.op, entry.phase, entry.dtype, entry.status, entry.function)
+        key = (
+            entry.path,
+            entry.op,
+            entry.phase,
+            entry.dtype,
+            entry.status,
+            entry.function,
+            entry.group,
+            entry.issuer,
+            entry.control,
+        )
         before = self.entries.get(key)
         if before is not None:
             calls, time_ns = before.calls + entry.calls, before.time_ns + entry.time_ns
@@ -148,4 +165,5 @@ class _Merger:
             profiles=tuple(self.profiles),
             memory=peak
             and Memory(tuple(self.memory.values()), peak.peak, peak.peak_module, peak.peak_op),
+            groups=tuple(self.groups),
         )

@@ -162,6 +162,16 @@ class Stats(Brief):
         "MACs whose factors have a width that is known, which are those that bops count",
         estimable=True,
     )
+    payload_bytes: int = _metric(
+        "payload",
+        "bytes",
+        "Bytes of the whole that a collective is about: its input or its output, as its row says",
+    )
+    wire_bytes: int = _metric(
+        "wire bytes",
+        "bytes",
+        "Bytes that pass this rank's link in one direction because of collectives, by the ring",
+    )
     estimate: bool = False
     estimate_elementwise: bool = False
     self_: Stats | None = field(default=None, repr=False)

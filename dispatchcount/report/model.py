@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
-from dispatchcount.report import by_module, by_type, coverage, views
+from dispatchcount.report import by_module, by_type, collectives, coverage, views
 from dispatchcount.report import samples as over_samples
 from dispatchcount.report.conventions import find_convention
 from dispatchcount.report.metrics import Stats
@@ -90,6 +90,16 @@ class ReportData(ReportRows):
         return self.total.bytes_written
 
     @property
+    def payload_bytes(self) -> int:
+        """Bytes of the wholes that collectives are about; see `by_collective`."""
+        return self.total.payload_bytes
+
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes that pass this rank's link in one direction because of collectives."""
+        return self.total.wire_bytes
+
+    @property
     def estimate(self) -> bool:
         """True if an estimate is part of `flops`."""
         return self.total.estimate
@@ -151,6 +161,21 @@ class ReportData(ReportRows):
         up to the block.
         """
         return by_type.by_type(self)
+
+    def by_collective(self, name: str | None = None) -> list[collectives.Collective]:
+        """What was sent between ranks: a row for each operator and process group.
+
+        Each row has the calls, the payload (and if that is what goes in or what comes out), and the
+        bytes on the wire, in all and by module and phase. Most wire bytes come first; objects,
+        metadata and barriers, which are marked as `control`, come last.
+
+        Args:
+            name: a module; only data of its own and of the modules below it are counted then.
+
+        Raises:
+            KeyError: no module goes by that name.
+        """
+        return collectives.by_collective(self, name)
 
     def by_dtype(self) -> dict[str, Stats]:
         """Totals by the dtype operators worked in, ``"float32"``."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.conventions import Convention, find_convention
 from dispatchcount.report.rows import Entry, Memory, Meta, Module, ModuleCost, OpIssue, Path, Sample
+from dispatchcount.rules.core.group import Group
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,6 +27,7 @@ class ReportRows(Brief):
         issues: operators that could not be counted.
         samples, profiles: see `dispatchcount.Profile.sample`.
         memory: see ``profile(memory=True)``; None where it was not asked for.
+        groups: the process groups that collectives were called with; see `by_collective`.
     """
 
     meta: Meta
@@ -37,6 +39,7 @@ class ReportRows(Brief):
     samples: tuple[Sample, ...] = ()
     profiles: tuple[tuple[ModuleCost, ...], ...] = ()
     memory: Memory | None = None
+    groups: tuple[Group, ...] = ()
 
     @cached_property
     def flop_definition(self) -> Convention:

@@ -120,6 +120,12 @@ class Entry(Brief):
         calls: how many.
         cost: of all calls together, bytes always set.
         time_ns: nanoseconds in all calls, 0 where time was not measured.
+        group: index in `Report.groups` of a collective's process group; None for any other
+            operator.
+        issuer: index in `Report.modules` of the module that ran when a collective was called, where
+            `path` is that of the module whose data it moves; None for any other operator.
+        control: True for a collective that carries no data of the model's: objects that
+            torch.distributed pickles, metadata that it exchanges, and barriers.
     """
 
     path: int
@@ -131,6 +137,9 @@ class Entry(Brief):
     calls: int
     cost: Cost
     time_ns: int = 0
+    group: int | None = None
+    issuer: int | None = None
+    control: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)

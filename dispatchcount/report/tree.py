@@ -31,6 +31,15 @@ def upward(rows: Sequence[Child]) -> Iterator[tuple[int, int]]:
             yield index, parent
 
 
+def below(rows: Sequence[Child], top: int) -> set[int]:
+    """The indices of a row and of all rows below it."""
+    found = {top}
+    for index, row in enumerate(rows):  # a parent comes before its children
+        if row.parent in found:
+            found.add(index)
+    return found
+
+
 def children(
     rows: Sequence[Child], wanted: Callable[[int], bool] = lambda _: True
 ) -> dict[int, list[int]]:

@@ -12,7 +12,7 @@ from dispatchcount.report.metrics import Stats
 from dispatchcount.report.report_rows import ReportRows
 from dispatchcount.report.rows import Entry
 from dispatchcount.report.tally import Tally
-from dispatchcount.report.tree import upward
+from dispatchcount.report.tree import below, upward
 
 
 def total(report: ReportRows) -> Stats:
@@ -65,11 +65,8 @@ def by_phase(report: ReportRows, name: str | None = None) -> dict[str, Stats]:
     """
     entries: Iterable[Entry] = report.entries
     if name is not None:
-        below = {report.module_index(name)}
-        for index, module in enumerate(report.modules):  # a parent comes before its children
-            if module.parent in below:
-                below.add(index)
-        entries = [entry for entry in report.entries if report.paths[entry.path].module in below]
+        within = below(report.modules, report.module_index(name))
+        entries = [entry for entry in report.entries if report.paths[entry.path].module in within]
     return grouped(report, lambda e: e.phase, entries)
 
 

@@ -1,145 +1,89 @@
-"""Collectives and other traffic between ranks: the bytes of this rank, and what it reduces.
+"""Collectives and other traffic between ranks, and the copies that sharded training makes.
 
-Bytes are what this rank hands in and gets back. What travels over the wire depends on the algorithm
-and is not counted. If values are reduced, each element takes one operation.
+Bytes read and written are what this rank hands in and gets back. What passes its link follows from
+the payload and from the process group, which is among the operands; `rules/core/traffic.py` has the
+formulas, and says of each collective which they are. If values are reduced, each element takes one
+operation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.group import group_among
 from dispatchcount.rules.core.registry import RULES
 from dispatchcount.rules.core.shape import Operand, Shape, nbytes, numel, shapes
+from dispatchcount.rules.core.traffic import COLLECTIVES, INPUT, Layout, Pattern
 
 
-@RULES.move(
-    "_c10d_functional::all_gather_into_tensor", "_c10d_functional::all_to_all_single",
-    "_c10d_functional_autograd::all_gather_into_tensor",
-    "_c10d_functional_autograd::all_to_all_single", "_c10d_functional::all_gather_into_tensor_out",
-    "_c10d_functional::all_gather_into_tensor_coalesced", "_c10d_functional::broadcast",
-    "_c10d_functional::broadcast_",
-    "_dtensor::shard_dim_alltoall", "symm_mem::_low_contention_all_gather",
-    "symm_mem::_low_contention_all_gather_ce_multicast",
-    "symm_mem::_low_contention_all_gather_ce_multicast_out", "symm_mem::multimem_all_gather_out",
-    "symm_mem::nvshmem_all_to_all", "symm_mem::nvshmem_broadcast", "fsdp::chunk_cat",
-)  # fmt: skip
-def passed_on(*_: Operand, **__: Operand) -> Cost:
-    """Reads what is sent, and writes what comes back."""
+def _sides(layout: Layout, args: Sequence[Operand], out: Operand) -> tuple[Operand, Operand, Cost]:
+    """What a collective hands in, what comes back, and the bytes that it touches here."""
+    first = args[0] if args else ()
+    sent: Operand
+    received: Operand
+    if layout is Layout.RESULT:
+        return (first,), out, Cost()
+    if layout is Layout.COPIED:
+        return (args[1],), out, Cost()
+    if layout is Layout.FILLED:
+        sent, received = (args[1],), (first,)
+    elif layout is Layout.EXCHANGED:
+        least = min(shapes(args[:2]), key=lambda shape: shape.nbytes)
+        sent = received = (least,)
+    elif layout is Layout.SENT:
+        sent, received = (first,), ()
+    elif layout is Layout.RECEIVED:
+        sent, received = (), (first,)
+    elif layout is Layout.LISTED:
+        return _messages(args)
+    elif layout is Layout.IN_PLACE:
+        # Each rank of a broadcast or reduction reads or writes, and the rule does not know which
+        # rank this is, so both are counted.
+        sent = received = (first,)
+    else:
+        return (), (), Cost(bytes_read=0, bytes_written=0)
+    return sent, received, Cost(bytes_read=nbytes(sent), bytes_written=nbytes(received))
+
+
+def _messages(args: Sequence[Operand]) -> tuple[Operand, Operand, Cost]:
+    """The same for a list of sends and receives, of which each tensor is one."""
+    names, tensors = args[0], shapes(args[3])
+    listed = names if isinstance(names, list | tuple) else ()
+    read = sum(s.nbytes for op, s in zip(listed, tensors, strict=False) if "send" in str(op))
+    return tensors, (), Cost(bytes_read=read, bytes_written=nbytes(tensors) - read)
+
+
+def _rule(pattern: Pattern, layout: Layout) -> Callable[..., Cost]:
+    """The rule of the collectives that move data in one way and have their operands alike."""
+
+    def rule(*args: Operand, out: Operand = (), **kwargs: Operand) -> Cost:
+        given = (*args, *kwargs.values())
+        sent, received, cost = _sides(layout, given, out)
+        payload = nbytes(sent) if pattern.payload == INPUT else nbytes(received)
+        return replace(
+            cost,
+            arithmetic=numel(sent) if pattern.reduces else 0,
+            payload_bytes=payload,
+            wire_bytes=pattern.wire(payload, group_among(*given)),
+        )
+
+    rule.__doc__ = (
+        f"{pattern.name}: the payload is its {pattern.payload}; {pattern.formula.__doc__}"
+    )
+    return rule
+
+
+for _op, (_pattern, _layout) in COLLECTIVES.items():
+    _enter = RULES.rule if _pattern.reduces else RULES.move
+    _enter(_op)(_rule(_pattern, _layout))
+
+
+@RULES.move("fsdp::chunk_cat")
+def chunk_cat(*_: Operand, **__: Operand) -> Cost:
+    """Reads what is to be reduced, and writes it in one piece."""
     return Cost()
-
-
-@RULES.rule(
-    "_c10d_functional::all_reduce", "_c10d_functional::all_reduce_",
-    "_c10d_functional::all_reduce_coalesced", "_c10d_functional::all_reduce_coalesced_",
-    "_c10d_functional::reduce_scatter_tensor", "_c10d_functional::reduce_scatter_tensor_out",
-    "_c10d_functional::reduce_scatter_tensor_coalesced",
-    "_c10d_functional_autograd::reduce_scatter_tensor", "c10d::allreduce_",
-    "symm_mem::_low_contention_reduce_scatter", "symm_mem::multimem_all_reduce_",
-    "symm_mem::multimem_one_shot_all_reduce", "symm_mem::multimem_one_shot_all_reduce_out",
-    "symm_mem::multimem_one_shot_reduce_out", "symm_mem::one_shot_all_reduce",
-    "symm_mem::one_shot_all_reduce_out", "symm_mem::two_shot_all_reduce_",
-    "symm_mem::two_shot_all_reduce_out", "symm_mem::reduce_scatter_out", "symm_mem::tile_reduce",
-    "symm_mem::multi_root_tile_reduce", "symm_mem::nccl_reduce_scatter_offset",
-)  # fmt: skip
-def reduced(sent: Operand, *_: Operand, **__: Operand) -> Cost:
-    """Takes one operation per element that is handed in."""
-    return Cost(arithmetic=numel((sent,)))
-
-
-@RULES.rule("c10d::allreduce_coalesced_", "c10d::reduce_")
-def reduced_in_place(tensors: Operand, *_: Operand, **__: Operand) -> Cost:
-    """Takes one operation per element, and writes the result in the place of the tensors.
-
-    After `reduce_` that holds on the root; elsewhere the tensors may hold partial sums. They count
-    as written on every rank, because the rule does not know which rank this is.
-    """
-    return Cost(
-        arithmetic=numel(tensors), bytes_read=nbytes(tensors), bytes_written=nbytes(tensors)
-    )
-
-
-@RULES.rule("symm_mem::one_shot_all_reduce_copy", "symm_mem::one_shot_all_reduce_copy_out")
-def copied_and_reduced(buffer: Shape, sent: Shape, *_: Operand, **__: Operand) -> Cost:
-    """Writes the buffer first, then takes one operation per element that is handed in."""
-    return Cost(arithmetic=sent.numel)
-
-
-@RULES.move(
-    "c10d::_allgather_base_", "c10d::allgather_", "c10d::allgather_coalesced_",
-    "c10d::allgather_into_tensor_coalesced_", "c10d::alltoall_", "c10d::alltoall_base_",
-    "c10d::gather_", "c10d::gather_into_tensor_", "c10d::scatter_",
-)  # fmt: skip
-def filled(outputs: Operand, inputs: Operand, *_: Operand, **__: Operand) -> Cost:
-    """Reads the inputs and writes the tensors to fill, which come first and are not read."""
-    return Cost(bytes_read=nbytes((inputs,)), bytes_written=nbytes((outputs,)))
-
-
-@RULES.rule(
-    "c10d::_reduce_scatter_base_", "c10d::reduce_scatter_", "c10d::reduce_scatter_tensor_coalesced_"
-)
-def filled_with_sums(outputs: Operand, inputs: Operand, *_: Operand, **__: Operand) -> Cost:
-    """Takes one operation per element that is handed in.
-
-    The tensors to fill come first and are not read.
-    """
-    return Cost(
-        arithmetic=numel((inputs,)), bytes_read=nbytes((inputs,)), bytes_written=nbytes((outputs,))
-    )
-
-
-@RULES.move("c10d::broadcast_")
-def broadcast(tensors: Operand, *_: Operand, **__: Operand) -> Cost:
-    """Reads on the root and writes elsewhere; both are counted, on every rank."""
-    return Cost(bytes_read=nbytes(tensors), bytes_written=nbytes(tensors))
-
-
-@RULES.move(
-    "c10d::send", "_c10d_functional::isend", "symm_mem::nccl_put", "symm_mem::nccl_put_signal",
-    "symm_mem::nccl_put_with_signal", "symm_mem::nvshmem_put", "symm_mem::nvshmem_put_with_signal",
-)  # fmt: skip
-def sent(tensors: Operand, *_: Operand, **__: Operand) -> Cost:
-    """Reads here; another rank writes."""
-    return Cost(bytes_read=nbytes((tensors,)), bytes_written=0)
-
-
-@RULES.move(
-    "c10d::recv_", "c10d::recv_any_source_", "_c10d_functional::irecv", "symm_mem::nccl_get",
-    "symm_mem::nccl_get_out", "symm_mem::nvshmem_get", "symm_mem::nvshmem_get_out",
-    "symm_mem::memset32_",
-)  # fmt: skip
-def received(tensors: Operand, *_: Operand, **__: Operand) -> Cost:
-    """Writes here."""
-    return Cost(bytes_read=0, bytes_written=nbytes((tensors,)))
-
-
-@RULES.move("_c10d_functional::batch_p2p_ops")
-def batch_p2p(
-    ops: Sequence[object],
-    peers: Operand,
-    tags: Operand,
-    tensors: Operand,
-    *_: Operand,
-    **__: Operand,
-) -> Cost:
-    """Reads or writes each tensor, as its name in the list says."""
-    each = list(zip(ops, shapes(tensors), strict=False))
-    read = sum(s.nbytes for op, s in each if "send" in str(op))
-    return Cost(bytes_read=read, bytes_written=sum(s.nbytes for _, s in each) - read)
-
-
-@RULES.move(
-    "symm_mem::all_to_all_vdev", "symm_mem::all_to_all_vdev_2d",
-    "symm_mem::all_to_all_vdev_2d_offset", "symm_mem::nccl_all_to_all_nd",
-    "symm_mem::memcpy_to_multicast_",
-)  # fmt: skip
-def exchanged(first: Shape, second: Shape, *_: Operand, **__: Operand) -> Cost:
-    """Reads one of the two tensors and writes the other.
-
-    A buffer may be longer than what is sent, which is data, so the shorter one counts.
-    """
-    least = min(first.nbytes, second.nbytes)
-    return Cost(bytes_read=least, bytes_written=least)
 
 
 @RULES.move("fsdp::all_gather_copy_in")
@@ -160,6 +104,12 @@ def copy_(tensor: Shape, data: Shape, **_: Operand) -> Cost:
     return Cost(bytes_read=data.nbytes, bytes_written=tensor.nbytes)
 
 
+@RULES.move("symm_mem::memset32_")
+def memset32_(tensor: Shape, *_: Operand, **__: Operand) -> Cost:
+    """Writes here."""
+    return Cost(bytes_read=0, bytes_written=tensor.nbytes)
+
+
 @RULES.rule("c10d::check_for_nan")
 def check_for_nan(tensor: Shape, **_: Operand) -> Cost:
     """Takes a comparison per element."""
@@ -167,9 +117,8 @@ def check_for_nan(tensor: Shape, **_: Operand) -> Cost:
 
 
 RULES.free(
-    "_c10d_functional::wait_tensor", "_c10d_functional::_wrap_tensor_autograd", "c10d::barrier",
-    "c10d::monitored_barrier_", "_dtensor::mesh_get_process_group", "symm_mem::_barrier",
-    "symm_mem::_rendezvous", "symm_mem::get_remote_tensors", "symm_mem::nccl_wait_for_signal",
-    "symm_mem::nccl_wait_signal", "symm_mem::nvshmem_wait_for_signal",
-    "symm_mem::stream_write_value32_", family="collectives",
+    "_c10d_functional::wait_tensor", "_c10d_functional::_wrap_tensor_autograd",
+    "_dtensor::mesh_get_process_group", "symm_mem::_rendezvous", "symm_mem::get_remote_tensors",
+    "symm_mem::nccl_wait_for_signal", "symm_mem::nccl_wait_signal",
+    "symm_mem::nvshmem_wait_for_signal", "symm_mem::stream_write_value32_", family="collectives",
 )  # fmt: skip

@@ -13,9 +13,11 @@ from math import prod
 from dispatchcount.rules.core import widths
 from dispatchcount.rules.core.cost import Cost, contraction
 from dispatchcount.rules.core.fused import epilogue
+from dispatchcount.rules.core.group import group_among
 from dispatchcount.rules.core.products import product
 from dispatchcount.rules.core.registry import RULES
 from dispatchcount.rules.core.shape import Operand, Shape
+from dispatchcount.rules.core.traffic import ALL_GATHER, REDUCE_SCATTER
 from dispatchcount.rules.core.values import Contents, known
 
 
@@ -226,22 +228,33 @@ def mm_plus_mm(a: Shape, b: Shape, c: Shape, d: Shape, result: Shape, **_: Opera
 
 @RULES.rule("symm_mem::fused_all_gather_matmul", widths=widths.of(0, 1))
 def all_gather_matmul(
-    A: Shape, Bs: Sequence[Shape], *_: Operand, out: tuple[Operand, Sequence[Shape]], **__: Operand
+    A: Shape,
+    Bs: Sequence[Shape],
+    *more: Operand,
+    out: tuple[Operand, Sequence[Shape]],
+    **named: Operand,
 ) -> Cost:
-    """Multiplies the gathered `A` with each of `Bs`.
+    """Multiplies `A`, gathered from all ranks, with each of `Bs`.
 
     Each element of the results takes K MACs; the results are the second thing returned.
     """
     results = out[1]
-    return sum((contraction(o.numel * b[0], o) for o, b in zip(results, Bs, strict=True)), Cost())
+    group = group_among(*more, *named.values())
+    gathered = A.nbytes * group.size
+    sent = Cost(payload_bytes=gathered, wire_bytes=ALL_GATHER.wire(gathered, group))
+    return sum((contraction(o.numel * b[0], o) for o, b in zip(results, Bs, strict=True)), sent)
 
 
 @RULES.rule("symm_mem::fused_all_gather_scaled_matmul", widths=widths.of(0, 1))
 def all_gather_scaled_matmul(
-    A: Shape, Bs: Sequence[Shape], *_: Operand, out: tuple[Operand, Sequence[Shape]], **__: Operand
+    A: Shape,
+    Bs: Sequence[Shape],
+    *more: Operand,
+    out: tuple[Operand, Sequence[Shape]],
+    **named: Operand,
 ) -> Cost:
-    """Costs what `all_gather_matmul` does."""
-    return all_gather_matmul(A, Bs, out=out)
+    """Costs what `all_gather_matmul` does; the scales, a few numbers, are not counted as sent."""
+    return all_gather_matmul(A, Bs, *more, out=out, **named)
 
 
 @RULES.rule(
@@ -249,9 +262,16 @@ def all_gather_scaled_matmul(
     "symm_mem::fused_scaled_matmul_reduce_scatter",
     widths=widths.of(0, 1),
 )
-def matmul_reduce_scatter(A: Shape, B: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
-    """Forms the whole local product before its shards are exchanged."""
-    return Cost(macs=prod(A) * B[-1], activations=out.numel)
+def matmul_reduce_scatter(A: Shape, B: Shape, *more: Operand, out: Shape, **named: Operand) -> Cost:
+    """Forms the whole local product, the payload, before its shards are exchanged."""
+    group = group_among(*more, *named.values())
+    whole = out.nbytes * group.size
+    return Cost(
+        macs=prod(A) * B[-1],
+        activations=out.numel,
+        payload_bytes=whole,
+        wire_bytes=REDUCE_SCATTER.wire(whole, group),
+    )
 
 
 @RULES.rule("symm_mem::_async_input_mm", widths=widths.of(0, 1))

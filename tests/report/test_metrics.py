@@ -106,6 +106,8 @@ def test_the_table_is_the_fields_of_a_row() -> None:
         "recomputed_macs",
         "bops",
         "sized_macs",
+        "payload_bytes",
+        "wire_bytes",
     )
     numbers = range(1, len(KEYS) + 1)
     assert [metric.value(Stats(*numbers)) for metric in METRICS] == list(numbers)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.group import Group
 from tests.rules.util import S, ask, loops, only, total, watch, whole
 
 R = torch.randn
@@ -231,11 +232,17 @@ def test_lists_and_sums_of_products() -> None:
 def test_products_with_communication_count_the_local_work() -> None:
     name = "symm_mem::fused_all_gather_matmul"  # two ranks: a shard of 4 rows, 8 after gathering
     assert ask(
-        name, S(4, 6), (S(6, 5), S(6, 3)), 0, "g", out=(S(8, 6), (S(8, 5), S(8, 3)))
+        name, S(4, 6), (S(6, 5), S(6, 3)), 0, Group("g", (0, 1)), out=(S(8, 6), (S(8, 5), S(8, 3)))
     ).macs == 8 * 6 * (5 + 3)
     assert (
         ask(
-            "symm_mem::fused_matmul_reduce_scatter", S(8, 6), S(6, 5), "sum", 0, "g", out=S(4, 5)
+            "symm_mem::fused_matmul_reduce_scatter",
+            S(8, 6),
+            S(6, 5),
+            "sum",
+            0,
+            Group("g", (0, 1)),
+            out=S(4, 5),
         ).macs
         == 8 * 6 * 5
     )

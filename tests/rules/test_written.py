@@ -20,6 +20,7 @@ from dispatchcount.cli.ops import registered
 from dispatchcount.costing.apply import Costed, cost_of
 from dispatchcount.report.rows import COUNTED, ZERO
 from dispatchcount.rules.core.cost import Cost
+from dispatchcount.rules.core.group import Group
 from dispatchcount.rules.core.registry import RULES, OpKind, RegistryEntry
 from dispatchcount.rules.core.shape import Shape, nbytes
 
@@ -75,6 +76,8 @@ class Made:
         schema = operator._schema
         self.plan = Plan(operator, RULES)
         given = {a.name: operand(str(a.type), 2**i) for i, a in enumerate(schema.arguments)}
+        if isinstance(self.plan.group, int):
+            given[schema.arguments[self.plan.group].name] = Group("0", (0, 1))
         returned = []
         fresh = []
         for i, result in enumerate(schema.returns):

@@ -213,7 +213,7 @@ class Trace:
         """What the kernels did."""
         assert self._session is not None
         for node in self.nodes():
-            for (op, phase, _, status, function), tally in self._session.rows(node).items():
+            for (op, phase, _, status, function, _), tally in self._session.rows(node).items():
                 forward = phase == FORWARD
                 inside, kind, traced = _decode(function if forward else "", op)
                 yield Leaf(

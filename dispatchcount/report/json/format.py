@@ -27,7 +27,7 @@ from dispatchcount.report.json.types import (
     Nullable,
     OneOf,
 )
-from dispatchcount.report.metrics import METRICS
+from dispatchcount.report.metrics import BY_KEY, METRICS
 from dispatchcount.report.rows import (
     FAILED,
     PHASES,
@@ -41,6 +41,7 @@ from dispatchcount.report.rows import (
     OpIssue,
     Parameter,
 )
+from dispatchcount.rules.core.group import Group
 
 SCHEMA = "dispatchcount.report"
 VERSION = 1
@@ -275,6 +276,61 @@ MEMORY = RowTable(
     make=Memory,
 )
 
+GROUP = RowTable(
+    "group",
+    "A process group.",
+    (
+        Stored("name", TEXT, "What torch.distributed calls it; empty if the call named none."),
+        Stored(
+            "ranks",
+            ListOf(COUNT),
+            "The global ranks of its members, in the order of their ranks in the group; none if "
+            "the group was not to be found.",
+        ),
+        Stored(
+            "dimension",
+            TEXT,
+            "The dimension of a device mesh that it was made for; empty for none.",
+        ),
+    ),
+    make=Group,
+)
+
+TRAFFIC = Table(
+    "traffic",
+    "What some collectives sent.",
+    (
+        Derived("calls", COUNT, "How often they were called."),
+        Derived("payload_bytes", COUNT, f"{BY_KEY['payload_bytes'].help}."),
+        Derived("wire_bytes", COUNT, f"{BY_KEY['wire_bytes'].help}."),
+    ),
+)
+
+COLLECTIVE = Table(
+    "collective",
+    "An operator that moves data among the ranks of a group. It has the fields of `traffic` too.",
+    (
+        Derived("op", TEXT, "The operator, `c10d.allreduce_`."),
+        Derived("group", COUNT, "The index of its group in `groups`."),
+        Derived(
+            "control",
+            FLAG,
+            "True if it carried no data of the model's: objects, metadata, barriers.",
+        ),
+        Derived(
+            "payload_of",
+            TEXT,
+            "What the payload is: `input`, what the rank hands in, or `output`, what it gets back; "
+            "empty for an operator that is not torch's.",
+        ),
+        *TRAFFIC.fields,
+        Derived("modules", ByName(TRAFFIC), "The same by the module whose data moved."),
+        Derived("issued_by", ByName(TRAFFIC), "The same by the module that ran then."),
+        Derived("phases", ByName(TRAFFIC), "The same by phase."),
+    ),
+    includes=TRAFFIC,
+)
+
 REPORT = Table(
     "",
     ABOUT,
@@ -328,6 +384,18 @@ REPORT = Table(
             "Every module, called or not, a module always after its parent. The first stands for "
             "work outside every module.",
         ),
+        Stored(
+            "groups",
+            ListOf(GROUP),
+            "The process groups that collectives were called with.",
+            absent=(),
+        ),
+        Derived(
+            "collectives",
+            ListOf(COLLECTIVE),
+            "What was sent between ranks, by operator and group.",
+            later=True,
+        ),
         Stored("record", RECORD, "What was counted, to build the report from again."),
     ),
 )
@@ -344,6 +412,9 @@ TABLES: tuple[Table, ...] = (
     DISTRIBUTION,
     MEMORY,
     MODULE_MEMORY,
+    GROUP,
+    COLLECTIVE,
+    TRAFFIC,
     RECORD,
     PATHS,
     ENTRIES,

@@ -15,7 +15,7 @@ from dispatchcount.report.json.record_format import RECORD
 from dispatchcount.report.json.types import Known
 from dispatchcount.report.json.value import JsonValue
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import NO_MODULE, Module, Path, Sample
+from dispatchcount.report.rows import NO_MODULE, Entry, Module, Path, Sample
 
 R = TypeVar("R", bound=ReportData)
 
@@ -29,7 +29,7 @@ def from_object(top: JsonValue, make: Callable[..., R]) -> R:
     record = top["record"]
     known: Known = {}
 
-    # What other tables point at comes first: texts, modules, paths, profiles.
+    # What other tables point at comes first: texts, modules, paths, groups, profiles.
     known[STRINGS] = RECORD["strings"].read(record, known)
     modules: tuple[Module, ...] = REPORT["modules"].read(top, known)
     _check_modules(top["modules"], modules)
@@ -37,18 +37,23 @@ def from_object(top: JsonValue, make: Callable[..., R]) -> R:
     paths: tuple[Path, ...] = RECORD["paths"].read(record, known)
     _check_paths(record["paths"], paths)
     known["record.paths"] = paths
+    known["groups"] = groups = REPORT["groups"].read(top, known)
     known["record.profiles"] = profiles = RECORD["profiles"].read(record, known)
+
+    entries: tuple[Entry, ...] = RECORD["entries"].read(record, known)
+    _check_collectives(record["entries"], entries)
 
     return make(
         REPORT["meta"].read(top, known),
         CONVENTION["name"].read(top["convention"], known),
         modules,
         paths,
-        RECORD["entries"].read(record, known),
+        entries,
         REPORT["issues"].read(top, known),
         _samples(top, known),
         profiles,
         REPORT["memory"].read(top, known),
+        groups,
     )
 
 
@@ -74,6 +79,13 @@ def _check_paths(table: JsonValue, paths: tuple[Path, ...]) -> None:
         table["parent"].fail("at least one path, that of work outside every module")
     if paths[0].module != 0:
         table["module"].fail("0 at first, for the first path is that of work outside every module")
+
+
+def _check_collectives(table: JsonValue, entries: tuple[Entry, ...]) -> None:
+    """An entry of a collective has a group and an issuer, and every other has neither."""
+    for row, entry in enumerate(entries):
+        if (entry.group is None) != (entry.issuer is None):
+            table["issuer"].at(row).fail("null where the group is null, and nowhere else")
 
 
 def _samples(top: JsonValue, known: Known) -> tuple[Sample, ...]:

@@ -53,6 +53,8 @@ COST = (
     _cost("recomputed_macs", absent=0),
     _cost("bops", "Bit operations; null where they are not known.", Nullable(COUNT), absent=0),
     _cost("sized_macs", absent=0),
+    _cost("payload_bytes", absent=0),
+    _cost("wire_bytes", absent=0),
 )
 """The columns of a `Cost`, in whichever table has one."""
 
@@ -72,6 +74,26 @@ ENTRIES = ColumnTable(
         ),
         Stored("calls", COUNT, "How often."),
         Stored("time_ns", COUNT, "Nanoseconds in all calls."),
+        Stored(
+            "group",
+            Nullable(Index("groups")),
+            "The process group of a collective; null for any other operator.",
+            absent=None,
+        ),
+        Stored(
+            "issuer",
+            Nullable(Index("modules")),
+            "The module that ran when a collective was called, where `path` is that of the module "
+            "whose data it moved; null for any other operator.",
+            absent=None,
+        ),
+        Stored(
+            "control",
+            FLAG,
+            "True for a collective that carries no data of the model's: objects that "
+            "torch.distributed pickles, metadata that it exchanges, and barriers.",
+            absent=False,
+        ),
         *COST,
     ),
     make=Entry,

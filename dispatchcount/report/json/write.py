@@ -29,6 +29,8 @@ def to_object(report: ReportData) -> dict[str, Any]:
         "samples": _samples(report),
         "memory": _memory(report),
         "modules": _modules(report),
+        "groups": report.groups,
+        "collectives": _collectives(report),
         "record": {
             "paths": report.paths,
             "entries": report.entries,
@@ -58,6 +60,14 @@ def _modules(report: ReportData) -> list[dict[str, Any]]:
         self_ = own[index].stats(report.flop_definition, params=module.params)
         rows.append(_values(module) | _values(figures) | {"self": self_})
     return rows
+
+
+def _collectives(report: ReportData) -> list[dict[str, Any]]:
+    index = {group: i for i, group in enumerate(report.groups)}
+    return [
+        _values(row) | {"group": index[row.group], "payload_of": row.payload_of}
+        for row in report.by_collective()
+    ]
 
 
 def _operators(report: ReportData) -> list[dict[str, Any]]:

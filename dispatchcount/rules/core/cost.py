@@ -35,6 +35,9 @@ class Cost:
             the call.
         sized_macs: those of the MACs that `bops` counts, because the width of their factors is
             known. The caller fills it.
+        payload_bytes: bytes of the whole that a collective is about: its input or its output, as
+            `dispatchcount.rules.core.traffic` says.
+        wire_bytes: bytes that pass this rank's link in one direction because of a collective.
     """
 
     macs: int = 0
@@ -49,6 +52,8 @@ class Cost:
     recomputed_macs: int = 0
     bops: int | None = None
     sized_macs: int = 0
+    payload_bytes: int = 0
+    wire_bytes: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         """The cost of two calls, one after the other.
@@ -68,6 +73,8 @@ class Cost:
             self.recomputed_macs + other.recomputed_macs,
             _add(self.bops, other.bops),
             self.sized_macs + other.sized_macs,
+            self.payload_bytes + other.payload_bytes,
+            self.wire_bytes + other.wire_bytes,
         )
 
     def __mul__(self, times: int) -> Cost:
@@ -85,6 +92,8 @@ class Cost:
             self.recomputed_macs * times,
             None if self.bops is None else self.bops * times,
             self.sized_macs * times,
+            self.payload_bytes * times,
+            self.wire_bytes * times,
         )
 
     __rmul__ = __mul__
