@@ -26,12 +26,17 @@ def device_at_hand() -> Device:
         return Device(peak={}, name="cpu", title="CPU", note=f"a CPU has no peak here; {GIVE}")
     current = torch.accelerator.current_accelerator()
     assert current is not None
-    name, memory = _facts(current.type)
-    known = recognized(name, memory)
+    name, memory, units = _facts(current.type)
+    known = recognized(name, memory, units)
     if known is not None:
         return known
     return Device(
-        peak={}, name=name.lower(), title=name, memory=memory, note=f"not a known device; {GIVE}"
+        peak={},
+        name=name.lower(),
+        title=name,
+        memory=memory,
+        units=units,
+        note=f"not a known device; {GIVE}",
     )
 
 
@@ -42,13 +47,17 @@ def uses_tf32() -> bool:
     return bool(torch.cuda.is_available() and torch.get_float32_matmul_precision() != "highest")
 
 
-def _facts(kind: str) -> tuple[str, float | None]:
-    """What the driver calls the device at hand, and its memory in bytes."""
+def _facts(kind: str) -> tuple[str, float | None, int | None]:
+    """What the driver calls the device at hand, its memory in bytes, and how many units it has."""
     import torch
 
     if kind == "mps":
-        ask: Any = getattr(torch.backends.mps, "get_name", None)
-        return str(ask()) if ask is not None else "Apple GPU", None
+        mps: Any = torch.backends.mps  # before torch 2.8 it told neither
+        name = mps.get_name() if hasattr(mps, "get_name") else "Apple GPU"
+        cores = mps.get_core_count() if hasattr(mps, "get_core_count") else None
+        return str(name), None, cores
     module = torch.get_device_module(kind)
     properties = module.get_device_properties(module.current_device())
-    return str(properties.name), float(properties.total_memory)
+    # Each kind of accelerator has its own properties; AMD's are those of CUDA.
+    units = getattr(properties, "multi_processor_count", None)
+    return str(properties.name), float(properties.total_memory), units

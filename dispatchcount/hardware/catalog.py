@@ -29,27 +29,49 @@ def devices() -> dict[str, Device]:
     return {name: _device(name, row, table["sources"]) for name, row in table["devices"].items()}
 
 
-def recognized(name: str, memory: float | None) -> Device | None:
+def recognized(name: str, memory: float | None, units: int | None = None) -> Device | None:
     """The known device that a driver calls `name`; None if there is none, or more than one fits.
 
-    Names must agree in full: "RTX 4090 Laptop GPU" is another device than "RTX 4090".
+    Names must agree in full: "RTX 4090 Laptop GPU" is another device than "RTX 4090". Memory and
+    units tell devices of one name apart, and a whole device from a part of it (MIG, AMD's
+    partitions), which has less of both. Power does not: limits of power can be set by who runs the
+    machine, and no two known devices agree in all but power.
 
     Args:
         name: as torch gives it, ``"NVIDIA H100 80GB HBM3"``.
-        memory: bytes that torch sees. They tell devices of one name apart; None if not known.
+        memory: bytes that torch sees; None if not known.
+        units: multiprocessors, compute units or cores that torch sees; None if not known.
     """
     plain = " ".join(name.lower().split())
     for maker in _MAKERS:
         plain = plain.removeprefix(maker)
-    named = [key for key, names in _drivers().items() if plain in names]
-    if len(named) > 1 or (named and memory is not None):
-        named = [key for key in named if _fits(devices()[key], memory)]
-    return devices()[named[0]] if len(named) == 1 else None
+    named = [devices()[key] for key, names in _drivers().items() if plain in names]
+    several = len(named) > 1
+    fitting = [
+        known
+        for known in named
+        if _fits_memory(known, memory, needed=several) and units in (None, known.units or units)
+    ]
+    return fitting[0] if len(fitting) == 1 else None
 
 
-def _fits(known: Device, memory: float | None) -> bool:
-    """True if a device with so much memory may be this one."""
-    if known.memory is None:
+def short_names() -> dict[str, str]:
+    """What people type for the module of a family that sits in training servers, and its key.
+
+    A bare name is the SXM module, as vendors themselves have it from "H200" on.
+    """
+    return dict(_table()["short"])
+
+
+def _fits_memory(known: Device, memory: float | None, *, needed: bool) -> bool:
+    """True if a device with so much memory may be this one.
+
+    Args:
+        known: this one.
+        memory: bytes; None if not known.
+        needed: True if without it the device could be another one as well.
+    """
+    if known.memory is None or (memory is None and not needed):
         return True
     return memory is not None and abs(memory / known.memory - 1) <= _NEAR
 
@@ -79,6 +101,7 @@ def _device(name: str, row: dict[str, Any], sources: dict[str, dict[str, str]]) 
         sparse=tuple(_each_dtype(dict.fromkeys(row.get("sparse", ()), 0.0))),
         source=Source(**sources[row["source"]]),
         note=row.get("note", ""),
+        units=row.get("units"),
     )
 
 

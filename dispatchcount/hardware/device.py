@@ -92,6 +92,8 @@ class Device(Brief):
         source: where the figures come from; None for a device of your own.
         measured: True if the figures were measured on the device; see `measure_device`.
         note: what to know before using the figures.
+        units: streaming multiprocessors, compute units or GPU cores, as torch counts them; None if
+            not known. They tell devices of one name apart, and a device from a part of it.
 
     Raises:
         ValueError: a dtype has no such name, or a figure is not a positive number.
@@ -108,6 +110,7 @@ class Device(Brief):
     source: Source | None = None
     measured: bool = False
     note: str = ""
+    units: int | None = None
 
     def __post_init__(self) -> None:
         for kind in ("peak", "vector"):

@@ -95,7 +95,7 @@ def roofline_json(roof: Roofline, path: str | PathLike[str] | None = None) -> by
 def device_row(device: Device) -> dict[str, Any]:
     """A device as plain data, what is not known left out."""
     row: dict[str, Any] = {"name": device.name, "title": str(device), "peak": dict(device.peak)}
-    for kind in ("bandwidth", "memory", "interconnect"):
+    for kind in ("bandwidth", "memory", "interconnect", "units"):
         if getattr(device, kind) is not None:
             row[kind] = getattr(device, kind)
     row |= {"vector": dict(device.vector), "sparse_peak": device.sparse_peak}
@@ -176,6 +176,8 @@ def device_text(device: Device) -> str:
         value = getattr(device, kind)
         if value is not None:
             lines.append(f"  {kind:<23} {human(value):>8} {unit}")
+    if device.units is not None:
+        lines.append(f"  {'units':<23} {device.units:>8,}")
     if device.note:
         lines.append(f"  note: {device.note}")
     if device.source is not None:

@@ -35,7 +35,7 @@ def test_devices_lists_and_shows(capsys):
 
 
 def test_devices_says_what_is_wrong(capsys):
-    assert main(["devices", "h100"]) == 2
+    assert main(["devices", "h100-sx"]) == 2
     assert "did you mean h100-sxm" in capsys.readouterr().err
     assert main(["devices", "h100-sxm", "--measure"]) == 2
     assert "leave the name out" in capsys.readouterr().err

@@ -60,7 +60,9 @@ CHIPS = [
 
 @pytest.mark.parametrize(("name", "dtype", "units", "flops", "ghz"), CHIPS)
 def test_a_peak_is_units_times_flops_times_clock(name, dtype, units, flops, ghz):
-    assert dc.device(name).peak[dtype] == pytest.approx(units * flops * ghz * 1e9, rel=0.012)
+    device = dc.device(name)
+    assert device.peak[dtype] == pytest.approx(units * flops * ghz * 1e9, rel=0.012)
+    assert device.units in (None, units)
 
 
 @pytest.mark.parametrize(
@@ -136,26 +138,90 @@ def test_what_a_driver_calls_a_device(name, memory, key):
 
 
 @pytest.mark.parametrize(
-    ("name", "memory"),
+    ("name", "memory", "units", "key"),
     [
-        ("NVIDIA GeForce RTX 4090 Laptop GPU", 17e9),
-        ("NVIDIA GeForce RTX 4090 D", 25e9),
-        ("NVIDIA GeForce RTX 3080", 12.9e9),  # the 12 GB card has more units
-        ("NVIDIA H20", 100e9),
-        ("NVIDIA GH200 480GB", None),  # two chips have this name
+        # AMD's driver has one name for both, and torch sees a die of each.
+        ("AMD Instinct MI250X/MI250", 68.7e9, 104, "mi250-die"),
+        ("AMD Instinct MI250X / MI250", 68.7e9, 110, "mi250x-die"),
+        ("NVIDIA H100 80GB HBM3", 85e9, 132, "h100-sxm"),
+        ("NVIDIA H100 PCIe", 85e9, 114, "h100-pcie"),
+        ("NVIDIA H100 NVL", 100e9, 132, "h100-nvl"),
+        ("NVIDIA A100 80GB PCIe", 85e9, 108, "a100-pcie"),
+        ("NVIDIA A100-PCIE-40GB", 42.3e9, 108, "a100-pcie-40gb"),
+        ("Tesla V100-PCIE-32GB", 34e9, 80, "v100-pcie"),
+        ("Tesla V100-SXM2-32GB", 34e9, 80, "v100-sxm"),
+        ("Apple M4 Max", None, 40, "m4-max"),
     ],
 )
-def test_another_device_with_a_similar_name_is_not_taken_for_a_known_one(name, memory):
-    assert recognized(name, memory) is None
+def test_memory_and_units_tell_devices_of_one_name_apart(name, memory, units, key):
+    assert recognized(name, memory, units) == dc.device(key)
 
 
-def test_names_are_forgiving_and_errors_say_what_to_do():
-    assert dc.device("H100 SXM") == dc.device("h100-sxm")
-    assert dc.device("NVIDIA H200") == dc.device("h200")
+@pytest.mark.parametrize(
+    ("name", "memory", "units"),
+    [
+        ("NVIDIA GeForce RTX 4090 Laptop GPU", 17e9, 76),
+        ("NVIDIA GeForce RTX 4090 D", 25e9, 114),
+        ("NVIDIA GeForce RTX 3080", 12.9e9, 70),  # the 12 GB card has more units
+        ("NVIDIA GeForce RTX 3080", 10.7e9, 70),
+        ("NVIDIA H20", 100e9, 78),
+        ("NVIDIA GH200 480GB", None, 132),  # two chips have this name
+        ("AMD Instinct MI250X/MI250", 68.7e9, None),
+        ("Apple M4 Max", None, 32),  # less bandwidth than the one with 40 cores
+        # Parts of a device: an eighth of its units with all of its memory, or of both.
+        ("AMD Instinct MI300X", 206e9, 38),
+        ("AMD Instinct MI300X", 25.7e9, 38),
+        ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", 5e9, 14),
+        ("NVIDIA A100-SXM4-40GB", 5e9, 14),
+    ],
+)
+def test_another_device_with_a_similar_name_is_not_taken_for_a_known_one(name, memory, units):
+    assert recognized(name, memory, units) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "key"),
+    [
+        ("H100 SXM", "h100-sxm"),
+        ("h100_sxm", "h100-sxm"),
+        ("H100-SXM5", "h100-sxm"),
+        ("nvidia-h100-sxm", "h100-sxm"),
+        ("NVIDIA H100 80GB HBM3", "h100-sxm"),
+        ("h100", "h100-sxm"),
+        ("NVIDIA H100", "h100-sxm"),
+        ("H100 PCIe", "h100-pcie"),
+        ("NVIDIA H200", "h200"),
+        ("H200_NVL", "h200-nvl"),
+        ("a100", "a100-sxm"),
+        ("A100-SXM4", "a100-sxm"),
+        ("NVIDIA A100-SXM4-80GB", "a100-sxm"),
+        ("V100", "v100-sxm"),
+        ("Tesla V100 SXM2", "v100-sxm"),
+        ("T4", "t4"),
+        ("Tesla T4", "t4"),
+        ("NVIDIA L4", "l4"),
+        ("RTX 4090", "rtx-4090"),
+        ("rtx4090", "rtx-4090"),
+        ("NVIDIA GeForce RTX 4090", "rtx-4090"),
+        ("MI300X", "mi300x"),
+        ("AMD Instinct MI300X", "mi300x"),
+        (" mi300x ", "mi300x"),
+    ],
+)
+def test_names_are_forgiving(typed, key):
+    assert dc.device(typed) == dc.device(key)
+    assert dc.device(key).name == key
+
+
+def test_every_key_finds_its_own_device():
+    assert all(dc.device(key) is known for key, known in dc.devices().items())
+
+
+def test_an_unknown_name_says_what_to_do():
     with pytest.raises(
-        dc.DeviceError, match=r"no device is called 'h100'; did you mean h100-sxm or"
+        dc.DeviceError, match=r"no device is called 'rtx-408'; did you mean rtx-4080"
     ):
-        dc.device("h100")
+        dc.device("rtx-408")
     with pytest.raises(dc.DeviceError, match=r"dispatchcount.Device\(peak=\{'bfloat16': 989e12\}"):
         dc.device("tpu-v5")
 
@@ -198,7 +264,7 @@ def test_the_cpu_at_hand_has_no_peak_and_says_how_to_get_one(monkeypatch):
 )
 def test_the_accelerator_at_hand_is_asked_for_name_and_memory(monkeypatch, driver, key):
     class Properties:
-        name, total_memory = driver, 85_000_000_000
+        name, total_memory, multi_processor_count = driver, 85_000_000_000, 132
 
     class Module:
         current_device = staticmethod(lambda: 0)
@@ -213,3 +279,15 @@ def test_the_accelerator_at_hand_is_asked_for_name_and_memory(monkeypatch, drive
     else:
         assert (at_hand.peak, at_hand.title) == ({}, driver)
         assert "not a known device; give its peak" in at_hand.note
+        assert (at_hand.memory, at_hand.units) == (85e9, 132)
+
+
+@pytest.mark.parametrize(("cores", "key"), [(40, "m4-max"), (32, None)])
+def test_apples_gpus_are_asked_for_name_and_cores(monkeypatch, cores, key):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("mps"))
+    monkeypatch.setattr(torch.backends.mps, "get_name", lambda: "Apple M4 Max", raising=False)
+    monkeypatch.setattr(torch.backends.mps, "get_core_count", lambda: cores, raising=False)
+    at_hand = dc.device()
+    assert at_hand.name == (key or "apple m4 max")
+    assert at_hand.units == cores
