@@ -123,7 +123,8 @@ def test_the_deepest_chain_in_every_form() -> None:
         "by caller",
         "by operator and caller",
     ):
-        assert len(FORMS[name](report)) < 25_000_000, name  # type: ignore[arg-type]
+        # 2,000 bytes a level; the largest is speedscope's, which has each level open and close in ten profiles.
+        assert len(FORMS[name](report)) < 2_000 * DEEP, name  # type: ignore[arg-type]
     assert report.by_module("caller")["m1"].macs == 5 * (DEEP - 1)
     assert report.by_module_and_operator("caller")["m10"]["aten.mm"].macs == 5 * (DEEP - 10)
     assert report.by_module_and_operator()["m10"]["aten.mm"].calls == DEEP - 10

@@ -20,6 +20,15 @@ SCHEMA = json.loads(
 REPORTS = {name: getattr(make, name) for name in ("cnn", "training", "routed", "troubled", "huge")}
 
 
+HOUR = 3_600_000_000
+"""In microseconds, the unit of a trace's times."""
+
+
+def named(slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The slices of the thread in which modules have their names."""
+    return [event for event in slices if event["tid"] == 1]
+
+
 def check_chrome(trace: dict[str, Any]) -> list[dict[str, Any]]:
     """What the "Trace Event Format" document asks of the JSON object format; the complete events, in order."""
     assert set(trace) == {"traceEvents", "displayTimeUnit", "otherData"}
@@ -42,13 +51,18 @@ def check_chrome(trace: dict[str, Any]) -> list[dict[str, Any]]:
             assert type(event["ts"]) is type(event["dur"]) is int
             assert min(event["ts"], event["dur"]) >= 0
             slices.append(event)
-    ends: list[int] = []  # slices of one thread nest: none ends after the one that it began in
-    for event in slices:
-        while ends and ends[-1] <= event["ts"]:
-            ends.pop()
-        end = event["ts"] + event["dur"]
-        assert not ends or end <= ends[-1]
-        ends.append(end)
+    # Slices of one thread nest: none ends after the one that it began in.
+    for thread in {event["tid"] for event in slices}:
+        ends: list[int] = []
+        for event in slices:
+            if event["tid"] != thread:
+                continue
+            while ends and ends[-1] <= event["ts"]:
+                ends.pop()
+            assert not ends or event["ts"] + event["dur"] <= ends[-1]
+            ends.append(event["ts"] + event["dur"])
+    # No more counters than slices of the first thread.
+    assert sum(event["ph"] == "C" for event in trace["traceEvents"]) <= len(named(slices))
     return slices
 
 
@@ -58,13 +72,34 @@ def test_chrome_slices_are_as_wide_as_what_they_cost(name: str, metric: str) -> 
     report = REPORTS[name]()
     slices = check_chrome(json.loads(to_chrome_trace(report, metric=metric)))
     exact = SPENT[metric].value(report.total)
-    assert sum(event["args"][metric] for event in slices if event["cat"] == "operator") == exact
-    if exact < 2**53:
-        assert sum(event["dur"] for event in slices if event["cat"] == "operator") == exact
+    for thread in (1, 2):
+        operators = [
+            event for event in slices if (event["tid"], event["cat"]) == (thread, "operator")
+        ]
+        assert sum(event["args"][metric] for event in operators) == exact
+        if exact <= HOUR:
+            assert sum(event["dur"] for event in operators) == exact
+    assert max((event["ts"] + event["dur"] for event in slices), default=0) <= HOUR
+
+
+def test_chrome_sums_by_type_are_on_a_thread_of_their_own() -> None:
+    report = make.training()
+    slices = check_chrome(json.loads(report.to_chrome_trace(metric="macs")))
+    width: dict[str, int] = {}
+    for event in slices:
+        if event["tid"] == 2 and event["cat"] == "module":
+            width[event["name"]] = width.get(event["name"], 0) + event["dur"]
+    rows = report.by_module()
+    assert width == {
+        "SmallNet": rows[""].macs,
+        "Sequential": rows["features"].macs,
+        "Conv2d": rows["features.0"].macs,
+        "Linear": rows["head"].macs,
+    }
 
 
 def test_chrome_modules_nest_in_the_order_of_the_run() -> None:
-    slices = check_chrome(json.loads(make.training().to_chrome_trace(metric="bytes")))
+    slices = named(check_chrome(json.loads(make.training().to_chrome_trace(metric="bytes"))))
     assert [event["name"] for event in slices if event["cat"] == "module"] == [
         "(no module)",
         "(root) SmallNet",
@@ -100,11 +135,12 @@ def test_chrome_counters_end_at_the_totals() -> None:
     }
 
 
-def test_chrome_counts_too_big_for_a_time_are_drawn_in_thousands() -> None:
+def test_chrome_counts_of_more_than_an_hour_are_drawn_in_powers_of_ten() -> None:
     trace = json.loads(make.huge().to_chrome_trace())
     slices = check_chrome(trace)
-    assert max(event["ts"] + event["dur"] for event in slices) <= 2**53
-    assert trace["otherData"]["unit"] == "1 µs = 1000000000000000 flops"
+    # 14,928 · 10^25 flops are 14,928 s at 10^19 of them a microsecond, and 1,492.8 s at 10^20.
+    assert max(event["ts"] + event["dur"] for event in slices) == 1_492_800_000
+    assert trace["otherData"]["unit"] == "1 µs = 100,000,000,000,000,000,000 flops"
     assert slices[0]["args"]["flops"] == 14_928 * 10**25
 
 
@@ -140,7 +176,11 @@ def test_speedscope_follows_its_schema_with_exact_weights(name: str) -> None:
     jsonschema.validate(data, SCHEMA)
     names = [profile["name"].split()[0] for profile in data["profiles"]]
     sums = {key: metric.value(report.total) for key, metric in SPENT.items()}
-    assert names == [metric for metric in SPENT if sums[metric] or metric == "flops"]
+    assert names == [m for m in SPENT if sums[m] or m == "flops" for _ in range(2)]
+    assert [" by type of module" in profile["name"] for profile in data["profiles"]] == [
+        False,
+        True,
+    ] * (len(names) // 2)
     for metric, profile in zip(names, data["profiles"], strict=True):
         spent = stacks(data, profile)
         assert all(type(weight) is int for _, weight in spent)
@@ -167,6 +207,17 @@ def test_speedscope_stacks_are_those_of_the_run() -> None:
     assert profile["unit"] == "bytes"
 
 
+def test_speedscope_has_equal_layers_in_one_frame() -> None:
+    data = json.loads(make.training().to_speedscope())
+    profile = next(one for one in data["profiles"] if one["name"] == "bytes by type of module")
+    assert (["SmallNet", "Sequential", "ReLU", "aten.relu_"], 512 * 4 + 512 * 4) in stacks(
+        data, profile
+    )
+    assert len(stacks(data, profile)) == 8
+    names = [frame["name"] for frame in data["shared"]["frames"]]
+    assert len([name for name in names if name == "Sequential"]) == 1
+
+
 @settings(max_examples=40, deadline=None)
 @given(make.reports())
 def test_any_report_is_a_valid_trace(report: Report) -> None:
@@ -187,7 +238,8 @@ def test_modules_nested_deeper_than_calls_may_be(tmp_path: Path) -> None:
     report = Report(
         make.META, "macs", modules, paths, (make.entry(deep - 1, "aten.mm", make.cost(5)),)
     )
-    assert len(check_chrome(json.loads(report.to_chrome_trace(tmp_path / "trace.json")))) == deep
+    slices = check_chrome(json.loads(report.to_chrome_trace(tmp_path / "trace.json")))
+    assert len(named(slices)) == deep
     assert (tmp_path / "trace.json").read_bytes() == report.to_chrome_trace()
     report.to_speedscope(tmp_path / "speedscope.json")
     assert (tmp_path / "speedscope.json").read_bytes() == report.to_speedscope()

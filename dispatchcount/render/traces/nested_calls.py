@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from dispatchcount.render.plain import ROOT, tail
@@ -10,6 +10,9 @@ from dispatchcount.report.tree import children, depth_first
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
+
+    Name = Callable[[ReportData, int], str]
+    """What a trace calls the module of a path."""
 
 
 def nested_calls(report: ReportData) -> Iterator[tuple[int, list[int], bool]]:
@@ -33,6 +36,12 @@ def title(report: ReportData, path: int) -> str:
     """A path's module as a trace shows it: name, or the end of a very long one, and class."""
     module = report.modules[report.paths[path].module]
     return f"{tail(module.name) or ROOT} {module.type}".rstrip()
+
+
+def type_title(report: ReportData, path: int) -> str:
+    """A path's module by its type alone, so that equal layers have one name."""
+    module = report.modules[report.paths[path].module]
+    return module.type or title(report, path)
 
 
 def run_name(report: ReportData) -> str:

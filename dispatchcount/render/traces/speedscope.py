@@ -1,4 +1,8 @@
-"""speedscope's format, a profile a metric: https://www.speedscope.app/file-format-schema.json."""
+"""speedscope's format: https://www.speedscope.app/file-format-schema.json.
+
+Each metric has two profiles. In the first a module has a frame of its own; in the second all
+modules of a type share one, so that speedscope's sums over frames are sums over layers.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.files import write
-from dispatchcount.render.traces.nested_calls import nested_calls, run_name, title
+from dispatchcount.render.traces.nested_calls import nested_calls, run_name, title, type_title
 from dispatchcount.report.metrics import SPENT, Metric, Stats
 from dispatchcount.report.views import by_entry
 
@@ -33,22 +37,27 @@ def to_speedscope(report: ReportData, path: str | PathLike[str] | None = None) -
     modules: dict[int, str] = {}
     for index, path_ in enumerate(report.paths):
         modules.setdefault(path_.module, title(report, index))
-    operators = list(dict.fromkeys(entry.op for entry in report.entries))
-    keys: list[int | str] = [*modules, *operators]
-    frames = {key: frame for frame, key in enumerate(keys)}
+    types = [type_title(report, index) for index in range(len(report.paths))]
+    frames = _Frames()
+    own = {module: frames.add(name) for module, name in modules.items()}
+    by_module = [own[path_.module] for path_ in report.paths]
+    by_type = list(map(frames.of, types))
+    by_operator = [frames.of(entry.op) for entry in report.entries]
     figures = by_entry(report)
-    profiles = [_profile(report, metric, figures, frames) for metric in SPENT.values()]
+    profiles = [
+        profile
+        for metric in SPENT.values()
+        for by, frame_of in (("", by_module), (" by type of module", by_type))
+        if (profile := _profile(report, metric, by, figures, frame_of, by_operator))["endValue"]
+        or metric.key == "flops"
+    ]
     whole = {
         "$schema": _SCHEMA,
         "name": run_name(report),
         "exporter": f"dispatchcount {report.meta.dispatchcount}",
         "activeProfileIndex": 0,
-        "shared": {"frames": [{"name": name} for name in (*modules.values(), *operators)]},
-        "profiles": [
-            profile
-            for metric, profile in zip(SPENT, profiles, strict=True)
-            if profile["endValue"] or metric == "flops"
-        ],
+        "shared": {"frames": [{"name": name} for name in frames.names]},
+        "profiles": profiles,
     }
     data = json.dumps(whole, separators=(",", ":")).encode()
     if path is not None:
@@ -56,32 +65,66 @@ def to_speedscope(report: ReportData, path: str | PathLike[str] | None = None) -
     return data
 
 
+class _Frames:
+    """The frames of a file, in the order in which they were added.
+
+    Attributes:
+        names: what each is called.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._shared: dict[str, int] = {}
+
+    def add(self, name: str) -> int:
+        """A new frame, even if there is another of that name."""
+        self.names.append(name)
+        return len(self.names) - 1
+
+    def of(self, name: str) -> int:
+        """The frame that everything of that name shares."""
+        if name not in self._shared:
+            self._shared[name] = self.add(name)
+        return self._shared[name]
+
+
 def _profile(
-    report: ReportData, metric: Metric, figures: list[Stats], frames: dict[int | str, int]
+    report: ReportData,
+    metric: Metric,
+    by: str,
+    figures: list[Stats],
+    frame_of: list[int],
+    operators: list[int],
 ) -> dict[str, Any]:
-    """The profile of one metric.
+    """One profile.
 
     Args:
         report: the report.
         metric: what the profile is as wide as.
+        by: what stands after the metric in its name.
         figures: those of each entry.
-        frames: the frame of each module, by its index, and of each operator, by its name.
+        frame_of: the frame of each path.
+        operators: the frame of each entry's operator.
     """
     events = _Events()
     for path, entries, entering in nested_calls(report):
         if entering:
-            events.enter(frames[report.paths[path].module])
+            events.enter(frame_of[path])
             for entry in entries:
-                operator = frames[report.entries[entry].op]
-                events.spend(operator, metric.value(figures[entry]))
+                events.spend(operators[entry], metric.value(figures[entry]))
         if entering == (path == 0):  # outside every module ends before the modules begin
             events.leave()
+    # speedscope writes the units of bytes and times beside each weight. All others, which it does
+    # not know, stand in the profile's name.
+    known = metric.unit in _UNITS
+    if metric.key == "flops":
+        note = f" ({report.convention}: {report.flop_definition.unit})"
+    else:
+        note = "" if known else f" (in {metric.unit})"
     return {
         "type": "evented",
-        "name": f"{metric.key} ({report.convention}: {report.flop_definition.unit})"
-        if metric.key == "flops"
-        else metric.key,
-        "unit": metric.unit if metric.unit in _UNITS else "none",
+        "name": f"{metric.key}{by}{note}",
+        "unit": metric.unit if known else "none",
         "startValue": 0,
         "endValue": events.at,
         "events": events.noted,
