@@ -53,7 +53,7 @@ class JobThroughput(Brief):
         figures = {
             "mfu": self.mfu,
             "hfu": self.hfu,
-            "flops_per_step": self.flops_per_step,
+            "flops_per_step": self.flops_per_step if any(r.steps for r in self.ranks) else None,
             "flops_per_s": self.flops_per_s,
             "tokens_per_s": self.tokens_per_s,
         }

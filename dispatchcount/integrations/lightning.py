@@ -18,6 +18,7 @@ except ImportError as error:
     ) from error
 
 from dispatchcount.hardware.device import Device
+from dispatchcount.integrations.costs import BatchCost
 from dispatchcount.integrations.job import JobThroughput, over_ranks
 from dispatchcount.integrations.meter import Meter
 from dispatchcount.integrations.signature import mixed_dtype
@@ -49,8 +50,11 @@ class UtilizationCallback(Callback):
         self.last: JobThroughput | None = None
         self._device, self._job, self._options = device, job, options
         self._saved: dict[str, Any] = {}
+        # The block of the batch that is worked on, and what it yielded.
         self._batch: Any = None
-        self._updates = 0
+        self._cost = BatchCost()
+        # Updates of parameters as Lightning counts them, and steps that ended.
+        self._updates = self._steps = 0
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Training starts, or goes on from a checkpoint."""
@@ -62,6 +66,7 @@ class UtilizationCallback(Callback):
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """An epoch starts: time runs from here."""
+        self._abandon()
         self._begin()
 
     def on_train_batch_start(
@@ -69,9 +74,10 @@ class UtilizationCallback(Callback):
     ) -> None:
         """A batch will be worked on."""
         if self.meter is not None:
+            self._abandon()
             self._begin()
             self._batch = self.meter.batch(batch)
-            self._batch.__enter__()
+            self._cost = self._batch.__enter__()
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -79,15 +85,22 @@ class UtilizationCallback(Callback):
         """A batch was worked on; if the parameters were updated, the step ends."""
         if self.meter is None or self._batch is None:
             return
+        if pl_module.automatic_optimization and not _worked(outputs):
+            self._cost.skip()  # `training_step` returned None, so nothing went backward
         work, self._batch = self._batch, None
         work.__exit__(None, None, None)
         if trainer.global_step == self._updates:
             return  # gradients accumulate
         self._updates = trainer.global_step
         self.meter.end_step()
-        if trainer.global_step % trainer.log_every_n_steps == 0:
+        self._steps += 1  # Lightning's own count goes up by one for each of several optimizers
+        if self._steps % trainer.log_every_n_steps == 0:
             self._log(trainer)
         self._begin()
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """An epoch ended."""
+        self._abandon()
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Validation took time that is not the next step's."""
@@ -100,6 +113,16 @@ class UtilizationCallback(Callback):
             self.meter.drop_step()
         if work is not None:
             work.__exit__(type(exception), exception, exception.__traceback__)
+
+    def _abandon(self) -> None:
+        """Close a batch that was begun and never worked on.
+
+        Lightning ends an epoch so where the module's ``on_train_batch_start`` returns -1.
+        """
+        work, self._batch = self._batch, None
+        if work is not None:
+            self._cost.skip()
+            work.__exit__(None, None, None)
 
     def state_dict(self) -> dict[str, Any]:
         """What goes into a checkpoint: the sums so far."""
@@ -118,5 +141,11 @@ class UtilizationCallback(Callback):
         assert self.meter is not None
         own = self.meter.recent()
         self.last = over_ranks(own) if self._job else JobThroughput((own,))
-        for logger in trainer.loggers:
-            logger.log_metrics(self.last.logs(), step=trainer.global_step)
+        figures = self.last.logs()
+        for logger in trainer.loggers if figures else ():  # all steps may have been skipped
+            logger.log_metrics(figures, step=trainer.global_step)
+
+
+def _worked(outputs: Any) -> bool:
+    """True if a training step gave a loss, as Lightning hands it on."""
+    return outputs is not None and not (isinstance(outputs, dict) and outputs.get("loss") is None)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from torch import nn
@@ -33,7 +33,13 @@ from dispatchcount.integrations.throughput import Throughput
 
 
 class _Step:
-    """A step that is under way."""
+    """A step that is under way.
+
+    Attributes:
+        start: the clock's mark at its beginning.
+        cost, tokens, counted, batches: sums over the batches that were worked on.
+        working: True while one is.
+    """
 
     def __init__(self, start: Any) -> None:
         self.start = start
@@ -41,6 +47,15 @@ class _Step:
         self.tokens = 0
         self.counted = False
         self.batches = 0
+        self.working = False
+
+    def add(self, done: BatchCost, tokens: int) -> None:
+        """A batch was worked on."""
+        if done.cost is not None:
+            self.cost += done.cost
+            self.counted |= done.counted
+            self.tokens += tokens
+            self.batches += 1
 
 
 class Meter:
@@ -88,7 +103,8 @@ class Meter:
         self.device = _at_hand() if device is None else device
         self._costs = Costs(model, every=every, law=law, sizes=sizes, dtype=dtype, rules=rules)
         self._tokens = tokens
-        self._clock = clock or clock_for(place_of(model))
+        self._model = model
+        self._clock = clock
         self._open: _Step | None = None
         # Steps whose time the accelerator has not reached yet, in order.
         self._waiting: deque[tuple[Interval, _Step]] = deque()
@@ -98,30 +114,36 @@ class Meter:
     def step(self, batch: Any = None) -> Iterator[BatchCost]:
         """Time one step. A step that an exception leaves does not count.
 
+        Inside of another step it is a part of that one, and not timed by itself.
+
         Args:
             batch: what is worked on in the step: anything of tensors. None if the step is made of
                 several batches, each in a block of `batch`.
 
         Yields:
-            What the step costs, with a method `skip` for a batch that is not worked on.
+            What the step costs, with a method `skip` for a batch or step that is not worked on.
         """
+        if self._open is not None:
+            with nullcontext(BatchCost()) if batch is None else self.batch(batch) as cost:
+                yield cost
+            return
         self.start_step()
         try:
-            if batch is None:
-                yield BatchCost()
-            else:
-                with self.batch(batch) as cost:
-                    yield cost
+            with nullcontext(BatchCost()) if batch is None else self.batch(batch) as cost:
+                yield cost
         except BaseException:
             self.drop_step()
             raise
+        if cost.skipped:
+            self.drop_step()
         self.end_step()
 
     @contextmanager
     def batch(self, batch: Any, *, training: bool | None = None) -> Iterator[BatchCost]:
         """One batch of a step of several: gradient accumulation.
 
-        Outside of a step it makes one of its own.
+        Outside of a step it makes one of its own. Inside of another batch it adds nothing, because
+        its work is part of that batch's.
 
             with meter.step():
                 for part in parts:
@@ -134,17 +156,20 @@ class Meter:
             training: the model's mode as it works on the batch. None if it is in that mode already;
                 a trainer that calls ``model.train()`` itself, after an evaluation, says True.
         """
-        if self._open is None:
+        step = self._open
+        if step is None:
             with self.step(), self.batch(batch, training=training) as cost:
                 yield cost
-            return
-        with self._costs.of(batch, training) as cost:
-            yield cost
-        if cost.cost is not None:
-            self._open.cost += cost.cost
-            self._open.counted |= cost.counted
-            self._open.tokens += self._tokens(batch) or 0
-            self._open.batches += 1
+        elif step.working:
+            yield BatchCost()
+        else:
+            step.working = True
+            try:
+                with self._costs.of(batch, training) as cost:
+                    yield cost
+            finally:
+                step.working = False
+            step.add(cost, self._tokens(batch) or 0)
 
     @property
     def under_way(self) -> bool:
@@ -156,12 +181,14 @@ class Meter:
 
         A step that is open already is dropped.
         """
+        if self._clock is None:  # only now: the model may have been moved since the meter was made
+            self._clock = clock_for(place_of(self._model))
         self._open = _Step(self._clock.mark())
 
     def end_step(self) -> None:
         """End the step that is open; one in which no batch was worked on is dropped."""
         step, self._open = self._open, None
-        if step is None or not step.batches:
+        if step is None or not step.batches or self._clock is None:
             return
         self._waiting.append((self._clock.between(step.start, self._clock.mark()), step))
         while self._waiting and self._waiting[0][0].ready():
@@ -207,8 +234,17 @@ class Meter:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint. Costs by signature are not in it: each is counted again once."""
-        self._settle_all()
+        """Go on from a checkpoint. Costs by signature are not in it: each is counted again once.
+
+        Raises:
+            ValueError: it is not what `state_dict` gave.
+        """
+        missing = [key for key in self.state_dict() if key not in state]
+        if missing:
+            raise ValueError(
+                f"this is no state of a Meter: it lacks {', '.join(missing)}; give what "
+                "meter.state_dict() returned"
+            )
         self._total = Throughput(
             self.device,
             steps=state["steps"],

@@ -12,31 +12,57 @@ _DEEPEST = 8
 """Levels of containers that are looked into; what lies deeper is told by its type alone."""
 
 
-def signature(batch: Any, depth: int = 0) -> Hashable:
+def signature(batch: Any) -> Hashable:
     """A key that is equal for batches of the same structure, shapes and dtypes.
 
     Tensors count by shape, dtype and layout, a nested tensor by the lengths in it; arrays of other
-    libraries by shape and dtype. Texts and truth values count as they are, numbers by their type: a
-    loss scale or a sample's index does not make a batch another one. Of other objects the
-    attributes count, as of a graph that holds its tensors in them.
+    libraries by shape and dtype. Numbers count by their type: a loss scale or a sample's index does
+    not make a batch another one. Texts and truth values count as they are, for they may say what is
+    to be done; in a list beside tensors they count by their type, for there they belong to samples.
+    Of other objects the attributes count, as of a graph that holds its tensors in them.
     """
-    if isinstance(batch, torch.Tensor):
-        return _tensor(batch)
-    if isinstance(batch, str | bool) or batch is None:
-        return batch
+    found: list[bool] = []
+    key = _key(batch, 0, found, alone=False)
+    return key if found else _key(batch, 0, found, alone=True)
+
+
+def _key(value: Any, depth: int, found: list[bool], *, alone: bool, listed: bool = False) -> Any:
+    """The key of a part of a batch.
+
+    Args:
+        value: the part.
+        depth: of containers around it.
+        found: takes an item for each tensor or array.
+        alone: True if the batch holds no tensor, so that texts are all there is to tell it by.
+        listed: True for an item of a list or tuple.
+    """
+    if isinstance(value, torch.Tensor):
+        found.append(True)
+        return _tensor(value)
+    if isinstance(value, str | bool) or value is None:
+        return type(value).__name__ if listed and not alone else value
     if depth < _DEEPEST:
-        if isinstance(batch, Mapping):
-            return tuple((str(key), signature(value, depth + 1)) for key, value in batch.items())
-        if isinstance(batch, list | tuple):
-            return type(batch).__name__, tuple(signature(value, depth + 1) for value in batch)
-        if hasattr(batch, "shape") and hasattr(batch, "dtype"):
-            return type(batch).__name__, tuple(batch.shape), str(batch.dtype)
-        if is_dataclass(batch):
-            values = (getattr(batch, field.name, None) for field in fields(batch))
-            return type(batch).__name__, tuple(signature(value, depth + 1) for value in values)
-        if hasattr(batch, "__dict__") and not isinstance(batch, type | torch.nn.Module):
-            return type(batch).__name__, signature(vars(batch), depth + 1)
-    return type(batch).__name__
+        kind = type(value).__name__
+        if isinstance(value, Mapping):
+            return tuple(
+                (str(name), _key(item, depth + 1, found, alone=alone, listed=listed))
+                for name, item in value.items()
+            )
+        if isinstance(value, list | tuple):
+            return kind, tuple(
+                _key(item, depth + 1, found, alone=alone, listed=True) for item in value
+            )
+        if hasattr(value, "shape") and hasattr(value, "dtype"):
+            found.append(True)
+            return kind, tuple(value.shape), str(value.dtype)
+        if is_dataclass(value):
+            values = (getattr(value, field.name, None) for field in fields(value))
+            return kind, tuple(
+                _key(item, depth + 1, found, alone=alone, listed=listed) for item in values
+            )
+        if hasattr(value, "__dict__") and not isinstance(value, type | torch.nn.Module):
+            return kind, _key(vars(value), depth + 1, found, alone=alone, listed=listed)
+    return type(value).__name__
 
 
 def mode_of(model: torch.nn.Module, training: bool | None = None) -> Hashable:

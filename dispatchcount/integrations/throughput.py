@@ -87,7 +87,7 @@ class Throughput(Brief):
         figures = {
             "mfu": self.mfu,
             "hfu": self.hfu,
-            "flops_per_step": self.flops_per_step,
+            "flops_per_step": self.flops_per_step if self.steps else None,
             "flops_per_s": self.flops_per_s,
             "tokens_per_s": self.tokens_per_s,
         }

@@ -90,6 +90,77 @@ def test_a_failing_step_leaves_nothing_open(tmp_path):
     assert callback.meter.total.steps == 0
 
 
+class TwoOptimizers(Net):
+    """A step for each of two layers, by hand, as in training a generator against a critic."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.critic = nn.Linear(SIZE, SIZE)
+
+    def training_step(self, batch, index):
+        for optimizer, layer in zip(self.optimizers(), (self.layer, self.critic), strict=True):
+            optimizer.zero_grad()
+            self.manual_backward(layer(batch[0]).square().mean())
+            optimizer.step()
+
+    def configure_optimizers(self):
+        return [torch.optim.SGD(net.parameters(), lr=0.1) for net in (self.layer, self.critic)]
+
+
+def logged(folder):
+    """The lines that the trainer's logger wrote."""
+    path = folder / "lightning_logs" / "version_0" / "metrics.csv"
+    return len(path.read_text().splitlines()) - 1 if path.exists() else 0
+
+
+def test_several_optimizers_make_one_step_of_a_batch(tmp_path):
+    callback = UtilizationCallback(CPU)
+    made = trainer(tmp_path, callback)
+    made.log_every_n_steps = 5
+    made.fit(TwoOptimizers(), loader(15))
+    total = callback.meter.total
+    assert (total.steps, total.counted, total.flops) == (15, 1, 15 * 2 * STEP)
+    assert logged(tmp_path) == 3
+
+
+class Skipping(Net):
+    """It does no work on some batches, in one of Lightning's two ways."""
+
+    def __init__(self, at, ends_the_epoch):
+        super().__init__()
+        self.at, self.ends_the_epoch = at, ends_the_epoch
+
+    def on_train_batch_start(self, batch, index):
+        return -1 if self.ends_the_epoch and index == self.at else None
+
+    def training_step(self, batch, index):
+        return None if index == self.at else super().training_step(batch, index)
+
+
+@pytest.mark.parametrize("at", [0, 2])
+@pytest.mark.parametrize("ends_the_epoch", [False, True])
+def test_skipped_batches_cost_nothing_and_leave_nothing_open(tmp_path, at, ends_the_epoch):
+    callback = UtilizationCallback(CPU)
+    trainer(tmp_path, callback).fit(Skipping(at, ends_the_epoch), loader(4))
+    worked = at if ends_the_epoch else 3
+    total = callback.meter.total
+    assert (total.steps, total.flops) == (worked, worked * STEP)
+    assert torch._C._len_torch_dispatch_stack() == 0
+    assert logged(tmp_path) == worked
+
+
+def test_mixed_precision_is_told_to_a_law(tmp_path):
+    callback = UtilizationCallback(
+        CPU,
+        law=lambda rows: dc.Stats(macs=2 * rows * SIZE * SIZE),
+        sizes=lambda batch: {"rows": len(batch[0])},
+    )
+    trainer(tmp_path, callback, precision="bf16-mixed").fit(Net(), loader(3))
+    total = callback.meter.total
+    assert (total.counted, total.cost.model) == (0, {"bfloat16": 3 * STEP // 2})
+
+
 def test_a_checkpoint_holds_the_sums(tmp_path):
     first, second = UtilizationCallback(CPU), UtilizationCallback(CPU)
     made = trainer(tmp_path, first)

@@ -1,6 +1,7 @@
 """`Meter`: what a plain training loop costs, and that it changes nothing in it."""
 
 import copy
+import json
 import warnings
 
 import pytest
@@ -106,6 +107,95 @@ def test_gradient_accumulation_by_steps_and_by_lists():
     with loop.meter.batch(batches[0]):  # outside of a step it is one
         loop.net(batches[0]).sum().backward()
     assert loop.meter.last.flops == linear_step(8)
+
+
+def test_a_step_or_batch_inside_of_another_is_part_of_it():
+    part = torch.randn(8, SIZE)
+
+    def work(loop):
+        loop.net(part).sum().backward()
+
+    def nested_steps(loop):
+        with loop.meter.step(part), loop.meter.step(part):
+            work(loop)
+
+    def steps_in_an_open_step(loop):
+        with loop.meter.step(), loop.meter.step(part):
+            work(loop)
+
+    def batches_in_a_batch(loop):
+        with loop.meter.step([part]), loop.meter.batch(part), loop.meter.batch(part):
+            work(loop)
+
+    for loops in (nested_steps, steps_in_an_open_step, batches_in_a_batch):
+        loop = Loop()
+        for _ in range(2):
+            loops(loop)
+        total = loop.meter.total
+        assert (total.steps, total.counted, total.flops) == (2, 1, 2 * linear_step(8)), loops
+
+
+def test_a_part_that_fails_and_is_caught_does_not_count():
+    loop = Loop()
+    part = torch.randn(8, SIZE)
+    with loop.meter.step():
+        with pytest.raises(RuntimeError, match="out of memory"), loop.meter.batch(part):
+            raise RuntimeError("out of memory")
+        with loop.meter.batch(part):
+            loop.net(part).sum().backward()
+    assert (loop.meter.total.steps, loop.meter.last.flops) == (1, linear_step(8))
+    assert torch._C._len_torch_dispatch_stack() == 0
+
+
+def test_a_whole_step_can_be_skipped():
+    loop = Loop()
+    with loop.meter.step() as step:
+        with loop.meter.batch(torch.randn(8, SIZE)):
+            pass
+        step.skip()
+    assert loop.meter.total.steps == 0
+
+
+def test_a_profile_around_the_loop_counts_all_of_it():
+    loop = Loop()
+    with dc.profile(loop.net) as prof:
+        for _ in range(3):
+            loop.run(torch.randn(8, SIZE))
+    assert 2 * prof.report.macs == loop.meter.total.flops == 3 * linear_step(8)
+
+
+def test_a_scaler_that_skips_an_update_is_a_step_all_the_same():
+    """The products ran, in half precision, and only the optimizer's update was left out."""
+    loop = Loop()
+    scaler = torch.amp.GradScaler("cpu")
+    for index in range(3):
+        batch = torch.full((8, SIZE), torch.inf) if index == 1 else torch.randn(8, SIZE)
+        with loop.meter.step(batch):
+            with torch.autocast("cpu", torch.float16):
+                loss = loop.net(batch).sum()
+            scaler.scale(loss).backward()
+            scaler.step(loop.optimizer)
+            scaler.update()
+            loop.optimizer.zero_grad()
+    assert loop.meter.total.cost.model == {"float16": 3 * linear_step(8) // 2}
+
+
+class Stream(torch.utils.data.IterableDataset):
+    """Samples that no one knows the number of, each with a name of its own."""
+
+    def __iter__(self):
+        for index in range(5):
+            yield {"x": torch.randn(SIZE), "name": f"sample {index}", "about": {"id": str(index)}}
+
+
+def test_names_of_samples_do_not_make_batches_new():
+    loop = Loop()
+    for batch in torch.utils.data.DataLoader(Stream(), batch_size=2):
+        with loop.meter.step(batch):
+            loop.net(batch["x"]).sum().backward()
+    total = loop.meter.total
+    assert (total.steps, total.counted) == (3, 2)  # two batches of two samples, one of one
+    assert total.flops == linear_step(5)
 
 
 def test_a_skipped_batch_costs_nothing():
@@ -361,6 +451,17 @@ def test_a_checkpoint_goes_on_where_it_was():
     assert other.meter.total.counted == 2  # costs by signature are not in the checkpoint
 
 
+def test_a_checkpoint_survives_json_and_another_file_is_refused():
+    loop = Loop()
+    loop.run(torch.randn(8, SIZE))
+    state = json.loads(json.dumps(loop.meter.state_dict()))
+    other = Loop()
+    other.meter.load_state_dict(state)
+    assert other.meter.total.flops == linear_step(8)
+    with pytest.raises(ValueError, match="no state of a Meter: it lacks steps"):
+        other.meter.load_state_dict({"model": {}})
+
+
 def test_recent_starts_anew_each_time():
     loop = Loop()
     assert loop.meter.recent().steps == 0
@@ -492,4 +593,8 @@ def test_values_that_change_from_batch_to_batch_do_not_make_a_new_signature(valu
     assert one == signature({"x": torch.ones(2, 3), "index": 8, "names": ["a"]})
     assert one != signature({"x": torch.zeros(2, 3, dtype=torch.half), "index": 7, "names": ["a"]})
     assert one != signature({"x": torch.zeros(3, 2), "index": 7, "names": ["a"]})
+    assert signature({"x": torch.zeros(1), "task": "a"}) != signature(
+        {"x": torch.zeros(1), "task": "b"}
+    )
+    assert signature(["a text", "another"]) != signature(["a text", "a third"])
     hash(signature([value, {"deep": [[[[[[[[value]]]]]]]]}]))
