@@ -22,11 +22,15 @@ def signature(batch: Any) -> Hashable:
     Of other objects the attributes count, as of a graph that holds its tensors in them.
     """
     found: list[bool] = []
-    key = _key(batch, 0, found, alone=False)
-    return key if found else _key(batch, 0, found, alone=True)
+    key: Hashable = _key(batch, 0, found, alone=False)
+    if not found:
+        key = _key(batch, 0, found, alone=True)
+    return key
 
 
-def _key(value: Any, depth: int, found: list[bool], *, alone: bool, listed: bool = False) -> Any:
+def _key(
+    value: Any, depth: int, found: list[bool], *, alone: bool, listed: bool = False
+) -> Hashable:
     """The key of a part of a batch.
 
     Args:
