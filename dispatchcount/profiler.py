@@ -164,6 +164,7 @@ def profile(
     time: bool = False,
     labels: Mapping[str, str] | None = None,
     functions: bool | Watcher = False,
+    wrappers: bool = False,
 ) -> Profile:
     """Profile whatever runs inside a with-block.
 
@@ -185,6 +186,10 @@ def profile(
         labels: what to remember of the run (commit, model, input), for dashboards.
         functions: also note the Python-level torch function each operator ran under (this keeps
             fused encoder layers from being used, as any torch function mode does).
+        wrappers: True to give torch's wrappers (`DistributedDataParallel`, `DataParallel`, FSDP,
+            `checkpoint_wrapper`, `torch.compile`, `AveragedModel`) rows and names of their own, as
+            `named_modules` does. Otherwise what a wrapper does is on the row of the module that it
+            wraps, which has the name that it has without the wrapper.
 
     Raises:
         TypeError: a model is no module, or a rule's target no operator.
@@ -198,6 +203,7 @@ def profile(
         time=time,
         functions=functions,
         labels=tuple((str(key), str(value)) for key, value in (labels or {}).items()),
+        wrappers=wrappers,
     )
     return Profile(_roots(models), options)
 

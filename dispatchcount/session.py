@@ -65,6 +65,7 @@ class Options:
     time: bool
     functions: bool | Watcher
     labels: tuple[tuple[str, str], ...]
+    wrappers: bool
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ class Session:
         self.thread = get_ident()
         self._options = options
         learned = Learned.under(options.rules)
-        self._modules = Modules(roots, closed=bool(roots))
+        self._modules = Modules(roots, closed=bool(roots), keep_wrappers=options.wrappers)
         self._recording = Recording(self._modules.outside, learned.signatures, self._fold)
         self._memory = MemoryWatch(self._modules) if options.memory else None
         self._timing = Timing() if options.time else None
@@ -267,7 +268,9 @@ class Session:
             python=platform.python_version(),
             dispatchcount=__version__,
             created=self._created or int(clock.time()),
-            model=", ".join(dict.fromkeys(info.type for _, info in self._modules.roots)),
+            model=", ".join(
+                dict.fromkeys(info.innermost().type for _, info in self._modules.roots)
+            ),
             training=self._training,
             stopped_in=self._stopped[0],
             error=self._stopped[1],

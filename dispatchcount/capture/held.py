@@ -21,6 +21,9 @@ T = TypeVar("T")
 Entries = Reversible[tuple[str, Any]]
 """The names and values of a module's table, in order: a dict's items, or a list."""
 
+WrappedAs = Callable[[nn.Module], str | None]
+"""The name by which a wrapper holds the module that it wraps; None of a module that wraps none."""
+
 _own = object.__getattribute__
 _MODULE = nn.Module
 
@@ -30,12 +33,17 @@ def children(module: nn.Module) -> Sequence[tuple[str, nn.Module]]:
     return [(name, part) for name, part in entries_of(module, "_modules") if is_module(part)]
 
 
-def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
+def walk(root: nn.Module, wrapped_as: WrappedAs | None = None) -> list[tuple[str, nn.Module]]:
     """Every occurrence of a module under `root`, with its name, a module before its parts.
 
     A module may occur several times. What lies below it is listed at its first occurrence only.
     Unlike `named_modules`, this does not recurse (models may be 1,000 levels deep) and comes to an
     end on modules that hold themselves.
+
+    Args:
+        root: the module to begin with. Its name is empty.
+        wrapped_as: says which modules are wrappers. What one wraps is listed right after it and has
+            the wrapper's own name. Without it, wrappers are modules like any other.
     """
     found: list[tuple[str, nn.Module]] = []
     looked_into: set[int] = set()
@@ -56,9 +64,12 @@ def walk(root: nn.Module) -> list[tuple[str, nn.Module]]:
         looked_into.add(id(module))
         name = place[0]
         prefix = f"{name}." if name else ""
+        wrapped = None if wrapped_as is None else wrapped_as(module)
         for key, part in reversed(entries):
-            if issubclass(type(part), _MODULE) or is_module(part):
+            if key != wrapped and (issubclass(type(part), _MODULE) or is_module(part)):
                 stack.append((f"{prefix}{key}", part))
+        if wrapped is not None:
+            stack.append((name, dict(entries)[wrapped]))
     return found
 
 

@@ -19,10 +19,11 @@ from dispatchcount.capture.torch_private import DispatchOff, FunctionsOff
 from dispatchcount.capture.weights import Facts, weights_of
 from dispatchcount.report.rows import NO_MODULE, Module
 
-Taken = tuple[str, Info, str, bool, list[Facts]]
+Taken = tuple[str, Info, str, bool, list[Facts], bool]
 """What is read of a module of a root when the block ends.
 
-Its name in its root, who it is, its class, True if it only holds other modules, and its parameters.
+Its name in its root, who it is, its class, True if it only holds other modules, its parameters, and
+True if it is a wrapper, whose row is that of the module after it.
 """
 
 
@@ -56,15 +57,17 @@ class Inventory:
 
     def _take(self, root: Info, module: nn.Module, unpacked: list[torch.Tensor]) -> list[Taken]:
         infos, held, used = self._modules.infos, self._modules.held, self._modules.used
+        through = self._modules.wrapped_as
         taken: list[Taken] = []
-        for name, part in walk(module):
+        for name, part in walk(module, through):
             info = infos.get(id(part))
             if info is None or info.ref() is not part:
                 info = held(root, part, name)
             of = class_of(part)  # which may be another one than when the block began
-            called = of.name_of(part) if of.wraps else of.name
+            called = of.name_of(part) if of.renamed else of.name
             weights = weights_of(part, of, used, unpacked)
-            taken.append((name, info, called, of.container, weights))
+            wraps = through is not None and through(part) is not None
+            taken.append((name, info, called, of.container, weights, wraps))
         return taken
 
     @property
@@ -73,7 +76,7 @@ class Inventory:
         seen = self._table()
         if len(self._rows) != len(seen):
             tied: dict[int, str] = {}
-            done = fused(seen, lambda one: one.info in self._called)
+            done = fused(seen, lambda one: one.called(self._called))
             self._rows = tuple(
                 one.row(tied, fused=part) for one, part in zip(seen, done, strict=True)
             )
@@ -104,7 +107,9 @@ class Inventory:
         self._table()
         index = self._by_info.get(info)
         if index is None:
-            index = self._by_info[info] = self._unheld(info)
+            inner = info.innermost()
+            index = self._unheld(info) if inner is info else self.locate(inner)
+            self._by_info[info] = index
         return index
 
     def _table(self) -> list[Seen]:
@@ -117,17 +122,22 @@ class Inventory:
         else:
             self._add(Seen("", "", -1, None, [], held=False, container=True))
             for label, taken in self._taken:
-                self._add_root(self._free_name(label or taken[0][2]), taken, 1)
+                self._add_root(self._free_name(label or taken[0][1].innermost().type), taken, 1)
         self._taken.clear()
         return self._seen
 
     def _add_root(self, prefix: str, taken: list[Taken], parent: int) -> None:
         parents: dict[str, int] = {}
-        for relative, info, type_, container, weights in taken:
+        around: list[tuple[Info, list[Facts]]] = []  # the wrappers of the module that comes next
+        for place, (relative, info, type_, container, weights, wraps) in enumerate(taken, 1):
             name = f"{prefix}.{relative}" if prefix and relative else prefix or relative
             known = self._by_info.get(info)
+            if known is None and wraps:
+                info.wraps = taken[place][1]  # what is wrapped comes right after its wrapper
+                around.append((info, weights))
+                continue
             if known is not None:
-                self._seen[known].aliases.append(name)
+                self._also(known, name, around)
                 continue
             # torch lets a module be held under any name, such as "" or "a.b" beside a module b in
             # a.
@@ -135,16 +145,31 @@ class Inventory:
             free = self._free_name(name)
             seen = Seen(free, type_, above, info, weights, held=True, container=container)
             self._by_info[info] = index = self._add(seen)
+            self._also(index, free, around)
             parents.setdefault(relative, index)
+
+    def _also(self, row: int, name: str, around: list[tuple[Info, list[Facts]]]) -> None:
+        """A row's module goes by `name` too; wrappers are `around` it there, and are forgotten."""
+        seen = self._seen[row]
+        if name != seen.name and name not in seen.aliases:
+            seen.aliases.append(name)
+        for wrapper, weights in around:
+            self._by_info[wrapper] = row
+            seen.wrappers.append(wrapper)
+            seen.add_weights(weights)
+        around.clear()
 
     def _unheld(self, info: Info) -> int:
         """A row for a module that no root holds, or that is gone.
 
         It lies under the module that it was found in or called from.
         """
-        above = self.locate(info.above) if info.above is not None else 1
+        holder = info.above
+        if holder is not None and holder.innermost() is info:  # a wrapper around it that was a root
+            holder = holder.above
+        above = 1 if holder is None else self.locate(holder)
         base = self._seen[above].name if above else ""
-        name = f"{base}.{info.label}" if base else info.label
+        name = f"{base}.{info.label}" if base and info.label else base or info.label
         index = self._by_name.get(name)
         if index is None:
             module = info.module()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import prod
 
 from dispatchcount.capture.held import extra_repr
@@ -25,9 +25,20 @@ class Seen:
         held: True if a root holds it.
         container: True if it only holds other modules.
         aliases: other names under which roots hold it.
+        wrappers: those around it, whose work its row shows.
     """
 
-    __slots__ = ("aliases", "container", "held", "info", "name", "parent", "type", "weights")
+    __slots__ = (
+        "aliases",
+        "container",
+        "held",
+        "info",
+        "name",
+        "parent",
+        "type",
+        "weights",
+        "wrappers",
+    )
 
     def __init__(
         self,
@@ -48,6 +59,15 @@ class Seen:
         self.held = held
         self.container = container
         self.aliases: list[str] = []
+        self.wrappers: list[Info] = []
+
+    def add_weights(self, weights: list[Facts]) -> None:
+        """Parameters that a wrapper around it holds are shown as its own."""
+        self.weights += [Weight(*facts) for facts in weights]
+
+    def called(self, called: Collection[Info]) -> bool:
+        """True if it, or a wrapper around it, is among the modules that were called."""
+        return self.info in called or any(info in called for info in self.wrappers)
 
     @property
     def used(self) -> bool:

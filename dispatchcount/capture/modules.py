@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from dispatchcount.capture.held import children, walk
-from dispatchcount.capture.module_class import class_of, type_name
+from dispatchcount.capture.module_class import class_of, innermost, type_name, wrapped, wrapped_as
 from dispatchcount.capture.used import Used
 from dispatchcount.report.rows import NO_MODULE
 
@@ -42,9 +42,10 @@ class Info:
             for the outside.
         caller: the caller seen last time, if that call was consistent with the module tree; None
             before the first call. `ModuleStack` keeps it here for the hot path.
+        wraps: of a wrapper the module that it wraps, on whose row its work is shown; else None.
     """
 
-    __slots__ = ("above", "caller", "label", "like", "many", "ref", "type")
+    __slots__ = ("above", "caller", "label", "like", "many", "ref", "type", "wraps")
 
     def __init__(self, label: str, like: str, above: Info | None) -> None:
         self.ref: Any = None
@@ -54,6 +55,7 @@ class Info:
         self.like = like
         self.above = above
         self.caller: Info | None = None
+        self.wraps: Info | None = None
 
     def inside(self, other: Info) -> bool:
         """True if this module is a descendant of `other`, judged by a name prefix.
@@ -67,6 +69,16 @@ class Info:
     def module(self) -> nn.Module | None:
         """The module, if it is still alive."""
         return None if self.ref is None else self.ref()
+
+    def innermost(self) -> Info:
+        """The module on whose row this one's work is shown: itself, or the innermost it wraps."""
+        info, met = self, {self}
+        while info.wraps is not None:
+            info = info.wraps
+            if info in met:  # wrappers that wrap each other
+                return self
+            met.add(info)
+        return info
 
 
 class _Ref(weakref.ref[nn.Module]):
@@ -88,18 +100,29 @@ class Modules:
         infos: of the modules alive, by id.
         roots: the infos of the roots, each with the name that the user gave it, None where none.
         used: parameters that operators were seen to use inside of modules.
+        wrapped_as: tells wrappers from other modules; None if they are modules like any other.
     """
 
-    def __init__(self, roots: list[tuple[str | None, nn.Module]], *, closed: bool) -> None:
-        """`roots` with the name the user gave each, None where none.
+    def __init__(
+        self,
+        roots: list[tuple[str | None, nn.Module]],
+        *,
+        closed: bool,
+        keep_wrappers: bool = False,
+    ) -> None:
+        """The modules of the roots.
 
-        `closed`: True if modules outside of the roots do not become roots when they are called.
+        Args:
+            roots: each with the name the user gave it, None where none.
+            closed: True if modules outside of the roots do not become roots when they are called.
+            keep_wrappers: True if wrappers have rows and names of their own.
         """
         self.outside = Info(NO_MODULE, "", None)
         self.infos: dict[int, Info] = {}
         self.used = Used()
         self.roots: list[tuple[str | None, Info]] = []
         self._closed = closed
+        self.wrapped_as = None if keep_wrappers else wrapped_as
         # Infos of modules that are gone, by `above` and `like`.
         self._spare: dict[tuple[Info | None, str], list[Info]] = {}
         # How many `like` there are in that, how many modules are alive, and how many were at once;
@@ -133,10 +156,24 @@ class Modules:
             return self._found(module)
         parent = caller.module()
         if parent is not None:
+            through = None if self.wrapped_as is None else self.wrapped_as(parent)
             for name, child in children(parent):
+                if child is module and name == through:  # it was put there inside the block
+                    return self._look_through(caller, module)
                 if child is module:
                     return self.held(caller, module, name)
         return self._foreign(module, caller)
+
+    def _look_through(self, wrapper: Info, inside: nn.Module) -> Info:
+        """The info of the module that a wrapper wraps, which has the wrapper's name."""
+        info = self.info(inside)
+        if info is None:
+            # The wrapper may be a root, which nothing is above.
+            above, like = wrapper.above or wrapper, f"{wrapper.like} inside"
+            info = self._free(above, like) or Info(wrapper.label, like, above)
+            self._stand_alone(info, inside)
+        wrapper.wraps = info
+        return info
 
     def _found(self, module: nn.Module) -> Info:
         """The info of a new root.
@@ -162,16 +199,17 @@ class Modules:
         like = f"({type_name(module)})"
         info = self._free(caller, like)
         if info is None:
-            self._foreigners[caller, like] += 1
-            number = self._foreigners[caller, like]
-            info = Info(like if number == 1 else f"{like[:-1]} #{number})", like, caller)
+            label = f"({type_name(module if self.wrapped_as is None else innermost(module))})"
+            self._foreigners[caller, label] += 1
+            number = self._foreigners[caller, label]
+            info = Info(label if number == 1 else f"{label[:-1]} #{number})", like, caller)
         return self._stand_alone(info, module)
 
     def _hold_parts(self, root: Info, module: nn.Module) -> None:
         """Give each module in a root an info."""
         infos, spare, stand = self.infos, self._spare, self._stand
         stood = 0
-        for name, part in walk(module)[1:]:
+        for name, part in walk(module, self.wrapped_as)[1:]:
             info = infos.get(id(part))
             if info is None or info.ref() is not part:
                 stand((spare and self._free(root, name)) or Info(name, name, root), part)
@@ -184,9 +222,13 @@ class Modules:
         info.ref = ref = _Ref(module, self._gone)
         ref.key = key
         of = class_of(module)
-        info.type = of.name_of(module) if of.wraps else of.name
+        info.type = of.name_of(module) if of.renamed else of.name
         info.many = of.many
+        info.wraps = None
         self.infos[key] = info
+        inside = None if of.wraps is None or self.wrapped_as is None else wrapped(module)
+        if inside is not None:
+            self._look_through(info, inside)
         return info
 
     def _stand_alone(self, info: Info, module: nn.Module) -> Info:

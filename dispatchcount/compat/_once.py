@@ -49,7 +49,7 @@ def run_once(
         in_mode(model, training=training),
         torch.no_grad(),
         replaced.counting(model),
-        profile(model, convention=convention, rules=rules) as prof,
+        profile(model, convention=convention, rules=rules, wrappers=True) as prof,
     ):
         call(*args, **(kwargs or {}))
     return replaced.rewritten(prof.report, model)

@@ -94,7 +94,7 @@ class FlopsProfiler:
         self._profile = self._last = None
 
     def _begin(self) -> None:
-        self._profile = profile(self.model, convention="full", time=True)
+        self._profile = profile(self.model, convention="full", time=True, wrappers=True)
         self._profile.__enter__()
         self._open = True
 

@@ -137,7 +137,9 @@ class FlopCounterMode:
         own = {t: f for t, f in self.flop_registry.items() if f is not theirs.flop_registry.get(t)}
         self._own = {target_name(target).replace("::", ".", 1) for target in own}
         self._profile = profile(
-            rules={target: _rule(formula) for target, formula in own.items()}, convention="torch"
+            rules={target: _rule(formula) for target, formula in own.items()},
+            convention="torch",
+            wrappers=True,
         )
         self._profile.__enter__()
         return self

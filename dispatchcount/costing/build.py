@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from dispatchcount.costing.accountant import Accountant
+from dispatchcount.costing.accountant import Accountant, RowKey, Rows
+from dispatchcount.costing.paths import Locate, paths_of
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import (
     Entry,
@@ -18,15 +19,14 @@ from dispatchcount.report.rows import (
     Module,
     ModuleCost,
     OpIssue,
-    Path,
     Sample,
 )
+from dispatchcount.report.tally import Tally
 from dispatchcount.rules.core.group import Group
 
 if TYPE_CHECKING:
-    from dispatchcount.capture.modules import Info
-    from dispatchcount.capture.record import Node, Recording
-    from dispatchcount.costing.samples import Sampler
+    from dispatchcount.capture.record import Recording
+    from dispatchcount.costing.samples import Sampler, Sums
 
 R = TypeVar("R", bound=ReportData)
 
@@ -38,7 +38,7 @@ def build(
     *,
     meta: Meta,
     convention: str,
-    locate: Callable[[Info], int],
+    locate: Locate,
     modules: Callable[[], tuple[Module, ...]],
     make: Callable[..., R],
     memory: Memory | None = None,
@@ -57,35 +57,16 @@ def build(
         memory: if it was measured.
     """
     issues = {key: issue.copy() for key, issue in accountant.issues.items()}
-    paths: list[Path] = []
-    entries: list[Entry] = []
-    index: dict[Node, int] = {}
+    paths, places = paths_of(recording.tree, locate)
+    rows: list[Rows] = [{} for _ in paths]
+    for node, place in places.items():
+        _add_rows(rows[place], accountant.rows(node, issues))
     groups: dict[Group, int] = {}
-    for node in recording.tree.descend():
-        index[node] = len(paths)
-        parent = index[node.parent] if node.parent is not None else -1
-        paths.append(Path(parent, locate(node.info), signature_text(node.inputs), node.calls))
-        for key, tally in accountant.rows(node, issues).items():
-            op, phase, dtype, status, function, traffic = key
-            entry = Entry(
-                index[node],
-                op,
-                phase,
-                dtype,
-                status,
-                function,
-                tally.calls,
-                tally.cost(),
-                tally.time_ns,
-            )
-            if traffic is not None:
-                entry = replace(
-                    entry,
-                    group=groups.setdefault(traffic.group, len(groups)),
-                    issuer=locate(traffic.issued.by),
-                    control=traffic.issued.control,
-                )
-            entries.append(entry)
+    entries = [
+        _entry(place, key, tally, groups, locate)
+        for place, sums in enumerate(rows)
+        for key, tally in sums.items()
+    ]
     kept, profiles = _samples(sampler, locate)
     located = [
         (op, status, issue, [locate(info) for info in issue.infos])
@@ -122,8 +103,35 @@ def build(
     )
 
 
+def _entry(
+    place: int, key: RowKey, tally: Tally, groups: dict[Group, int], locate: Locate
+) -> Entry:
+    """The row of what calls that are alike cost on one path. `groups` gets the group of theirs."""
+    op, phase, dtype, status, function, traffic = key
+    entry = Entry(
+        place, op, phase, dtype, status, function, tally.calls, tally.cost(), tally.time_ns
+    )
+    if traffic is None:
+        return entry
+    return replace(
+        entry,
+        group=groups.setdefault(traffic.group, len(groups)),
+        issuer=locate(traffic.issued.by),
+        control=traffic.issued.control,
+    )
+
+
+def _add_rows(sums: Rows, rows: Rows) -> None:
+    """Add the sums of one more node to those of the path that it is on."""
+    for key, tally in rows.items():
+        known = sums.setdefault(key, tally)
+        if known is not tally:
+            known.add(tally)
+            known.calls += tally.calls
+
+
 def _samples(
-    sampler: Sampler, locate: Callable[[Info], int]
+    sampler: Sampler, locate: Locate
 ) -> tuple[tuple[Sample, ...], tuple[tuple[ModuleCost, ...], ...]]:
     """The samples, and their profiles.
 
@@ -133,30 +141,24 @@ def _samples(
     shared: dict[ModuleCost, ModuleCost] = {}
     places: list[int] = []
     for sums in sampler.sums:
-        rows = [ModuleCost(locate(info), tally.calls, tally.cost()) for info, tally in sums.items()]
-        rows.sort(key=lambda row: row.module)
+        rows = [
+            ModuleCost(row, tally.calls, tally.cost())
+            for row, tally in sorted(_by_row(sums, locate).items())
+        ]
         profile = tuple(shared.setdefault(row, row) for row in rows)
         places.append(profiles.setdefault(profile, len(profiles)))
     return tuple(Sample(label, places[i]) for label, i in sampler.samples), tuple(profiles)
 
 
-def signature_text(signature: Any) -> str:
-    """The input shapes of a module call as text.
+def _by_row(sums: Sums, locate: Locate) -> dict[int, Tally]:
+    """What was done on each row of the module table.
 
-    It is ``"(1, 3, 224, 224)"``, or ``"x=(1, 3)"`` where an input was passed by name.
+    A call of a wrapper is no call besides that of what it wraps; see `dispatchcount.costing.paths`.
     """
-    if isinstance(signature, str):
-        return signature
-    return _input_text(signature)
-
-
-def _input_text(value: Any) -> str:
-    if value is None:
-        return "-"
-    if not isinstance(value, tuple):
-        return str(value)
-    if len(value) == 2 and isinstance(value[0], str):
-        return f"{value[0]}={_input_text(value[1])}"
-    if any(not isinstance(item, int) for item in value):
-        return ", ".join(map(_input_text, value))
-    return f"({', '.join(map(str, value))})"
+    rows: dict[int, Tally] = {}
+    for info, tally in sums.items():
+        row = rows.setdefault(locate(info), Tally())
+        row.add(tally)
+        called = sums.get(info.innermost()) if info.wraps is not None else None
+        row.calls += tally.calls if called is None or not called.calls else 0
+    return rows

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dispatchcount.costing.apply import Costed, cost_of
-from dispatchcount.costing.build import signature_text
+from dispatchcount.costing.paths import signature_text
 from dispatchcount.report.rows import COUNTED, FAILED, UNKNOWN, ZERO
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import OpKind, RegistryEntry

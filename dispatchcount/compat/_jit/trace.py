@@ -245,7 +245,7 @@ def run(model: nn.Module, inputs: Any) -> Trace:
     target = model.module if wrapped else model
     args, kwargs = arguments(target, inputs)
     trace = Trace()
-    block = profile(model, functions=trace)
+    block = profile(model, functions=trace, wrappers=True)
     with untouched(model):
         try:
             with block:

@@ -15,7 +15,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from dispatchcount.capture.frames import call_kwargs
 from dispatchcount.capture.inputs import input_shapes
 from dispatchcount.compat._jit.names import aliases, named_modules_with_dup
-from dispatchcount.costing.build import signature_text
+from dispatchcount.costing.paths import signature_text
 from dispatchcount.report_api import Report
 
 _DEPTH = 32

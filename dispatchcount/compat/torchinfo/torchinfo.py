@@ -151,7 +151,7 @@ def _run(
     calls = LayerCalls(model)
     with untouched(model), in_mode(model, training=training), torch.no_grad():
         try:
-            with profile(model, convention="macs") as prof, calls.followed():
+            with profile(model, convention="macs", wrappers=True) as prof, calls.followed():
                 model(*args, **named)
         except Exception as error:
             ran = [f"{type(c.module).__name__} ({c.name})" for c in calls.calls if c.returned]
