@@ -1,6 +1,6 @@
 """Measured devices, on a machine whose speed and clock the test knows.
 
-`benchmarks/roof.py` does the same on the machine at hand, with its own clock.
+`benchmarks/hardware.py` does the same on the machine at hand, with its own clock.
 """
 
 import pytest
