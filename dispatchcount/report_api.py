@@ -120,6 +120,7 @@ class Report(ReportData):
         fold: bool = True,
         flat: bool = False,
         top: int | None = None,
+        batch: int | None = None,
     ) -> ConsoleRenderable:
         """The module tree as a rich table. `str()` is plain text.
 
@@ -142,6 +143,7 @@ class Report(ReportData):
             fold=fold,
             flat=flat,
             top=top,
+            batch=batch,
         )
 
     def overview(
@@ -154,6 +156,7 @@ class Report(ReportData):
         min_share: float = 0.0,
         exact: bool = False,
         fold: bool = True,
+        batch: int | None = None,
     ) -> ConsoleRenderable:
         """Where the flops go, and below it the table: what `print(report)` shows.
 
@@ -166,6 +169,7 @@ class Report(ReportData):
             min_share: as of `table`.
             exact: show every digit.
             fold: True to show equal siblings as one row with their sum.
+            batch: as of `table`.
         """
         from dispatchcount.render.console.overview import overview
 
@@ -178,6 +182,7 @@ class Report(ReportData):
             min_share=min_share,
             exact=exact,
             fold=fold,
+            batch=batch,
         )
 
     def tree(
@@ -317,11 +322,14 @@ class Report(ReportData):
         sort: str | None = None,
         exact: bool = False,
         fold: bool = True,
+        batch: int | None = None,
     ) -> str:
         """The module table as GitHub Markdown, with the arguments of `table`."""
         from dispatchcount.render.text.modules import to_markdown
 
-        return to_markdown(self, depth, columns=columns, sort=sort, exact=exact, fold=fold)
+        return to_markdown(
+            self, depth, columns=columns, sort=sort, exact=exact, fold=fold, batch=batch
+        )
 
     def to_latex(
         self,
@@ -331,11 +339,14 @@ class Report(ReportData):
         sort: str | None = None,
         exact: bool = False,
         fold: bool = True,
+        batch: int | None = None,
     ) -> str:
         """The module table for a paper, in LaTeX with booktabs, with the arguments of `table`."""
         from dispatchcount.render.text.latex import to_latex
 
-        return to_latex(self, depth, columns=columns, sort=sort, exact=exact, fold=fold)
+        return to_latex(
+            self, depth, columns=columns, sort=sort, exact=exact, fold=fold, batch=batch
+        )
 
     def to_openmetrics(self) -> str:
         """The totals and each module's figures as OpenMetrics text."""

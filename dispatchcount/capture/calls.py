@@ -21,7 +21,7 @@ from torch.optim.optimizer import (
 from dispatchcount.capture.attribution import Attribution
 from dispatchcount.capture.claims import Claim
 from dispatchcount.capture.frames import call_kwargs, module_calls
-from dispatchcount.capture.inputs import input_shapes, plain_shapes
+from dispatchcount.capture.inputs import input_shapes, output_shapes, plain_shapes
 from dispatchcount.capture.modules import Info, Modules
 from dispatchcount.capture.optimizer_steps import OptimizerSteps
 from dispatchcount.capture.record import Issued, Node, Place, Recording, Table
@@ -334,6 +334,14 @@ class ModuleStack:
                 # The call began before the block did.
                 self._outer = max(0, self._outer - 1)
                 return
+        # What does it return? As with its inputs, nothing must be watching the shape being read.
+        if type(result) is _TENSOR and not count_function_modes() and not is_tracing():
+            try:
+                self.tape.events.append(result.shape)
+            except RuntimeError:  # nested tensors have no shape
+                self._return(result)
+        elif result is not None:
+            self._return(result)
         if self._in_backward or self._steps_taken:
             self._pop()
         else:
@@ -341,6 +349,12 @@ class ModuleStack:
             self.tape.events.append(next_sequence())
         if not stack:
             self.tape.used = set()
+
+    def _return(self, result: Any) -> None:
+        """Note the shapes in a result that is no plain tensor, if there are any."""
+        shapes = output_shapes(result)
+        if shapes is not None:
+            self.tape.events.append([shapes])
 
     def _unwind(self, module: nn.Module) -> None:
         """Drop calls inside `module`'s that ended without a hook.

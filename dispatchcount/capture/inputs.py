@@ -1,4 +1,5 @@
-"""The shapes of a module call's inputs, which tell one call of a module from another.
+"""The shapes of a module call's inputs, which tell one call of a module from another, and of what
+it returns.
 
 A hook looks, and does not touch. Inputs may be cyclic, lazy, hostile or huge, so only tensors and
 Python's own containers are looked at (a subclass may do anything when it is), to a fixed depth and
@@ -24,8 +25,14 @@ DEPTH = 4
 ITEMS = 256
 """Values that are looked at in all, for one call."""
 
+RESULTS = 16
+"""Values that are looked at in all, for what one call returns."""
+
 MORE = "…"
 """Stands for what lies deeper or comes later."""
+
+NESTED = "nested"
+"""Stands for the shape of a nested tensor."""
 
 _TENSOR = torch.Tensor
 
@@ -73,6 +80,26 @@ def input_shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return shapes[0] if len(shapes) == 1 == len(args) else tuple(shapes)
 
 
+def output_shapes(result: Any) -> Any:
+    """The shapes in what a call returned: of a tensor its shape, of a tuple or list those in it.
+
+    None where there is none, and for classes of the user's or of a library's own (a model's
+    output), which are not looked into.
+    """
+    with FunctionsOff(), paused():
+        shapes = _shapes(result, 0, iter(range(RESULTS)))
+    return shapes if _any_shape(shapes) else None
+
+
+def _any_shape(shapes: Any) -> bool:
+    """True if there is a shape among them."""
+    if isinstance(shapes, torch.Size):
+        return True
+    if isinstance(shapes, tuple):
+        return any(map(_any_shape, shapes))
+    return bool(shapes == NESTED)
+
+
 def _shapes(value: Any, depth: int, budget: Iterator[int]) -> Any:
     """The shapes within one value: a shape, None for what has none, a tuple for a container.
 
@@ -105,10 +132,10 @@ def _shapes(value: Any, depth: int, budget: Iterator[int]) -> Any:
 
 
 def _shape(tensor: torch.Tensor) -> Any:
-    """A tensor's shape; ``"nested"`` for a nested one, `MORE` where asking for it raises."""
+    """A tensor's shape; `NESTED` for a nested one, `MORE` where asking for it raises."""
     try:
         if tensor.is_nested:
-            return "nested"
+            return NESTED
         return torch.Size(map(hint, tensor.shape))
     except Exception:  # a subclass's own code may answer, and a shape is not worth the user's run
         return MORE

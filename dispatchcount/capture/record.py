@@ -32,11 +32,11 @@ Beyond that many, only the first input shapes of each module are.
 
 MAX_INPUTS = 8
 """Input shapes still told apart, beyond `MAX_NODES`, for one module under one caller; further calls
-share one node.
+share one node. Also the output shapes told apart at one node.
 """
 
 OTHER = "…"
-"""The input shapes of those calls."""
+"""The shapes of those calls."""
 
 
 class Issued(NamedTuple):
@@ -120,6 +120,9 @@ class Node:
         info: the module.
         inputs: the shapes of its inputs; see `dispatchcount.capture.inputs`.
         calls: how often it was called so.
+        output: the shapes of what the latest of these calls that returned any did return; None
+            before. See `dispatchcount.capture.inputs.output_shapes`.
+        outputs: the distinct ones, in the order in which they were first returned.
         children: calls from here, by module and input shapes.
         forward: the table of the forward phase; `table` makes those of other phases when they are
             needed.
@@ -134,6 +137,8 @@ class Node:
         "info",
         "inputs",
         "log",
+        "output",
+        "outputs",
         "parent",
     )
 
@@ -142,6 +147,8 @@ class Node:
         self.info = info
         self.inputs = inputs
         self.calls = 0
+        self.output: Any = None
+        self.outputs: tuple[Any, ...] = ()
         self.children = _NONE
         # This is `Table.at`, written out: each block makes a node for each module that it calls.
         self.forward = table = Table()
@@ -194,6 +201,13 @@ class Node:
             return OTHER
         self.log.late[self, info] += 1
         return inputs
+
+    def returned(self, shapes: Any) -> None:
+        """Note the shapes of what a call returned; beyond `MAX_INPUTS` only that there are more."""
+        self.output = shapes
+        if shapes not in self.outputs:
+            more = shapes if len(self.outputs) < MAX_INPUTS else OTHER
+            self.outputs = tuple(dict.fromkeys((*self.outputs, more)))
 
     def called(self, info: Info) -> bool:
         """True if that module was called from here."""

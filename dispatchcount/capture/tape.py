@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
+from torch import Size
+
 from dispatchcount.capture.intervals import Intervals
 from dispatchcount.capture.record import Node, Recording
 from dispatchcount.capture.signature import Signature
@@ -26,6 +28,8 @@ Event = Any
 
 * a `Signature`: an operator ran;
 * a tuple of an `Info`, the shapes of its inputs, and autograd's counter: a module call began;
+* a `torch.Size`, or a list that holds something of the kind: the shapes of what the innermost
+  module call is about to return;
 * an int, autograd's counter: the innermost module call ended.
 """
 
@@ -94,6 +98,11 @@ class Tape:
                     node = callers.pop()
                     calls = node.forward.calls
                     mark(node, event)
+                elif kind is Size:
+                    if event != node.output:
+                        node.returned(event)
+                elif kind is list:
+                    node.returned(event[0])
                 else:
                     info, inputs, counter = event
                     callers.append(node)

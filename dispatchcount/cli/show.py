@@ -19,6 +19,7 @@ from dispatchcount.cli.common import (
     show,
     usage,
 )
+from dispatchcount.cli.model_options import number
 from dispatchcount.cli.paths import inputs, output
 from dispatchcount.errors import UsageError
 
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 Options = dict[str, Any]
 
 _TREE_OPTIONS = ("depth", "min_share", "exact", "fold")
-_TEXT_OPTIONS = ("depth", "columns", "sort", "exact", "fold")
+_TEXT_OPTIONS = ("depth", "columns", "sort", "exact", "fold", "batch")
 
 SHOWN: dict[str, tuple[Callable[[Report, Options], ConsoleRenderable], tuple[str, ...]]] = {
-    "table": (module_view, TABLE_OPTIONS),
+    "table": (module_view, (*TABLE_OPTIONS, "batch")),
     "tree": (lambda report, options: report.tree(**options), _TREE_OPTIONS),
     "operators": (lambda report, options: report.operators(**options), ("top", "sort", "exact")),
     "memory": (lambda report, options: report.memory_table(**options), ROW_OPTIONS),
@@ -55,7 +56,7 @@ WRITTEN: dict[str, tuple[Callable[[Report, Options], str | bytes], tuple[str, ..
 }
 """Forms for files and other programs: how to make one, and the options that it takes."""
 
-_OPTIONS = (*TABLE_OPTIONS, "metric")
+_OPTIONS = (*TABLE_OPTIONS, "metric", "batch")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -73,6 +74,14 @@ def add_parser(subparsers: Any) -> None:
         "-o", "--output", metavar="FILE", help="write there instead of to standard output"
     )
     add_table_options(parser)
+    parser.add_argument(
+        "--batch",
+        type=number(1),
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="how many samples ran, for columns such as flops_per_sample; by default what the "
+        "shapes of the inputs say",
+    )
     parser.add_argument(
         "--metric",
         default=argparse.SUPPRESS,

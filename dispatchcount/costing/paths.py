@@ -30,7 +30,8 @@ def paths_of(tree: Node, locate: Locate) -> tuple[list[Path], dict[Node, int]]:
             parent = -1 if outer.parent is None else places[outer.parent]
             row = locate(call.info)
             places[call] = len(paths)
-            paths.append(Path(parent, row, signature_text(call.inputs), call.calls))
+            outputs = tuple(dict.fromkeys(map(signature_text, call.outputs)))
+            paths.append(Path(parent, row, signature_text(call.inputs), call.calls, outputs))
         places[node] = places[call]
     return paths, places
 
@@ -62,7 +63,7 @@ def _is_wrapped(node: Node, caller: Node, locate: Locate) -> bool:
 
 
 def signature_text(signature: Any) -> str:
-    """The input shapes of a module call as text.
+    """The shapes of a module call's inputs or results as text.
 
     It is ``"(1, 3, 224, 224)"``, or ``"x=(1, 3)"`` where an input was passed by name.
     """

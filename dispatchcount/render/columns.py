@@ -125,6 +125,39 @@ def _self_share(row: Row) -> float | None:
     return derived.share(_own(row), row.total)
 
 
+def _params_share(row: Row) -> float | None:
+    return derived.part(row.stats.params, row.total.params)
+
+
+def _input(row: Row) -> str | None:
+    texts = [f"{shape} ×{calls:,}" if calls > 1 else shape for shape, calls in row.inputs.items()]
+    return _some_shapes(texts)
+
+
+def _output(row: Row) -> str | None:
+    return _some_shapes(row.outputs)
+
+
+def _some_shapes(texts: Sequence[str]) -> str | None:
+    """The first shapes, and how many more there are; None where there is none."""
+    shown = list(texts[:_MOST_SHAPES])
+    if len(texts) > len(shown):
+        shown.append(f"and {len(texts) - len(shown):,} more")
+    return "; ".join(shown) or None
+
+
+def _per_sample(name: str) -> Column[Row]:
+    """The column of what one sample of the batch takes of a metric."""
+    measured = BY_KEY[name].measured
+
+    def value(row: Row) -> CellValue:
+        figures = _measured(row) if measured else _figures(row)
+        return derived.per_sample(None if figures is None else getattr(figures, name), row.batch)
+
+    whole = metric(name, _figures, _gap)
+    return replace(whole, header=f"{whole.header}/sample", value=value)
+
+
 def _shapes(row: Row) -> str:
     texts = []
     for p in row.module.parameters:
@@ -140,6 +173,11 @@ def _held(kind: str) -> Callable[[Row], CellValue]:
 _COUNTED = tuple(one.key for one in METRICS if one.additive and not one.measured)
 """The metrics that every operator's rule counts."""
 
+_PER_SAMPLE = {f"{one.key}_per_sample": one.key for one in METRICS if one.additive}
+
+_MOST_SHAPES = 2
+"""Shapes of inputs or outputs that a cell names."""
+
 MODULE_COLUMNS: dict[str, Column[Row]] = {
     "name": Column("module", lambda row: row.name),
     "path": Column("full name", lambda row: row.path or ROOT),
@@ -153,7 +191,13 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
     "intensity": Column("flops/byte", lambda row: derived.intensity(_figures(row)), mark=_mark),
     "memory": Column("memory", _held("together"), nbytes),
     **{f"memory_{kind}": Column(f"memory: {kind}", _held(kind), nbytes) for kind in MEMORY_KINDS},
+    "params_share": Column("% params", _params_share, show_percent),
+    "trainable": Column("trainable", lambda row: row.parameters.trainable),
+    "param_bytes": Column("param bytes", lambda row: row.parameters.param_bytes, nbytes),
     "shapes": Column("parameters", _shapes),
+    "input": Column("input", _input),
+    "output": Column("output", _output),
+    **{key: _per_sample(name) for key, name in _PER_SAMPLE.items()},
     "self_share": Column("self share", _self_share, show_percent),
     "self_params": metric("params", lambda row: row.stats.self_, _own_gap, "self params"),
     "self_time_ns": metric("time_ns", _own_measured, _own_gap, "self time"),
@@ -168,6 +212,11 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
 def measured(report: ReportData) -> tuple[str, ...]:
     """The columns of time and memory, those of them that the report measured."""
     return ("time_ns",) * bool(report.total.time_ns) + ("memory",) * (report.memory is not None)
+
+
+def is_per_sample(name: str) -> bool:
+    """True for a column of what one sample of the batch takes."""
+    return name in _PER_SAMPLE
 
 
 def telling(rows: Iterable[Row], names: Iterable[str]) -> list[Row]:

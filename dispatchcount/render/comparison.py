@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 
 from dispatchcount.render.columns import Column, marked, order, pick
@@ -13,7 +13,7 @@ from dispatchcount.render.numbers import human, in_unit, nbytes
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.text.latex import latex_table
 from dispatchcount.render.text.markdown import escaped, line
-from dispatchcount.report.derived import intensity
+from dispatchcount.report.derived import intensity, per_sample
 from dispatchcount.report.metrics import BYTES, METRICS, Metric
 from dispatchcount.report.model import ReportData
 
@@ -40,6 +40,17 @@ def _total(metric: Metric) -> Column[Compared]:
     return Column(metric.label, value, column.show, mark) if metric.estimable else column
 
 
+def _per_sample(metric: Metric) -> Column[Compared]:
+    """The column of what one sample of the batch takes of a metric."""
+    whole = _total(metric)
+
+    def value(row: Compared) -> int | float | None:
+        figure = whole.value(row)
+        return per_sample(figure if isinstance(figure, int) else None, row.report.batch)
+
+    return replace(whole, header=f"{whole.header}/sample", value=value)
+
+
 def _label(key: str) -> Column[Compared]:
     return Column(key, lambda row: dict(row.report.meta.labels).get(key))
 
@@ -57,6 +68,10 @@ COMPARISON_COLUMNS: dict[str, Column[Compared]] = {
         "flops/byte", lambda row: intensity(row.report.total), lambda value, _: human(value)
     ),
     "peak": Column("peak memory", _peak, nbytes),
+    "trainable": Column("trainable", lambda row: row.report.trainable),
+    "param_bytes": Column("param bytes", lambda row: row.report.param_bytes, nbytes),
+    "batch": Column("batch", lambda row: row.report.batch),
+    **{f"{metric.key}_per_sample": _per_sample(metric) for metric in METRICS if metric.additive},
     "input": _label("input"),
     "dtype": _label("dtype"),
     "device": _label("device"),

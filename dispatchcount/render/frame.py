@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dispatchcount.render.text.more import MORE, more_of_modules
 from dispatchcount.report.metrics import KEYS
 
 if TYPE_CHECKING:
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 def to_frame(report: ReportData) -> Any:
     """A row for each module, indexed by name.
 
-    It has the module's type, every figure, and every figure without the module's children as
-    ``self_flops`` …
+    It has the module's type, every figure, every figure without the module's children as
+    ``self_flops`` …, and `MORE`.
 
     Integers beyond 64 bits make their column one of Python ints.
 
@@ -35,4 +36,7 @@ def to_frame(report: ReportData) -> Any:
     for metric in KEYS:
         columns[f"self_{metric}"] = [getattr(row.self_, metric) for row in rows.values()]
     columns["estimate"] = [row.estimate for row in rows.values()]
+    more = dict(zip(types, more_of_modules(report), strict=True))
+    for place, name in enumerate(MORE):
+        columns[name] = [more[module][place] for module in rows]
     return pd.DataFrame(columns, index=pd.Index(list(rows), name="module"))

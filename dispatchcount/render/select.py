@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from dispatchcount.render.plain import ROOT
@@ -14,14 +15,20 @@ from dispatchcount.report.fold import Fold, Folding, together
 from dispatchcount.report.memory_totals import memory_of_all, memory_totals
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.model import ReportData
+from dispatchcount.report.parameter_totals import (
+    ParameterTotals,
+    all_parameters,
+    parameter_totals,
+)
 from dispatchcount.report.rows import Module, ModuleMemory
+from dispatchcount.report.shapes import batch_of, inputs_by_module, outputs_by_module
 
 Depth = int | Literal["auto"] | None
 """Levels below the root to show: so many, all (None), or as far as a table of `ROWS` rows goes."""
 
 AUTO: Literal["auto"] = "auto"
 
-ROWS = 32
+ROWS = 31
 """Rows of a table that chooses by itself what to show: with its header and the lines below it, it
 fills a window of 40 lines.
 """
@@ -52,6 +59,10 @@ class Row:
         fold: the modules that it stands for, whose figures it adds up; None for a row that is not a
             module's.
         closed: True if modules in it are left out because the table chose by itself what to show.
+        parameters: its parameters and those below it: trainable ones, bytes.
+        inputs: the shapes of its inputs, and with how many calls each came.
+        outputs: the distinct shapes that it returned.
+        batch: how many samples the whole block ran; None where that is not known.
     """
 
     module: Module
@@ -65,6 +76,10 @@ class Row:
     memory: ModuleMemory | None = None
     fold: Fold | None = None
     closed: bool = False
+    parameters: ParameterTotals = field(default_factory=ParameterTotals)
+    inputs: Mapping[str, int] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+    batch: int | None = None
 
     @property
     def name(self) -> str:
@@ -129,6 +144,7 @@ def select(
     *,
     fold: bool = False,
     most: int = ROWS,
+    batch: int | None = None,
     wanted: Callable[[Row], bool] = lambda _: True,
     size: Callable[[Row], tuple[int, ...]] | None = None,
 ) -> Selection:
@@ -141,19 +157,21 @@ def select(
         key: orders the modules below one parent; by default they stay in the model's order.
         fold: True to show equal siblings as one row; see `Folding`.
         most: how many rows `AUTO` shows; see `_opened`.
+        batch: how many samples the block ran; by default what its inputs say, see `batch_of`.
         wanted: False for a row that the table leaves out with all below it, and without a word.
         size: puts first what `AUTO` opens first; by default what has the most flops, or without
             any the most parameters.
 
     Raises:
-        ValueError: `depth` is no depth or `min_share` is not within 0 and 1.
+        ValueError: `depth` is no depth, `min_share` is not within 0 and 1, or `batch` is no number
+            of samples.
     """
     check_depth(depth)
     if not 0 <= min_share <= 1:
         raise ValueError(
             f"min_share={min_share} is not a share; give a number from 0 to 1, 0.01 for 1 %"
         )
-    rows_of = _Rows(report, key, fold, wanted)
+    rows_of = _Rows(report, key, fold, wanted, batch)
     shown = _opened(rows_of, min_share, most, size or _work) if depth == AUTO else None
     rows: list[Row] = []
     deeper = smaller = 0
@@ -238,7 +256,12 @@ class _Rows:
     """Makes the rows below a parent, in the order in which they are shown."""
 
     def __init__(
-        self, report: ReportData, key: Key | None, fold: bool, wanted: Callable[[Row], bool]
+        self,
+        report: ReportData,
+        key: Key | None,
+        fold: bool,
+        wanted: Callable[[Row], bool],
+        batch: int | None,
     ) -> None:
         self._report = report
         self._wanted = wanted
@@ -248,6 +271,10 @@ class _Rows:
         self._own_gap = gaps(report)
         self._gap = below_or_at(report, self._own_gap)
         self._memory = memory_totals(report) if report.memory else None
+        self._parameters = parameter_totals(report)
+        self._inputs, self._outputs = inputs_by_module(report), outputs_by_module(report)
+        found = batch_of(report, batch)
+        self._batch = None if found is None else found.size
         self._folding = Folding(report, fold)
 
     def below(self, above: Fold | None, level: int) -> list[tuple[Fold, Row]]:
@@ -283,4 +310,10 @@ class _Rows:
             self._report.total,
             memory,
             fold,
+            parameters=all_parameters(self._parameters[member] for member in fold.members),
+            inputs=sum((self._inputs[member] for member in fold.members), Counter[str]()),
+            outputs=tuple(
+                dict.fromkeys(text for member in fold.members for text in self._outputs[member])
+            ),
+            batch=self._batch,
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.table import Table
 from rich.text import Text
 
+from dispatchcount.render.columns import is_per_sample
 from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import (
     AT_LEAST,
@@ -20,6 +23,7 @@ from dispatchcount.render.select import AUTO, MORE, Selection
 from dispatchcount.report.coverage import inputs, topmost_uncalled
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import PHASES, UNKNOWN, UNSEEN, OpIssue
+from dispatchcount.report.shapes import batch_of
 
 _MOST = 5
 _IN_FILE = "the report as JSON names all"
@@ -37,6 +41,8 @@ def summary(report: ReportData, *, exact: bool = False) -> list[Line]:
         ops = list(dict.fromkeys(e.op for e in report.entries if e.cost.estimate))
         estimated = some(ops, _MOST, hint("by_operator() marks them", "--format json marks them"))
         lines.append((ESTIMATE, f"an estimate is part of what is marked so: {estimated}", "yellow"))
+    if report.params:
+        lines.append(("params", _parameters(report, exact), ""))
     phases = report.by_phase()
     if set(phases) - {PHASES[0]}:
         parts = [f"{name} {count(phases[name].flops, exact)}" for name in PHASES if name in phases]
@@ -67,6 +73,31 @@ def summary(report: ReportData, *, exact: bool = False) -> list[Line]:
         )
         lines.append(("memory", f"{bytes_said(peak.peak, exact)} at its peak, {place}", ""))
     return lines + _gaps(report) + [("note", clean(note), "") for note in meta.notes]
+
+
+def _parameters(report: ReportData, exact: bool) -> str:
+    """How many parameters there are, how many of them are trainable, and their bytes."""
+    frozen = report.params - report.trainable
+    text = f"{count(report.params, exact)} ({bytes_said(report.param_bytes, exact)}), "
+    if not frozen:
+        text += "all trainable"
+    elif not report.trainable:
+        text += "all frozen"
+    else:
+        text += f"{count(report.trainable, exact)} trainable and {count(frozen, exact)} frozen"
+    return text
+
+
+def per_sample(report: ReportData, columns: Iterable[str], batch: int | None) -> list[Line]:
+    """What figures of one sample of a batch were divided by, if a column has such."""
+    if not any(map(is_per_sample, columns)):
+        return []
+    found = batch_of(report, batch)
+    if found is None:
+        text = "the inputs do not say how many samples ran; say it: " + hint("batch=8", "--batch 8")
+        return [("sample", text, "yellow")]
+    text = f"figures of one sample are those of all divided by {found.size:,}, "
+    return [("sample", text + clean(found.source), "")]
 
 
 def _inputs(report: ReportData) -> list[str]:

@@ -27,6 +27,13 @@ def rate(stats: Stats | None) -> float | None:
     return stats.flops * SECOND / stats.time_ns
 
 
+def per_sample(figure: int | None, samples: int | None) -> int | float | None:
+    """What one of so many samples takes of a figure; an integer where it is one."""
+    if figure is None or not samples:
+        return None
+    return figure / samples if figure % samples else figure // samples
+
+
 def part(value: int, whole: int) -> float | None:
     """What part of a whole a figure is, 0 to 1; None where the whole is nothing."""
     return value / whole if whole else None

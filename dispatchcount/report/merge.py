@@ -21,6 +21,12 @@ from dispatchcount.rules.core.group import Group
 
 R = TypeVar("R", bound=ReportData)
 
+MAX_OUTPUTS = 8
+"""Distinct shapes of results that a path names."""
+
+OTHER = "…"
+"""Stands for further ones."""
+
 
 def merge(reports: Sequence[ReportData], *, make: Callable[..., R]) -> R:
     """Many runs or ranks as one report of the class `make`; see `dispatchcount.Report.merge`."""
@@ -102,7 +108,11 @@ class _Merger:
             self.paths[key] = (len(self.paths), path)
         else:
             index, before = self.paths[key]
-            self.paths[key] = (index, replace(before, calls=before.calls + path.calls))
+            outputs = tuple(dict.fromkeys(before.outputs + path.outputs))
+            if len(outputs) > MAX_OUTPUTS + 1:
+                outputs = (*outputs[:MAX_OUTPUTS], OTHER)
+            calls = before.calls + path.calls
+            self.paths[key] = (index, replace(before, calls=calls, outputs=outputs))
         return self.paths[key][0]
 
     def _entry(self, entry: Entry) -> None:

@@ -10,8 +10,14 @@ from dispatchcount.report import by_module, by_type, collectives, coverage, view
 from dispatchcount.report import samples as over_samples
 from dispatchcount.report.conventions import find_convention
 from dispatchcount.report.metrics import Stats
+from dispatchcount.report.parameter_totals import (
+    ParameterTotals,
+    all_parameters,
+    own_parameters,
+)
 from dispatchcount.report.report_rows import ReportRows
 from dispatchcount.report.rows import FAILED, UNKNOWN, UNSEEN, ZERO, OpIssue
+from dispatchcount.report.shapes import batch_of
 
 R = TypeVar("R", bound="ReportData")
 
@@ -78,6 +84,29 @@ class ReportData(ReportRows):
     def params(self) -> int:
         """Elements of the roots' parameters, a tied tensor once."""
         return self.total.params
+
+    @property
+    def trainable(self) -> int:
+        """Elements of the parameters that require a gradient; the others are frozen."""
+        return self._parameters.trainable
+
+    @property
+    def param_bytes(self) -> int:
+        """Bytes of the parameters, each in its own dtype."""
+        return self._parameters.param_bytes
+
+    @cached_property
+    def _parameters(self) -> ParameterTotals:
+        return all_parameters(map(own_parameters, self.modules))
+
+    @property
+    def batch(self) -> int | None:
+        """How many samples the block ran, None where that is not known.
+
+        It is the first size of the first input of the root, summed over the root's calls.
+        """
+        batch = batch_of(self)
+        return None if batch is None else batch.size
 
     @property
     def bytes_read(self) -> int:

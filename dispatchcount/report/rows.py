@@ -97,12 +97,15 @@ class Path(Brief):
         module: index in `Report.modules`.
         signature: shapes of the call's inputs as text, ``"(1, 3, 224, 224)"``.
         calls: how often it was called.
+        outputs: the distinct shapes that these calls returned, as text; at most 8, and ``"…"`` for
+            further ones. Results without a tensor in them are left out.
     """
 
     parent: int
     module: int
     signature: str = ""
     calls: int = 0
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)

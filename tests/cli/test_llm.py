@@ -55,6 +55,23 @@ def test_llama_3_8b_by_its_configuration(
     assert "lm_head" in capsys.readouterr().out
 
 
+def test_a_prompt_of_llama_fits_a_window_and_names_what_its_flops_are(
+    llama: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["profile", "llama", "--length", "2048"]) == 0
+    shown = capsys.readouterr().out.rstrip("\n").split("\n")
+    assert len(shown) <= 40
+    rows = {line.split()[0]: line for line in shown if line.startswith("  ")}
+    # Of 16,469,052,096,512 MACs: the three products of each MLP, those of the attention with its
+    # scores, and the head.
+    total, tokens = 16_469_052_096_512, 2048
+    mlp = 32 * 3 * 4096 * 14336 * tokens
+    attention = 32 * ((2 * 4096 * 4096 + 2 * 4096 * 1024) * tokens + SCORES * tokens**2)
+    for name, macs in (("mlp", mlp), ("self_attn", attention), ("lm_head", HEAD * tokens)):
+        assert f" {100 * macs / total:.1f} % " in rows[name]
+    assert mlp + attention + HEAD * tokens == total
+
+
 def test_settings_of_the_command_line_win(llama: Path) -> None:
     settings = ["--config", "num_hidden_layers=4", "--config", "vocab_size=1000"]
     assert (

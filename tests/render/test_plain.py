@@ -144,7 +144,7 @@ def test_clean_shows_what_cannot_be_printed():
 
 def test_the_prompt_shows_one_line_that_says_how_to_see_the_rest():
     assert repr(cnn().table()) == (
-        "<table of 13 lines: module type calls params flops share activations; print() shows it>"
+        "<table of 14 lines: module type calls params flops share activations; print() shows it>"
     )
     for view in (*VIEWS.values(), lambda report: report.diff(cnn()).table()):
         for report in (cnn(), troubled(), routed(), training()):

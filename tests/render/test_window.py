@@ -58,11 +58,11 @@ def test_the_biggest_module_is_opened_first() -> None:
 
 
 def test_a_hundred_layers_in_a_row_are_not_one_line() -> None:
-    # Layer n has n flops; the root and the 31 biggest fit.
+    # Layer n has n flops; the root and the 30 biggest fit.
     found = select(tree([0] * 100, range(1, 101)), AUTO)
     assert labels(found.rows)[0].endswith(MORE)
-    assert labels(found.rows)[1:] == [f"m{number}x" for number in range(70, 101)]
-    assert found.deeper == 100 - 31
+    assert labels(found.rows)[1:] == [f"m{number}x" for number in range(71, 101)]
+    assert found.deeper == 100 - 30
 
 
 def test_what_is_small_is_hidden_and_does_not_close_a_row() -> None:

@@ -148,7 +148,7 @@ LIMITS = {
     "session": ("KEPT",),
     "capture.intervals": ("LIMIT",),
     "capture.modules": ("MAX_GONE",),
-    "capture.inputs": ("DEPTH", "ITEMS"),
+    "capture.inputs": ("DEPTH", "ITEMS", "RESULTS"),
     "costing.accountant": ("MAX_SHAPES",),
     "capture.dispatch": ("MAX_TYPES",),
     "capture.key": ("MAX_PACKED",),

@@ -29,6 +29,7 @@ def overview(
     min_share: float = 0.0,
     exact: bool = False,
     fold: bool = True,
+    batch: int | None = None,
 ) -> Printable:
     """The biggest modules and operators, and below them the module table.
 
@@ -41,6 +42,7 @@ def overview(
         min_share: as of `module_table`.
         exact: show every digit.
         fold: True to show equal siblings as one row with their sum.
+        batch: as of `module_table`.
 
     Raises:
         ValueError: `top` is negative, or `module_table` refuses an argument.
@@ -54,6 +56,7 @@ def overview(
         min_share=min_share,
         exact=exact,
         fold=fold,
+        batch=batch,
         most=ROWS if biggest is None else _BELOW,
     )
     return table if biggest is None else Printable(Group(biggest, Text(), table))

@@ -14,9 +14,10 @@ from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.select import AUTO, ROWS, Depth, Row, select
-from dispatchcount.render.summary import Line, folded, footer, hidden, shared, summary
+from dispatchcount.render.summary import Line, folded, footer, hidden, per_sample, shared, summary
 from dispatchcount.report.memory_totals import memory_of_all
 from dispatchcount.report.model import ReportData
+from dispatchcount.report.parameter_totals import all_parameters
 from dispatchcount.report.rows import Module
 
 COLUMNS = ("name", "type", "calls", "params", "flops", "share", "activations")
@@ -28,7 +29,7 @@ FLAT_COLUMNS = ("path", "type", "calls", "params", "self_flops", "self_share", "
 _KEPT = ("flops", "share", "self_flops", "self_share", "time_ns", "memory")
 """Those that a narrow console keeps: the answer, and what was measured because it was asked for."""
 
-LEFT = ("name", "path", "type", "shapes")
+LEFT = ("name", "path", "type", "shapes", "input", "output")
 """Those that hold text."""
 
 
@@ -44,6 +45,7 @@ def module_table(
     flat: bool = False,
     top: int | None = None,
     most: int = ROWS,
+    batch: int | None = None,
 ) -> Printable:
     """The modules with their totals, each below its parent; below them what the numbers leave out.
 
@@ -54,8 +56,10 @@ def module_table(
         columns: names out of `MODULE_COLUMNS`: any metric of `Stats`; the same without the
             children, ``"self_flops"``; ``name``, ``path`` (the full name), ``type``, ``share`` (of
             all flops), ``intensity`` (flops for each byte), ``flops_per_s``, ``memory`` (bytes of
-            every kind), ``memory_saved`` and the other kinds, ``shapes`` (of the parameters).
-            ``name`` comes first unless ``path`` is among them.
+            every kind), ``memory_saved`` and the other kinds, ``shapes`` (of the parameters),
+            ``input`` (shapes, and with how many calls each came), ``output``, ``trainable``,
+            ``params_share``, ``param_bytes``; any metric that adds up for one sample of the batch,
+            ``"flops_per_sample"``. ``name`` comes first unless ``path`` is among them.
         sort: the column to order the modules below one parent by, biggest first; by default they
             are in the model's order. Unless `columns` are given, it is shown too.
         min_share: hide modules below this share of all flops, 0.01 for 1 %.
@@ -66,30 +70,33 @@ def module_table(
             or else by the flops of each without its children.
         top: how many rows of a flat table to show, None for all.
         most: how many rows `AUTO` shows.
+        batch: how many samples the block ran; by default what its inputs say, see `batch_of`.
 
     Raises:
         ValueError: a column or `sort` is not known, `depth` or `top` is negative, `min_share` is
-            not within 0 and 1, or `top` was given for a table that is not flat.
+            not within 0 and 1, `batch` is no number of samples, or `top` was given for a table that
+            is not flat.
     """
     if top is not None and not flat:
         raise ValueError(f"top={top} needs flat=True: a tree is cut by depth or min_share")
     if top is not None and top < 0:
         raise ValueError(f"top={top} is negative; give a number of modules from 0 up, or None")
     if flat:
-        return _flat(report, columns, sort or "self_flops", min_share, exact, fold, top)
+        return _flat(report, columns, sort or "self_flops", min_share, exact, fold, top, batch)
     key = None if sort is None else order(pick(MODULE_COLUMNS, [sort], "sort")[sort])
     if columns is None:
         columns = (*COLUMNS, *measured(report), *([] if sort is None else [sort]))
     picked = pick(MODULE_COLUMNS, columns, "column")
     if not {"name", "path"} & set(picked):
         picked = {"name": MODULE_COLUMNS["name"]} | picked
-    selection = select(report, depth, min_share, key, fold=fold, most=most)
+    selection = select(report, depth, min_share, key, fold=fold, most=most, batch=batch)
     rows = telling(selection.rows, picked)
     has_total = sum(not row.level for row in rows) > 1
     if has_total:
         rows.append(_total(report, rows))
     cells = [_column(name, column, rows, exact) for name, column in picked.items()]
-    lines = hidden(selection) + folded(selection) + shared(selection) + summary(report, exact=exact)
+    lines = hidden(selection) + folded(selection) + shared(selection)
+    lines += per_sample(report, picked, batch) + summary(report, exact=exact)
     return Printable(Group(Grid(cells, total=has_total), Text(), footer(lines)))
 
 
@@ -101,6 +108,7 @@ def _flat(
     exact: bool,
     fold: bool,
     top: int | None,
+    batch: int | None,
 ) -> Printable:
     """The modules of every depth in one list."""
     key = order(pick(MODULE_COLUMNS, [sort], "sort")[sort])
@@ -108,7 +116,7 @@ def _flat(
         columns = (*FLAT_COLUMNS, *measured(report), *([] if sort in FLAT_COLUMNS else [sort]))
     picked = {"path": MODULE_COLUMNS["path"]} | pick(MODULE_COLUMNS, columns, "column")
     picked.pop("name", None)
-    selection = select(report, None, min_share, fold=fold)
+    selection = select(report, None, min_share, fold=fold, batch=batch)
     rows = sorted(telling(selection.rows, picked), key=key)
     # Every row stands at the same level, so that its heat is that of its own share.
     shown = [replace(row, level=1) for row in rows[:top]]
@@ -119,7 +127,8 @@ def _flat(
         opens = hint("top=None", "--top all")
         text = f"{plural(left_out, 'module')} after the first {len(shown):,}; {opens} shows all"
         lines = [("hidden", text, "dim")]
-    lines += hidden(selection) + folded(selection) + summary(report, exact=exact)
+    lines += hidden(selection) + folded(selection)
+    lines += per_sample(report, picked, batch) + summary(report, exact=exact)
     return Printable(Group(Grid(cells), Text(), footer(lines)))
 
 
@@ -140,7 +149,7 @@ def _column(name: str, column: Column[Row], rows: list[Row], exact: bool) -> Cel
 
 
 def _style(name: str, row: Row) -> str:
-    if not row.ran or name in ("type", "shapes"):
+    if not row.ran or name in ("type", "shapes", "input", "output"):
         return "dim"
     if name not in ("name", "path", "flops", "share"):
         return ""
@@ -148,7 +157,7 @@ def _style(name: str, row: Row) -> str:
 
 
 _TOTAL = Module("total", "")
-_NOT_OF_TOTAL = ("type", "calls", "shapes")
+_NOT_OF_TOTAL = ("type", "calls", "shapes", "input", "output")
 
 
 def _total(report: ReportData, rows: list[Row]) -> Row:
@@ -169,4 +178,6 @@ def _total(report: ReportData, rows: list[Row]) -> Row:
         gap,
         report.total,
         memory,
+        parameters=all_parameters(row.parameters for row in rows if not row.level),
+        batch=rows[0].batch,
     )

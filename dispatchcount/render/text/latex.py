@@ -51,15 +51,19 @@ def to_latex(
     sort: str | None = None,
     exact: bool = False,
     fold: bool = True,
+    batch: int | None = None,
 ) -> str:
     """The module table, and as comments above it what the numbers mean and leave out.
 
     The arguments are those of `module_table`; the full name always comes first.
 
     Raises:
-        ValueError: `depth` is no depth, or a column or `sort` is not known.
+        ValueError: `depth` is no depth, a column or `sort` is not known, or `batch` is no number of
+            items.
     """
-    table = module_texts(report, depth, columns=columns, sort=sort, exact=exact, fold=fold)
+    table = module_texts(
+        report, depth, columns=columns, sort=sort, exact=exact, fold=fold, batch=batch
+    )
     notes = [f"% {about}: {clean(text)}\n" for about, text, _ in table.notes]
     return "".join(notes) + latex_table(table.headers, table.rows, table.left)
 

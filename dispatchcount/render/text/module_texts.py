@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dispatchcount.render.columns import MODULE_COLUMNS, measured, order, pick, telling
 from dispatchcount.render.console.table import COLUMNS, LEFT
 from dispatchcount.render.select import Depth, select
-from dispatchcount.render.summary import Line, folded, hidden, shared, summary
+from dispatchcount.render.summary import Line, folded, hidden, per_sample, shared, summary
 from dispatchcount.report.model import ReportData
 
 
@@ -37,20 +37,23 @@ def module_texts(
     sort: str | None,
     exact: bool,
     fold: bool,
+    batch: int | None,
 ) -> ModuleTexts:
     """The table as of `module_table`, whose arguments these are; the full name always comes first.
 
     Raises:
-        ValueError: `depth` is no depth, or a column or `sort` is not known.
+        ValueError: `depth` is no depth, a column or `sort` is not known, or `batch` is no number of
+            items.
     """
     key = None if sort is None else order(pick(MODULE_COLUMNS, [sort], "sort")[sort])
-    selection = select(report, depth, key=key, fold=fold)
+    selection = select(report, depth, key=key, fold=fold, batch=batch)
     if columns is None:
         columns = (*COLUMNS, *measured(report), *([] if sort is None else [sort]))
     picked = pick(MODULE_COLUMNS, columns, "column")
     names = ["path", *(name for name in picked if name not in ("name", "path"))]
     chosen = [MODULE_COLUMNS[name] for name in names]
     about_rows = hidden(selection) + folded(selection) + shared(selection)
+    about_rows += per_sample(report, names, batch)
     return ModuleTexts(
         ["module", *(column.header for column in chosen[1:])],
         [name in LEFT for name in names],

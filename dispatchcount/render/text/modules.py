@@ -11,6 +11,7 @@ from dispatchcount import files
 from dispatchcount.render.select import AUTO, Depth
 from dispatchcount.render.text.markdown import code, escaped, line
 from dispatchcount.render.text.module_texts import module_texts
+from dispatchcount.render.text.more import MORE, more_of_modules
 from dispatchcount.report.json.serialize import dumps
 from dispatchcount.report.json.write import module_objects
 from dispatchcount.report.metrics import KEYS
@@ -22,16 +23,19 @@ _SELF = tuple(metric for metric in KEYS if metric != "calls")
 def to_csv(report: ReportData, path: str | PathLike[str] | None = None) -> str:
     """A line for each module in the order of the model, with raw integers.
 
-    The columns are name, type, every metric of `Stats`, estimate (0 or 1), and each metric but
-    calls without the module's children, as ``self_flops`` …
+    The columns are name, type, every metric of `Stats`, estimate (0 or 1), each metric but calls
+    without the module's children, as ``self_flops`` …, and then trainable (elements of trainable
+    parameters), param_bytes, and the shapes of inputs and outputs as text.
 
     Raises:
         OSError: the file cannot be written.
     """
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("name", "type", *KEYS, "estimate", *(f"self_{metric}" for metric in _SELF)))
+    own_names = [f"self_{metric}" for metric in _SELF]
+    writer.writerow(("name", "type", *KEYS, "estimate", *own_names, *MORE))
     types = {module.name: module.type for module in report.modules}
+    more = dict(zip(types, more_of_modules(report), strict=True))
     for name, row in report.by_module().items():
         own = [getattr(row.self_, metric) for metric in _SELF]
         writer.writerow(
@@ -41,6 +45,7 @@ def to_csv(report: ReportData, path: str | PathLike[str] | None = None) -> str:
                 *(getattr(row, metric) for metric in KEYS),
                 int(row.estimate),
                 *own,
+                *more[name],
             )
         )
     text = stream.getvalue()
@@ -75,15 +80,19 @@ def to_markdown(
     sort: str | None = None,
     exact: bool = False,
     fold: bool = True,
+    batch: int | None = None,
 ) -> str:
     """The module table as GitHub Markdown with full names, and below it what the numbers leave out.
 
     The arguments are those of `module_table`; the full name always comes first.
 
     Raises:
-        ValueError: `depth` is no depth, or a column or `sort` is not known.
+        ValueError: `depth` is no depth, a column or `sort` is not known, or `batch` is no number of
+            items.
     """
-    table = module_texts(report, depth, columns=columns, sort=sort, exact=exact, fold=fold)
+    table = module_texts(
+        report, depth, columns=columns, sort=sort, exact=exact, fold=fold, batch=batch
+    )
     lines = [line(table.headers), line([":--" if left else "--:" for left in table.left])]
     lines += [line([code(name), *map(escaped, cells)]) for name, *cells in table.rows]
     notes = [f"- {about}: {escaped(text)}" for about, text, _ in table.notes]

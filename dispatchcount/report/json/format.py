@@ -193,6 +193,25 @@ MODULE = RowTable(
         ),
         Stored("parameters", ListOf(PARAMETER), "The parameters that it holds itself."),
         *FIGURES.fields,
+        Derived(
+            "trainable",
+            COUNT,
+            "Elements of its parameters that require a gradient, with those of the modules below.",
+            later=True,
+        ),
+        Derived(
+            "param_bytes",
+            COUNT,
+            "Bytes of its parameters, each in its own dtype, with those of the modules below.",
+            later=True,
+        ),
+        Derived(
+            "inputs",
+            ByName(COUNT),
+            "Shapes of its inputs, and with how many calls each came.",
+            later=True,
+        ),
+        Derived("outputs", ListOf(TEXT), "Distinct shapes of what it returned.", later=True),
         Derived("self", FIGURES, "The same figures without the modules below it."),
     ),
     make=Module,
@@ -340,6 +359,13 @@ REPORT = Table(
         Stored("meta", META, "What was profiled, and with what."),
         Stored("convention", CONVENTION, "How flops follow from what was counted."),
         Derived("total", FIGURES, "The whole block."),
+        Derived(
+            "batch",
+            Nullable(COUNT),
+            "How many samples the block ran: the first size of the first input of the root, over "
+            "all its calls; null where that is not known.",
+            later=True,
+        ),
         Derived(
             "phases",
             ByName(FIGURES),

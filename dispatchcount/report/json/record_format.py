@@ -26,6 +26,12 @@ PATHS = ColumnTable(
         Stored("module", Index("modules"), "The one that was called."),
         Stored("signature", TextIndex(), "Shapes of the call's inputs."),
         Stored("calls", COUNT, "How often."),
+        Stored(
+            "outputs",
+            ListOf(TextIndex()),
+            "Distinct shapes of what the calls returned, at most 8; `…` stands for further ones.",
+            absent=(),
+        ),
     ),
     make=Path,
 )

@@ -8,6 +8,8 @@ from dispatchcount.report.by_module import module_params, self_and_total
 from dispatchcount.report.json.format import MODULE, REPORT, SCHEMA, VERSION
 from dispatchcount.report.json.types import Strings
 from dispatchcount.report.model import ReportData
+from dispatchcount.report.parameter_totals import parameter_totals
+from dispatchcount.report.shapes import inputs_by_module, outputs_by_module
 
 
 def to_object(report: ReportData) -> dict[str, Any]:
@@ -19,6 +21,7 @@ def to_object(report: ReportData) -> dict[str, Any]:
         "meta": report.meta,
         "convention": report.flop_definition,
         "total": report.total,
+        "batch": report.batch,
         "phases": report.by_phase(),
         "dtypes": report.by_dtype(),
         "operators": _operators(report),
@@ -54,11 +57,20 @@ def _modules(report: ReportData) -> list[dict[str, Any]]:
         own[path.module].calls += path.calls
         total[path.module].calls += path.calls
     params = module_params(report)
+    parameters = parameter_totals(report)
+    inputs, outputs = inputs_by_module(report), outputs_by_module(report)
     rows = []
     for index, module in enumerate(report.modules):
         figures = total[index].stats(report.flop_definition, params=params[index])
         self_ = own[index].stats(report.flop_definition, params=module.params)
-        rows.append(_values(module) | _values(figures) | {"self": self_})
+        more = {
+            "trainable": parameters[index].trainable,
+            "param_bytes": parameters[index].param_bytes,
+            "inputs": inputs[index],
+            "outputs": list(outputs[index]),
+            "self": self_,
+        }
+        rows.append(_values(module) | _values(figures) | more)
     return rows
 
 

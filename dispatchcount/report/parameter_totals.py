@@ -1,0 +1,63 @@
+"""What is to be known of parameters besides how many there are: trainable ones, and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dispatchcount.report.report_rows import ReportRows
+from dispatchcount.report.rows import Module
+from dispatchcount.report.tree import upward
+from dispatchcount.rules.core.shape import itemsize
+
+
+@dataclass(slots=True)
+class ParameterTotals:
+    """Parameters of a module and of those below it, a tied tensor once.
+
+    Attributes:
+        params: their elements.
+        trainable: elements of those that require a gradient.
+        param_bytes: bytes of all of them, each in its own dtype.
+    """
+
+    params: int = 0
+    trainable: int = 0
+    param_bytes: int = 0
+
+    @property
+    def frozen(self) -> int:
+        """Elements of those that require no gradient."""
+        return self.params - self.trainable
+
+    def add(self, other: ParameterTotals) -> None:
+        """Add those of another module."""
+        self.params += other.params
+        self.trainable += other.trainable
+        self.param_bytes += other.param_bytes
+
+
+def own_parameters(module: Module) -> ParameterTotals:
+    """The parameters that a module holds itself."""
+    counted = [p for p in module.parameters if p.tied_to is None]
+    return ParameterTotals(
+        sum(p.numel for p in counted),
+        sum(p.numel for p in counted if p.trainable),
+        sum(p.numel * itemsize(p.dtype) for p in counted),
+    )
+
+
+def all_parameters(rows: Iterable[ParameterTotals]) -> ParameterTotals:
+    """Several rows as one."""
+    whole = ParameterTotals()
+    for row in rows:
+        whole.add(row)
+    return whole
+
+
+def parameter_totals(report: ReportRows) -> list[ParameterTotals]:
+    """For each module by index: its parameters and those of the modules below it."""
+    totals = [own_parameters(module) for module in report.modules]
+    for module, parent in upward(report.modules):
+        totals[parent].add(totals[module])
+    return totals
