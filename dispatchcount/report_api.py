@@ -411,6 +411,12 @@ class Diff(DiffData):
 
         return diff_markdown(self, top)
 
+    def to_html(self, path: str | PathLike[str] | None = None) -> str:
+        """One self-contained HTML page of both reports; written to `path` as well, if given."""
+        from dispatchcount.render.html.page import diff_to_html
+
+        return diff_to_html(self, path)
+
     def __str__(self) -> str:
         return str(self.table())
 

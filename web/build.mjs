@@ -10,7 +10,7 @@ import { build } from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ASSETS = join(HERE, "../dispatchcount/render/html/assets");
-const PAGES = ["report", "dashboard"];
+const PAGES = ["report", "diff", "dashboard"];
 
 /** The files that a bundle follows from, as paths below `web/` with forward slashes, sorted. */
 const sources = () => {

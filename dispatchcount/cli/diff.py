@@ -8,6 +8,7 @@ from typing import Any
 from dispatchcount.cli.common import add_convention, emit, how_many, load, show
 from dispatchcount.cli.paths import inputs, output
 from dispatchcount.cli.streams import complain
+from dispatchcount.errors import UsageError
 from dispatchcount.report.budget import parse_limits
 
 
@@ -28,6 +29,9 @@ def add_parser(subparsers: Any) -> None:
         "--markdown", action="store_true", help="as Markdown, for a comment on a pull request"
     )
     parser.add_argument(
+        "--html", metavar="FILE", help="also write a page of both reports there, for any browser"
+    )
+    parser.add_argument(
         "--top",
         type=how_many,
         default=30,
@@ -45,13 +49,25 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show the diff; 1 if anything grew over its limit."""
     limits = None if args.fail_over is None else parse_limits(args.fail_over)
-    written = output(args.output, inputs(args.old, args.new))
+    reads = inputs(args.old, args.new)
+    written = output(args.output, reads)
+    page = None if args.html is None else _page(args.html, [*reads, *filter(None, [written])])
     diff = load(args.old, args.convention).diff(load(args.new))
     breaches = diff.over(limits) if limits else ()
     if args.markdown:
         emit(diff.to_markdown(args.top), written)
     else:
         show(diff.table(args.top, exact=args.exact), written)
+    if page is not None:
+        emit(diff.to_html(), page)
     for breach in breaches:
         complain(str(breach))
     return 1 if breaches else 0
+
+
+def _page(path: str, taken: list[str]) -> str:
+    """Check the name of the page; `taken` are the files that are read or written besides."""
+    written = output(path, taken)
+    if written is None:
+        raise UsageError("standard output has the diff itself; give --html the name of a file")
+    return written

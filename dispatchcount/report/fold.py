@@ -113,7 +113,7 @@ class Folding:
     def _row(self, members: tuple[int, ...], times: int, above: Fold) -> Fold:
         text, whole = local_name(self._modules, members[0])
         if times > 1:
-            text = _ranged([local_name(self._modules, index)[0] for index in members[:times]])
+            text = ranged([local_name(self._modules, index)[0] for index in members[:times]])
         return Fold(members, times, text, self._modules[members[0]].name, above, whole)
 
     def _merged(self, row: Fold) -> Fold:
@@ -240,7 +240,7 @@ def _idle(report: ReportData, stats: dict[str, Stats]) -> list[bool]:
     return [idle(index, module) for index, module in enumerate(report.modules)]
 
 
-def _ranged(names: list[str]) -> str:
+def ranged(names: list[str]) -> str:
     """Names that differ in a number as one: ``"0–31"``, ``"block1–2, 5"``, ``"0, 2, … 30"``."""
     matches = [_NUMBERED.fullmatch(name) for name in names]
     prefix = matches[0][1] if matches[0] else ""

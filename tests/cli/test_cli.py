@@ -268,6 +268,19 @@ def test_diff_fails_over_its_limits(
     assert (tmp_path / "diff.txt").read_text(encoding="utf-8").startswith("Changed:")
 
 
+def test_diff_writes_a_page_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new, page = (str(tmp_path / name) for name in ("old.json", "new.json", "diff.html"))
+    make.cnn().to_json(old)
+    make.training().to_json(new)
+    diff = make.cnn().diff(make.training())
+    assert main(["diff", old, new, "--html", page]) == 0
+    assert capsys.readouterr().out == f"{diff}\n"
+    assert Path(page).read_text(encoding="utf-8") == diff.to_html()
+    assert main(["diff", old, new, "--html", "-"]) == 2
+    assert "give --html the name of a file" in capsys.readouterr().err
+    assert main(["diff", old, new, "--html", page, "-o", page]) == 2
+
+
 def test_check_holds_a_budget_and_a_baseline(
     files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,6 +51,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("a.json", ["html", "a.json", "-o", "OUT"]),
         ("a.json", ["diff", "a.json", "b.json", "-o", "OUT"]),
         ("b.json", ["diff", "a.json", "b.json", "-o", "OUT", "--markdown"]),
+        ("b.json", ["diff", "a.json", "b.json", "--html", "OUT"]),
         ("net.py", ["profile", "net.py:build", "--input", "1,4", "--json", "OUT"]),
         ("net.py", ["profile", "torch.nn:Identity", "--inputs", "net.py:x", "--json", "OUT"]),
     ],

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.render.html.figures import Figures, Texts, column_for_script, for_script
-from dispatchcount.render.html.rows import module_rows, shown
+from dispatchcount.render.html.groups import of_report, placed
+from dispatchcount.render.html.rows import Facts, row, table
 from dispatchcount.render.html.runs import Operators, block, phases, samples
 from dispatchcount.report.expert_load import expert_load
 from dispatchcount.report.metrics import Stats
@@ -25,7 +26,9 @@ _MOST_LOADS = 200
 
 def page_data(report: ReportData, title: str) -> dict[str, Any]:
     """All that the page shows. Integers that JavaScript cannot hold exactly become decimal text."""
-    place = {index: row for row, index in enumerate(shown(report))}
+    facts = Facts(report)
+    place = {index: number for number, index in enumerate(facts.shown)}
+    rows = [row(facts, i, place.get(report.modules[i].parent, -1)) for i in facts.shown]
     figures = Figures([report.total], report.memory is not None)
     operators = Operators()
     runs = [
@@ -42,7 +45,7 @@ def page_data(report: ReportData, title: str) -> dict[str, Any]:
         "estimate": report.estimate,
         "gap": report.incomplete,
         "calls": for_script(report.total.calls),
-        "rows": module_rows(report),
+        "rows": table(rows, placed(of_report(report, facts.shown), place)),
         "operators": operators.all(),
         "samples": _samples(report, place, run_of, len(runs)),
         "runs": [*runs, *of_samples],

@@ -11,10 +11,13 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.files import write
+from dispatchcount.render.diff import diff_markdown
 from dispatchcount.render.html.data import page_data
+from dispatchcount.render.html.diff_data import diff_data
 from dispatchcount.render.html.notebook import escaped, to_notebook
 
 if TYPE_CHECKING:
+    from dispatchcount.report.diff import DiffData
     from dispatchcount.report.model import ReportData
 
 
@@ -38,7 +41,7 @@ def page(report: ReportData, script: str | None = None) -> str:
         script: the relative address that the page loads its script from, so that many pages share
             one; None puts the script into the page.
     """
-    title = dict(report.meta.labels).get("model") or report.meta.model or "Profiled block"
+    title = _title(report)
     return fill(
         "report.html",
         asset("report.js"),
@@ -48,6 +51,37 @@ def page(report: ReportData, script: str | None = None) -> str:
         data=embedded(page_data(report, title)),
         static=to_notebook(report),
     )
+
+
+def diff_to_html(diff: DiffData, path: str | PathLike[str] | None = None) -> str:
+    """The diff as one page; written to `path` as well, if given.
+
+    Raises:
+        OSError: `path` cannot be written.
+    """
+    whole = diff_page(diff)
+    if path is not None:
+        write(path, whole)
+    return whole
+
+
+def diff_page(diff: DiffData, script: str | None = None) -> str:
+    """The diff as a page; `script` as of `page`."""
+    old, new = (_title(report) for report in (diff.old, diff.new))
+    title = f"Diff of {new}" if old == new else f"{old} → {new}"
+    return fill(
+        "diff.html",
+        asset("diff.js"),
+        script,
+        title=escaped(title),
+        style=asset("diff.css"),
+        data=embedded(diff_data(diff, title)),
+        static=escaped(diff_markdown(diff)),
+    )
+
+
+def _title(report: ReportData) -> str:
+    return dict(report.meta.labels).get("model") or report.meta.model or "Profiled block"
 
 
 def asset(name: str) -> str:

@@ -2,83 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.render.html.figures import Texts
+from dispatchcount.render.html.groups import Groups
 from dispatchcount.report.coverage import gaps
-from dispatchcount.report.fold import Fold, Folding, local_name
+from dispatchcount.report.fold import local_name
 from dispatchcount.report.roles import ROLES, roles
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
 
 
-def shown(report: ReportData) -> list[int]:
-    """Indices in `Report.modules` of the modules that have a row, in order."""
-    rows = report.by_module()
-    return [index for index, module in enumerate(report.modules) if module.name in rows]
+class Facts:
+    """What a page says of the modules of one report, by index of module."""
+
+    def __init__(self, report: ReportData) -> None:
+        self.report = report
+        self.roles = roles(report.modules)
+        self.gap = gaps(report)
+        self.uncalled = set(report.uncalled_modules)
+        self.stats = report.by_module()
+        self.shown = [i for i, module in enumerate(report.modules) if module.name in self.stats]
 
 
-def module_rows(report: ReportData) -> dict[str, Any]:
-    """What is known of each module, a column a fact.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a page.
 
-    A name is what it adds to the name of the row above; rows in ``whole`` have all of it.
+    Attributes:
+        facts: the report that it is taken from.
+        index: of its module there.
+        parent: the row above; -1 for a top row.
+        name: what its name adds to that of the row above.
+        whole: True if that is all of its name.
+        type: its class.
     """
-    rows = shown(report)
-    place = {index: row for row, index in enumerate(rows)}
-    modules = [report.modules[index] for index in rows]
-    names = [local_name(report.modules, index) for index in rows]
+
+    facts: Facts
+    index: int
+    parent: int
+    name: str
+    whole: bool
+    type: str
+
+
+def row(facts: Facts, index: int, parent: int, type_: str | None = None) -> Row:
+    """The row of a module, with another class than its own if one is given."""
+    name, whole = local_name(facts.report.modules, index)
+    type_ = facts.report.modules[index].type if type_ is None else type_
+    return Row(facts, index, parent, name, whole, type_)
+
+
+def table(rows: Sequence[Row], folds: Groups) -> dict[str, Any]:
+    """What is known of each row, a column a fact; a flag is the list of the rows that have it."""
     types, extras = Texts(), Texts()
-    part = roles(report.modules)
-    stats = report.by_module()
-    gap = gaps(report)
-    uncalled = set(report.uncalled_modules)
-    facts = {
-        "whole": [whole for _, whole in names],
-        "uncalled": [module.name in uncalled for module in modules],
-        "estimate": [stats[module.name].estimate for module in modules],
-        "gap": [gap[index] for index in rows],
+    modules = [one.facts.report.modules[one.index] for one in rows]
+    flags = {
+        "whole": [one.whole for one in rows],
+        "uncalled": [m.name in one.facts.uncalled for m, one in zip(modules, rows, strict=True)],
+        "estimate": [
+            one.facts.stats[m.name].estimate for m, one in zip(modules, rows, strict=True)
+        ],
+        "gap": [one.facts.gap[one.index] for one in rows],
         "container": [module.container for module in modules],
     }
     return {
-        "name": [name for name, _ in names],
-        "parent": [place.get(module.parent, -1) for module in modules],
-        "type": [types.number(module.type) for module in modules],
+        "name": [one.name for one in rows],
+        "parent": [one.parent for one in rows],
+        "type": [types.number(one.type) for one in rows],
         "types": types.all(),
         "extra": [extras.number(module.extra) for module in modules],
         "extras": extras.all(),
-        "role": [ROLES.index(part[index]) for index in rows],
+        "role": [ROLES.index(one.facts.roles[one.index]) for one in rows],
         "roles": list(ROLES),
-        "aliases": {row: list(m.aliases) for row, m in enumerate(modules) if m.aliases},
-        **{fact: [row for row, true in enumerate(of) if true] for fact, of in facts.items()},
-        "folds": folds(report, place),
+        "aliases": {place: list(m.aliases) for place, m in enumerate(modules) if m.aliases},
+        **{flag: [place for place, has in enumerate(of) if has] for flag, of in flags.items()},
+        "folds": folds.for_script(),
     }
-
-
-def folds(report: ReportData, place: dict[int, int]) -> dict[str, Any]:
-    """Which siblings are one row, as `report.fold` folds them.
-
-    Args:
-        report: the report.
-        place: the row of each module's index.
-
-    Returns:
-        ``members``: the rows of each fold, in order; ``label``: their name as one, ``"0–31"``;
-        ``merged``: rows of containers that stand under one name with the fold below them.
-    """
-    folding = Folding(report)
-    members: list[list[int]] = []
-    labels: list[str] = []
-    merged: list[int] = []
-    for index in place:
-        module = report.modules[index]
-        for below in folding.below(Fold((index,), 1, module.name, module.name, None, True)):
-            if below.times < 2:
-                continue
-            parent = report.modules[below.first].parent
-            if parent == index:
-                members.append([place[member] for member in below.members])
-                labels.append(below.label)
-            else:
-                merged.append(place[parent])
-    return {"members": members, "label": labels, "merged": merged}

@@ -97,11 +97,11 @@ export class Chart {
 
   private shape(tile: Tile, i: number): SVGGElement {
     const { colour, path, title, figure } = this.options;
-    const { fill, ink } = colour(tile);
-    const width = Math.max(0.5, tile.width - 1);
-    const height = Math.max(0.5, tile.height - 1);
+    const { fill, ink, edge } = colour(tile);
+    const width = Math.max(0.5, tile.width - 1.5);
+    const height = Math.max(0.5, tile.height - 1.5);
     const group = svg("g", { class: tile.level < 0 ? "tile above" : "tile", "data-tile": i, "data-path": path(tile) });
-    group.append(svg("rect", { x: tile.x, y: tile.y, width, height, rx: Math.min(3, width / 3), fill, stroke: "none" }));
+    group.append(svg("rect", { x: tile.x + 0.5, y: tile.y + 0.5, width, height, rx: Math.min(3, width / 3), fill, stroke: edge ?? "none" }));
     if (width < 14 || height < 13) return group;
     const room = width - 2 * PADDING;
     const text = title(tile).replace(/\p{Cc}/gu, " ");

@@ -4,6 +4,8 @@ import type { Theme } from "../shared/theme.ts";
 export interface Colour {
   fill: string;
   ink: string;
+  /** The line around a fill that alone would not stand out from the panel. */
+  edge: string | null;
 }
 
 /** The panels that tiles lie on, as in base.css. */
@@ -15,20 +17,29 @@ export const FILLS: Record<Theme, string[]> = {
   light: ["#2563b8", "#a8500a", "#1f7a43", "#7d47ad", "#b3324f", "#0b7276", "#7a6400", "#8c4a3c", "#4b57b5", "#9a3b8a"],
   dark: ["#7fb0f5", "#f2a65e", "#74cf95", "#c3a0ee", "#f58ea2", "#5fcdcf", "#dcc24f", "#d8a795", "#a5b1f7", "#e79ad8"],
 };
-export const NEUTRAL: Record<Theme, string> = { light: "#5d6879", dark: "#98a3b3" };
+/** What plays no part itself, as containers: quiet, so that what they hold stands out. */
+export const NEUTRAL: Record<Theme, Colour> = {
+  light: { fill: "#e9edf3", ink: "#1b1f27", edge: "#7c8798" },
+  dark: { fill: "#2a323e", ink: "#e6e9ef", edge: "#727f92" },
+};
 
-/** What changed in a diff. */
-export const CHANGES: Record<Theme, Record<"grew" | "shrank" | "added" | "removed" | "same", string>> = {
-  light: { grew: "#b3324f", shrank: "#1f7a43", added: "#7d47ad", removed: "#7a6400", same: "#5d6879" },
-  dark: { grew: "#f58ea2", shrank: "#74cf95", added: "#c3a0ee", removed: "#dcc24f", same: "#98a3b3" },
+export type Change = "grew" | "shrank" | "added" | "removed" | "same";
+
+/** What changed in a diff; what did not is neutral. */
+const CHANGES: Record<Theme, Partial<Record<Change, string>>> = {
+  light: { grew: "#b3324f", shrank: "#1f7a43", added: "#7d47ad", removed: "#7a6400" },
+  dark: { grew: "#f58ea2", shrank: "#74cf95", added: "#c3a0ee", removed: "#dcc24f" },
 };
 
 /** The part that a module plays always has the same colour, on every page. */
 const ROLES = ["attention", "MLP", "norm", "embedding", "head", "convolution", "linear", "recurrent", "activation", "pooling"];
 
-export const coloured = (fill: string, theme: Theme): Colour => ({ fill, ink: INK[theme] });
+const strong = (fill: string | undefined, theme: Theme): Colour => (fill ? { fill, ink: INK[theme], edge: null } : NEUTRAL[theme]);
 
-export const roleColour = (role: string, theme: Theme): Colour => coloured(FILLS[theme][ROLES.indexOf(role)] ?? NEUTRAL[theme], theme);
+export const roleColour = (role: string, theme: Theme): Colour => strong(FILLS[theme][ROLES.indexOf(role)], theme);
 
 /** The colour of the n-th most of something; beyond the palette all are alike. */
-export const rankColour = (rank: number, theme: Theme): Colour => coloured(FILLS[theme][rank] ?? NEUTRAL[theme], theme);
+export const rankColour = (rank: number, theme: Theme): Colour => strong(FILLS[theme][rank], theme);
+
+/** The colour of a change. */
+export const changeColour = (change: Change, theme: Theme): Colour => strong(CHANGES[theme][change], theme);

@@ -17,7 +17,6 @@ export const fileName = (title: string, ending: string): string => `${title.repl
 /** The picture with a ground of its own, as text. */
 export const svgText = (picture: SVGSVGElement): string => {
   const copy = picture.cloneNode(true) as SVGSVGElement;
-  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   for (const shape of copy.querySelectorAll("[class]")) for (const name of ["class", "data-tile", "data-path"]) shape.removeAttribute(name);
   const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
   for (const [name, value] of Object.entries({ width: "100%", height: "100%", fill: color("panel") })) ground.setAttribute(name, value);

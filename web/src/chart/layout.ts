@@ -14,6 +14,8 @@ export interface Tile {
   y: number;
   width: number;
   height: number;
+  /** How many children of the node it stands for that are too small for tiles of their own; 0 for a tile of one. */
+  rest: number;
   /** Levels below the selected node; those above it are negative. */
   level: number;
   /** True if the tiles of its children lie in it, as in a treemap. */
@@ -40,25 +42,39 @@ const MOST_TILES = 4000;
 export const icicle = (selected: Node, trail: Node[], width: number, { value, under, own }: Figures): Tile[] => {
   const tiles: Tile[] = [];
   const top = trail.length - 1;
-  for (const [i, node] of trail.entries()) tiles.push({ node, operator: null, value: value(node), x: 0, y: i, width, height: 1, level: i - top, open: false });
+  for (const [i, node] of trail.entries()) tiles.push({ node, operator: null, value: value(node), x: 0, y: i, width, height: 1, rest: 0, level: i - top, open: false });
   const scale = width / (value(selected) || 1);
   // Level by level, so that a limit leaves out what lies deepest.
   let level: [Node, number][] = [[selected, 0]];
   for (let depth = 1; level.length && depth <= DEEPEST && tiles.length < MOST_TILES; depth += 1) {
     const next: [Node, number][] = [];
     for (const [above, start] of level) {
+      const put = (node: Node, operator: string | null, size: number, at: number, rest = 0): void =>
+        void tiles.push({ node, operator, value: size, x: at, y: top + depth, width: size * scale, height: 1, rest, level: depth, open: false });
       let x = start;
+      // Neighbours that are too thin to be seen are one tile together.
+      let thin = { number: 0, size: 0, x };
+      const putThin = (): void => {
+        if (thin.size * scale >= THINNEST) put(above, null, thin.size, thin.x, thin.number);
+        thin = { number: 0, size: 0, x };
+      };
       for (const node of under(above)) {
         const size = value(node);
         if (size * scale >= THINNEST) {
-          tiles.push({ node, operator: null, value: size, x, y: top + depth, width: size * scale, height: 1, level: depth, open: false });
+          putThin();
+          put(node, null, size, x);
           next.push([node, x]);
+          x += size * scale;
+          thin.x = x;
+        } else if (size > 0) {
+          thin = { ...thin, number: thin.number + 1, size: thin.size + size };
+          x += size * scale;
         }
-        x += size * scale;
       }
+      putThin();
       if (above !== selected) continue;
       for (const part of own(selected)) {
-        if (part.value * scale >= THINNEST) tiles.push({ node: selected, operator: part.operator, value: part.value, x, y: top + depth, width: part.value * scale, height: 1, level: depth, open: false });
+        if (part.value * scale >= THINNEST) put(selected, part.operator, part.value, x);
         x += part.value * scale;
       }
     }
@@ -77,6 +93,7 @@ interface Place {
   node: Node;
   operator: string | null;
   value: number;
+  rest: number;
   open: boolean;
   parts: Place[];
 }
@@ -87,22 +104,27 @@ export const nested = (selected: Node, width: number, height: number, { value, u
   let room = MOST_TILES;
   const place = (node: Node, depth: number): Place => {
     const size = value(node);
-    const found: Place = { node, operator: null, value: size, open: depth === 0, parts: [] };
+    const found: Place = { node, operator: null, value: size, rest: 0, open: depth === 0, parts: [] };
     if (depth > 0 && (area(size) < OPENED || depth > 12)) return found;
     let inside = 0;
+    let small = { number: 0, size: 0 };
     for (const child of under(node)) {
       const part = value(child);
       inside += part;
-      if (area(part) < SMALLEST || room <= 0) continue;
+      if (area(part) < SMALLEST || room <= 0) {
+        if (part > 0) small = { number: small.number + 1, size: small.size + part };
+        continue;
+      }
       room -= 1;
       found.parts.push(place(child, depth + 1));
     }
+    if (area(small.size) >= SMALLEST) found.parts.push({ node, operator: null, value: small.size, rest: small.number, open: false, parts: [] });
     found.open = found.parts.length > 0 || depth === 0;
     const parts = depth === 0 ? own(node) : [];
-    for (const part of parts) if (area(part.value) >= SMALLEST) found.parts.push({ node, operator: part.operator, value: part.value, open: false, parts: [] });
+    for (const part of parts) if (area(part.value) >= SMALLEST) found.parts.push({ node, operator: part.operator, value: part.value, rest: 0, open: false, parts: [] });
     const rest = size - inside;
     // What an inner node did itself is a tile without a name, so that areas are right.
-    if (!parts.length && found.parts.length && area(rest) >= SMALLEST) found.parts.push({ node, operator: "", value: rest, open: false, parts: [] });
+    if (!parts.length && found.parts.length && area(rest) >= SMALLEST) found.parts.push({ node, operator: "", value: rest, rest: 0, open: false, parts: [] });
     return found;
   };
   const root: HierarchyNode<Place> = hierarchy(place(selected, 0), ({ parts }) => parts);
@@ -116,5 +138,5 @@ export const nested = (selected: Node, width: number, height: number, { value, u
   return laid
     .descendants()
     .filter((at) => at.depth > 0 && at.x1 - at.x0 > 1 && at.y1 - at.y0 > 1)
-    .map((at) => ({ node: at.data.node, operator: at.data.operator, value: at.data.value, x: at.x0, y: at.y0, width: at.x1 - at.x0, height: at.y1 - at.y0, level: at.depth, open: Boolean(at.children) }));
+    .map((at) => ({ node: at.data.node, operator: at.data.operator, value: at.data.value, rest: at.data.rest, x: at.x0, y: at.y0, width: at.x1 - at.x0, height: at.y1 - at.y0, level: at.depth, open: Boolean(at.children) }));
 };

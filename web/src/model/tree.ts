@@ -166,6 +166,8 @@ export class Tree {
 
   /** The node and all nodes below it, in the model's order. */
   all(node: Node): Node[] {
+    // The tables ask for the same node again and again.
+    if (this.listed?.node === node) return this.listed.all;
     const found: Node[] = [];
     const stack = [node];
     while (stack.length) {
@@ -174,8 +176,10 @@ export class Tree {
       const under = this.under(at);
       for (let i = under.length - 1; i >= 0; i -= 1) stack.push(under[i]!);
     }
+    this.listed = { node, all: found };
     return found;
   }
+  private listed: { node: Node; all: Node[] } | null = null;
 
   /** From the top down to the node. */
   trail(node: Node): Node[] {
@@ -201,13 +205,13 @@ export class Tree {
   setFolded(folded: boolean): void {
     this.folded = folded;
     this.opened.clear();
-    this.below = new Map();
+    this.forget();
   }
 
   /** Show the modules of a fold one by one. */
   open(node: Node): void {
     for (let i = 0; i < node.rows.length; i += node.times) this.opened.add(node.rows[i]!);
-    this.below = new Map();
+    this.forget();
   }
 
   /** Fold again what was opened around a node; the node above it that shows the fold is returned. */
@@ -216,7 +220,7 @@ export class Tree {
       const fold = this.fold[at.rows[0]!]!;
       const first = fold < 0 ? -1 : this.data.rows.folds.members[fold]![0]!;
       if (this.opened.delete(first)) {
-        this.below = new Map();
+        this.forget();
         return at.above;
       }
     }
@@ -236,7 +240,7 @@ export class Tree {
 
   restoreOpened(rows: number[]): void {
     for (const row of rows) this.opened.add(row);
-    this.below = new Map();
+    this.forget();
   }
 
   /**
@@ -278,6 +282,12 @@ export class Tree {
       if (!next) return node;
       node = next;
     }
+  }
+
+  /** Nodes are made anew, because folds opened or closed. */
+  private forget(): void {
+    this.below = new Map();
+    this.listed = null;
   }
 
   private openTowards(node: Node, row: number): Node {

@@ -1,23 +1,11 @@
-/** The selected module: where it stands, what it is, how it was called. */
+/** The selected module: what it is, how it was called. */
 import type { ReportPage } from "../model/payload.ts";
 import type { Run } from "../model/run.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { byId, el } from "../shared/dom.ts";
 import { exact, human, part, percent, type Figure } from "../shared/numbers.ts";
 import { Table } from "../shared/table/table.ts";
-import { figureColumn } from "./figures.ts";
-
-const MOST_CRUMBS = 10;
-
-export const showTrail = (tree: Tree, node: Node, select: (node: Node) => void): void => {
-  const all = tree.trail(node);
-  const shown = all.length > MOST_CRUMBS ? [all[0]!, ...all.slice(2 - MOST_CRUMBS)] : all;
-  const crumbs = shown.flatMap((one, i) => {
-    const button = el("button", { type: "button", title: tree.path(one), "aria-current": one === node ? "true" : null, onclick: () => select(one) }, tree.title(one));
-    return i ? [el("span", { "aria-hidden": "true" }, i === 1 && shown.length < all.length ? "› … ›" : "›"), button] : [button];
-  });
-  byId("trail").replaceChildren(...crumbs);
-};
+import { figureColumn, inOrder, isMain } from "../model/figures.ts";
 
 export const showChosen = (tree: Tree, node: Node, run: Run, key: string): void => {
   const metric = tree.metric(key);
@@ -62,7 +50,7 @@ export class Calls {
       digits: () => digits.checked,
       most: (key: string) => tree.total(tree.top, key, tree.runs[0]!),
     };
-    const shown = page.metrics.filter(({ key, additive, elementwise }) => additive && !elementwise && key !== "macs");
+    const shown = inOrder(page.metrics).filter(({ key, additive, elementwise }) => additive && isMain(key) && !elementwise && key !== "macs");
     this.table = new Table<Call>({
       section: byId("calls"),
       id: "calls",

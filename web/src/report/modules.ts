@@ -1,4 +1,5 @@
 /** The table of modules: a tree that collapses, or a flat list while it is sorted, searched or filtered. */
+import { paintName } from "../model/name.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import type { Run } from "../model/run.ts";
 import type { ReportPage } from "../model/payload.ts";
@@ -6,7 +7,8 @@ import { el, options as offer } from "../shared/dom.ts";
 import { human, percent, type Figure } from "../shared/numbers.ts";
 import { sorted, type Column, type Sort } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
-import { figureColumn, shareColumn } from "./figures.ts";
+import type { Metric } from "../shared/payload.ts";
+import { figureColumn, inOrder, isMain, shareColumn } from "../model/figures.ts";
 
 const UNFOLDED_AT_FIRST = 120; // rows
 
@@ -87,7 +89,8 @@ export class Modules {
     if (this.status.value === "ran" && !node.rows.some((row) => run().touched[row])) return false;
     if (this.status.value && this.status.value !== "ran" && !tree.has(node, this.status.value as "uncalled")) return false;
     if (!query) return true;
-    return tree.type(node).toLowerCase().includes(query) || tree.path(node).toLowerCase().includes(query) || node.rows.some((row) => this.name(row).includes(query));
+    if (tree.type(node).toLowerCase().includes(query) || node.rows.some((row) => this.name(row).includes(query))) return true;
+    return node.rows.length > 1 && tree.path(node).toLowerCase().includes(query);
   }
 
   /** Keys of the columns in sight; null for the usual ones. */
@@ -200,10 +203,8 @@ export class Modules {
       mark: (node: Node, key: string): string => (key === "flops" && tree.has(node, "estimate") ? "≈ " : ""),
     };
     const equal = Number(whole("flops")) === Number(page.figures.macs ? whole("macs") : -1);
-    const usual = (key: string): boolean => !(key === "macs" && equal);
-    const column = (key: string): Column<Node> => ({ ...figureColumn(tree.metric(key), figures), hidden: !usual(key) });
-    const keys = tree.metrics.map(({ key }) => key);
-    const late = (key: string): boolean => tree.metric(key).elementwise;
+    const usual = ({ key, elementwise }: Metric): boolean => isMain(key) && !(key === "macs" && equal) && !elementwise;
+    const metrics = inOrder(tree.metrics).map((one) => ({ ...figureColumn(one, figures), hidden: !usual(one) }));
     const columns: Column<Node>[] = [
       {
         key: "name",
@@ -215,9 +216,8 @@ export class Modules {
         paint: (cell, node) => this.paintName(cell, node),
       },
       shareColumn<Node>({ value: (node) => tree.total(node, metric(), run()), whole: () => whole(metric()), head: () => `of ${tree.metric(metric()).label}` }),
-      ...keys.filter((key) => !late(key)).map(column),
+      ...metrics,
       { key: "calls", label: "Calls", num: true, value: (node) => tree.calls(node, run()), text: (node) => (digits.checked ? tree.calls(node, run()).toLocaleString("en-US") : human(tree.calls(node, run()))), room: () => "1,000,000" },
-      ...keys.filter(late).map(column),
       { key: "type", label: "Type", value: (node) => tree.type(node), text: (node) => tree.type(node), tip: (node) => tree.extra(node), room: () => longest(page.rows.types), paint: (cell, node) => { cell.classList.add("type"); cell.textContent = tree.type(node); } },
       { key: "role", label: "Part", help: "What part it plays, as far as its name tells", hidden: true, value: (node) => tree.role(node), text: (node) => tree.role(node), room: () => "convolution" },
       { key: "depth", label: "Depth", hidden: true, num: true, value: (node) => node.depth, text: (node) => String(node.depth), room: () => "100" },
@@ -240,23 +240,11 @@ export class Modules {
 
   private paintName(cell: HTMLElement, node: Node): void {
     const { tree, page, selected, select, open } = this.options;
-    const flat = this.flat;
-    const title = tree.title(node);
-    const under = tree.under(node).length;
-    cell.classList.add("name", "mono");
-    if (!flat) {
-      cell.style.paddingLeft = `${6 + 14 * Math.min(10, node.depth - selected().depth)}px`;
-      const isOpen = node === selected() ? !this.collapsed.has(this.key(node)) : this.isOpen(node);
-      const turn = el("button", { type: "button", class: "turn", tabindex: -1, "aria-expanded": isOpen ? "true" : "false", "aria-label": `${isOpen ? "Collapse" : "Expand"} ${tree.path(node)}`, onclick: () => this.expand(node, !isOpen) }, isOpen ? "▾" : "▸");
-      cell.append(under ? turn : el("span", { class: "turn", "aria-hidden": "true" }));
-    }
-    const path = tree.path(node);
-    const last = flat && node.times === 1 ? (node.label || "(root)") : title;
-    const label = node.label || "(root)";
-    const before = flat && path.endsWith(label) ? path.slice(0, path.length - label.length) : "";
-    cell.append(el("button", { type: "button", "data-main": true, title: path, onclick: () => select(node) }, before ? el("span", { class: "above" }, before) : null, el("span", { class: "last" }, last)));
-    if (node.times > 1) cell.append(el("button", { type: "button", class: "badge unfold", tabindex: -1, "aria-label": `Show the ${node.times} of ${path} one by one`, title: "Show them one by one", onclick: () => open(node) }, "open"));
-    if (page.memory && node.rows.some((row) => tree.nameOf(row) === page.memory!.module)) cell.append(el("span", { class: "badge", title: `The most memory was in use at ${page.memory.operator || "the beginning"} here` }, "peak"));
+    const shown = node === selected() ? !this.collapsed.has(this.key(node)) : this.isOpen(node);
+    const indent = node.depth - selected().depth;
+    paintName(cell, node, { tree, flat: this.flat, indent, open: shown, expand: (to) => this.expand(node, to), select: () => select(node), unfold: () => open(node) });
+    const { memory } = page;
+    if (memory && node.rows.some((row) => tree.nameOf(row) === memory.module)) cell.append(el("span", { class: "badge", title: `The most memory was in use here, at ${memory.operator || "the beginning"}` }, "peak"));
     if (tree.has(node, "gap")) cell.append(el("span", { class: "badge unknown", title: "An operator in it could not be counted" }, "not counted"));
   }
 }

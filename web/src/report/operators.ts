@@ -4,7 +4,7 @@ import type { Node, Tree } from "../model/tree.ts";
 import { byId, el } from "../shared/dom.ts";
 import { exact, human, type Figure } from "../shared/numbers.ts";
 import { Table } from "../shared/table/table.ts";
-import { figureColumn, shareColumn } from "./figures.ts";
+import { figureColumn, inOrder, isMain, shareColumn } from "../model/figures.ts";
 
 export class OperatorTable {
   private readonly table: Table<OperatorSum>;
@@ -20,7 +20,6 @@ export class OperatorTable {
     // Parameters and memory belong to modules: beside those, operators are told by their FLOPs.
     const shared = (): string => (tree.metric(metric()).additive ? metric() : "flops");
     const figures = { value: (row: OperatorSum, key: string) => row.values.get(key) ?? null, digits: () => digits.checked, most: whole };
-    const [late, early] = [metrics.filter(({ elementwise }) => elementwise), metrics.filter(({ elementwise }) => !elementwise)];
     this.table = new Table<OperatorSum>({
       section: byId("operators"),
       id: "operators",
@@ -30,9 +29,8 @@ export class OperatorTable {
       columns: [
         { key: "name", label: "Operator", fixed: true, value: ({ name }) => name, text: ({ name }) => name, tip: ({ name }) => name, search: true, paint: (cell, { name }) => { cell.classList.add("mono"); cell.textContent = name; } },
         shareColumn<OperatorSum>({ value: (row) => row.values.get(shared()) ?? 0n, whole: () => whole(shared()), head: () => `of ${tree.metric(shared()).label}` }),
-        ...early.map((one) => figureColumn<OperatorSum>(one, figures)),
+        ...inOrder(metrics).map((one) => ({ ...figureColumn<OperatorSum>(one, figures), hidden: !isMain(one.key) })),
         { key: "calls", label: "Calls", num: true, value: ({ calls }) => calls, text: ({ calls }) => (digits.checked ? exact(calls) : human(calls)), tip: ({ calls }) => exact(calls), room: () => "1,000,000" },
-        ...late.map((one) => figureColumn<OperatorSum>(one, figures)),
         { key: "status", label: "Status", value: ({ status }) => status, text: ({ status }) => status, search: true, room: () => "counted", extra: 18, paint: (cell, { status }) => void cell.append(el("span", { class: `badge ${status}` }, status)) },
       ],
       empty: () => (run().hasOperators ? "No operator matches." : "Which operators a sample ran is not recorded; the whole block has them."),
@@ -40,7 +38,10 @@ export class OperatorTable {
   }
 
   show(node: Node): void {
-    this.table.show(this.tree.operators(node, this.run()));
+    const bytes = ({ values }: OperatorSum): bigint => values.get("bytes") ?? 0n;
+    // Those of equal FLOPs, most of which have none, stand by the bytes that they move.
+    const sums = this.tree.operators(node, this.run()).sort((a, b) => (bytes(a) < bytes(b) ? 1 : bytes(a) > bytes(b) ? -1 : 0));
+    this.table.show(sums);
   }
 
   arrange(): void {

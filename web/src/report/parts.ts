@@ -2,16 +2,19 @@
 import type { Tree } from "../model/tree.ts";
 import type { ReportPage } from "../model/payload.ts";
 import { byId, chip, el } from "../shared/dom.ts";
+import { inOrder, isMain } from "../model/figures.ts";
 import { date, exact, human, part, percent, plural } from "../shared/numbers.ts";
 
 export const showLabels = ({ meta, convention, title }: ReportPage): void => {
-  const chips = [chip("convention", convention.name), ...meta.labels.map(([label, value]) => chip(label, value))];
-  if (meta.model && meta.model !== title) chips.push(chip("class", meta.model));
-  if (meta.training !== null) chips.push(chip("mode", meta.training ? "train" : "eval"));
-  if (meta.devices.length) chips.push(chip("device", meta.devices.join(", ")));
-  if (meta.dtypes.length) chips.push(chip("dtype", meta.dtypes.join(", ")));
-  if (meta.created) chips.push(chip("run", date(meta.created)));
-  byId("labels").replaceChildren(...chips);
+  const facts = new Map([["convention", convention.name], ...meta.labels.filter(([label, value]) => label !== "model" || value !== title)]);
+  // What the user says of the run goes before what was seen of it.
+  const seen = (label: string, value: string): void => void (value && !facts.has(label) && facts.set(label, value));
+  if (meta.model !== title) seen("class", meta.model);
+  if (meta.training !== null) seen("mode", meta.training ? "train" : "eval");
+  seen("device", meta.devices.join(", "));
+  seen("dtype", meta.dtypes.join(", "));
+  if (meta.created) seen("run", date(meta.created));
+  byId("labels").replaceChildren(...[...facts].map(([label, value]) => chip(label, value)));
   byId("footer").textContent = `dispatchcount ${meta.dispatchcount} · torch ${meta.torch} · Python ${meta.python}`;
 };
 
@@ -36,7 +39,7 @@ export const showTotals = (page: ReportPage, tree: Tree, go: (name: string) => v
   const card = (value: string, label: string | HTMLElement, title: string, first = false): HTMLElement =>
     el("div", { class: first ? "total first" : "total", title }, el("b", {}, value), el("span", {}, label));
   const cards = metrics
-    .filter(({ key }) => !key.startsWith("memory_"))
+    .filter(({ key }) => isMain(key) && !key.startsWith("memory_"))
     .map(({ key, label, kind, help, estimable }, i) => {
       const value = tree.total(tree.top, key, run!);
       const unit = key === "flops" ? `FLOPs (${convention.name}): ${convention.unit}` : label;
@@ -52,7 +55,7 @@ export const showTotals = (page: ReportPage, tree: Tree, go: (name: string) => v
 };
 
 export const showGroups = ({ groups, metrics }: ReportPage): void => {
-  const shown = metrics.filter(({ key, additive }) => additive && key !== "macs");
+  const shown = inOrder(metrics).filter(({ key, additive }) => additive && isMain(key) && key !== "macs");
   const sections = groups
     .filter((group) => group.rows.length > 1)
     .map(({ title, label, rows }) => {
@@ -64,7 +67,7 @@ export const showGroups = ({ groups, metrics }: ReportPage): void => {
       });
       const id = `group-${title.toLowerCase()}`;
       const table = el("table", { "aria-labelledby": id }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...lines));
-      const box = el("div", { class: "table-box", tabindex: 0, role: "region", "aria-labelledby": id }, table);
+      const box = el("div", { class: "table-box", tabindex: 0, role: "region", "aria-label": `Table of ${title.toLowerCase()}` }, table);
       return el("section", { class: "panel", "aria-labelledby": id }, el("header", { class: "head" }, el("h2", { id }, title)), box);
     });
   byId("groups").replaceChildren(...sections);

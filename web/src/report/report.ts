@@ -1,17 +1,19 @@
 /** The page of a report: one run and one selected module, which the chart and all tables follow. */
 import { Chart } from "../chart/chart.ts";
-import { NEUTRAL, rankColour, roleColour, coloured, type Colour } from "../chart/colours.ts";
+import { NEUTRAL, rankColour, roleColour, type Colour } from "../chart/colours.ts";
+import { showLegend } from "../chart/legend.ts";
 import { download, fileName, pngBlob, svgText } from "../chart/export.ts";
 import { icicle, nested, type Tile } from "../chart/layout.ts";
 import type { ReportPage } from "../model/payload.ts";
 import type { Run } from "../model/run.ts";
+import { showTrail } from "../model/trail.ts";
 import { Tree, type Node } from "../model/tree.ts";
 import { byId, el, options } from "../shared/dom.ts";
 import { human, part, percent } from "../shared/numbers.ts";
 import { payload } from "../shared/payload.ts";
 import { csv } from "../shared/table/columns.ts";
 import { followTheme, theme } from "../shared/theme.ts";
-import { Calls, showChosen, showTrail } from "./details.ts";
+import { Calls, showChosen } from "./details.ts";
 import { Modules } from "./modules.ts";
 import { OperatorTable } from "./operators.ts";
 import { showGroups, showIssues, showLabels, showTotals, showWords } from "./parts.ts";
@@ -48,9 +50,11 @@ const ranks = (): Map<string, { rank: number; part: number }> => {
 let ranked = ranks();
 
 const colourOf = (tile: Tile): Colour => {
-  if (tile.operator === "" || tree.isBlock(tile.node)) return coloured(NEUTRAL[theme()], theme());
-  if (colour === "role") return roleColour(tree.role(tile.node), theme());
-  return rankColour(ranked.get(tree.type(tile.node))?.rank ?? Infinity, theme());
+  const neutral = NEUTRAL[theme()];
+  if (tree.isBlock(tile.node) || tile.rest) return neutral;
+  const found = colour === "role" ? roleColour(tree.role(tile.node), theme()) : rankColour(ranked.get(tree.type(tile.node))?.rank ?? Infinity, theme());
+  // In a treemap what holds tiles is a frame around them.
+  return tile.open ? { ...neutral, edge: found.edge ?? found.fill } : found;
 };
 
 const figures = {
@@ -63,27 +67,34 @@ const figures = {
   },
 };
 
-const tileTitle = (tile: Tile): string => tile.operator ?? tree.title(tile.node);
+const smaller = (rest: number): string => `${rest.toLocaleString("en-US")} smaller`;
+
+const tileTitle = ({ node, operator, rest }: Tile): string => (rest ? smaller(rest) : operator === "" ? "own" : (operator ?? tree.title(node)));
+
+/** What a tile stands for, in full. */
+const partName = ({ node, operator, rest }: Tile): string => {
+  const part = rest ? smaller(rest) : operator === "" ? "its own part" : operator;
+  return part === null ? tree.path(node) : `${tree.path(node)}: ${part}`;
+};
 
 const tip = (tile: Tile): HTMLElement => {
-  const { node, operator } = tile;
+  const { node } = tile;
+  const isNode = tile.operator === null && !tile.rest;
   const list = el("dl");
   for (const { key, label, kind } of page.metrics) {
-    if (operator !== null && key !== metric) continue;
-    const figure = operator === null ? tree.total(node, key, run()) : tile.value;
+    if (!isNode && key !== metric) continue;
+    const figure = isNode ? tree.total(node, key, run()) : tile.value;
     const whole = tree.total(tree.top, key, run());
     if (!Number(figure)) continue;
     list.append(el("dt", {}, label), el("dd", {}, human(figure, kind)), el("dd", {}, percent(part(figure, whole))));
   }
-  const name = operator === null ? tree.path(node) : `${tree.path(node)}: ${operator || "its own part"}`;
-  const each = node.times > 1 ? ` · ${node.times.toLocaleString("en-US")} that are alike` : "";
-  return el("div", {}, el("b", {}, name), el("p", { class: "muted" }, `${tree.type(node)}${each}`), list);
+  const each = isNode && node.times > 1 ? ` · ${node.times.toLocaleString("en-US")} that are alike` : "";
+  return el("div", {}, el("b", {}, partName(tile)), el("p", { class: "muted" }, `${tree.type(node)}${each}`), list);
 };
 
 const say = (tile: Tile): string => {
   const { label, kind } = tree.metric(metric);
-  const name = tile.operator === null ? tree.path(tile.node) : `${tree.path(tile.node)}, ${tile.operator || "its own part"}`;
-  return `${name}, ${tree.type(tile.node)}, ${human(tile.value, kind)} ${label}, ${percent(part(tile.value, value(tree.top)))}`;
+  return `${partName(tile)}, ${tree.type(tile.node)}, ${human(tile.value, kind)} ${label}, ${percent(part(tile.value, value(tree.top)))}`;
 };
 
 const TREEMAP_HEIGHT = 480;
@@ -102,7 +113,7 @@ const chart = new Chart({
   spoken: byId("spoken"),
   layout,
   colour: colourOf,
-  path: ({ node, operator }) => (operator === null ? tree.path(node) : `${tree.path(node)}: ${operator}`),
+  path: partName,
   title: tileTitle,
   figure: (tile) => human(tile.value, tree.metric(metric).kind),
   tip,
@@ -115,19 +126,15 @@ const chart = new Chart({
   hover: (node) => modules.table.mark(node && ((row) => row === node)),
 });
 
-const showLegend = (): void => {
-  const shown = [...ranked].slice(0, 10);
-  const others = [...ranked].slice(10);
-  const items = shown.map(([key, { rank, part: share }]) => [key || "(no type)", share, colour === "role" ? roleColour(key, theme()).fill : rankColour(rank, theme()).fill] as const);
-  const rest = others.map(([, { part: share }]) => share).reduce((sum, share) => sum + share, 0);
-  const more = others.length ? [[`${others.length} others`, rest, NEUTRAL[theme()]] as const] : [];
-  byId("legend").replaceChildren(
-    ...[...items, ...more].map(([label, share, fill]) => {
-      const swatch = el("i");
-      swatch.style.background = fill;
-      return el("li", {}, swatch, el("span", { title: label }, label), el("span", { class: "muted" }, percent(share)));
-    }),
-  );
+const MOST_LEGENDS = 10;
+
+const drawLegend = (): void => {
+  const entries = [...ranked];
+  const colourAt = (key: string, rank: number): Colour => (colour === "role" ? roleColour(key, theme()) : rankColour(rank, theme()));
+  const items = entries.slice(0, MOST_LEGENDS).map(([key, { rank, part: share }]) => [key || "(no type)", colourAt(key, rank), percent(share)] as const);
+  const rest = entries.slice(MOST_LEGENDS).reduce((sum, [, { part: share }]) => sum + share, 0);
+  const others = entries.length - items.length;
+  showLegend(others > 0 ? [...items, [`${others} others`, NEUTRAL[theme()], percent(rest)]] : items);
 };
 
 const drawChart = (): void => {
@@ -137,7 +144,7 @@ const drawChart = (): void => {
   byId("chart").hidden = !(whole > 0);
   byId("chart-help").hidden = !(whole > 0);
   empty.textContent = whole > 0 ? "" : emptyText();
-  showLegend();
+  drawLegend();
   if (whole > 0) chart.draw();
 };
 
@@ -262,9 +269,11 @@ const setMetric = (key: string): void => {
   metric = page.metrics.some((one) => one.key === key) ? key : usual.metric;
   byId<HTMLSelectElement>("metric").value = metric;
   ranked = ranks();
+  showChosen(tree, selected, run(), metric);
+  drawChart();
   modules.table.measure();
+  modules.refresh();
   operators.measure();
-  show();
   operators.arrange();
   remember();
 };

@@ -38,7 +38,7 @@ export const bins = (values: number[]): Bin[] => {
 
 const HEIGHT = 200;
 const LEFT = 44;
-const BOTTOM = 34;
+const BOTTOM = 38;
 const TOP = 10;
 
 export class SampleViews {
@@ -127,7 +127,7 @@ export class SampleViews {
     const ends = [x(first.from), x(last.to)];
     const labels = marks
       .filter(([value, , at]) => value === first.from || value === last.to || ends.every((end) => Math.abs(end - at) > 110))
-      .map(([value, anchor, at]) => svg("text", { class: "axis", x: at, y: HEIGHT - BOTTOM + 18, "text-anchor": anchor }, human(Math.round(value))));
+      .map(([value, anchor, at]) => svg("text", { class: "axis", x: at, y: HEIGHT - BOTTOM + 16, "text-anchor": anchor }, human(Math.round(value))));
     const bars = this.ranges.map((range) => {
       const start = this.ranges.length === 1 ? LEFT : x(range.from);
       const end = this.ranges.length === 1 ? LEFT + 60 : x(range.to);
@@ -143,7 +143,7 @@ export class SampleViews {
       if (!range.samples.length) return svg("g", {}, shape);
       return svg("g", { role: "button", tabindex: 0, "aria-pressed": this.chosen === range ? "true" : "false", "aria-label": text, onclick: press, onkeydown: key }, svg("title", {}, text), area, shape);
     });
-    this.picture.replaceChildren(svg("svg", { width, height: HEIGHT, role: "presentation", style: `font:${FONTS.tile}` }, ...lines, ...bars, ...labels, svg("text", { class: "axis", x: width - 24, y: HEIGHT - 2, "text-anchor": "end" }, "FLOPs of a sample")));
+    this.picture.replaceChildren(svg("svg", { width, height: HEIGHT, role: "presentation", style: `font:${FONTS.tile}` }, ...lines, ...bars, ...labels, svg("text", { class: "axis", x: width - 24, y: HEIGHT - 1, "text-anchor": "end" }, "FLOPs of a sample")));
   }
 }
 
@@ -159,9 +159,9 @@ export const showLoads = (loads: Load[], tree: Tree, go: (name: string) => void)
       bar.style.width = `${(100 * expert.share) / most}%`;
       return el("tr", {}, el("th", { scope: "row", class: "name mono" }, el("button", { type: "button", onclick: () => go(expert.name) }, expert.name)), el("td", { class: "num" }, exact(expert.calls)), el("td", { class: "num" }, expert.tokens === null ? "–" : exact(expert.tokens)), el("td", { class: "num" }, human(expert.flops)), el("td", { class: "num" }, percent(expert.share)), el("td", { class: "wide", "aria-hidden": "true" }, bar));
     });
-    const head = ["Expert", "Calls", "Tokens", "FLOPs", "Share"].map((label, i) => el("th", { scope: "col", class: i ? "num" : null }, label));
+    const head = ["Module", "Calls", "Tokens", "FLOPs", "Share"].map((label, i) => el("th", { scope: "col", class: i ? "num" : null }, label));
     const table = el("table", { "aria-label": `Load of ${name}` }, el("thead", {}, el("tr", {}, ...head, el("td", {}))), el("tbody", {}, ...lines));
     return [el("h3", {}, el("span", { class: "mono" }, name), el("span", { class: "muted" }, ` the busiest has ${imbalance.toFixed(2)} times the mean`)), el("div", { class: "table-box tall", tabindex: 0, role: "region", "aria-label": `Load of ${name}` }, table)];
   });
-  section.replaceChildren(el("header", { class: "head" }, el("h2", { id: "loads-title" }, "Load of experts")), ...groups.flat());
+  section.replaceChildren(el("header", { class: "head" }, el("h2", { id: "loads-title" }, "Load of modules that inputs choose among")), ...groups.flat());
 };

@@ -69,7 +69,7 @@ export class Table<Row> {
     });
     this.core = this.makeCore();
     this.table = el("table", { class: "rows", "aria-labelledby": `${id}-title` }, this.widths, el("thead", {}, this.head), this.body);
-    this.box = el("div", { class: "table-box tall", tabindex: 0, role: "region", "aria-labelledby": `${id}-title` }, this.table);
+    this.box = el("div", { class: "table-box tall", tabindex: 0, role: "region", "aria-label": `Table of ${many ?? `${noun}s`}` }, this.table);
     this.menu = this.chooser();
     const controls = el("div", { class: "controls" }, ...(options.controls ?? []), this.search, this.menu);
     section.replaceChildren(el("header", { class: "head" }, el("h2", { id: `${id}-title` }, title), this.count, controls), this.box);

@@ -14,6 +14,17 @@ export interface FigureOptions<Row> {
 
 const NONE = "–";
 
+const MAIN = new Set(["flops", "time_ns", "macs", "params", "activations", "bytes", "arithmetic", "transcendentals"]);
+
+/** True for the figures that are shown without being asked for; the others are a column that the reader may choose. */
+export const isMain = (key: string): boolean => MAIN.has(key) || key.startsWith("memory_");
+
+/** Metrics in the order of their columns: what was measured stands beside the FLOPs, work by element at the end. */
+export const inOrder = (metrics: readonly Metric[]): Metric[] => {
+  const rank = ({ key, elementwise }: Metric): number => (key === "flops" ? 0 : key === "time_ns" ? 1 : elementwise ? 4 : key.startsWith("memory_") ? 3 : 2);
+  return [...metrics].sort((a, b) => rank(a) - rank(b));
+};
+
 export const figureText = (value: Figure | null, { kind }: { kind: Metric["kind"] }, digits: boolean): string => {
   if (value === null) return NONE;
   return digits ? exact(value) + (kind === "time" ? " ns" : "") : human(value, kind);

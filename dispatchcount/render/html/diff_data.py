@@ -1,0 +1,82 @@
+"""What the page of a diff shows: two runs, the old and the new, over the rows of both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dispatchcount.render.html.figures import Figures
+from dispatchcount.render.html.groups import of_pairs, of_report
+from dispatchcount.render.html.rows import Facts, Row, row, table
+from dispatchcount.render.html.runs import Operators, block
+from dispatchcount.report.diff import CHANGES
+from dispatchcount.report.pairs import SAME, Pair, pairs
+
+if TYPE_CHECKING:
+    from dispatchcount.report.diff import DiffData
+    from dispatchcount.report.model import ReportData
+
+
+def diff_data(diff: DiffData, title: str) -> dict[str, Any]:
+    """All that the page shows. Integers that JavaScript cannot hold exactly become decimal text."""
+    old, new = Facts(diff.old), Facts(diff.new)
+    found = pairs(diff)
+    rows = [_row(pair, old, new) for pair in found]
+    names = [one.name for one in rows]
+    groups = of_pairs(found, names, of_report(diff.old, old.shown), of_report(diff.new, new.shown))
+    memory = diff.old.memory is not None or diff.new.memory is not None
+    figures = Figures([diff.old.total, diff.new.total], memory)
+    operators = Operators()
+    place_old = {pair.old: place for place, pair in enumerate(found) if pair.old is not None}
+    place_new = {pair.new: place for place, pair in enumerate(found) if pair.new is not None}
+    runs = [
+        block(diff.old, place_old, figures, operators, "Old"),
+        block(diff.new, place_new, figures, operators, "New"),
+    ]
+    changes = [SAME, *CHANGES]
+    return {
+        "title": title,
+        "convention": {"name": diff.old.convention, "unit": diff.old.flop_definition.unit},
+        "metrics": figures.described(),
+        "rows": table(rows, groups),
+        "operators": operators.all(),
+        "runs": runs,
+        "changes": changes,
+        "change": [changes.index(pair.change) for pair in found],
+        "was": {
+            place: diff.old.modules[pair.old].name
+            for place, pair in enumerate(found)
+            if pair.old is not None and diff.old.modules[pair.old].name != _name(pair, diff)
+        },
+        "sides": [_side(diff.old), _side(diff.new)],
+        "figures": figures.columns(),
+    }
+
+
+def _name(pair: Pair, diff: DiffData) -> str:
+    """What a module is called now, or was if it is gone."""
+    if pair.new is not None:
+        return diff.new.modules[pair.new].name
+    return diff.old.modules[pair.old or 0].name
+
+
+def _row(pair: Pair, old: Facts, new: Facts) -> Row:
+    if pair.new is None:
+        return row(old, pair.old or 0, pair.parent)
+    became = new.report.modules[pair.new].type
+    was = became if pair.old is None else old.report.modules[pair.old].type
+    return row(new, pair.new, pair.parent, became if was == became else f"{was} → {became}")
+
+
+def _side(report: ReportData) -> dict[str, Any]:
+    """What there is to know of one of the two reports."""
+    meta = report.meta
+    return {
+        "labels": [list(label) for label in meta.labels],
+        "model": meta.model,
+        "created": meta.created,
+        "torch": meta.torch,
+        "gap": report.incomplete,
+        "estimate": report.estimate,
+        "issues": [f"{issue.op} ({issue.status})" for issue in report.issues],
+        "stopped": meta.stopped_in,
+    }

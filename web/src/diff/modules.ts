@@ -1,0 +1,133 @@
+/** The table of modules of both reports: those that changed, the biggest change first. */
+import { paintName } from "../model/name.ts";
+import type { Run } from "../model/run.ts";
+import type { Node, Tree } from "../model/tree.ts";
+import { isMain } from "../model/figures.ts";
+import { byId, el, options as offer } from "../shared/dom.ts";
+import { sorted, type Column } from "../shared/table/columns.ts";
+import { Table } from "../shared/table/table.ts";
+import type { DiffPage } from "./diff.ts";
+import { changeColumn, sideColumns } from "./figures.ts";
+
+export interface ChangedOptions {
+  tree: Tree;
+  page: DiffPage;
+  old: Run;
+  now: Run;
+  metric: () => string;
+  selected: () => Node;
+  select: (node: Node) => void;
+  open: (node: Node) => void;
+  hover: (node: Node | null) => void;
+  changed: () => void;
+}
+
+const KINDS = [
+  ["", "what changed"],
+  ["all", "all modules"],
+  ["changed", "changed"],
+  ["added", "added"],
+  ["removed", "removed"],
+  ["renamed", "renamed"],
+] as const;
+
+export class ChangedModules {
+  readonly table: Table<Node>;
+  private readonly kind = el("select", { "aria-label": "Which modules" });
+  private counted: readonly [number, number] = [0, 0];
+
+  constructor(private readonly options: ChangedOptions) {
+    offer(this.kind, KINDS);
+    this.kind.addEventListener("change", () => this.table.arrange());
+    this.table = new Table<Node>({
+      section: byId("modules"),
+      id: "modules",
+      title: "Modules",
+      noun: "module",
+      sort: { key: "change", down: true },
+      columns: this.columns(),
+      controls: [this.kind],
+      arrange: (query, sort) => {
+        const all = options.tree.all(options.selected());
+        const found = all.filter((node) => this.isShown(node) && this.matches(node, query));
+        const rows = (nodes: Node[]): number => nodes.reduce((sum, node) => sum + node.rows.length, 0);
+        this.counted = [rows(found), rows(all)];
+        return sorted(found, this.table.columns, sort);
+      },
+      counted: () => this.counted,
+      selected: (node) => node === options.selected(),
+      choose: options.select,
+      hover: options.hover,
+      changed: options.changed,
+      empty: () => (this.kind.value === "" ? "No module changed." : "No module matches."),
+    });
+  }
+
+  refresh(): void {
+    this.table.arrange();
+  }
+
+  get searching(): boolean {
+    return this.table.search.value.trim() !== "";
+  }
+
+  /** True if the search finds the node. */
+  matches(node: Node, query = this.table.search.value.trim().toLowerCase()): boolean {
+    const { tree, page } = this.options;
+    if (!query) return true;
+    const names = node.rows.flatMap((row) => [tree.nameOf(row), page.was[String(row)] ?? ""]);
+    return [tree.path(node), tree.type(node), ...names].some((text) => text.toLowerCase().includes(query));
+  }
+
+  private change(node: Node): string {
+    const { page } = this.options;
+    return page.changes[page.change[node.rows[0]!]!]!;
+  }
+
+  private isShown(node: Node): boolean {
+    const change = this.change(node);
+    if (this.kind.value === "all") return true;
+    return this.kind.value === "" ? change !== "same" : change === this.kind.value;
+  }
+
+  private columns(): Column<Node>[] {
+    const { tree, page, old, now, metric, select, open } = this.options;
+    const sides = {
+      old: (node: Node, key: string) => tree.total(node, key, old),
+      now: (node: Node, key: string) => tree.total(node, key, now),
+      kind: (key: string) => tree.metric(key).kind,
+      label: (key: string) => tree.metric(key).label,
+    };
+    const longest = page.rows.types.reduce((most, type) => (type.length > most.length && type.length <= 40 ? type : most), "");
+    const columns: Column<Node>[] = [
+      {
+        key: "name",
+        label: "Module",
+        fixed: true,
+        value: (node) => tree.path(node),
+        text: (node) => tree.path(node),
+        tip: (node) => tree.path(node),
+        paint: (cell, node) => {
+          paintName(cell, node, { tree, flat: true, indent: 0, open: false, expand: null, select: () => select(node), unfold: () => open(node) });
+          const was = page.was[String(node.rows[0])];
+          if (was && node.rows.length === 1) cell.append(el("span", { class: "muted" }, ` ← ${was}`));
+        },
+      },
+      {
+        key: "what",
+        label: "What",
+        value: (node) => this.change(node),
+        text: (node) => this.change(node),
+        room: () => "renamed",
+        extra: 18,
+        paint: (cell, node) => cell.append(el("span", { class: `badge ${this.change(node)}` }, this.change(node))),
+      },
+      ...sideColumns<Node>(sides, metric),
+      ...page.metrics.filter(({ key }) => key !== "flops").map(({ key }) => ({ ...changeColumn<Node>(sides, key), hidden: !isMain(key) || key === "macs" || tree.metric(key).elementwise })),
+      { key: "type", label: "Type", value: (node) => tree.type(node), text: (node) => tree.type(node), tip: (node) => tree.type(node), room: () => longest, paint: (cell, node) => { cell.classList.add("type"); cell.textContent = tree.type(node); } },
+    ];
+    // Where there is room for three columns, they are the name and the change.
+    if (innerWidth <= 640) columns.splice(1, 5, ...["change", "percent", "old", "new", "what"].map((key) => columns.find((column) => column.key === key)!));
+    return columns;
+  }
+}

@@ -1,0 +1,106 @@
+import { describe, expect, it } from "vitest";
+import type { TreeData } from "../src/model/payload.ts";
+import { Tree } from "../src/model/tree.ts";
+
+/** root → layers (a list) → 0, 1, 2 that are alike → mlp; and a head. Own FLOPs: 5 in each mlp, 7 in the head. */
+const data = (big = 0n): TreeData => ({
+  metrics: [
+    { key: "flops", label: "FLOPs", kind: "count", help: "", estimable: true, elementwise: false, additive: true },
+    { key: "params", label: "Params", kind: "count", help: "", estimable: false, elementwise: false, additive: false },
+  ],
+  rows: {
+    name: ["", "layers", "0", "mlp", "1", "mlp", "2", "mlp", "head"],
+    parent: [-1, 0, 1, 2, 1, 4, 1, 6, 0],
+    type: [0, 1, 2, 3, 2, 3, 2, 3, 4],
+    types: ["Net", "ModuleList", "Layer", "MLP", "Linear"],
+    extra: [0, 0, 0, 0, 0, 0, 0, 0, 0],
+    extras: [""],
+    role: [1, 1, 1, 0, 1, 0, 1, 0, 1],
+    roles: ["MLP", "other"],
+    aliases: {},
+    whole: [0],
+    uncalled: [8],
+    estimate: [],
+    gap: [],
+    container: [1],
+    folds: { members: [[2, 4, 6]], label: ["0–2"], merged: [1] },
+  },
+  figures: { calls: [0, 1, 1], flops: [0, 5, big ? String(big) : 7], params: [0, 2, 3] },
+  operators: { name: ["aten.mm"], status: ["counted"] },
+  runs: [
+    { label: "Whole block", kind: "block", base: null, row: [0, 1, 2, 3, 4, 5, 6, 7, 8], line: [0, 0, 0, 1, 0, 1, 0, 1, 2], operators: { row: [3, 5, 7, 8], operator: [0, 0, 0, 0], line: [1, 1, 1, 2] } },
+    { label: "forward", kind: "phase", base: 0, row: [3], line: [1], operators: { row: [3], operator: [0], line: [1] } },
+  ],
+});
+
+describe("a folded tree", () => {
+  const tree = new Tree(data());
+  const [run] = tree.runs;
+  const [layers, head] = tree.under(tree.top);
+
+  it("shows equal siblings as one, under one name with a container of nothing else", () => {
+    expect([layers!, head!].map((node) => tree.title(node))).toEqual(["layers.0–2 ×3", "head"]);
+    expect(tree.path(layers!)).toBe("layers.0–2");
+    expect(tree.under(layers!).map((node) => tree.path(node))).toEqual(["layers.0–2.mlp"]);
+  });
+
+  it("adds up what it folds", () => {
+    expect(tree.total(layers!, "flops", run!)).toBe(15);
+    expect(tree.total(tree.top, "flops", run!)).toBe(15 + 7);
+    expect(tree.calls(tree.under(layers!)[0]!, run!)).toBe(3);
+    expect(tree.operators(layers!, run!)).toEqual([{ name: "aten.mm", status: "counted", calls: 3n, values: new Map([["flops", 15n]]) }]);
+  });
+
+  it("takes what belongs to modules from the block, in every phase", () => {
+    const phase = tree.runs[1]!;
+    expect(tree.total(tree.top, "flops", phase)).toBe(5);
+    expect(tree.total(tree.top, "params", phase)).toBe(3 * 2 + 3);
+    expect([...phase.touched]).toEqual([0, 0, 0, 1, 0, 0, 0, 0, 0]);
+  });
+
+  it("finds a node by the name of a module, or by the path of a fold", () => {
+    expect(tree.find("layers.0–2.mlp")).toBe(tree.under(layers!)[0]);
+    expect(tree.find("nothing")).toBeNull();
+    expect(tree.find("layers")).toBe(layers);
+  });
+});
+
+describe("a fold that opens", () => {
+  it("shows its modules one by one, and folds again", () => {
+    const tree = new Tree(data());
+    tree.open(tree.under(tree.top)[0]!);
+    const [list] = tree.under(tree.top);
+    expect(tree.title(list!)).toBe("layers");
+    expect(tree.under(list!).map((node) => tree.path(node))).toEqual(["layers.0", "layers.1", "layers.2"]);
+    expect(tree.isOpened(tree.under(list!)[0]!)).toBe(true);
+    tree.close(tree.under(list!)[1]!);
+    expect(tree.under(tree.top).map((node) => tree.title(node))).toEqual(["layers.0–2 ×3", "head"]);
+  });
+
+  it("opens for a link to one of its modules", () => {
+    const tree = new Tree(data());
+    expect(tree.path(tree.find("layers.1.mlp")!)).toBe("layers.1.mlp");
+    expect(tree.openedRows()).toEqual([2]);
+  });
+
+  it("is not there while nothing is folded", () => {
+    const tree = new Tree(data());
+    tree.setFolded(false);
+    expect(tree.all(tree.top)).toHaveLength(9);
+  });
+});
+
+it("adds up exactly what no double holds", () => {
+  const big = 10n ** 30n + 1n;
+  const tree = new Tree(data(big));
+  expect(tree.total(tree.top, "flops", tree.runs[0]!)).toBe(big + 15n);
+});
+
+it("puts several roots below a node of their own", () => {
+  const several = data();
+  several.rows.parent = several.rows.parent.map((above, row) => (row === 8 ? -1 : above));
+  const tree = new Tree(several);
+  expect(tree.path(tree.top)).toBe("Everything");
+  expect(tree.under(tree.top)).toHaveLength(2);
+  expect(tree.total(tree.top, "flops", tree.runs[0]!)).toBe(22);
+});
