@@ -162,6 +162,7 @@ def profile(
     rules: Mapping[Any, Rule] | None = None,
     memory: bool = False,
     time: bool = False,
+    nonzero: bool = False,
     labels: Mapping[str, str] | None = None,
     functions: bool | Watcher = False,
     wrappers: bool = False,
@@ -183,6 +184,9 @@ def profile(
             tensors.
         time: also measure wall time by operator and module (accelerators are waited for when the
             block ends).
+        nonzero: also count the parameters that are not zero and the MACs that multiply with them,
+            for pruned and masked models. Weights are read once, when the block ends; those that are
+            made in the forward, as under a mask, where they are used.
         labels: what to remember of the run (commit, model, input), for dashboards.
         functions: also note the Python-level torch function each operator ran under (this keeps
             fused encoder layers from being used, as any torch function mode does).
@@ -201,6 +205,7 @@ def profile(
         rules=local_rules(rules),
         memory=memory,
         time=time,
+        nonzero=nonzero,
         functions=functions,
         labels=tuple((str(key), str(value)) for key, value in (labels or {}).items()),
         wrappers=wrappers,

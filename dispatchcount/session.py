@@ -27,8 +27,9 @@ from dispatchcount.capture.key import forget_packed
 from dispatchcount.capture.mode_stacks import leave_dispatch_mode, leave_function_mode
 from dispatchcount.capture.modules import Modules
 from dispatchcount.capture.observers.memory import MemoryWatch
-from dispatchcount.capture.observers.observed import ObservedMode
+from dispatchcount.capture.observers.observed import ObservedMode, Observer
 from dispatchcount.capture.observers.timing import Timing
+from dispatchcount.capture.observers.weights import Weights
 from dispatchcount.capture.plan import Plans
 from dispatchcount.capture.record import Node, Recording
 from dispatchcount.capture.signature import Signature
@@ -63,6 +64,7 @@ class Options:
     rules: Registry
     memory: bool
     time: bool
+    nonzero: bool
     functions: bool | Watcher
     labels: tuple[tuple[str, str], ...]
     wrappers: bool
@@ -112,7 +114,9 @@ class Session:
         self._recording = Recording(self._modules.outside, learned.signatures, self._fold)
         self._memory = MemoryWatch(self._modules) if options.memory else None
         self._timing = Timing() if options.time else None
-        observers = [observer for observer in (self._memory, self._timing) if observer is not None]
+        self._weights = Weights(self._modules) if options.nonzero else None
+        everyone: tuple[Observer | None, ...] = (self._memory, self._weights, self._timing)
+        observers = [observer for observer in everyone if observer is not None]
         parts = (self._modules, self._recording, options.rules, learned.plans)
         self._mode = (
             ObservedMode(*parts, observers)
@@ -122,7 +126,7 @@ class Session:
         self._tape = self._mode.calls.tape
         watcher = None if isinstance(options.functions, bool) else options.functions
         self._functions = FunctionMode(self._mode, watcher) if options.functions else None
-        self._accountant = Accountant(options.rules, learned.costs)
+        self._accountant = Accountant(options.rules, learned.costs, self._weights)
         self.sampler = Sampler(self._recording, self._tape, self._accountant)
         # What takes off each part that was put on.
         self._on: list[Callable[[], Any]] = []
@@ -182,6 +186,8 @@ class Session:
             self._timing.settle()
         self.sampler.bank()
         self._accountant.fold(self._recording.tree.descend())
+        if self._weights is not None:
+            self._weights.forget()
         self._recording.clear()
         self.sampler.restart()
 
@@ -196,6 +202,8 @@ class Session:
             self._safely(self._timing.settle)
         if self._memory is not None:
             self._safely(self._memory.close)
+        if self._weights is not None:
+            self._safely(self._weights.close)
         self._safely(self.sampler.end)
         self._safely(forget_packed)
         self._created = int(clock.time())
@@ -217,7 +225,8 @@ class Session:
 
     def _count_modules(self) -> Inventory:
         with DispatchOff(), FunctionsOff():
-            return Inventory(self._modules, self._recording.latest)
+            called = self._recording.latest
+            return Inventory(self._modules, called, nonzero=self._options.nonzero)
 
     def _stop(self, error: BaseException) -> None:
         """Note where an exception ended the block."""

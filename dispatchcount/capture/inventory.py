@@ -11,12 +11,13 @@ import torch
 from torch import nn
 from torch.jit import ScriptModule
 
-from dispatchcount.capture.held import children, walk
+from dispatchcount.capture.held import children, entries_of, walk
 from dispatchcount.capture.module_class import class_of
 from dispatchcount.capture.module_rows import Seen, fused
 from dispatchcount.capture.modules import Info, Modules
 from dispatchcount.capture.torch_private import DispatchOff, FunctionsOff
 from dispatchcount.capture.weights import Facts, weights_of
+from dispatchcount.capture.zeros import effective, nonzeros
 from dispatchcount.report.rows import NO_MODULE, Module
 
 Taken = tuple[str, Info, str, bool, list[Facts], bool]
@@ -34,10 +35,20 @@ class Inventory:
     asked for.
     """
 
-    def __init__(self, modules: Modules, called: Collection[Info]) -> None:
-        """`called`: the modules that were called so far."""
+    def __init__(
+        self, modules: Modules, called: Collection[Info], *, nonzero: bool = False
+    ) -> None:
+        """Take it now.
+
+        Args:
+            modules: the modules of the block.
+            called: those that were called so far.
+            nonzero: True to read how many elements of each parameter are not zero.
+        """
         self._modules = modules
         self._called = called
+        self._reads = nonzero
+        self._nonzero: dict[int, int | None] = {}  # by the parameter's id
         live = [
             (label, info, module)
             for label, info in modules.roots
@@ -65,10 +76,21 @@ class Inventory:
                 info = held(root, part, name)
             of = class_of(part)  # which may be another one than when the block began
             called = of.name_of(part) if of.renamed else of.name
+            before = len(unpacked)
             weights = weights_of(part, of, used, unpacked)
+            if self._reads:
+                self._read(part, unpacked[before:])
             wraps = through is not None and through(part) is not None
             taken.append((name, info, called, of.container, weights, wraps))
         return taken
+
+    def _read(self, module: nn.Module, unpacked: list[torch.Tensor]) -> None:
+        """Read the parameters of a module, and the tensors that it keeps packed."""
+        for key, value in entries_of(module, "_parameters"):
+            if isinstance(value, torch.Tensor):
+                self._nonzero[id(value)] = effective(module, key, value)
+        for tensor in unpacked:
+            self._nonzero[id(tensor)] = nonzeros(tensor)
 
     @property
     def modules(self) -> tuple[Module, ...]:
@@ -78,7 +100,8 @@ class Inventory:
             tied: dict[int, str] = {}
             done = fused(seen, lambda one: one.called(self._called))
             self._rows = tuple(
-                one.row(tied, fused=part) for one, part in zip(seen, done, strict=True)
+                one.row(tied, fused=part, nonzero=self._nonzero)
+                for one, part in zip(seen, done, strict=True)
             )
         return self._rows
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import prod
 
 from dispatchcount.capture.held import extra_repr
@@ -74,11 +74,14 @@ class Seen:
         """True if an operator was seen to use one of its parameters."""
         return any(weight.used for weight in self.weights)
 
-    def row(self, tied: dict[int, str], *, fused: bool) -> Module:
+    def row(
+        self, tied: dict[int, str], *, fused: bool, nonzero: Mapping[int, int | None]
+    ) -> Module:
         """Its row.
 
         Args:
             tied: gets the name under which each parameter was met first, by the parameter's id.
+            nonzero: how many elements of a parameter are not zero, by its id; those that were read.
             fused: see `fused`.
         """
         module = None if self.info is None else self.info.module()
@@ -88,12 +91,14 @@ class Seen:
             self.parent,
             "" if module is None else extra_repr(module),
             tuple(self.aliases),
-            tuple(self._parameter(tied, weight) for weight in self.weights),
+            tuple(self._parameter(tied, weight, nonzero) for weight in self.weights),
             self.container,
             fused,
         )
 
-    def _parameter(self, tied: dict[int, str], weight: Weight) -> Parameter:
+    def _parameter(
+        self, tied: dict[int, str], weight: Weight, nonzero: Mapping[int, int | None]
+    ) -> Parameter:
         """A parameter's row.
 
         One outside of the roots has ``numel = 0``, because totals cover the roots only.
@@ -108,6 +113,7 @@ class Seen:
             str(weight.dtype).removeprefix("torch."),
             weight.trainable,
             None if first is name else first,
+            nonzero.get(weight.address) if self.held else None,
         )
 
 

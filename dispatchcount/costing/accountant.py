@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from dispatchcount.costing.apply import Costed, cost_of
+from dispatchcount.costing.nonzero import weighed
 from dispatchcount.report.rows import COUNTED, FORWARD, UNSEEN, ZERO
 from dispatchcount.report.tally import Tally
 from dispatchcount.rules.core.group import Group
@@ -14,6 +15,7 @@ from dispatchcount.rules.core.registry import Registry
 
 if TYPE_CHECKING:
     from dispatchcount.capture.modules import Info
+    from dispatchcount.capture.observers.weights import Weights
     from dispatchcount.capture.record import Issued, Node, Table
     from dispatchcount.capture.signature import Signature
 
@@ -80,18 +82,24 @@ class Accountant:
     Attributes:
         rules: the rules.
         issues: operators in folded records that are not counted.
+        unweighed: operators of whose MACs it is not known if their weight is zero.
     """
 
-    def __init__(self, rules: Registry, costs: Costs | None = None) -> None:
+    def __init__(
+        self, rules: Registry, costs: Costs | None = None, weights: Weights | None = None
+    ) -> None:
         """Start with what is known.
 
         Args:
             rules: the rules.
             costs: what calls are known to cost under these rules as they are now; new costs are
                 added.
+            weights: which weights calls multiplied with, if that is asked for.
         """
         self.rules = rules
         self.issues: Issues = {}
+        self.unweighed: dict[str, None] = {}
+        self._weights = weights
         self._costs: Costs = {} if costs is None else costs
         self._version = rules.version
         # Sums of records that were dropped, by node.
@@ -143,6 +151,13 @@ class Accountant:
             cost = replace(cost, activations=0)
         tally.add_cost(cost, calls)
         tally.calls += calls
+        if self._weights is not None and cost.macs:
+            entry = signature.plan.entry(self.rules)
+            done = weighed(self._weights, table, signature, calls, cost.macs, entry)
+            tally.nonzero_macs += done.nonzero
+            tally.weighed_macs += done.known
+            if done.known < cost.macs * calls:
+                self.unweighed[name] = None
         if costed.status not in (COUNTED, ZERO):
             issue = issues.setdefault((name, costed.status), Issue(costed.message))
             nbytes = (cost.bytes_read or 0) + (cost.bytes_written or 0)

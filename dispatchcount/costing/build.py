@@ -78,7 +78,7 @@ def build(
             meta,
             devices=tuple(map(str, recording.devices)),
             dtypes=tuple(dict.fromkeys(entry.dtype for entry in entries if entry.dtype)),
-            notes=tuple(recording.notes),
+            notes=(*recording.notes, *map(_unweighed, accountant.unweighed)),
         ),
         convention=convention,
         modules=table,
@@ -128,6 +128,13 @@ def _add_rows(sums: Rows, rows: Rows) -> None:
         if known is not tally:
             known.add(tally)
             known.calls += tally.calls
+
+
+def _unweighed(op: str) -> str:
+    return (
+        f"some MACs of {op} are not among the non-zero ones, because it is not known which of them "
+        "have a weight of zero"
+    )
 
 
 def _samples(

@@ -121,6 +121,18 @@ def _own_measured(row: Row) -> Stats | None:
     return row.stats.self_ if row.ran and row.total.time_ns else None
 
 
+def _weighed(row: Row) -> Stats | None:
+    return row.stats if row.ran and row.total.weighed_macs else None
+
+
+def _own_weighed(row: Row) -> Stats | None:
+    return row.stats.self_ if row.ran and row.total.weighed_macs else None
+
+
+def _read(row: Row) -> Stats | None:
+    return row.stats if row.total.weighed_macs or row.total.nonzero_params else None
+
+
 def _self_share(row: Row) -> float | None:
     return derived.share(_own(row), row.total)
 
@@ -170,7 +182,12 @@ def _held(kind: str) -> Callable[[Row], CellValue]:
     return lambda row: None if row.memory is None else getattr(row.memory, kind)
 
 
-_COUNTED = tuple(one.key for one in METRICS if one.additive and not one.measured)
+_WEIGHED = ("nonzero_macs", "weighed_macs")
+"""Metrics that are there if weights were read."""
+
+_COUNTED = tuple(
+    one.key for one in METRICS if one.additive and not one.measured and one.key not in _WEIGHED
+)
 """The metrics that every operator's rule counts."""
 
 _PER_SAMPLE = {f"{one.key}_per_sample": one.key for one in METRICS if one.additive}
@@ -185,6 +202,8 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
     "calls": Column("calls", lambda row: row.stats.calls or None),
     "params": metric("params", lambda row: row.stats, _gap),
     **{name: metric(name, _figures, _gap) for name in _COUNTED},
+    "nonzero_params": metric("nonzero_params", _read, _gap),
+    **{name: metric(name, _weighed, _gap) for name in _WEIGHED},
     "share": Column("share", lambda row: row.share, show_percent),
     "time_ns": metric("time_ns", _measured, _gap),
     "flops_per_s": Column("flops/s", lambda row: derived.rate(_figures(row)), mark=_mark),
@@ -205,13 +224,21 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
         f"self_{name}": metric(name, _own, _own_gap, f"self {BY_KEY[name].label}")
         for name in _COUNTED
     },
+    **{
+        f"self_{name}": metric(name, _own_weighed, _own_gap, f"self {BY_KEY[name].label}")
+        for name in _WEIGHED
+    },
 }
 """By the name that `Report.table` takes."""
 
 
 def measured(report: ReportData) -> tuple[str, ...]:
-    """The columns of time and memory, those of them that the report measured."""
-    return ("time_ns",) * bool(report.total.time_ns) + ("memory",) * (report.memory is not None)
+    """The columns of time, memory and zeros, those of them that the report measured."""
+    return (
+        *("time_ns",) * bool(report.total.time_ns),
+        *("memory",) * (report.memory is not None),
+        *("nonzero_params", "nonzero_macs") * bool(report.weighed_macs),
+    )
 
 
 def is_per_sample(name: str) -> bool:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.report_rows import ReportRows
-from dispatchcount.report.rows import Entry
+from dispatchcount.report.rows import Elements, Entry
 from dispatchcount.report.tally import Tally
 from dispatchcount.report.tree import children, depth_first, upward
 from dispatchcount.report.views import path_totals
@@ -35,13 +35,13 @@ def by_module(report: ReportRows, ancestors: str = "owner") -> dict[str, Stats]:
         total = _caller_totals(report)
     for path in report.paths:
         own[path.module].calls += path.calls
-    params = module_params(report)
+    elements = module_elements(report)
     rows: dict[str, Stats] = {}
     for index, module in enumerate(report.modules):
-        mine = own[index].stats(report.flop_definition, params=module.params)
+        mine = own[index].stats(report.flop_definition, elements=module.elements)
         total[index].calls = own[index].calls
         rows[module.name] = total[index].stats(
-            report.flop_definition, params=params[index], self_=mine
+            report.flop_definition, elements=elements[index], self_=mine
         )
     # The row of work outside every module is left out where there was none.
     if (
@@ -66,12 +66,12 @@ def self_and_total(report: ReportRows) -> tuple[list[Tally], list[Tally]]:
     return own, total
 
 
-def module_params(report: ReportRows) -> list[int]:
+def module_elements(report: ReportRows) -> list[Elements]:
     """For each module by index: elements of its parameters and those of the modules below it."""
-    params = [module.params for module in report.modules]
+    elements = [module.elements for module in report.modules]
     for module, parent in upward(report.modules):
-        params[parent] += params[module]
-    return params
+        elements[parent] = elements[parent].plus(elements[module])
+    return elements
 
 
 def own_by_operator(report: ReportRows) -> dict[tuple[int, str], Stats]:

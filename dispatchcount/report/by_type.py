@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from dispatchcount.report.by_module import module_params, self_and_total
+from dispatchcount.report.by_module import module_elements, self_and_total
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.report_rows import ReportRows
-from dispatchcount.report.rows import NO_MODULE
+from dispatchcount.report.rows import NO_MODULE, Elements
 from dispatchcount.report.tally import Tally
 from dispatchcount.report.tree import children, depth_first
 
@@ -24,28 +24,28 @@ def by_type(report: ReportRows) -> dict[str, Stats]:
         Rows by class name; work outside every module stands under `NO_MODULE`, if there was any.
     """
     own, total = self_and_total(report)
-    params = module_params(report)
+    parameters = module_elements(report)
     for path in report.paths:
         own[path.module].calls += path.calls
     sums: dict[str, tuple[Tally, Tally]] = {}
-    elements: dict[str, tuple[int, int]] = {}
+    elements: dict[str, tuple[Elements, Elements]] = {}
     outermost = _outermost(report)
     for index, module in enumerate(report.modules):
         kind = module.type if index else NO_MODULE
         mine, whole = sums.setdefault(kind, (Tally(), Tally()))
-        few, many = elements.get(kind, (0, 0))
+        few, many = elements.get(kind, (Elements(), Elements()))
         mine.add(own[index])
         mine.calls += own[index].calls
         if outermost[index]:
             whole.add(total[index])
-            many += params[index]
-        elements[kind] = few + module.params, many
+            many = many.plus(parameters[index])
+        elements[kind] = few.plus(module.elements), many
     rows: dict[str, Stats] = {}
     for kind, (mine, whole) in sums.items():
         few, many = elements[kind]
         whole.calls = mine.calls
-        stats = mine.stats(report.flop_definition, params=few)
-        rows[kind] = whole.stats(report.flop_definition, params=many, self_=stats)
+        stats = mine.stats(report.flop_definition, elements=few)
+        rows[kind] = whole.stats(report.flop_definition, elements=many, self_=stats)
     if not any(report.paths[entry.path].module == 0 for entry in report.entries):
         rows.pop(NO_MODULE, None)
     return dict(sorted(rows.items(), key=lambda row: (-_work(row[1]), row[0])))

@@ -27,8 +27,8 @@ class Metric:
         title: the label where it stands alone; by default the label with a capital letter.
         key: its field of `Stats`, and its name in files and options.
         of: where its value lies, if that is not called `key`: a field of `Cost`, ``"flops"`` (what
-            the convention makes of a cost), ``"params"`` (of modules), ``"calls"`` or
-            ``"time_ns"``.
+            the convention makes of a cost), ``"params"`` or ``"nonzero_params"`` (of modules),
+            ``"calls"`` or ``"time_ns"``.
         estimable: True if rules work it out and may estimate it. Sizes of tensors are always exact.
         elementwise: True if it is work for each element, besides contractions. Its estimates are
             told by `Stats.estimate_elementwise`, those of other metrics by `Stats.estimate`.
@@ -171,6 +171,27 @@ class Stats(Brief):
         "wire bytes",
         "bytes",
         "Bytes that pass this rank's link in one direction because of collectives, by the ring",
+    )
+    nonzero_params: int = _metric(
+        "non-zero params",
+        "elements",
+        "Elements of the parameters that are not zero, where profile(nonzero=True) read them",
+        title="Non-zero params",
+        additive=False,
+    )
+    nonzero_macs: int = _metric(
+        "non-zero MACs",
+        "MACs",
+        "MACs that do not multiply with a weight that is zero, where the weights were read",
+        title="Non-zero MACs",
+        estimable=True,
+        known_of="weighed_macs",
+    )
+    weighed_macs: int = _metric(
+        "weighed MACs",
+        "MACs",
+        "MACs of which it is known if they multiply with a weight that is zero",
+        estimable=True,
     )
     estimate: bool = False
     estimate_elementwise: bool = False

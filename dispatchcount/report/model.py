@@ -66,6 +66,21 @@ class ReportData(ReportRows):
         return self.total.sized_macs
 
     @property
+    def nonzero_params(self) -> int:
+        """Elements of the parameters that are not zero, where ``nonzero=True`` read them."""
+        return self.total.nonzero_params
+
+    @property
+    def nonzero_macs(self) -> int:
+        """MACs that do not multiply with a weight that is zero, where weights were read."""
+        return self.total.nonzero_macs
+
+    @property
+    def weighed_macs(self) -> int:
+        """MACs of which it is known if they multiply with a weight that is zero."""
+        return self.total.weighed_macs
+
+    @property
     def arithmetic(self) -> int:
         """Element-wise adds, multiplies, compares, besides the MACs."""
         return self.total.arithmetic

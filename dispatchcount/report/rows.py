@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dispatchcount.report.brief import Brief
 from dispatchcount.rules.core.cost import Cost
@@ -45,6 +46,7 @@ class Parameter(Brief):
         trainable: True if it requires a gradient.
         tied_to: the first name of the same tensor, if this is a later one, which counts no
             elements.
+        nonzero: its elements that are not zero; None where they were not read.
     """
 
     name: str
@@ -53,6 +55,23 @@ class Parameter(Brief):
     dtype: str = "float32"
     trainable: bool = True
     tied_to: str | None = None
+    nonzero: int | None = None
+
+
+class Elements(NamedTuple):
+    """Elements of parameters.
+
+    Attributes:
+        params: all of them.
+        nonzero: those that are not zero, where they were read.
+    """
+
+    params: int = 0
+    nonzero: int = 0
+
+    def plus(self, other: Elements) -> Elements:
+        """Those of both."""
+        return Elements(self.params + other.params, self.nonzero + other.nonzero)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,7 +103,13 @@ class Module(Brief):
     @property
     def params(self) -> int:
         """Elements of its own parameters, tied ones left to their first name."""
-        return sum(p.numel for p in self.parameters if p.tied_to is None)
+        return self.elements.params
+
+    @property
+    def elements(self) -> Elements:
+        """The same, and those of them that are not zero."""
+        own = [p for p in self.parameters if p.tied_to is None]
+        return Elements(sum(p.numel for p in own), sum(p.nonzero or 0 for p in own))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -145,7 +145,9 @@ def profile_stats(report: ReportRows, profile: int) -> dict[str, Stats]:
         total[parent].add(total[index])
     return {
         module.name: total[i].stats(
-            report.flop_definition, params=module.params, self_=own[i].stats(report.flop_definition)
+            report.flop_definition,
+            elements=module.elements,
+            self_=own[i].stats(report.flop_definition),
         )
         for i, module in enumerate(report.modules)
     }

@@ -10,11 +10,11 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.report.metrics import ELEMENTWISE, METRICS, Stats
-from dispatchcount.report.rows import Entry
+from dispatchcount.report.rows import Elements, Entry
 from dispatchcount.rules.core.cost import COUNTS, MAY_BE_UNSET, Cost
 
-_LOCAL = ("flops", "params")
-"""Where a metric's value lies (`Metric.of`) if not in a tally: `stats` has these by other ways."""
+_LOCAL = {"flops": "flops", "params": "elements.params", "nonzero_params": "elements.nonzero"}
+"""Where a metric's value lies (`Metric.of`) that is not in a tally, but reaches `stats`."""
 
 
 def _any(owner: str, names: Iterable[str]) -> str:
@@ -33,7 +33,7 @@ def _written(signature: str, doc: str, *lines: str) -> Any:
     report adds up hundreds of thousands of costs. So the statements are written out here, once, as
     `dataclasses` writes the `__init__` of a class.
     """
-    scope: dict[str, Any] = {"Cost": Cost, "Stats": Stats}
+    scope: dict[str, Any] = {"Cost": Cost, "Stats": Stats, "Elements": Elements}
     exec("\n    ".join([f"def {signature}:", *lines]), scope)
     function = scope[signature.partition("(")[0]]
     function.__doc__ = doc
@@ -94,13 +94,13 @@ class Tally:
         self.time_ns += entry.time_ns
 
     stats: Callable[..., Stats] = _written(
-        "stats(self, convention, *, params=0, self_=None)",
+        "stats(self, convention, *, elements=Elements(), self_=None)",
         "The sum as a row under a convention, with parameters and a module's own part if given.",
         "flops = convention.flops(self)",
         "elementwise = self.estimate_elementwise",
         "estimate = self.estimate or (elementwise and convention.elementwise)",
         "return Stats(",
-        *(f"    {row.of if row.of in _LOCAL else f'self.{row.of}'}," for row in METRICS),
+        *(f"    {_LOCAL.get(row.of, f'self.{row.of}')}," for row in METRICS),
         "    estimate, elementwise, self_",
         ")",
     )

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import reduce
 
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.report_rows import ReportRows
-from dispatchcount.report.rows import Entry
+from dispatchcount.report.rows import Elements, Entry
 from dispatchcount.report.tally import Tally
 from dispatchcount.report.tree import below, upward
 
@@ -24,7 +25,8 @@ def total(report: ReportRows) -> Stats:
     for entry in report.entries:
         tally.add_entry(entry)
         tally.calls += entry.calls
-    return tally.stats(report.flop_definition, params=sum(m.params for m in report.modules))
+    elements = reduce(Elements.plus, (module.elements for module in report.modules), Elements())
+    return tally.stats(report.flop_definition, elements=elements)
 
 
 def by_entry(report: ReportRows) -> list[Stats]:

@@ -12,11 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 from dispatchcount.rules.core.cost import Cost, contraction
 from dispatchcount.rules.core.fused import epilogue, function_cost
 from dispatchcount.rules.core.registry import RULES
 from dispatchcount.rules.core.shape import Operand, Shape
+from dispatchcount.rules.core.uses import Place, Places, evenly
+
+BY_WEIGHT = evenly(1, unevenly=(0,))
+"""Each element of the weight meets as many positions as any other."""
 
 
 def conv_cost(
@@ -42,14 +47,16 @@ def filters(input: Shape, weight: Shape, out: Shape, *, transposed: bool) -> int
 @RULES.rule(
     "aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::_convolution_mode",
     "aten::mkldnn_convolution", "aten::_mps_convolution", "aten::_nnpack_spatial_convolution",
-    "aten::miopen_convolution", "aten::miopen_depthwise_convolution",
+    "aten::miopen_convolution", "aten::miopen_depthwise_convolution", uses=BY_WEIGHT,
 )  # fmt: skip
 def conv(input: Shape, weight: Shape, bias: Shape | None = None, *_: Operand, out: Shape) -> Cost:
     """Takes (in / groups) · kernel MACs per element of the result."""
     return conv_cost(input, weight, bias, out)
 
 
-@RULES.rule("aten::convolution", "aten::_convolution", "aten::convolution_overrideable")
+@RULES.rule(
+    "aten::convolution", "aten::_convolution", "aten::convolution_overrideable", uses=BY_WEIGHT
+)
 def convolution(
     input: Shape,
     weight: Shape,
@@ -70,6 +77,7 @@ def convolution(
     "aten::conv_transpose2d",
     "aten::conv_transpose3d",
     "aten::miopen_convolution_transpose",
+    uses=BY_WEIGHT,
 )
 def conv_transpose(
     input: Shape, weight: Shape, bias: Shape | None = None, *_: Operand, out: Shape
@@ -78,25 +86,25 @@ def conv_transpose(
     return conv_cost(input, weight, bias, out, transposed=True)
 
 
-@RULES.rule("aten::cudnn_convolution")
+@RULES.rule("aten::cudnn_convolution", uses=BY_WEIGHT)
 def cudnn(self: Shape, weight: Shape, *_: Operand, out: Shape) -> Cost:
     """Costs `conv`; another operator adds the bias."""
     return conv_cost(self, weight, None, out)
 
 
-@RULES.rule("aten::cudnn_convolution_transpose", "aten::_mps_convolution_transpose")
+@RULES.rule("aten::cudnn_convolution_transpose", "aten::_mps_convolution_transpose", uses=BY_WEIGHT)
 def cudnn_transpose(self: Shape, weight: Shape, *_: Operand, out: Shape) -> Cost:
     """Costs `conv_transpose`; another operator adds the bias."""
     return conv_cost(self, weight, None, out, transposed=True)
 
 
-@RULES.rule("aten::cudnn_convolution_relu", "aten::miopen_convolution_relu")
+@RULES.rule("aten::cudnn_convolution_relu", "aten::miopen_convolution_relu", uses=BY_WEIGHT)
 def conv_relu(self: Shape, weight: Shape, bias: Shape | None, *_: Operand, out: Shape) -> Cost:
     """Costs `conv` and a ReLU."""
     return conv_cost(self, weight, bias, out) + epilogue("relu", out)
 
 
-@RULES.rule("aten::cudnn_convolution_add_relu", "aten::miopen_convolution_add_relu")
+@RULES.rule("aten::cudnn_convolution_add_relu", "aten::miopen_convolution_add_relu", uses=BY_WEIGHT)
 def conv_add_relu(
     self: Shape,
     weight: Shape,
@@ -115,7 +123,7 @@ def conv_add_relu(
 @RULES.rule(
     "aten::thnn_conv2d", "aten::_slow_conv2d_forward", "aten::slow_conv3d",
     "aten::slow_conv3d_forward", "aten::slow_conv_dilated2d", "aten::slow_conv_dilated3d",
-    "aten::_conv_depthwise2d", "aten::conv_depthwise3d",
+    "aten::_conv_depthwise2d", "aten::conv_depthwise3d", uses=BY_WEIGHT,
 )  # fmt: skip
 def conv_with_kernel(
     self: Shape,
@@ -129,7 +137,7 @@ def conv_with_kernel(
     return conv_cost(self, weight, bias, out)
 
 
-@RULES.rule("aten::slow_conv_transpose2d", "aten::slow_conv_transpose3d")
+@RULES.rule("aten::slow_conv_transpose2d", "aten::slow_conv_transpose3d", uses=BY_WEIGHT)
 def transpose_with_kernel(
     self: Shape,
     weight: Shape,
@@ -142,13 +150,13 @@ def transpose_with_kernel(
     return conv_cost(self, weight, bias, out, transposed=True)
 
 
-@RULES.rule("aten::conv_tbc")
+@RULES.rule("aten::conv_tbc", uses=BY_WEIGHT)
 def conv_tbc(self: Shape, weight: Shape, bias: Shape, *_: Operand, out: Shape) -> Cost:
     """Costs a convolution over (time, batch, channel), whose weight is (kernel, in, out)."""
     return contraction(out.numel * weight[0] * weight[1], out, bias=True)
 
 
-@RULES.rule("mkldnn::_convolution_pointwise")
+@RULES.rule("mkldnn::_convolution_pointwise", uses=BY_WEIGHT)
 def onednn_unary(
     X: Shape, W: Shape, B: Shape | None, padding: Operand, stride: Operand, dilation: Operand,
     groups: int, attr: str, scalars: Operand, algorithm: str | None, *, out: Shape,
@@ -157,7 +165,7 @@ def onednn_unary(
     return conv_cost(X, W, B, out) + epilogue(attr, out, algorithm)
 
 
-@RULES.rule("mkldnn::_convolution_pointwise.binary")
+@RULES.rule("mkldnn::_convolution_pointwise.binary", uses=evenly(2, unevenly=(0,)))
 def onednn_binary(
     X: Shape, other: Shape, W: Shape, B: Shape | None, padding: Operand, stride: Operand,
     dilation: Operand, groups: int, binary_attr: str, alpha: Operand, unary_attr: str | None,
@@ -168,7 +176,7 @@ def onednn_binary(
     return conv_cost(X, W, B, out) + after
 
 
-@RULES.rule("mkldnn::_convolution_pointwise_.binary")
+@RULES.rule("mkldnn::_convolution_pointwise_.binary", uses=evenly(2, unevenly=(1,)))
 def onednn_binary_inplace(
     other: Shape, X: Shape, W: Shape, B: Shape | None, padding: Operand, stride: Operand,
     dilation: Operand, groups: int, binary_attr: str, alpha: Operand, unary_attr: str | None,
@@ -209,7 +217,22 @@ def conv_backward_cost(
     return Cost(macs=macs * (to_input + to_weight), arithmetic=grad_output.numel * to_bias)
 
 
-@RULES.rule("aten::convolution_backward")
+def in_backward(macs: int, *args: Any, **_: Operand) -> Places | None:
+    """Only the gradient of the input multiplies with the weight.
+
+    It takes as many of the MACs as that of the weight does, if both are asked for.
+    """
+    mask = args[10]
+    if not isinstance(mask, list | tuple):
+        return None
+    to_input, to_weight = map(bool, mask[:2])
+    data: dict[Place, int | None] = {(0, None): None, (1, None): None}
+    if not to_input or not args[2].numel:
+        return data
+    return data | {(2, None): macs // (to_input + to_weight) // args[2].numel}
+
+
+@RULES.rule("aten::convolution_backward", uses=in_backward)
 def backward(
     grad_output: Shape, input: Shape, weight: Shape, bias_sizes: Operand, stride: Operand,
     padding: Operand, dilation: Operand, transposed: bool, output_padding: Operand, groups: int,

@@ -25,7 +25,7 @@ def linear_cost(input: Shape, out: Shape, bias: Operand = None) -> Cost:
     )
 
 
-@RULES.rule("aten::linear", "aten::mkldnn_linear", widths=widths.of(0, 1))
+@RULES.rule("aten::linear", "aten::mkldnn_linear", factors=(0, 1))
 def linear(input: Shape, weight: Shape, bias: Shape | None = None, *, out: Shape) -> Cost:
     """Takes rows · in · out MACs for ``input @ weight.T``.
 

@@ -31,7 +31,7 @@ def matrix_product(a: Shape, b: Shape, out: Shape, *, plus: bool = False) -> Cos
 @RULES.rule(
     "aten::mm", "aten::bmm", "aten::mv", "aten::dot", "aten::vdot", "aten::matmul",
     "aten::linalg_matmul", "aten::_int_mm", "aten::hspmm", "aten::smm", "aten::_sparse_mm",
-    "aten::_sparse_sparse_matmul", "quantized::matmul", widths=widths.of(0, 1),
+    "aten::_sparse_sparse_matmul", "quantized::matmul", factors=(0, 1),
 )  # fmt: skip
 def mm(self: Shape, mat2: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
     """Takes M·K·N MACs."""
@@ -45,7 +45,7 @@ def mm(self: Shape, mat2: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost
     "aten::addbmm",
     "aten::_sparse_addmm",
     "aten::sspaddmm",
-    widths=widths.of(1, 2),
+    factors=(1, 2),
 )
 def addmm(self: Shape, mat1: Shape, mat2: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
     """Takes M·K·N MACs and the addition of `self`.
@@ -55,7 +55,7 @@ def addmm(self: Shape, mat1: Shape, mat2: Shape, *_: Operand, out: Shape, **__: 
     return matrix_product(mat1, mat2, out, plus=True)
 
 
-@RULES.rule("aten::_addmm_activation", widths=widths.of(1, 2))
+@RULES.rule("aten::_addmm_activation", factors=(1, 2))
 def addmm_activation(
     self: Shape, mat1: Shape, mat2: Shape, *, use_gelu: bool = False, out: Shape, **_: Operand
 ) -> Cost:
@@ -64,7 +64,7 @@ def addmm_activation(
     return matrix_product(mat1, mat2, out, plus=True) + after
 
 
-@RULES.rule("aten::addr", widths=widths.of(1, 2))
+@RULES.rule("aten::addr", factors=(1, 2))
 def addr(self: Shape, vec1: Shape, vec2: Shape, *, out: Shape, **_: Operand) -> Cost:
     """Takes a product with K = 1 and the addition of `self`."""
     return contraction(prod(vec1) * prod(vec2), out, bias=True)
@@ -104,7 +104,7 @@ def packing(shape: Shape) -> int:
     return 2 if shape.dtype.startswith("float4") else 1
 
 
-@RULES.rule("aten::_scaled_mm", widths=widths.of(0, 1))
+@RULES.rule("aten::_scaled_mm", factors=(0, 1))
 def scaled_mm(
     self: Shape,
     mat2: Shape,
@@ -122,7 +122,7 @@ def scaled_mm(
     return contraction(product(self, mat2)[0] * packing(self), out, bias=bias is not None)
 
 
-@RULES.rule("aten::_scaled_mm_v2", widths=widths.of(0, 1))
+@RULES.rule("aten::_scaled_mm_v2", factors=(0, 1))
 def scaled_mm_v2(
     self: Shape, mat2: Shape, scale_a: Operand, recipe_a: Operand, swizzle_a: Operand,
     scale_b: Operand, recipe_b: Operand, swizzle_b: Operand, bias: Shape | None, *_: Operand,
@@ -226,7 +226,7 @@ def mm_plus_mm(a: Shape, b: Shape, c: Shape, d: Shape, result: Shape, **_: Opera
     return contraction(product(a, b)[0] + product(c, d)[0], result, operand=a)
 
 
-@RULES.rule("symm_mem::fused_all_gather_matmul", widths=widths.of(0, 1))
+@RULES.rule("symm_mem::fused_all_gather_matmul", factors=(0, 1))
 def all_gather_matmul(
     A: Shape,
     Bs: Sequence[Shape],
@@ -245,7 +245,7 @@ def all_gather_matmul(
     return sum((contraction(o.numel * b[0], o) for o, b in zip(results, Bs, strict=True)), sent)
 
 
-@RULES.rule("symm_mem::fused_all_gather_scaled_matmul", widths=widths.of(0, 1))
+@RULES.rule("symm_mem::fused_all_gather_scaled_matmul", factors=(0, 1))
 def all_gather_scaled_matmul(
     A: Shape,
     Bs: Sequence[Shape],
@@ -260,7 +260,7 @@ def all_gather_scaled_matmul(
 @RULES.rule(
     "symm_mem::fused_matmul_reduce_scatter",
     "symm_mem::fused_scaled_matmul_reduce_scatter",
-    widths=widths.of(0, 1),
+    factors=(0, 1),
 )
 def matmul_reduce_scatter(A: Shape, B: Shape, *more: Operand, out: Shape, **named: Operand) -> Cost:
     """Forms the whole local product, the payload, before its shards are exchanged."""
@@ -274,7 +274,7 @@ def matmul_reduce_scatter(A: Shape, B: Shape, *more: Operand, out: Shape, **name
     )
 
 
-@RULES.rule("symm_mem::_async_input_mm", widths=widths.of(0, 1))
+@RULES.rule("symm_mem::_async_input_mm", factors=(0, 1))
 def async_input_mm(a: Shape, b: Shape, *_: Operand, out: Shape, **__: Operand) -> Cost:
     """Takes M·K·N MACs, for the rows of `a` as they arrive."""
     return matrix_product(a, b, out)

@@ -18,6 +18,7 @@ from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.fused import epilogue, function_cost
 from dispatchcount.rules.core.registry import RULES
 from dispatchcount.rules.core.shape import Operand, Shape
+from dispatchcount.rules.core.uses import evenly
 from dispatchcount.rules.linear import linear_cost
 
 
@@ -56,9 +57,9 @@ _LINEAR = {
 
 def _register_linear(name: str, after: str) -> None:
     """Register a linear layer with an activation function after it."""
-    factors = widths.times(16) if name.endswith("fp16") else widths.fixed(8, 8)
+    bits = widths.times(16) if name.endswith("fp16") else widths.fixed(8, 8)
 
-    @RULES.rule(f"quantized::{name}", widths=factors)
+    @RULES.rule(f"quantized::{name}", factors=(0, 1), widths=bits)
     def linear(X: Shape, W_prepack: Operand, *_: Operand, out: Shape) -> Cost:
         return linear_cost(X, out, bias_of(W_prepack)) + epilogue(after, out)
 
@@ -143,7 +144,9 @@ def _register_conv(name: str, after: str, *, transposed: bool) -> None:
     """Register a convolution with an activation function after it."""
     dynamic = name.endswith("_dynamic")
 
-    @RULES.rule(name, widths=widths.packed(1, 8 if dynamic else None))
+    @RULES.rule(
+        name, uses=evenly(1, unevenly=(0,)), widths=widths.packed(1, 8 if dynamic else None)
+    )
     def conv(qx: Shape, packed_weight: Operand, *_: Operand, out: Shape) -> Cost:
         weight, bias = unpacked(packed_weight)
         return conv_cost(qx, weight, bias, out, transposed=transposed) + epilogue(after, out)
@@ -152,7 +155,7 @@ def _register_conv(name: str, after: str, *, transposed: bool) -> None:
 def _register_conv_add(name: str, after: str) -> None:
     """Do the same for a kernel that adds a tensor before the activation function."""
 
-    @RULES.rule(name, widths=widths.packed(2))
+    @RULES.rule(name, uses=evenly(2, unevenly=(0,)), widths=widths.packed(2))
     def conv(qx: Shape, qaccum: Shape, packed_weight: Operand, *_: Operand, out: Shape) -> Cost:
         weight, bias = unpacked(packed_weight)
         return (

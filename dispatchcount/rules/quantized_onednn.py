@@ -19,7 +19,7 @@ def binary(name: str, out: Shape) -> Cost:
     return Cost() if name == "none" else function_cost("add" if name == "sum" else name, out.numel)
 
 
-@RULES.rule("onednn::qlinear_pointwise", widths=widths.of(0, 3))
+@RULES.rule("onednn::qlinear_pointwise", factors=(0, 3))
 def qlinear(
     qx: Shape, x_scale: Operand, x_zero_point: Operand, qw: Shape, w_scale: Operand,
     w_zero_point: Operand, bias: Shape | None, output_scale: Operand, output_zero_point: Operand,
@@ -33,7 +33,7 @@ def qlinear(
 @RULES.rule(
     "onednn::qlinear_pointwise.binary",
     "onednn::qlinear_pointwise.binary_tensor",
-    widths=widths.of(0, 3),
+    factors=(0, 3),
 )
 def qlinear_binary(
     qx: Shape, x_scale: Operand, x_zero_point: Operand, qw: Shape, w_scale: Operand,

@@ -18,6 +18,7 @@ from dispatchcount.rules.core.products import rows
 from dispatchcount.rules.core.registry import RULES
 from dispatchcount.rules.core.shape import Operand, Shape
 from dispatchcount.rules.core.sizes import result
+from dispatchcount.rules.core.uses import together
 from dispatchcount.rules.recurrent_gates import BACKWARD, FORWARD, GATES, MODES
 
 CELL_KINDS = {"lstm": "lstm", "gru": "gru", "rnn_tanh": "tanh", "rnn_relu": "relu"}
@@ -76,13 +77,13 @@ def _register_layers(name: str, kind: str) -> None:
     The one takes (input, state, params, …), the other (data, batch_sizes, state, params, …).
     """
 
-    @RULES.rule(f"aten::{name}")
+    @RULES.rule(f"aten::{name}", uses=together(2, data=(0, 1)))
     def padded(
         input: Shape, hx: Operand, params: Sequence[Shape], *_: Operand, out: Operand
     ) -> Cost:
         return layers(kind, rows(input), params, result(out))
 
-    @RULES.rule(f"aten::{name}.data")
+    @RULES.rule(f"aten::{name}.data", uses=together(3, data=(0, 2)))
     def packed(
         data: Shape,
         batch_sizes: Operand,
@@ -97,7 +98,7 @@ def _register_layers(name: str, kind: str) -> None:
 def _register_cell(name: str, kind: str) -> None:
     """Register the operator of one step of one layer."""
 
-    @RULES.rule(f"aten::{name}_cell")
+    @RULES.rule(f"aten::{name}_cell", uses=together(2, 3, data=(0, 1)))
     def cell(
         input: Shape,
         hx: Operand,
@@ -117,7 +118,7 @@ for _name, _kind in CELL_KINDS.items():
     _register_cell(_name, _kind)
 
 
-@RULES.rule("aten::mkldnn_rnn_layer")
+@RULES.rule("aten::mkldnn_rnn_layer", uses=together(1, 2, data=(0, 5)))
 def onednn(
     input: Shape, weight0: Shape, weight1: Shape, weight2: Shape, weight3: Shape, hx_: Shape,
     cx_: Shape, reverse: bool, batch_sizes: Sequence[int], mode: int, hidden_size: int,
@@ -140,7 +141,7 @@ def onednn_backward(
     return layers_backward(MODES[mode], rows(input), weights)
 
 
-@RULES.rule("aten::_cudnn_rnn")
+@RULES.rule("aten::_cudnn_rnn", uses=together(1, data=(0, 4)))
 def cudnn(
     input: Shape,
     weight: Sequence[Shape],
@@ -166,7 +167,7 @@ def cudnn_backward(
     return layers_backward(MODES[mode], rows(input), weight, to_weights=bool(rest[-1][3]))
 
 
-@RULES.rule("aten::miopen_rnn")
+@RULES.rule("aten::miopen_rnn", uses=together(1, data=(0, 3)))
 def miopen(
     input: Shape,
     weight: Sequence[Shape],
@@ -191,7 +192,7 @@ def miopen_backward(
     return layers_backward(MODES[mode], rows(input), weight, to_weights=bool(rest[-1][3]))
 
 
-@RULES.rule("aten::_lstm_mps")
+@RULES.rule("aten::_lstm_mps", uses=together(2, data=(0, 1)))
 def lstm_mps(input: Shape, hx: Operand, params: Sequence[Shape], *_: Operand, out: Operand) -> Cost:
     """Runs all layers and directions of an LSTM."""
     return layers("lstm", rows(input), params, result(out))

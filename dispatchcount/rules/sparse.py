@@ -17,7 +17,7 @@ from dispatchcount.rules.core.sizes import result
 from dispatchcount.rules.linear import linear_cost
 
 
-@RULES.rule("aten::sparse_sampled_addmm", widths=widths.of(1, 2))
+@RULES.rule("aten::sparse_sampled_addmm", factors=(1, 2))
 def sampled_addmm(self: Shape, mat1: Shape, mat2: Shape, *, out: Shape, **_: Operand) -> Cost:
     """Takes K MACs for each stored element of `self`, and adds the product to that element.
 
@@ -51,7 +51,7 @@ def mm_reduce_backward(
     return Cost(macs=self.nnz * grad_out[-1] * sum(map(bool, output_mask)))
 
 
-@RULES.rule("aten::_sparse_semi_structured_mm", widths=widths.of(0, 2))
+@RULES.rule("aten::_sparse_semi_structured_mm", factors=(0, 2))
 def semi_structured_mm(
     mat1: Shape, mat1_meta: Shape, mat2: Shape, *, out: Shape, **_: Operand
 ) -> Cost:
@@ -59,7 +59,7 @@ def semi_structured_mm(
     return contraction(mat1.numel * mat2[-1], out)
 
 
-@RULES.rule("aten::_sparse_semi_structured_addmm", widths=widths.of(1, 3))
+@RULES.rule("aten::_sparse_semi_structured_addmm", factors=(1, 3))
 def semi_structured_addmm(
     input: Shape, mat1: Shape, mat1_meta: Shape, mat2: Shape, *, out: Shape, **_: Operand
 ) -> Cost:
@@ -67,7 +67,7 @@ def semi_structured_addmm(
     return contraction(mat1.numel * mat2[-1], out, bias=True)
 
 
-@RULES.rule("aten::_sparse_semi_structured_linear", widths=widths.of(0, 1))
+@RULES.rule("aten::_sparse_semi_structured_linear", factors=(0, 1))
 def semi_structured_linear(
     input: Shape,
     weight: Shape,
@@ -87,7 +87,7 @@ def semi_structured_linear(
     )
 
 
-@RULES.rule("aten::_cslt_sparse_mm", widths=widths.of(0, 1))
+@RULES.rule("aten::_cslt_sparse_mm", factors=(0, 1))
 def cslt_mm(
     compressed_A: Shape,
     dense_B: Shape,

@@ -171,6 +171,12 @@ PARAMETER = RowTable(
             Nullable(TEXT),
             "First name of the same tensor, where this is a later one; null otherwise.",
         ),
+        Stored(
+            "nonzero",
+            Nullable(COUNT),
+            "Its elements that are not zero; null where they were not read.",
+            absent=None,
+        ),
     ),
     make=Parameter,
 )

@@ -61,6 +61,8 @@ COST = (
     _cost("sized_macs", absent=0),
     _cost("payload_bytes", absent=0),
     _cost("wire_bytes", absent=0),
+    _cost("nonzero_macs", absent=0),
+    _cost("weighed_macs", absent=0),
 )
 """The columns of a `Cost`, in whichever table has one."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatchcount.report.by_module import module_params, self_and_total
+from dispatchcount.report.by_module import module_elements, self_and_total
 from dispatchcount.report.json.format import MODULE, REPORT, SCHEMA, VERSION
 from dispatchcount.report.json.types import Strings
 from dispatchcount.report.model import ReportData
@@ -56,13 +56,13 @@ def _modules(report: ReportData) -> list[dict[str, Any]]:
     for path in report.paths:
         own[path.module].calls += path.calls
         total[path.module].calls += path.calls
-    params = module_params(report)
+    elements = module_elements(report)
     parameters = parameter_totals(report)
     inputs, outputs = inputs_by_module(report), outputs_by_module(report)
     rows = []
     for index, module in enumerate(report.modules):
-        figures = total[index].stats(report.flop_definition, params=params[index])
-        self_ = own[index].stats(report.flop_definition, params=module.params)
+        figures = total[index].stats(report.flop_definition, elements=elements[index])
+        self_ = own[index].stats(report.flop_definition, elements=module.elements)
         more = {
             "trainable": parameters[index].trainable,
             "param_bytes": parameters[index].param_bytes,

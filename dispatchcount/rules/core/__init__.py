@@ -6,6 +6,6 @@ imports from here, and enters its rules into `registry.RULES` when it is importe
 
     register   classify   fused   products      use the registry, or cost a product
          registry        values   sizes         look rules up, or read arguments
-      names    cost    widths                   name operators, say what one costs, how wide it is
+      names    cost    widths   uses            name operators, say what one costs and on what
                  shape                          what a tensor is to a rule
 """

@@ -38,6 +38,9 @@ class Cost:
         payload_bytes: bytes of the whole that a collective is about: its input or its output, as
             `dispatchcount.rules.core.traffic` says.
         wire_bytes: bytes that pass this rank's link in one direction because of a collective.
+        nonzero_macs: those of the MACs that do not multiply with a weight that is zero. Not for
+            rules, which see no numbers: it is filled where the weights were read.
+        weighed_macs: those of the MACs of which it is known, likewise.
     """
 
     macs: int = 0
@@ -54,6 +57,8 @@ class Cost:
     sized_macs: int = 0
     payload_bytes: int = 0
     wire_bytes: int = 0
+    nonzero_macs: int = 0
+    weighed_macs: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         """The cost of two calls, one after the other.
@@ -75,6 +80,8 @@ class Cost:
             self.sized_macs + other.sized_macs,
             self.payload_bytes + other.payload_bytes,
             self.wire_bytes + other.wire_bytes,
+            self.nonzero_macs + other.nonzero_macs,
+            self.weighed_macs + other.weighed_macs,
         )
 
     def __mul__(self, times: int) -> Cost:
@@ -94,6 +101,8 @@ class Cost:
             self.sized_macs * times,
             self.payload_bytes * times,
             self.wire_bytes * times,
+            self.nonzero_macs * times,
+            self.weighed_macs * times,
         )
 
     __rmul__ = __mul__

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.names import candidates
-from dispatchcount.rules.core.widths import Widths, alike
+from dispatchcount.rules.core.uses import Uses, evenly
+from dispatchcount.rules.core.widths import Widths, alike, of
 
 Rule = Callable[..., "Cost | int"]
 """A function of an operator's own arguments, with a `Shape` for each tensor."""
@@ -45,6 +46,8 @@ class RegistryEntry:
         family: the module under ``rules/`` that the rule comes from, ``"matmul"``.
         takes_out: True if the rule asks for the shapes of the result, as keyword `out`.
         widths: says how many bits the factors of its MACs have; see `core.widths`.
+        uses: says in how many MACs each element of an operand takes part; see `core.uses`. None if
+            that is not known.
     """
 
     kind: OpKind
@@ -53,6 +56,7 @@ class RegistryEntry:
     family: str = ""
     takes_out: bool = False
     widths: Widths = alike
+    uses: Uses | None = None
 
 
 class Registry:
@@ -122,15 +126,32 @@ class Registry:
         del self._entries[name]
         self._version += 1
 
-    def rule(self, *names: str, replace: bool = False, widths: Widths = alike) -> Callable[[F], F]:
-        """Decorator: the function below is the rule of `names`, whose factors `widths` tells.
+    def rule(
+        self,
+        *names: str,
+        replace: bool = False,
+        factors: tuple[int, int] | None = None,
+        widths: Widths | None = None,
+        uses: Uses | None = None,
+    ) -> Callable[[F], F]:
+        """Decorator: the function below is the rule of `names`.
+
+        Args:
+            names: operators.
+            replace: True if one may have a rule already.
+            factors: the positions of the two operands that are multiplied, if the rule's MACs are
+                one product of these; `widths` and `uses` follow from them.
+            widths: see `core.widths`.
+            uses: see `core.uses`.
 
         Example:
             >>> @RULES.rule("aten::mm")
             ... def mm(self: Shape, mat2: Shape, *, out: Shape) -> Cost:
             ...     return contraction(out.numel * self[1], out)
         """
-        return self._decorator(OpKind.RULE, names, replace, widths)
+        if factors is not None:
+            widths, uses = widths or of(*factors), uses or evenly(*factors)
+        return self._decorator(OpKind.RULE, names, replace, widths or alike, uses)
 
     def move(self, *names: str) -> Callable[[F], F]:
         """Decorator: the function below says which bytes `names` move.
@@ -140,12 +161,22 @@ class Registry:
         return self._decorator(OpKind.MOVE, names, replace=False)
 
     def _decorator(
-        self, kind: OpKind, names: tuple[str, ...], replace: bool, widths: Widths = alike
+        self,
+        kind: OpKind,
+        names: tuple[str, ...],
+        replace: bool,
+        widths: Widths = alike,
+        uses: Uses | None = None,
     ) -> Callable[[F], F]:
         def enter(function: F) -> F:
             family = function.__module__.rpartition(".")[2]
             entry = RegistryEntry(
-                kind, function, family=family, takes_out=takes_out(function), widths=widths
+                kind,
+                function,
+                family=family,
+                takes_out=takes_out(function),
+                widths=widths,
+                uses=uses,
             )
             for name in names:
                 self.add(name, entry, replace=replace)
