@@ -31,7 +31,7 @@ def nonzeros(tensor: Tensor) -> int | None:
         was not initialized yet), or they are inside another kind of object.
     """
     if any(kind.__name__ == _HALVED for kind in type(tensor).__mro__):
-        return tensor.numel() // 2
+        return int(tensor.numel()) // 2
     if tensor.is_meta or isinstance(tensor, FakeTensor) or is_traceable_wrapper_subclass(tensor):
         return None
     count: Callable[[], int] = lambda: _counted(tensor)  # noqa: E731

@@ -92,6 +92,7 @@ def counted(
             convention=args.convention or "fvcore",
             time=args.time,
             memory=args.memory,
+            nonzero=args.nonzero,
             labels=labels,
         )
     steps: list[Step] = []

@@ -73,6 +73,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory", action="store_true", help="also measure bytes held and the peak of live tensors"
     )
+    parser.add_argument(
+        "--nonzero",
+        action="store_true",
+        help="also count parameters that are not zero, and the MACs that multiply with them",
+    )
 
 
 def number(least: int) -> Callable[[str], int]:

@@ -65,6 +65,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--memory", action="store_true", help="also measure bytes held and the peak of live tensors"
     )
+    parser.add_argument(
+        "--nonzero",
+        action="store_true",
+        help="also count parameters that are not zero, and the MACs that multiply with them",
+    )
     add_label_option(parser)
     add_table_options(parser)
     parser.add_argument("--operators", action="store_true", help="show the operators as well")
@@ -91,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
         convention=args.convention or "fvcore",
         time=args.time,
         memory=args.memory,
+        nonzero=args.nonzero,
         labels=labels | dict(args.label),
     )
     window = Window(prof, args.skip, args.steps)

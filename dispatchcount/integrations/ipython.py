@@ -44,7 +44,7 @@ def _number(text: str) -> int | None:
     return number
 
 
-_FLAGS = ("memory", "time", "backward", "strict", "operators", "exact", "flat", "unfold")
+_FLAGS = ("memory", "time", "nonzero", "backward", "strict", "operators", "exact", "flat", "unfold")
 _TABLE: dict[str, Callable[[str], Any]] = {
     "depth": _number,
     "top": _number,
@@ -80,7 +80,8 @@ class DispatchcountMagics(Magics):  # type: ignore[misc, unused-ignore]
             --to NAME: the variable that gets the report.
             --convention fvcore|macs|torch|full: what a flop is.
             --backward: also run backward from the sum of what the last expression returns.
-            --memory, --time: also measure the bytes that are held, or the time.
+            --memory, --time, --nonzero: also measure the bytes that are held, the time, or what
+                zeros in weights are worth.
             --strict: raise if an operator could not be counted.
             --depth N|all, --columns A,B, --sort COLUMN, --top N|all, --flat, --unfold, --exact:
                 the table, as in `Report.table`.
@@ -128,6 +129,7 @@ class DispatchcountMagics(Magics):  # type: ignore[misc, unused-ignore]
                 convention=options.get("convention", "fvcore"),
                 memory="memory" in options,
                 time="time" in options,
+                nonzero="nonzero" in options,
                 strict="strict" in options,
             )
         except (TypeError, ValueError) as error:

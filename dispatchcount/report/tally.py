@@ -55,6 +55,8 @@ class Tally:
 
     calls: int
     time_ns: int
+    nonzero_macs: int
+    weighed_macs: int
     estimate: bool
     estimate_elementwise: bool
 

@@ -51,7 +51,7 @@ print(json.dumps({
     "openmetrics": "# HELP dispatchcount_twice A made-up figure" in report.to_openmetrics(),
     "trace": '"unit": "1 \\\\u00b5s = 1 elements"'.replace(": ", ":")
         in report.to_chrome_trace(metric="twice").decode(),
-    "speedscope": '"name":"twice"' in report.to_speedscope().decode(),
+    "speedscope": '"name":"twice' in report.to_speedscope().decode(),
     "page": '"label":"Twice over"' in report.to_html(),
     "budget": str(check(report, "twice=521")[0]),
     "diff": "twice" in str(report.diff(report + report).table()),
@@ -108,6 +108,9 @@ def test_the_table_is_the_fields_of_a_row() -> None:
         "sized_macs",
         "payload_bytes",
         "wire_bytes",
+        "nonzero_params",
+        "nonzero_macs",
+        "weighed_macs",
     )
     numbers = range(1, len(KEYS) + 1)
     assert [metric.value(Stats(*numbers)) for metric in METRICS] == list(numbers)
@@ -118,7 +121,7 @@ def test_every_row_says_all_there_is_to_know() -> None:
         assert isinstance(metric, Metric)
         assert all((metric.key, metric.label, metric.title, metric.unit, metric.help))
         assert not metric.help.endswith(".")
-        assert metric.of in {"flops", "params", "calls", "time_ns", *COUNTS}
+        assert metric.of in {"flops", "params", "nonzero_params", "calls", "time_ns", *COUNTS}
 
 
 def test_sums_stand_in_place_of_their_parts() -> None:
@@ -127,4 +130,4 @@ def test_sums_stand_in_place_of_their_parts() -> None:
     keys = [metric.key for metric in CONDENSED]
     assert keys.count("bytes") == 1
     assert not {"bytes_read", "bytes_written"} & set(keys)
-    assert set(SPENT) == set(keys) - {"params", "calls"}
+    assert set(SPENT) == set(keys) - {"params", "nonzero_params", "calls"}

@@ -227,9 +227,9 @@ def _zeros(tensor: Tensor) -> int | None:
     if found is None:
         return None
     if tensor.layout is torch.strided:
-        return tensor.numel() - found
+        return int(tensor.numel()) - found
     values = tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor.values()
-    return values.numel() - found
+    return int(values.numel()) - found
 
 
 _NONE: Counter[Operands] = Counter()
