@@ -1,12 +1,13 @@
-"""Tables for papers: LaTeX with the rules of the package booktabs."""
+"""Tables for papers: LaTeX with the rules of booktabs and the columns of siunitx."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from dispatchcount.render.plain import clean
 from dispatchcount.render.select import AUTO, Depth
 from dispatchcount.render.text.module_texts import module_texts
+from dispatchcount.render.text.numeric_columns import numeric
 from dispatchcount.report.model import ReportData
 
 _SPECIAL = {
@@ -18,25 +19,41 @@ _SPECIAL = {
     "≈": r"$\approx$",
     "×": r"$\times$",
     "…": r"\dots{}",
+    "[": "{[}",  # at the beginning of a line it would be an option of the line break before it
     "µ": r"$\mu$",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 
 
-def latex_table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[bool]) -> str:
-    """A ``tabular`` of texts, which needs the package booktabs.
+def latex_table(headers: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[bool]) -> str:
+    """A ``tabular`` with the rules of booktabs, whose figures siunitx aligns.
 
     Args:
         headers: what stands over the columns.
         rows: the cells, line by line.
         left: for each column, True if it is text, which is aligned on the left.
     """
+    formats, heads, columns = [], [], []
+    # Each column by itself: its texts are figures, or stay what they are.
+    for place, (header, is_text) in enumerate(zip(headers, left, strict=True)):
+        texts = [row[place] for row in rows]
+        figures = None if is_text else numeric(texts)
+        if figures is None:
+            formats.append("l" if is_text else "r")
+            heads.append(escaped(header))
+            columns.append([escaped(text) for text in texts])
+        else:
+            unit = f" / {figures.unit}" if figures.unit else ""
+            formats.append(figures.format)
+            heads.append(f"{{{escaped(header)}{unit}}}")
+            columns.append(figures.cells)
     lines = [
-        rf"\begin{{tabular}}{{{''.join('l' if one else 'r' for one in left)}}}",
+        r"% \usepackage{booktabs,siunitx}",
+        rf"\begin{{tabular}}{{{''.join(formats)}}}",
         r"\toprule",
-        _line(headers),
+        _line(heads),
         r"\midrule",
-        *map(_line, rows),
+        *(_line([column[place] for column in columns]) for place in range(len(columns[0]))),
         r"\bottomrule",
         r"\end{tabular}",
     ]
@@ -74,4 +91,4 @@ def escaped(text: str) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return " & ".join(escaped(cell) for cell in cells) + r" \\"
+    return " & ".join(cells) + r" \\"
