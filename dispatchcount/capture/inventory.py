@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.jit import ScriptModule
 
+from dispatchcount.capture.flat_parameters import SHARDED, Originals
 from dispatchcount.capture.held import children, entries_of, walk
 from dispatchcount.capture.module_class import class_of
 from dispatchcount.capture.module_rows import Seen, fused
@@ -68,7 +69,7 @@ class Inventory:
 
     def _take(self, root: Info, module: nn.Module, unpacked: list[torch.Tensor]) -> list[Taken]:
         infos, held, used = self._modules.infos, self._modules.held, self._modules.used
-        through = self._modules.wrapped_as
+        through, flat = self._modules.wrapped_as, Originals()
         taken: list[Taken] = []
         for name, part in walk(module, through):
             info = infos.get(id(part))
@@ -80,6 +81,11 @@ class Inventory:
             weights = weights_of(part, of, used, unpacked)
             if self._reads:
                 self._read(part, unpacked[before:])
+            if of.wraps == SHARDED:
+                flat.look_into(part)
+            if flat.hidden:
+                weights = [facts for facts in weights if facts[1] not in flat.hidden]
+                weights += flat.of(part)
             wraps = through is not None and through(part) is not None
             taken.append((name, info, called, of.container, weights, wraps))
         return taken

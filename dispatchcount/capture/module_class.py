@@ -10,14 +10,14 @@ from torch import nn
 from torch.jit import ScriptModule
 
 from dispatchcount.capture.held import children, entries_of, guarded, is_module
-from dispatchcount.capture.wrappers import COMPILED, wraps
+from dispatchcount.capture.wrappers import COMPILED, original, wraps
 
 
 class ModuleClass:
     """A module's class, as far as following its modules depends on it.
 
     Attributes:
-        name: the class's.
+        name: the class's, without what torch.distributed puts before it.
         scripted: True if TorchScript runs its modules.
         wraps: the name by which its modules hold the one that they wrap, if they are wrappers; see
             `dispatchcount.capture.wrappers`.
@@ -32,7 +32,7 @@ class ModuleClass:
     __slots__ = ("container", "many", "name", "plain", "renamed", "scripted", "wraps")
 
     def __init__(self, of: type[nn.Module]) -> None:
-        self.name = of.__name__
+        self.name = original(of).__name__
         self.scripted = issubclass(of, ScriptModule)
         self.wraps = wraps(of)
         self.renamed = self.scripted or self.wraps == COMPILED

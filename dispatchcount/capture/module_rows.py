@@ -114,6 +114,7 @@ class Seen:
             weight.trainable,
             None if first is name else first,
             nonzero.get(weight.address) if self.held else None,
+            None if weight.local == prod(shape) else weight.local,
         )
 
 

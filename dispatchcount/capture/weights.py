@@ -13,13 +13,13 @@ from torch.nn.parameter import is_lazy
 
 from dispatchcount.capture.held import entries_of, guarded, is_tensor
 from dispatchcount.capture.module_class import ModuleClass
-from dispatchcount.capture.torch_private import tree_leaves
+from dispatchcount.capture.torch_private import loaded, tree_leaves
 from dispatchcount.capture.used import Used
 
 _PARAMETER = nn.Parameter
 
 
-Facts = tuple[str, int, Any, torch.dtype, bool, bool]
+Facts = tuple[str, int, Any, torch.dtype, bool, bool, int | None]
 """The fields of a `Weight`.
 
 Naming them takes longer than reading them, so that is left until a report is made.
@@ -36,6 +36,7 @@ class Weight(NamedTuple):
         dtype: its dtype.
         trainable: True if it requires a gradient.
         used: True if an operator was seen to use it.
+        local: its elements that this rank holds; None for all of them.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Weight(NamedTuple):
     dtype: torch.dtype
     trainable: bool
     used: bool
+    local: int | None
 
 
 def weights_of(
@@ -62,14 +64,16 @@ def weights_of(
     for key, t in entries_of(module, "_parameters"):
         if type(t) is _PARAMETER:
             address = id(t)
-            weights.append((key, address, t.shape, t.dtype, t.requires_grad, address in used))
+            uses = address in used
+            weights.append((key, address, t.shape, t.dtype, t.requires_grad, uses, None))
         elif t is not None and is_tensor(t):
-            weights.append((key, id(t), _sizes(t), t.dtype, t.requires_grad, id(t) in used))
+            uses = id(t) in used
+            weights.append((key, id(t), _sizes(t), t.dtype, t.requires_grad, uses, _local(t)))
     if not of.plain:
         for value, packed in _packed(module):
             was_used = used.has(value)
             weights += [
-                (key, id(t), _sizes(t), t.dtype, t.requires_grad, was_used)
+                (key, id(t), _sizes(t), t.dtype, t.requires_grad, was_used, None)
                 for key, t in packed.items()
             ]
             unpacked += packed.values()
@@ -82,6 +86,14 @@ def _sizes(tensor: torch.Tensor) -> Any:
     None if it has none yet, or if they are not numbers (nested tensors).
     """
     return None if is_lazy(tensor) else guarded(lambda: tuple(map(int, tensor.shape)), None)
+
+
+def _local(tensor: torch.Tensor) -> int | None:
+    """Elements of a `DTensor` that this rank holds, without padding; None of any other tensor."""
+    kind = loaded("torch.distributed.tensor", "DTensor")
+    if kind is None or not isinstance(tensor, kind):
+        return None
+    return guarded(lambda: int(tensor._local_tensor.numel()), None)
 
 
 def _packed(module: nn.Module) -> list[tuple[torch.ScriptObject, dict[str, torch.Tensor]]]:

@@ -51,3 +51,21 @@ def wraps(of: type[nn.Module]) -> str | None:
             if name is not None:
                 return name
     return None
+
+
+def original(of: type[nn.Module]) -> type[nn.Module]:
+    """The class that a module had before torch.distributed gave it one of its own.
+
+    `fully_shard` and `replicate` wrap nothing. They make ``FSDPLinear`` of their own class and the
+    module's, and put that in the place of the module's class.
+    """
+    made_by, *rest = of.__bases__
+    if (
+        len(rest) == 1
+        and str(made_by.__module__).startswith("torch.distributed.")
+        and not issubclass(made_by, nn.Module)
+        and issubclass(rest[0], nn.Module)
+        and of.__name__.endswith(rest[0].__name__)
+    ):
+        return original(rest[0])
+    return of

@@ -212,6 +212,7 @@ MODULE_COLUMNS: dict[str, Column[Row]] = {
     **{f"memory_{kind}": Column(f"memory: {kind}", _held(kind), nbytes) for kind in MEMORY_KINDS},
     "params_share": Column("% params", _params_share, show_percent),
     "trainable": Column("trainable", lambda row: row.parameters.trainable),
+    "local_params": Column("local params", lambda row: row.parameters.local_params),
     "param_bytes": Column("param bytes", lambda row: row.parameters.param_bytes, nbytes),
     "shapes": Column("parameters", _shapes),
     "input": Column("input", _input),

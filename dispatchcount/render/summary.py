@@ -76,7 +76,7 @@ def summary(report: ReportData, *, exact: bool = False) -> list[Line]:
 
 
 def _parameters(report: ReportData, exact: bool) -> str:
-    """How many parameters there are, how many of them are trainable, and their bytes."""
+    """How many parameters there are, how many are trainable and held by this rank, and bytes."""
     frozen = report.params - report.trainable
     text = f"{count(report.params, exact)} ({bytes_said(report.param_bytes, exact)}), "
     if not frozen:
@@ -85,6 +85,8 @@ def _parameters(report: ReportData, exact: bool) -> str:
         text += "all frozen"
     else:
         text += f"{count(report.trainable, exact)} trainable and {count(frozen, exact)} frozen"
+    if report.local_params != report.params:
+        text += f"; this rank holds {count(report.local_params, exact)}"
     return text
 
 

@@ -204,7 +204,7 @@ def _alike(report: ReportData, below: dict[int, list[int]]) -> list[int]:
         key = (
             module.type,
             tuple(
-                (p.name[start:], p.shape, p.dtype, p.trainable, p.tied_to is None)
+                (p.name[start:], p.shape, p.dtype, p.trainable, p.tied_to is None, p.local)
                 for p in module.parameters
             ),
             (module.container, module.fused, gap[index], own.estimate, own.estimate_elementwise),

@@ -97,8 +97,16 @@ class ReportData(ReportRows):
 
     @property
     def params(self) -> int:
-        """Elements of the roots' parameters, a tied tensor once."""
+        """Elements of the roots' parameters, a tied tensor once.
+
+        A parameter that is spread over ranks counts whole; `local_params` is this rank's part.
+        """
         return self.total.params
+
+    @property
+    def local_params(self) -> int:
+        """Those of `params` that this rank holds, without padding."""
+        return self._parameters.local_params
 
     @property
     def trainable(self) -> int:

@@ -1,4 +1,4 @@
-"""What is to be known of parameters besides how many there are: trainable ones, and bytes."""
+"""What is to be known of parameters besides how many there are: trainable ones, bytes, shards."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ class ParameterTotals:
         params: their elements.
         trainable: elements of those that require a gradient.
         param_bytes: bytes of all of them, each in its own dtype.
+        local_params: elements of them that the profiled rank holds, without padding.
     """
 
     params: int = 0
     trainable: int = 0
     param_bytes: int = 0
+    local_params: int = 0
 
     @property
     def frozen(self) -> int:
@@ -35,6 +37,7 @@ class ParameterTotals:
         self.params += other.params
         self.trainable += other.trainable
         self.param_bytes += other.param_bytes
+        self.local_params += other.local_params
 
 
 def own_parameters(module: Module) -> ParameterTotals:
@@ -44,6 +47,7 @@ def own_parameters(module: Module) -> ParameterTotals:
         sum(p.numel for p in counted),
         sum(p.numel for p in counted if p.trainable),
         sum(p.numel * itemsize(p.dtype) for p in counted),
+        sum(p.local_numel for p in counted),
     )
 
 

@@ -47,6 +47,8 @@ class Parameter(Brief):
         tied_to: the first name of the same tensor, if this is a later one, which counts no
             elements.
         nonzero: its elements that are not zero; None where they were not read.
+        local: those of its elements that the profiled rank holds, without padding; None where that
+            is all of them.
     """
 
     name: str
@@ -56,6 +58,12 @@ class Parameter(Brief):
     trainable: bool = True
     tied_to: str | None = None
     nonzero: int | None = None
+    local: int | None = None
+
+    @property
+    def local_numel(self) -> int:
+        """Its elements that the profiled rank holds, 0 where it was never initialized."""
+        return self.numel if self.local is None else min(self.local, self.numel)
 
 
 class Elements(NamedTuple):
@@ -102,7 +110,10 @@ class Module(Brief):
 
     @property
     def params(self) -> int:
-        """Elements of its own parameters, tied ones left to their first name."""
+        """Elements of its own parameters, tied ones left to their first name.
+
+        Those of a parameter that is spread over ranks are all counted.
+        """
         return self.elements.params
 
     @property

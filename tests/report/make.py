@@ -339,7 +339,7 @@ def _tuple(items: st.SearchStrategy, most: int = 3) -> st.SearchStrategy:  # typ
 
 
 _PARAMETER = st.builds(
-    Parameter, _TEXT, _tuple(st.integers(0, 9)), _COUNT, _TEXT, st.booleans(), st.one_of(st.none(), _TEXT)
+    Parameter, _TEXT, _tuple(st.integers(0, 9)), _COUNT, _TEXT, st.booleans(), st.one_of(st.none(), _TEXT), st.one_of(st.none(), _COUNT), st.one_of(st.none(), _COUNT)
 )  # fmt: skip
 _META = st.builds(
     Meta,

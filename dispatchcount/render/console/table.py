@@ -58,7 +58,8 @@ def module_table(
             all flops), ``intensity`` (flops for each byte), ``flops_per_s``, ``memory`` (bytes of
             every kind), ``memory_saved`` and the other kinds, ``shapes`` (of the parameters),
             ``input`` (shapes, and with how many calls each came), ``output``, ``trainable``,
-            ``params_share``, ``param_bytes``; any metric that adds up for one sample of the batch,
+            ``local_params`` (held by this rank), ``params_share``,
+            ``param_bytes``; any metric that adds up for one sample of the batch,
             ``"flops_per_sample"``. ``name`` comes first unless ``path`` is among them.
         sort: the column to order the modules below one parent by, biggest first; by default they
             are in the model's order. Unless `columns` are given, it is shown too.

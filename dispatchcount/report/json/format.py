@@ -177,6 +177,13 @@ PARAMETER = RowTable(
             "Its elements that are not zero; null where they were not read.",
             absent=None,
         ),
+        Stored(
+            "local",
+            Nullable(COUNT),
+            "Its elements that the profiled rank holds, without padding; null where that is all "
+            "of them.",
+            absent=None,
+        ),
     ),
     make=Parameter,
 )
@@ -203,6 +210,13 @@ MODULE = RowTable(
             "trainable",
             COUNT,
             "Elements of its parameters that require a gradient, with those of the modules below.",
+            later=True,
+        ),
+        Derived(
+            "local_params",
+            COUNT,
+            "Elements of its parameters and of those below it that the profiled rank holds, "
+            "without padding.",
             later=True,
         ),
         Derived(

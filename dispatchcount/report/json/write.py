@@ -68,6 +68,7 @@ def _modules(report: ReportData) -> list[dict[str, Any]]:
             "param_bytes": parameters[index].param_bytes,
             "inputs": inputs[index],
             "outputs": list(outputs[index]),
+            "local_params": parameters[index].local_params,
             "self": self_,
         }
         rows.append(_values(module) | _values(figures) | more)
