@@ -114,7 +114,7 @@ export class Chart {
     if (name) line(name, first);
     const used = textWidth(name, "tile");
     if (name === text && room - used - FIGURE_GAP >= textWidth(value, "tile")) line(value, first, { x: String(tile.x + width - PADDING), "text-anchor": "end" });
-    else if (height >= 34 && !tile.open && textWidth(value, "tile") <= room) line(value, first + 15);
+    else if (name && height >= 34 && !tile.open && textWidth(value, "tile") <= room) line(value, first + 15);
     return group;
   }
 

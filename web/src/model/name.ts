@@ -15,7 +15,7 @@ export interface NameOptions {
   unfold: () => void;
 }
 
-const STEP = 14; // pixels
+const STEP = { wide: 14, narrow: 7 }; // pixels
 const DEEPEST = 10;
 
 export const paintName = (cell: HTMLElement, node: Node, { tree, flat, indent, open, expand, select, unfold }: NameOptions): void => {
@@ -23,7 +23,7 @@ export const paintName = (cell: HTMLElement, node: Node, { tree, flat, indent, o
   const label = node.label || "(root)";
   cell.classList.add("name", "mono");
   if (!flat) {
-    cell.style.paddingLeft = `${6 + STEP * Math.min(DEEPEST, indent)}px`;
+    cell.style.paddingLeft = `${6 + (innerWidth <= 640 ? STEP.narrow : STEP.wide) * Math.min(DEEPEST, indent)}px`;
     const mark = open ? "▾" : "▸";
     const turn = el("button", { type: "button", class: "turn", tabindex: -1, "aria-expanded": String(open), "aria-label": `${open ? "Collapse" : "Expand"} ${path}`, onclick: () => expand?.(!open) }, mark);
     cell.append(expand && tree.under(node).length ? turn : el("span", { class: "turn", "aria-hidden": "true" }));

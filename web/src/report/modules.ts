@@ -123,8 +123,8 @@ export class Modules {
     const { tree, selected } = this.options;
     const modules = tree.rowsBelow(selected()).length;
     this.counted = [modules, modules];
-    if (!sort && !this.filtering) return this.visible();
     const all = tree.all(selected());
+    if (!sort && !this.filtering) return this.table.whole ? all : this.visible();
     const found = this.filtering ? all.filter((node) => this.matches(node, query)) : all;
     if (this.filtering) this.counted = [found.reduce((sum, { rows }) => sum + rows.length, 0), modules];
     return sorted(found, this.table.columns, sort);

@@ -25,7 +25,7 @@ export class OperatorTable {
       id: "operators",
       title: "Operators",
       noun: "operator",
-      sort: { key: "flops", down: true },
+      sort: { key: "share", down: true },
       columns: [
         { key: "name", label: "Operator", fixed: true, value: ({ name }) => name, text: ({ name }) => name, tip: ({ name }) => name, search: true, paint: (cell, { name }) => { cell.classList.add("mono"); cell.textContent = name; } },
         shareColumn<OperatorSum>({ value: (row) => row.values.get(shared()) ?? 0n, whole: () => whole(shared()), head: () => `of ${tree.metric(shared()).label}` }),

@@ -57,7 +57,8 @@ export class Table<Row> {
   private readonly box: HTMLElement;
   private readonly menu: HTMLElement;
   private marked: ((row: Row) => boolean) | null = null;
-  private whole = false;
+  /** True while the page is printed: then all rows are in it. */
+  whole = false;
 
   constructor(private readonly options: Options<Row>) {
     const { section, id, title, noun, plural: many } = options;
@@ -153,7 +154,7 @@ export class Table<Row> {
         return column;
       }),
     );
-    const first = innerWidth <= 640 ? 150 : 300;
+    const first = innerWidth <= 640 ? 138 : 300;
     this.table.style.minWidth = `${sizes.reduce((sum, size) => sum + size, first)}px`;
     this.paint();
   }
@@ -229,11 +230,13 @@ export class Table<Row> {
         this.arrange();
         this.head.querySelector<HTMLElement>(`th[data-key="${CSS.escape(column.id)}"] button`)?.focus();
       };
-      const button = el("button", { type: "button", title: shown.help, onclick: press }, shown.head?.() ?? shown.label);
+      const label = shown.head?.() ?? shown.label;
+      // Chromium does not repeat a head with a button in it on each page.
+      const button = this.whole ? label : el("button", { type: "button", title: shown.help, onclick: press }, label);
       const order = way === "desc" ? "descending" : way === "asc" ? "ascending" : "none";
       return el("th", { scope: "col", class: shown.num ? "num" : null, "aria-sort": order, "data-key": column.id }, button);
     });
-    const now = heads.map((head) => `${head.dataset.key} ${head.ariaSort} ${head.textContent}`).join("\n");
+    const now = String(this.whole) + heads.map((head) => `${head.dataset.key} ${head.ariaSort} ${head.textContent}`).join("\n");
     if (now === this.painted) return; // the focus stays where it is
     this.painted = now;
     this.head.replaceChildren(...heads);
@@ -318,7 +321,7 @@ export class Table<Row> {
 
   private print(whole: boolean): void {
     this.whole = whole;
-    this.paint();
+    this.arrange();
   }
 
   /** Up and down move between rows, also to those that are not in the page yet; right and left open and close. */
