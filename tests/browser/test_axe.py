@@ -21,8 +21,16 @@ def faults(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", ["training", "routed", "troubled"])
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [
+        ("training", "light"),
+        ("training", "dark"),
+        ("troubled", "light"),
+        ("troubled", "dark"),
+        ("routed", "light"),
+    ],
+)
 def test_the_page_of_a_report(name: str, scheme: str, open_page: Open, tmp_path: Path) -> None:
     getattr(make, name)().to_html(tmp_path / "report.html")
     page = open_page(tmp_path / "report.html", color_scheme=scheme)
@@ -33,10 +41,10 @@ def test_the_page_of_a_report(name: str, scheme: str, open_page: Open, tmp_path:
 def test_the_page_of_a_report_with_menus_open_on_a_phone(open_page: Open, tmp_path: Path) -> None:
     make.stack(3).to_html(tmp_path / "report.html")
     page = open_page(tmp_path / "report.html", viewport={"width": 390, "height": 844})
-    for menu in page.locator("details.menu > summary").all():
-        menu.click()
-    page.get_by_label("Search modules").fill("part1")
     page.locator("#treemap").click()
+    page.get_by_label("Search modules").fill("part1")
+    menus = page.locator("details.menu")
+    menus.evaluate_all("all => all.forEach((one) => { one.open = true; })")
     assert faults(page) == []
 
 
