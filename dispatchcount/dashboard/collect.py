@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatchcount.errors import ReportError, UsageError
+from dispatchcount.errors import UsageError
 from dispatchcount.report.metrics import CONDENSED
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 METRICS = tuple(metric for metric in CONDENSED if not (metric.elementwise or metric.measured))
 """The metrics that a run's line shows, and that a trend can be drawn of."""
+
+ALONG = "commit"
+"""The label that tells the runs of one series apart. All other labels tell series apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,9 @@ class Run:
     Attributes:
         file: its path below the folder.
         page: the name of its page.
-        model: its label; if it has none, the class of the model that ran. A mode other than eval
-            is added in brackets, for a training step does not belong on one line with evaluations.
+        model: its label; if it has none, the class of the model that ran, and its file, because two
+            models may have one class.
+        labelled: True if it has the label.
         input: its label.
         commit: its label.
         labels: the other labels.
@@ -40,6 +44,7 @@ class Run:
     file: str
     page: str
     model: str
+    labelled: bool
     input: str
     commit: str
     labels: tuple[tuple[str, str], ...]
@@ -47,6 +52,14 @@ class Run:
     values: dict[str, int]
     uncounted: tuple[str, ...]
     stopped_in: str | None
+
+    def identity(self, along: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """What it must share with another run for both to be of one series.
+
+        That is the model, the input and all other labels but the commit and those of `along`.
+        """
+        apart = ((key, value) for key, value in self.labels if key not in along)
+        return (("model", self.model), ("input", self.input), *sorted(apart))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +87,17 @@ def report_files(folder: Path) -> list[Path]:
     return found
 
 
-def collect(folder: Path, convention: str) -> Iterator[tuple[Run, Report] | Bad]:
-    """Each report below `folder` under `convention`, one at a time, or why it cannot be read."""
-    from dispatchcount.report_api import Report
-
-    for path in report_files(folder):
-        file = path.relative_to(folder).as_posix()
-        try:
-            report = Report.from_json(path).with_convention(convention)
-        except ReportError as error:
-            yield Bad(file, str(error).replace(str(path), file).removeprefix(f"{file}: "))
-        else:
-            yield summarize(report, file), report
-
-
 def summarize(report: Report, file: str) -> Run:
     """The numbers of one report that the dashboard shows."""
     labels = dict(report.meta.labels)
-    model = labels.pop("model", "") or report.meta.model or "(no model)"
-    mode = labels.pop("mode", "eval")
+    model = labels.pop("model", "")
     return Run(
         file=file,
         page=page_name(file),
-        model=model if mode == "eval" else f"{model} ({mode})",
+        model=model or f"{report.meta.model or '(no model)'} in {file}",
+        labelled=bool(model),
         input=labels.pop("input", ""),
-        commit=labels.pop("commit", ""),
+        commit=labels.pop(ALONG, ""),
         labels=tuple(labels.items()),
         created=report.meta.created,
         values={metric.key: metric.value(report.total) for metric in METRICS},

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from dispatchcount.dashboard.series import parse_budget
 from dispatchcount.dashboard.site import build
 from dispatchcount.report_api import Report
 from tests.browser.conftest import Open
@@ -26,14 +27,20 @@ def dashboard(open_page: Open, tmp_path: Path, **options: object) -> Page:
         runs / "evil.json"
     )
     (runs / "bad.json").write_text('{"</script>')
-    build(runs, tmp_path / "site", "fvcore")
+    make.routed().to_json(runs / "nameless.json")
+    build(runs, tmp_path / "site", "fvcore", (), [parse_budget("net:flops=20k")])
     return open_page(tmp_path / "site" / "index.html", **options)
 
 
 def test_models_trend_and_runs(open_page: Open, tmp_path: Path) -> None:
     page = dashboard(open_page, tmp_path)
-    expect(page.locator("#labels")).to_contain_text("reports 4")
-    expect(page.locator("#bad")).to_contain_text("bad.json it is not JSON, or was cut off")
+    expect(page.locator("#labels")).to_contain_text("reports 5")
+    page.locator("#notes summary").click()
+    expect(page.locator("#notes")).to_contain_text(
+        "bad.json could not be read: it is not JSON, or was cut off"
+    )
+    expect(page.locator("#notes")).to_contain_text("without a label “model” stand alone")
+    expect(page.locator("#notes")).to_contain_text("nameless.json")
     row = page.locator("#models tbody tr", has_text="8x8")
     expect(row).to_contain_text("42.7 k+186.3 %348±0")  # 14 928 → 42 736 flops
     expect(page.locator("#trend canvas")).to_be_visible()
@@ -45,6 +52,31 @@ def test_models_trend_and_runs(open_page: Open, tmp_path: Path) -> None:
     assert page.locator("#runs tbody td:nth-child(2)").all_text_contents()[-1] == "c2"
     page.get_by_label("Search runs").fill("c1")
     assert page.locator("#runs tbody td:nth-child(2)").all_text_contents() == ["c1"]
+
+
+def test_several_series_are_in_one_chart_with_their_budgets(
+    open_page: Open, tmp_path: Path
+) -> None:
+    page = dashboard(open_page, tmp_path)
+    row = page.locator("#models tbody tr", has_text="net, 8x8")
+    expect(row).to_contain_text("over budget")
+    expect(row.get_by_role("checkbox")).to_be_checked()
+    page.locator("#models tbody tr", has_text="nameless").get_by_role("checkbox").click()
+    expect(page.locator("#trend-title")).to_have_text("2 series")
+    expect(page.locator("#runs tbody tr")).to_have_count(3 + 1)
+    row.get_by_role("checkbox").click()
+    expect(page.locator("#trend-title")).to_have_text("Router in nameless.json")
+    # The last series stays in the chart.
+    page.locator("#models tbody tr", has_text="nameless").get_by_role("checkbox").click()
+    expect(page.locator("#trend-title")).to_have_text("Router in nameless.json")
+    row.get_by_role("button").click()
+    expect(page.locator("#trend-title")).to_have_text("net, 8x8")
+
+
+def test_a_change_opens_its_page(open_page: Open, tmp_path: Path) -> None:
+    page = dashboard(open_page, tmp_path)
+    page.locator("#runs tbody tr", has_text="c2").get_by_role("link", name="+186.3 %").click()
+    expect(page.locator("h1")).to_contain_text("Diff of net")
 
 
 def test_hostile_labels_are_text(open_page: Open, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dispatchcount.cli import main
-from dispatchcount.dashboard.collect import page_name
-from dispatchcount.report_api import Report
+from dispatchcount.dashboard.collect import page_name, summarize
+from dispatchcount.dashboard.site import build
 from tests.report import make
 
 
@@ -33,14 +35,23 @@ def test_a_site_has_an_index_a_page_for_each_report_and_its_script_once(
 ) -> None:
     site = tmp_path / "out" / "site"
     assert main(["dashboard", str(runs), "-o", str(site)]) == 0
+    shown = capsys.readouterr()
+    # A page for each of three reports, and one for the change from the first run of net to the second.
     assert (
-        capsys.readouterr().out
-        == f"{site / 'index.html'}: 3 reports in 2 series, 0 files left out\n"
+        shown.out
+        == f"{site / 'index.html'}: 3 reports in 2 series, 0 files left out, 4 pages written\n"
     )
+    assert "1 report has no label model and stand" in shown.err
     pages = [page_name(name) for name in ("one.json", "deeper/one.json", "routed.json")]
+    change = page_name("deeper/one.json\0to\0one.json")
     assert sorted(
         path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()
-    ) == sorted(["report.js", "index.html", *(f"reports/{page}" for page in pages)])
+    ) == sorted(
+        [
+            *("report.js", "diff.js", "index.html", "manifest", f"diffs/{change}"),
+            *(f"reports/{page}" for page in pages),
+        ]
+    )
     assert all((site / "reports" / page).stat().st_size < 200_000 for page in pages)
 
 
@@ -49,13 +60,14 @@ def test_runs_are_in_order_under_one_convention(runs: Path, tmp_path: Path) -> N
         runs / "three.json"
     )
     assert main(["dashboard", str(runs), "-o", str(tmp_path / "site"), "--convention", "macs"]) == 0
-    found = data(tmp_path / "site")
-    assert isinstance(found["runs"], list)
-    assert [(run["model"], run["commit"], run["values"]["flops"]) for run in found["runs"]] == [
-        ("Router", "", 48 + 1600),
-        ("net", "b2", make.training().macs),
-        ("net", "a1", make.cnn().macs),
-        ("net", "c3", make.cnn().macs),
+    found: Any = data(tmp_path / "site")["series"]
+    assert [
+        (one["name"], run["commit"], run["values"]["flops"]) for one in found for run in one["runs"]
+    ] == [
+        ("Router in routed.json", "", 48 + 1600),
+        ("net, 8x8", "b2", make.training().macs),
+        ("net, 8x8", "a1", make.cnn().macs),
+        ("net, 8x8", "c3", make.cnn().macs),
     ]
 
 
@@ -123,12 +135,7 @@ def test_pages_have_names_that_are_safe_everywhere() -> None:
     assert all(page.isascii() and not page.startswith(".") for page in pages)
 
 
-def test_the_model_is_the_label_or_the_class(tmp_path: Path) -> None:
-    from dispatchcount.dashboard.collect import summarize
-
-    report: Report = make.cnn()
-    assert summarize(report, "a.json").model == "SmallNet"
-    assert summarize(report.with_labels(model="mine"), "a.json").model == "mine"
+def test_what_was_not_counted_is_kept() -> None:
     assert summarize(make.troubled(), "a.json").uncounted == (
         "mylib.[attn]",
         "mylib.broken",
@@ -136,15 +143,71 @@ def test_the_model_is_the_label_or_the_class(tmp_path: Path) -> None:
     )
 
 
-def test_a_mode_of_its_own_is_a_series_of_its_own() -> None:
-    from dispatchcount.dashboard.collect import summarize
+def ages(site: Path) -> dict[str, int]:
+    return {
+        path.relative_to(site).as_posix(): path.stat().st_mtime_ns for path in site.rglob("*.html")
+    }
 
-    report: Report = make.cnn().with_labels(model="net", mode="eval")
-    assert summarize(report, "a.json").model == "net"
-    assert (
-        summarize(report.with_labels(mode="train and backward"), "a.json").model
-        == "net (train and backward)"
-    )
+
+def test_only_what_is_new_is_written_again(runs: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    assert build(runs, site, "fvcore").written == 3 + 1
+    before = ages(site)
+    assert build(runs, site, "fvcore").written == 0
+    assert {name for name, age in ages(site).items() if age != before[name]} == {"index.html"}
+    # Another run of net: its page, and the change that led to it.
+    later = replace(make.cnn(), meta=replace(make.META, created=2**31))
+    later.with_labels(model="net", commit="c3", input="8x8").to_json(runs / "three.json")
+    assert build(runs, site, "fvcore").written == 2
+    # A report with other contents under its name: its page, and the changes before and after it.
+    make.routed().with_labels(model="net", commit="a1", input="8x8").to_json(runs / "one.json")
+    assert build(runs, site, "fvcore").written == 1 + 2
+    # Another convention makes all figures others: four reports, two changes.
+    assert build(runs, site, "macs").written == 4 + 2
+
+
+def test_pages_that_nothing_leads_to_are_removed(runs: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    build(runs, site, "fvcore")
+    (site / "reports" / "mine.html").write_text("mine")
+    (runs / "one.json").unlink()
+    assert build(runs, site, "fvcore").written == 0
+    assert set(ages(site)) == {
+        "index.html",
+        "reports/mine.html",
+        f"reports/{page_name('deeper/one.json')}",
+        f"reports/{page_name('routed.json')}",
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"maker": 1}', '{"maker": "%s", "runs": 3, "diffs": {}}']
+)
+def test_a_damaged_manifest_is_as_good_as_none(text: str, runs: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    build(runs, site, "fvcore")
+    maker = json.loads((site / "manifest").read_text())["maker"]
+    (site / "manifest").write_text(text.replace("%s", maker))
+    assert build(runs, site, "fvcore").written == 3 + 1
+
+
+def test_a_manifest_names_no_file_outside_of_the_site(runs: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    build(runs, site, "fvcore")
+    (tmp_path / "precious.html").write_text("mine")
+    whole = json.loads((site / "manifest").read_text())
+    whole["diffs"]["../../precious.html"] = ["a", "b"]
+    digest, run = whole["runs"]["routed.json"]
+    whole["runs"]["../gone.json"] = [digest, {**run, "page": "../../precious.html"}]
+    (site / "manifest").write_text(json.dumps(whole))
+    build(runs, site, "fvcore")
+    assert (tmp_path / "precious.html").read_text() == "mine"
+
+
+def test_a_site_may_lie_in_the_folder_of_the_reports(runs: Path) -> None:
+    assert build(runs, runs / "site", "fvcore").reports == 3
+    again = build(runs, runs / "site", "fvcore")
+    assert (again.reports, again.bad, again.written) == (3, [], 0)
 
 
 def test_names_of_folders_that_are_none(

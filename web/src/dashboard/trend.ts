@@ -1,0 +1,115 @@
+/** The chart of one figure of several series, with their budgets. */
+import { LineChart } from "echarts/charts";
+import { AriaComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
+import { init, use, type EChartsType } from "echarts/core";
+import { CanvasRenderer } from "echarts/renderers";
+import { FILLS, NEUTRAL } from "../chart/colours.ts";
+import { el } from "../shared/dom.ts";
+import { date, exact, human } from "../shared/numbers.ts";
+import { color, theme } from "../shared/theme.ts";
+import { axis, label, type Axis } from "./axis.ts";
+import { changeText, metrics, type Run, type Series } from "./data.ts";
+
+use([LineChart, AriaComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, CanvasRenderer]);
+
+/** How many series have a colour of their own. */
+export const MOST = FILLS.light.length;
+
+/** Shapes of points, so that series differ by more than colour. */
+const SHAPES = ["circle", "rect", "triangle", "diamond", "pin"];
+
+export class Trend {
+  private chart: EChartsType | null = null;
+  private drawn: { series: readonly Series[]; on: Axis } | null = null;
+
+  constructor(private readonly element: HTMLElement) {}
+
+  draw(series: readonly Series[], key: string): void {
+    this.chart ??= this.start();
+    const on = axis(series.map(({ runs }) => runs));
+    this.drawn = { series, on };
+    const { kind, label: metric } = metrics.get(key)!;
+    const line = { lineStyle: { color: color("line") } };
+    const text = { color: color("muted") };
+    const budgets = series.flatMap(({ budgets }) => budgets[key]?.[0] ?? []);
+    this.chart.setOption(
+      {
+        animation: false,
+        aria: { enabled: true, label: { description: `${metric} of ${series.map(({ name }) => name).join("; ")}` } },
+        legend: { show: series.length > 1, type: "scroll", top: 0, textStyle: { color: color("text") } },
+        tooltip: {
+          trigger: "axis",
+          appendTo: "body",
+          confine: true,
+          backgroundColor: color("panel"),
+          borderColor: color("line"),
+          textStyle: { color: color("text"), fontSize: 13 },
+          extraCssText: "max-width:min(460px,90vw);white-space:normal;overflow-wrap:anywhere;",
+          formatter: ([point]: { dataIndex: number }[]) => this.tip(point!.dataIndex, key),
+        },
+        grid: { left: 72, right: 24, top: series.length > 1 ? 44 : 20, bottom: 56 },
+        xAxis: {
+          type: "category",
+          data: on.places.map((_, place) => String(place)),
+          axisLabel: { ...text, hideOverlap: true, lineHeight: 16, formatter: (place: string) => label(on.places[Number(place)]!) },
+          axisLine: line,
+        },
+        yAxis: {
+          type: "value",
+          min: 0,
+          max: ({ max }: { max: number }) => (budgets.length ? Math.max(max, ...budgets) * 1.05 : undefined),
+          // The end that a budget asks for is no round number.
+          axisLabel: { ...text, showMaxLabel: !budgets.length, formatter: (value: number) => human(Math.round(value), kind) },
+          splitLine: line,
+        },
+        series: series.map((one, which) => this.line(one, on.at[which]!, which, key)),
+      },
+      { notMerge: true },
+    );
+  }
+
+  private line(one: Series, runs: (Run | null)[], which: number, key: string): Record<string, unknown> {
+    const shade = FILLS[theme()][which] ?? NEUTRAL[theme()];
+    const budget = one.budgets[key];
+    return {
+      name: one.name,
+      type: "line",
+      step: "end",
+      connectNulls: true,
+      data: runs.map((run) => (run ? Number(run.values[key]) : null)),
+      symbol: SHAPES[which % SHAPES.length],
+      symbolSize: 9,
+      lineStyle: { color: shade, width: 2 },
+      itemStyle: { color: shade },
+      markLine: budget && {
+        silent: true,
+        symbol: "none",
+        data: [{ yAxis: budget[0] }],
+        lineStyle: { color: shade, type: "dashed", width: 1.5 },
+        label: { color: color("text"), formatter: `budget ${budget[1]}`, position: "insideEndTop" },
+      },
+    };
+  }
+
+  /** What the pointer shows at a place: each series' figure there. */
+  private tip(place: number, key: string): HTMLElement {
+    const { series, on } = this.drawn!;
+    const { commit, created } = on.places[place]!;
+    const lines = series.flatMap((one, which) => {
+      const run = on.at[which]![place];
+      return run ? [el("div", {}, series.length > 1 ? `${one.name}: ` : "", `${exact(run.values[key]!)} ${metrics.get(key)!.label} ${changeText(run, key)}`)] : [];
+    });
+    return el("div", {}, el("b", {}, commit || date(created)), commit ? ` ${date(created)}` : null, ...lines);
+  }
+
+  private start(): EChartsType {
+    const made = init(this.element, null, { renderer: "canvas" });
+    new ResizeObserver(() => made.resize()).observe(this.element);
+    // The page of what changed says most of a point; the first of a series has only its report.
+    made.on("click", ({ seriesIndex, dataIndex }) => {
+      const run = this.drawn?.on.at[seriesIndex ?? 0]?.[dataIndex];
+      if (run) location.href = run.diff ?? run.page;
+    });
+    return made;
+  }
+}
