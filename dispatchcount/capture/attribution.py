@@ -98,13 +98,18 @@ class Attribution:
         node, maker = self._intervals.find(sequence)
         return node or self._recording.tree, maker
 
-    def _holder(self, parameter: Any) -> Node:
-        """The latest call of the module that holds a parameter."""
+    def holder(self, parameter: Any) -> Info | None:
+        """The module that holds a parameter; None if no module does."""
         info, name = self._holders.get(id(parameter), _NOBODY)
         if info is None or not _holds(info, name, parameter):
             self._note_holders()
             info, _ = self._holders.setdefault(id(parameter), (self._modules.outside, ""))
-        if info is None or info is self._modules.outside:
+        return None if info is self._modules.outside else info
+
+    def _holder(self, parameter: Any) -> Node:
+        """The latest call of the module that holds a parameter."""
+        info = self.holder(parameter)
+        if info is None:
             return self._recording.tree
         return self._recording.latest.get(info) or self._recording.tree.child(info, "")
 

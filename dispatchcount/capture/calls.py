@@ -20,6 +20,7 @@ from torch.optim.optimizer import (
 
 from dispatchcount.capture.attribution import Attribution
 from dispatchcount.capture.claims import Claim
+from dispatchcount.capture.distributed_frames import in_set_up, may_set_up
 from dispatchcount.capture.frames import call_kwargs, module_calls
 from dispatchcount.capture.inputs import input_shapes, output_shapes, plain_shapes
 from dispatchcount.capture.modules import Info, Modules
@@ -34,9 +35,13 @@ from dispatchcount.capture.torch_private import (
     is_tracing,
     next_sequence,
 )
-from dispatchcount.report.rows import OPTIMIZER, RECOMPUTE
+from dispatchcount.report.rows import FORWARD, OPTIMIZER, RECOMPUTE, SET_UP
 
 _TENSOR = torch.Tensor
+
+
+_OF_MODULES = (FORWARD, RECOMPUTE)
+"""The phases whose operators belong to the innermost module call."""
 
 
 class Bypass(Protocol):
@@ -85,6 +90,8 @@ class ModuleStack:
         # How many module calls, and which backward pass, began before the block did.
         self._outer = 0
         self._outer_pass = -1
+        # True while operators may be part of setting up a distributed run.
+        self._setting_up = False
         # Ids of modules whose calls began while a line of ours was at work.
         self._let_by: list[int] = []
 
@@ -155,6 +162,8 @@ class ModuleStack:
                 table = self._table(task)
             else:
                 table = self.attribution.table(task)
+            if self._setting_up:
+                table = self._set_up(table)
             if claim is not None:
                 table = self._claimed(table, claim)
             calls = table.calls
@@ -170,12 +179,49 @@ class ModuleStack:
     def _claimed(self, table: Table, claim: Claim) -> Table:
         """Where a collective is recorded that `table` would hold if it were any other operator."""
         node = table.node
+        if claim.runs is not None and claim.runs is not node.info and table.phase in _OF_MODULES:
+            # A hook of the module's own runs, and torch told of the end of the call before it.
+            node = self._latest(claim.runs)
+            self._mark_hook(node)
+        phase = table.phase
+        if claim.set_up:
+            phase = SET_UP
+            self.watch_set_up()
         issued = Issued(node.info, claim.control)
         if claim.owner is not None and claim.owner is not node.info:
-            node = self._recording.latest.get(claim.owner) or self._recording.tree.child(
-                claim.owner, ""
-            )
-        return node.collectives(table.phase, issued)
+            node = self._latest(claim.owner)
+        return node.collectives(phase, issued)
+
+    def watch_set_up(self) -> None:
+        """Ask of each operator from here on if it is part of setting up a distributed run.
+
+        The first that is not ends this. A set-up runs once, and its operators go straight into the
+        tree.
+        """
+        self._setting_up = True
+        self._choose_way()
+
+    def _set_up(self, table: Table) -> Table:
+        """Where an operator is recorded that `table` would hold if nothing was being set up."""
+        if in_set_up():
+            return table.node.table(SET_UP)
+        self._setting_up = False
+        self._choose_way()
+        return table
+
+    def _latest(self, info: Info) -> Node:
+        """The latest call of a module; one that stands for none if it was not called."""
+        return self._recording.latest.get(info) or self._recording.tree.child(info, "")
+
+    def _mark_hook(self, node: Node) -> None:
+        """The autograd node of a collective that a module's own hook calls is that module's.
+
+        It is the latest one: autograd made it before the collective ran.
+        """
+        intervals, now = self.tape.intervals, next_sequence()
+        if intervals.latest < now:
+            intervals.mark(node, max(intervals.latest, now - 1))
+            intervals.mark(self.tape.node, now)
 
     def _table(self, task: int) -> Table:
         """Where an operator that runs now, in the backward pass `task`, is recorded."""
@@ -263,6 +309,8 @@ class ModuleStack:
         stack = self._stack
         if not stack:
             self.tape.used = self._modules.used
+            if may_set_up() and in_set_up():
+                self.watch_set_up()
         elif info.caller is not stack[-1]:
             if not info.inside(stack[-1]):
                 self._enter_directly(module, inputs)
@@ -390,11 +438,11 @@ class ModuleStack:
             tape.worker = before
 
     def _choose_way(self) -> None:
-        """Let operators wait on the tape, unless an optimizer takes a step.
+        """Let operators wait on the tape, unless an optimizer takes a step or something is set up.
 
         The tape holds work of the forward phase only.
         """
-        self.tape.direct = self._direct or bool(self._steps_taken)
+        self.tape.direct = self._direct or bool(self._steps_taken) or self._setting_up
 
     def _enter_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """The hook that torch runs before each step of an optimizer."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from dispatchcount.capture.calls import ModuleStack
-from dispatchcount.capture.claims import claim
+from dispatchcount.capture.claims import Claims, distributed
 from dispatchcount.capture.groups import Groups
 from dispatchcount.capture.key import (
     Named,
@@ -47,7 +47,9 @@ class CallCounter:
             wherever this is read.
     """
 
-    def __init__(self, recording: Recording, stack: ModuleStack, groups: Groups) -> None:
+    def __init__(
+        self, recording: Recording, stack: ModuleStack, groups: Groups, claims: Claims
+    ) -> None:
         self.function = ""
         self.events = stack.tape.events
         self.signatures = recording.signatures
@@ -57,17 +59,21 @@ class CallCounter:
         self._stack = stack
         self._tape = stack.tape
         self._groups = groups
+        self._claims = claims
 
     def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place | None:
         """Count a call; returns where it was counted, if it is in the tree already."""
         keyless = plan.keyless and not self.function
         signature = plan.signature if keyless else self.find(plan, args, kwargs, out)
+        task = graph_task()
         if not plan.collective:
-            return self.bump(signature, out, graph_task())
+            if plan.outs and task != -1 and distributed():
+                self._claims.filled(args[0], kwargs)
+            return self.bump(signature, out, task)
         self.bumps += 1
         if signature.block is not self.block:
             self.meet(signature, out)
-        return self._stack.record(signature, graph_task(), claim(plan, args, kwargs))
+        return self._stack.record(signature, task, self._claims.of(plan, args, kwargs))
 
     def find(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
         """The signature shared by all calls like this one."""

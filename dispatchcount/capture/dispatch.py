@@ -12,8 +12,10 @@ from typing import Any
 import torch
 
 from dispatchcount.capture.calls import ModuleStack
+from dispatchcount.capture.claims import Claims
 from dispatchcount.capture.composite import Composite
 from dispatchcount.capture.counter import NOT_SHORT, CallCounter
+from dispatchcount.capture.distributed_frames import in_set_up, may_set_up
 from dispatchcount.capture.exporting import ExportWatch
 from dispatchcount.capture.groups import Groups
 from dispatchcount.capture.higher_order import run_higher_order
@@ -73,7 +75,9 @@ class CountingMode(TorchDispatchMode):
         self.recording = recording
         self.rules = rules
         self.calls = ModuleStack(modules, recording, self, direct=self.always_direct)
-        self.counter = CallCounter(recording, self.calls, Groups(modules))
+        self.counter = CallCounter(
+            recording, self.calls, Groups(modules), Claims(modules, self.calls.attribution)
+        )
         self.watch = Watch()
         self.exports = ExportWatch(self._export, recording.notes)
         self.exports.parties.append((self.calls.leave_modules, self.calls.watch_modules))
@@ -164,6 +168,8 @@ class CountingMode(TorchDispatchMode):
         place = self.counter.count(plan, args, kwargs, out)
         if plan.way is Way.ALLOCATE:
             self.watch.allocated(out)
+            if may_set_up() and in_set_up():
+                self.calls.watch_set_up()
         elif self.watch.storages:
             self.watch.check(self.counter, plan, args, kwargs)
         return place

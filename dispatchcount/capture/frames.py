@@ -1,5 +1,7 @@
 """Every look at Python's stack, one function a question.
 
+`distributed_frames.py` has those that only collectives ask.
+
 Some things torch tells nobody: that a checkpoint runs its function again, or that an optimizer's
 closure runs. Python's stack shows them. Code is recognised by its code object, or by lying in
 torch's own folder. A path or a name that looks like torch's may be the user's.
@@ -69,8 +71,8 @@ def in_checkpoint() -> bool:
 
     A checkpoint with reentry is an autograd function, and is known by its autograd node.
     """
-    recompute, start = _checkpoint_codes(), _backward_code()
-    for frame in _frames(1):
+    recompute, start = _checkpoint_codes(), backward_code()
+    for frame in frames(1):
         if frame.f_code in recompute:
             return True
         if frame.f_code is start:
@@ -84,7 +86,7 @@ def in_optimizer_step() -> bool:
     Leans on the ``wrapper`` inside ``Optimizer.profile_hook_step``, in which torch wraps the `step`
     of every optimizer class, and which calls its hooks.
     """
-    return any(frame.f_code is _STEP for frame in _frames(1))
+    return any(frame.f_code is _STEP for frame in frames(1))
 
 
 def runs_in_step(function: FunctionType) -> bool:
@@ -97,7 +99,7 @@ def runs_in_step(function: FunctionType) -> bool:
     Leans on the same ``wrapper`` as `in_optimizer_step`.
     """
     code, cells = function.__code__, function.__closure__ or ()
-    for frame in _frames(1):
+    for frame in frames(1):
         if frame.f_code is code:
             values = frame.f_locals
             if all(
@@ -146,7 +148,7 @@ def running_forward(outermost: CodeType) -> tuple[FrameType, type] | None:
         The frame and the class; None if no such `forward` runs.
     """
     found = None
-    for frame in _frames(1):
+    for frame in frames(1):
         if frame.f_code is outermost:
             break
         if frame.f_code.co_name == "forward":
@@ -184,6 +186,25 @@ def innermost_module(error: BaseException) -> nn.Module | None:
     return module
 
 
+def running_module() -> nn.Module | None:
+    """The innermost module whose call is on this thread's stack; None if there is none.
+
+    A module's own forward hooks are part of its call. torch runs hooks on all modules before them,
+    so that for ours the call has ended by then. The search ends where a backward pass begins.
+
+    Leans on ``nn.Module._wrapped_call_impl``, whose `self` is the module, and on
+    ``torch.autograd.graph._engine_run_backward``.
+    """
+    start = backward_code()
+    for frame in frames(1):
+        if frame.f_code is _CALL:
+            module: nn.Module = frame.f_locals["self"]
+            return module
+        if frame.f_code is start:
+            return None
+    return None
+
+
 def instruction() -> int:
     """A number for what Python is executing.
 
@@ -191,24 +212,28 @@ def instruction() -> int:
     """
     return hash(
         tuple(
-            [
-                (f.f_code, f.f_lasti)
-                for f in _frames(1)
-                if not f.f_code.co_filename.startswith(_OURS)
-            ]
+            [(f.f_code, f.f_lasti) for f in frames(1) if not f.f_code.co_filename.startswith(_OURS)]
         )
     )
 
 
+def innermost_code() -> CodeType | None:
+    """The code of the innermost function that is not ours; None if there is none.
+
+    An operator that C++ called on its own is the work of the function that called C++.
+    """
+    return next((f.f_code for f in frames(1) if not f.f_code.co_filename.startswith(_OURS)), None)
+
+
 def call_site() -> str:
     """File and line of the innermost frame that is neither torch's nor ours."""
-    for frame in _frames(1):
-        if not frame.f_code.co_filename.startswith((_TORCH, _OURS)):
+    for frame in frames(1):
+        if not frame.f_code.co_filename.startswith((TORCH, _OURS)):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
     return "an unknown place"
 
 
-def _frames(above: int) -> Iterator[FrameType]:
+def frames(above: int) -> Iterator[FrameType]:
     """The frames of this thread, innermost first.
 
     Args:
@@ -247,7 +272,7 @@ def _function_of(frame: FrameType) -> type | None:
     if context_of is not None:
         return context_of
     functions = _subclasses(torch.autograd.Function)
-    return next((cls for cls in functions if _code(getattr(cls, "forward", None)) is code), None)
+    return next((cls for cls in functions if code_of(getattr(cls, "forward", None)) is code), None)
 
 
 def _subclasses(cls: type) -> Iterator[type]:
@@ -257,14 +282,14 @@ def _subclasses(cls: type) -> Iterator[type]:
         yield from _subclasses(sub)
 
 
-def _code(function: Callable[..., Any] | None) -> CodeType | None:
+def code_of(function: Callable[..., Any] | None) -> CodeType | None:
     """The code of a function; None for what is not written in Python."""
     return getattr(function, "__code__", None)
 
 
 def _inner(function: Callable[..., Any] | None, name: str) -> Iterator[CodeType]:
     """The code of the functions called `name` that `function` defines."""
-    code = None if function is None else _code(unwrap(function))
+    code = None if function is None else code_of(unwrap(function))
     return (
         c for c in (code.co_consts if code else ()) if isinstance(c, CodeType) and c.co_name == name
     )
@@ -279,13 +304,15 @@ def _checkpoint_codes() -> frozenset[CodeType]:
 
 
 @cache
-def _backward_code() -> CodeType | None:
-    return _code(getattr(torch.autograd.graph, "_engine_run_backward", None))
+def backward_code() -> CodeType | None:
+    """The code of the function that starts each backward pass."""
+    return code_of(getattr(torch.autograd.graph, "_engine_run_backward", None))
 
 
-_CALL = _code(getattr(nn.Module, "_wrapped_call_impl", None))
-_CALL_IMPL = _code(getattr(nn.Module, "_call_impl", None))
+_CALL = code_of(getattr(nn.Module, "_wrapped_call_impl", None))
+_CALL_IMPL = code_of(getattr(nn.Module, "_call_impl", None))
 _MODULE_FILE = None if _CALL is None else _CALL.co_filename
 _STEP = next(_inner(getattr(Optimizer, "profile_hook_step", None), "wrapper"), None)
-_TORCH = os.path.dirname(torch.__file__) + os.sep
+TORCH = os.path.dirname(torch.__file__) + os.sep
+"""The folder of torch's own code."""
 _OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep

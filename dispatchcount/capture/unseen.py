@@ -1,7 +1,8 @@
 """Finds kernels that no dispatcher sees, by the memory that they fill.
 
 If an operator reads memory that was allocated, and that no operator has written, then something
-unseen has filled it: a pybind extension, a triton kernel launched by hand, numpy or C. Only
+unseen has filled it: a pybind extension, a triton kernel launched by hand, numpy or C. The set-up
+of a pipeline is the exception: it runs modules on memory that nobody wrote, to learn shapes. Only
 allocations that nothing has written yet are watched, so the check costs nothing on most operators.
 """
 
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from dispatchcount.capture.distributed_frames import in_set_up
 from dispatchcount.capture.frames import call_site, instruction
 from dispatchcount.capture.key import tensors_in
 from dispatchcount.capture.plan import Plan
@@ -73,7 +75,11 @@ class Watch:
             address = _address(tensor)
             if address in self.storages:
                 _, allocated = self.storages.pop(address)
-                if plan.packet not in _READS_NO_VALUES and allocated != instruction():
+                if (
+                    plan.packet not in _READS_NO_VALUES
+                    and allocated != instruction()
+                    and not in_set_up()
+                ):
                     counter.unseen(tensor, plan.name, call_site())
 
     def forget(self, address: int) -> None:

@@ -23,6 +23,7 @@ from dispatchcount.hardware.device import Device
 from dispatchcount.hardware.work import FLOPS_PER_MAC, by_dtype, uncounted, work_of
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.report_rows import ReportRows
+from dispatchcount.report.rows import SET_UP
 
 MODEL_PHASES = ("forward", "backward", "double backward")
 """The phases that a model needs. Recomputing a forward and updating parameters are not needed."""
@@ -72,8 +73,8 @@ NO_COST = StepCost({}, {}, {})
 
 
 def step_cost(report: ReportRows) -> StepCost:
-    """The matrix work of a report."""
-    work = list(work_of(report))
+    """The matrix work of a report, without that of setting up a distributed run."""
+    work = [one for one in work_of(report) if one.phase != SET_UP]
     needed = [one for one in work if one.phase in MODEL_PHASES]
     return StepCost(
         model=by_dtype(needed, lambda one: one.macs - one.recomputed),

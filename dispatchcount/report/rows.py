@@ -8,17 +8,19 @@ from typing import NamedTuple
 from dispatchcount.report.brief import Brief
 from dispatchcount.rules.core.cost import Cost
 
-FORWARD, BACKWARD, DOUBLE_BACKWARD, RECOMPUTE, OPTIMIZER = PHASES = (
+FORWARD, BACKWARD, DOUBLE_BACKWARD, RECOMPUTE, OPTIMIZER, SET_UP = PHASES = (
     "forward",
     "backward",
     "double backward",
     "recompute",
     "optimizer",
+    "set-up",
 )
 """When an operator ran.
 
 Double backward is the gradient of a gradient. Recompute is checkpointing, which runs a forward
-again.
+again. Set-up is what torch runs once before the first step of a distributed run, to learn shapes
+or to put its own tables in order; it is no part of a step.
 """
 
 
