@@ -80,7 +80,9 @@ def public(file: Path) -> set[str]:
     return {name for name in names if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("file", ["capture/frames.py", "capture/torch_private.py"])
+@pytest.mark.parametrize(
+    "file", ["capture/frames.py", "capture/distributed_frames.py", "capture/torch_private.py"]
+)
 def test_every_private_look_has_its_reason_on_the_page(file: str) -> None:
     missing = [name for name in sorted(public(PACKAGE / file)) if f"`{name}`" not in ARCHITECTURE]
     assert not missing, f"docs/architecture.md does not say why {file} has {missing}"
