@@ -227,17 +227,19 @@ class Measured:
 
 def _biggest(report: Report, metric: str) -> str:
     from dispatchcount.render.console.grid import Cells, Grid
-    from dispatchcount.render.numbers import human, percent
+    from dispatchcount.render.numbers import in_unit, percent
     from dispatchcount.render.plain import Printable, clean
+    from dispatchcount.report.metrics import BY_KEY
 
     own = {name: getattr(row.self_, metric) for name, row in report.by_module().items()}
     whole = getattr(report.total, metric)
     names = [name for name in sorted(own, key=lambda name: -own[name]) if own[name]][:5]
     types = {module.name: module.type for module in report.modules}
+    show = in_unit(BY_KEY[metric].unit)
     columns = (
         Cells("module", [clean(name) or "(root)" for name in names], True),
         Cells("type", [clean(types[name]) for name in names], True),
-        Cells(f"own {metric}", [human(own[name]) for name in names]),
+        Cells(f"own {metric}", [show(own[name], False) for name in names]),
         Cells("share", [percent(own[name] / whole) for name in names]),
     )
     return f"Biggest modules by {metric}:\n{Printable(Grid(columns))}"

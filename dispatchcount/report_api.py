@@ -399,17 +399,23 @@ class Diff(DiffData):
     old: Report
     new: Report
 
-    def table(self, top: int | None = 30, *, exact: bool = False) -> ConsoleRenderable:
-        """The totals and the biggest `top` changes as rich tables; `str()` is plain text."""
+    def table(
+        self, top: int | None = 30, *, exact: bool = False, fold: bool = True
+    ) -> ConsoleRenderable:
+        """The totals and the biggest `top` changes as rich tables; `str()` is plain text.
+
+        Equal changes are one row with their sum, and so is a tree that was added or removed, unless
+        `fold` is False.
+        """
         from dispatchcount.render.diff import diff_table
 
-        return diff_table(self, top, exact=exact)
+        return diff_table(self, top, exact=exact, fold=fold)
 
-    def to_markdown(self, top: int | None = 30) -> str:
+    def to_markdown(self, top: int | None = 30, *, fold: bool = True) -> str:
         """The same as GitHub Markdown, for a comment on a pull request."""
         from dispatchcount.render.diff import diff_markdown
 
-        return diff_markdown(self, top)
+        return diff_markdown(self, top, fold=fold)
 
     def to_html(self, path: str | PathLike[str] | None = None) -> str:
         """One self-contained HTML page of both reports; written to `path` as well, if given."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from dispatchcount.cli.common import add_convention, emit, how_many, load, show
+from dispatchcount.cli.common import add_convention, emit, how_many, load, show, usage
 from dispatchcount.cli.paths import inputs, output
 from dispatchcount.cli.streams import complain
 from dispatchcount.errors import UsageError
@@ -40,6 +40,12 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--exact", action="store_true", help="every digit")
     parser.add_argument(
+        "--unfold",
+        dest="fold",
+        action="store_false",
+        help="a row for each change, also where changes are equal or lie in what came or went",
+    )
+    parser.add_argument(
         "-o", "--output", metavar="FILE", help="write there instead of to standard output"
     )
     add_convention(parser)
@@ -54,10 +60,11 @@ def run(args: argparse.Namespace) -> int:
     page = None if args.html is None else _page(args.html, [*reads, *filter(None, [written])])
     diff = load(args.old, args.convention).diff(load(args.new))
     breaches = diff.over(limits) if limits else ()
-    if args.markdown:
-        emit(diff.to_markdown(args.top), written)
-    else:
-        show(diff.table(args.top, exact=args.exact), written)
+    with usage():
+        if args.markdown:
+            emit(diff.to_markdown(args.top, fold=args.fold), written)
+        else:
+            show(diff.table(args.top, exact=args.exact, fold=args.fold), written)
     if page is not None:
         emit(diff.to_html(), page)
     for breach in breaches:

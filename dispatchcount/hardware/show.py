@@ -175,7 +175,7 @@ def device_text(device: Device) -> str:
     for kind, unit in (("bandwidth", "B/s"), ("memory", "B"), ("interconnect", "B/s")):
         value = getattr(device, kind)
         if value is not None:
-            lines.append(f"  {kind:<23} {human(value):>8} {unit}")
+            lines.append(f"  {kind:<23} {human(value, unit):>12}")
     if device.units is not None:
         lines.append(f"  {'units':<23} {device.units:>8,}")
     if device.note:

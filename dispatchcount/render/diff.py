@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
@@ -9,11 +10,12 @@ from rich.text import Text
 
 from dispatchcount.render.console.grid import Cells, Grid
 from dispatchcount.render.hints import hint
-from dispatchcount.render.numbers import ABSENT, count, plural
+from dispatchcount.render.numbers import ABSENT, count, in_unit, plural
 from dispatchcount.render.plain import Printable, clean, named
 from dispatchcount.render.text.markdown import code, escaped, line
 from dispatchcount.report.diff import ADDED, REMOVED, RENAMED, Change, DiffData
-from dispatchcount.report.metrics import COMPARED
+from dispatchcount.report.diff_folded import FoldedChange, folded_modules
+from dispatchcount.report.metrics import BY_KEY, COMPARED
 
 ALWAYS = ("flops", "params", "activations")
 """Totals that are shown even if they did not change."""
@@ -22,81 +24,129 @@ _STYLES = {ADDED: "green", REMOVED: "red", RENAMED: "cyan"}
 
 
 @dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of a table.
+
+    Attributes:
+        name: what it is about; in Markdown it is code.
+        more: what is said of the name behind it.
+        cells: the cells behind the name.
+        change: what became of it, one of `CHANGES`; nothing in the table of totals.
+    """
+
+    name: str
+    more: str
+    cells: tuple[str, ...]
+    change: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Table:
     """A table of a console or of Markdown.
 
     Attributes:
         title: what stands over it.
-        headers: those of its columns.
-        left: how many of the first columns hold text.
-        rows: its cells.
-        changes: what became of each row, one of `CHANGES`, or nothing in the table of totals.
+        headers: those of its columns; the first is that of the names.
+        kept: headers of columns of figures that a narrow console shows.
+        rows: its rows.
         left_out: how many smaller changes it does not show.
+        folded: True if a row stands for several changes.
     """
 
     title: str
     headers: tuple[str, ...]
-    left: int
-    rows: list[tuple[str, ...]]
-    changes: list[str]
+    kept: tuple[str, ...]
+    rows: list[_Row]
     left_out: int = 0
+    folded: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """True if its rows say what became of them."""
+        return any(row.change for row in self.rows)
 
 
-def diff_table(diff: DiffData, top: int | None = 30, *, exact: bool = False) -> Printable:
-    """The diff for a console; `top` limits the rows of modules and of operators, None shows all."""
+_TEXTS = ("type",)
+"""Headers of columns that hold text, besides the first."""
+
+
+def diff_table(
+    diff: DiffData, top: int | None = 30, *, exact: bool = False, fold: bool = True
+) -> Printable:
+    """The diff for a console.
+
+    Args:
+        diff: the diff.
+        top: how many modules and how many operators to show, None for all.
+        exact: show every digit.
+        fold: True to show equal changes, and a tree that came or went, as one row; see
+            `dispatchcount.report.diff_folded`.
+
+    Raises:
+        ValueError: `top` is negative.
+    """
+    tables = _tables(diff, top, exact, fold)
     parts: list[RenderableType] = []
-    for table in _tables(diff, top, exact):
-        cells = [
-            Cells(
-                header,
-                [row[i] for row in table.rows],
-                i < table.left,
-                [_STYLES.get(c, "") for c in table.changes],
-                i < 4,
-            )
-            for i, header in enumerate(table.headers)
-        ]
-        parts += [Text(table.title, "bold"), Grid(cells)]
+    for table in tables:
+        styles = [_STYLES.get(row.change, "") for row in table.rows]
+        names = [f"{row.name}{row.more}" for row in table.rows]
+        columns = [Cells(table.headers[0], names, True, styles)]
+        if table.changes:
+            columns.insert(0, Cells("", [row.change for row in table.rows], True, styles, True))
+            columns[1].keep = True
+        for place, header in enumerate(table.headers[1:]):
+            cells = [row.cells[place] for row in table.rows]
+            text = header in _TEXTS
+            columns.append(Cells(header, cells, text, styles, header in table.kept))
+        parts += [Text(table.title, "bold"), Grid(columns)]
         if table.left_out:
             opens = hint("top=None", "--top all")
             left_out = plural(table.left_out, "smaller change")
             parts.append(Text(f"and {left_out}; {opens} shows all", "dim"))
         parts.append(Text())
-    parts += [Text(note, "dim") for note in _notes(diff)]
+    parts += [Text(note, "dim") for note in _notes(diff, tables)]
     return Printable(Group(*parts))
 
 
-def diff_markdown(diff: DiffData, top: int | None = 30) -> str:
-    """The diff as GitHub Markdown; names are code, so that nothing in them is markup."""
+def diff_markdown(diff: DiffData, top: int | None = 30, *, fold: bool = True) -> str:
+    """The diff as GitHub Markdown; names are code, so that nothing in them is markup.
+
+    The arguments are those of `diff_table`.
+    """
     lines: list[str] = []
-    for table in _tables(diff, top, False):
-        lines += [f"**{table.title}**", "", line(table.headers)]
-        lines.append(line(":--" if i < table.left else "--:" for i in range(len(table.headers))))
-        for row, change in zip(table.rows, table.changes, strict=True):
-            name = 1 if change else 0
-            lines.append(
-                line(code(cell) if i == name else escaped(cell) for i, cell in enumerate(row))
-            )
+    tables = _tables(diff, top, False, fold)
+    for table in tables:
+        first = ("",) if table.changes else ()
+        rules = [":--"] * (len(first) + 1)
+        rules += [":--" if header in _TEXTS else "--:" for header in table.headers[1:]]
+        lines += [f"**{table.title}**", "", line((*first, *table.headers)), line(rules)]
+        for row in table.rows:
+            cells = [code(row.name) + escaped(row.more), *map(escaped, row.cells)]
+            lines.append(line([row.change, *cells] if first else cells))
         if table.left_out:
             lines += ["", f"and {plural(table.left_out, 'smaller change')}"]
         lines.append("")
-    return "\n".join([*lines, *(f"- {escaped(note)}" for note in _notes(diff))]) + "\n"
+    return "\n".join([*lines, *(f"- {escaped(note)}" for note in _notes(diff, tables))]) + "\n"
 
 
-def _tables(diff: DiffData, top: int | None, exact: bool) -> list[_Table]:
+def _tables(diff: DiffData, top: int | None, exact: bool, fold: bool) -> list[_Table]:
+    if top is not None and top < 0:
+        raise ValueError(f"top={top} is negative; give a number of rows from 0 up, or None for all")
     total = diff.total
     keys = [metric.key for metric in COMPARED]
     metrics = [key for key in keys if key in ALWAYS or total.delta(key)]
-    rows: list[tuple[str, ...]] = []
+    rows = []
     for metric in metrics:
-        before, after = (count(getattr(stats, metric), exact) for stats in (total.old, total.new))
-        rows.append((metric, before, after, *_grown(total, metric, exact)))
-    tables = [
-        _Table(_title(diff), ("total", "old", "new", "change", "%"), 1, rows, [""] * len(rows))
-    ]
-    for title, changes in (("module", diff.modules), ("operator", diff.operators)):
-        if changes:
-            tables.append(_changes(title, changes, top, exact))
+        show = in_unit(BY_KEY[metric].unit)
+        before, after = (show(getattr(stats, metric), exact) for stats in (total.old, total.new))
+        rows.append(_Row(metric, "", (before, after, *_grown(total, metric, exact))))
+    headers = ("total", "old", "new", "change", "%")
+    tables = [_Table(_title(diff), headers, headers, rows)]
+    modules = folded_modules(diff) if fold else [FoldedChange(row) for row in diff.modules]
+    if modules:
+        tables.append(_modules(modules, top, exact))
+    if diff.operators:
+        tables.append(_operators(diff.operators, top, exact))
     return tables
 
 
@@ -111,48 +161,69 @@ def _title(diff: DiffData) -> str:
     return f"Changed: {' and '.join(parts) or 'the totals'}"
 
 
-def _changes(noun: str, changes: tuple[Change, ...], top: int | None, exact: bool) -> _Table:
-    shown = changes if top is None else changes[:top]
-    modules = noun == "module"
-    rows: list[tuple[str, ...]] = []
+def _modules(changes: list[FoldedChange], top: int | None, exact: bool) -> _Table:
+    shown = changes[:top]
+    rows = []
+    for one in shown:
+        row = one.change
+        name = named(row.name) + (f" ×{one.times:,}" if one.times > 1 else "")
+        more = f" with {plural(one.inside, 'module')} inside" if one.inside else ""
+        if row.old_name is not None:
+            more += f" ← {named(row.old_name)}"
+        figures = (*_before_and_after(row, exact), *_grown(row, "flops", exact))
+        more_figures = (_signed(row, key, exact) for key in ("params", "activations"))
+        rows.append(_Row(name, more, (clean(row.type), *figures, *more_figures), row.change))
+    headers = ("module", "type", *_FLOPS, "Δ params", "Δ activations")
+    folded = any(one.times > 1 or one.inside for one in shown)
+    return _Table("Modules", headers, _KEPT, rows, len(changes) - len(shown), folded)
+
+
+def _operators(changes: Sequence[Change], top: int | None, exact: bool) -> _Table:
+    shown = changes[:top]
+    rows = []
     for row in shown:
-        name = named(row.name) + (f" ← {named(row.old_name)}" if row.old_name is not None else "")
-        kind = (
-            (clean(row.type),)
-            if modules
-            else (count(row.new.calls, exact), _signed(row.delta("calls"), exact))
-        )
-        more = (_signed(row.delta("params"), exact),) if modules else ()
-        figures = (*_grown(row, "flops", exact), *more, _signed(row.delta("activations"), exact))
-        rows.append((row.change, name, *kind, count(row.new.flops, exact), *figures))
-    kind_headers, more_headers = (
-        (("type",), ("Δ params",)) if modules else (("calls", "Δ calls"), ())
-    )
-    headers = ("", noun, *kind_headers, "flops", "Δ flops", "%", *more_headers, "Δ activations")
-    left = 3 if modules else 2
-    return _Table(
-        f"{noun.capitalize()}s",
-        headers,
-        left,
-        rows,
-        [row.change for row in shown],
-        len(changes) - len(shown),
-    )
+        more = "" if row.old_name is None else f" ← {named(row.old_name)}"
+        calls = (count(row.new.calls, exact), _signed(row, "calls", exact))
+        figures = (*_before_and_after(row, exact), *_grown(row, "flops", exact))
+        cells = (*calls, *figures, _signed(row, "activations", exact))
+        rows.append(_Row(named(row.name), more, cells, row.change))
+    headers = ("operator", "calls", "Δ calls", *_FLOPS, "Δ activations")
+    return _Table("Operators", headers, _KEPT, rows, len(changes) - len(shown))
+
+
+_FLOPS = ("old flops", "new flops", "Δ flops", "%")
+_KEPT = ("old flops", "new flops", "Δ flops")
+
+
+def _before_and_after(row: Change, exact: bool) -> tuple[str, str]:
+    """The flops of a row before and after; a dash where it was not there."""
+    before = ABSENT if row.change == ADDED else count(row.old.flops, exact)
+    after = ABSENT if row.change == REMOVED else count(row.new.flops, exact)
+    return before, after
 
 
 def _grown(row: Change, metric: str, exact: bool) -> tuple[str, str]:
+    """By how much a figure grew, and how much that is of what it was."""
     percent = row.percent(metric)
-    return _signed(
-        row.delta(metric), exact
-    ), ABSENT if percent is None else f"{percent:+.1f} %" if percent else "0.0 %"
+    grown = f"{percent:+.1f} %" if percent else "0.0 %"
+    return _signed(row, metric, exact), ABSENT if percent is None else grown
 
 
-def _signed(value: int, exact: bool) -> str:
-    return f"+{count(value, exact)}" if value > 0 else count(value, exact)
+def _signed(row: Change, metric: str, exact: bool) -> str:
+    """By how much a figure grew, in its unit."""
+    value = row.delta(metric)
+    text = in_unit(BY_KEY[metric].unit)(value, exact)
+    return f"+{text}" if value > 0 else text
 
 
-def _notes(diff: DiffData) -> list[str]:
+def _notes(diff: DiffData, tables: Sequence[_Table]) -> list[str]:
     notes = [f"flops: {diff.old.convention} convention: {diff.old.flop_definition.unit}"]
+    if any(table.folded for table in tables):
+        opens = hint("fold=False", "--unfold")
+        notes.append(
+            "folded: equal changes are one row marked ×, with their sum, and what was added or "
+            f"removed with all modules inside is one; {opens} shows every one"
+        )
     before = {(issue.op, issue.status) for issue in diff.old.issues}
     notes += [
         f"not counted, new: {clean(issue.op)} ({issue.status}, {plural(issue.calls, 'call')})"

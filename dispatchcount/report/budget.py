@@ -16,6 +16,9 @@ _FIGURES = {metric.key: metric for metric in (*COMPARED, *SUMS.values())}
 BUDGETED = (*_FIGURES, "unknown_ops", "failed_ops", "peak_memory")
 """What can be limited: all figures but time, sums such as bytes, uncounted operators, the peak."""
 
+_IN_BYTES = {key for key, metric in _FIGURES.items() if metric.unit == "bytes"} | {"peak_memory"}
+"""What is written with a B behind it."""
+
 _SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 _SCALES |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40, "pi": 2**50}
 _NUMBER = re.compile(
@@ -64,14 +67,15 @@ class Breach:
 
     def __str__(self) -> str:
         metric, value = self.limit.metric, self.value
+        unit = " B" if metric in _IN_BYTES else ""
         if self.before is None:
-            over = _number(value - self.limit.amount)
-            return f"{metric} is {value:,}, over the budget of {self.limit.text} by {over}"
+            over = f"{_number(value - self.limit.amount)}{unit}"
+            return f"{metric} is {value:,}{unit}, over the budget of {self.limit.text} by {over}"
         grown = value - self.before
         rate = f" ({_percent(grown, self.before)})" if self.before else ""
+        before, after, more = (f"{figure:,}{unit}" for figure in (self.before, value, grown))
         return (
-            f"{metric} grew from {self.before:,} to {value:,}, by {grown:,}{rate}; "
-            f"{self.limit.text} is allowed"
+            f"{metric} grew from {before} to {after}, by {more}{rate}; {self.limit.text} is allowed"
         )
 
 

@@ -100,7 +100,11 @@ def diff(old: R, new: R, *, make: Callable[[R, R, tuple[Change, ...]], D]) -> D:
     types_new = {module.name: module.type for module in new.modules}
     modules = _changes("module", old.by_module(), new.by_module(), types_old, types_new)
     operators = _changes("operator", old.by_operator(), new.by_operator(), {}, {})
-    return make(old, new, (*sorted(_outermost(modules), key=_size), *sorted(operators, key=_size)))
+    return make(
+        old,
+        new,
+        (*sorted(_outermost(modules), key=change_size), *sorted(operators, key=change_size)),
+    )
 
 
 def _changes(
@@ -120,7 +124,7 @@ def _changes(
     for name, row in new.items():
         if name in old:
             same_type = types_old.get(name) == types_new.get(name)
-            if not same_type or _figures(old[name]) != _figures(row):
+            if not same_type or compared(old[name]) != compared(row):
                 rows.append(
                     Change(kind, CHANGED, name, types_new.get(name, ""), None, old[name], row)
                 )
@@ -146,7 +150,8 @@ def _changes(
     return rows
 
 
-def _figures(row: Stats) -> tuple[int, ...]:
+def compared(row: Stats) -> tuple[int, ...]:
+    """The figures of a row that two runs of one model share: all but times."""
     return tuple(metric.value(row) for metric in COMPARED)
 
 
@@ -161,10 +166,10 @@ def _renamed(
     free: dict[tuple[str, tuple[int, ...]], dict[str, None]] = {}
     for name, (type_, row) in old.items():
         if not only_costly or any(metric.value(row) for metric in METRICS if metric.estimable):
-            free.setdefault((type_, _figures(row)), {})[name] = None
+            free.setdefault((type_, compared(row)), {})[name] = None
     found: dict[str, str] = {}
     for name, (type_, row) in new.items():
-        names = free.get((type_, _figures(row)))
+        names = free.get((type_, compared(row)))
         if not names:
             continue
         parent, _, last = name.rpartition(".")
@@ -190,7 +195,8 @@ def _outermost(rows: list[Change]) -> list[Change]:
     return kept
 
 
-def _size(row: Change) -> tuple[int, int, int, int, int]:
+def change_size(row: Change) -> tuple[int, int, int, int, int]:
+    """Puts the biggest change of flops first, of equal ones that of parameters, and so on."""
     flops, params, activations = (
         abs(row.delta(metric)) for metric in ("flops", "params", "activations")
     )

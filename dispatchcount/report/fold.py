@@ -134,14 +134,14 @@ class Folding:
         groups: list[list[int]] = []
         found: dict[tuple[int, str], list[int]] = {}
         for place, index in enumerate(below):
-            numbered = _NUMBERED.fullmatch(local_name(self._modules, index)[0])
-            key = (self._alike[index], numbered[1] if numbered else "")
-            group = found.get(key) if numbered else None
+            stem = numbered(local_name(self._modules, index)[0])
+            key = (self._alike[index], stem or "")
+            group = None if stem is None else found.get(key)
             if group is not None and (index in self._below or group[-1] == place - 1):
                 group.append(place)
                 continue
             groups.append([place])
-            if numbered:
+            if stem is not None:
                 found[key] = groups[-1]
         return groups
 
@@ -238,6 +238,12 @@ def _idle(report: ReportData, stats: dict[str, Stats]) -> list[bool]:
         )
 
     return [idle(index, module) for index, module in enumerate(report.modules)]
+
+
+def numbered(name: str) -> str | None:
+    """The part of a name before the number at its end; None where there is no number."""
+    match = _NUMBERED.fullmatch(name)
+    return match[1] if match else None
 
 
 def ranged(names: list[str]) -> str:

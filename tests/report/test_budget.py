@@ -100,3 +100,13 @@ def test_counts_beyond_64_bits_are_held_against_their_limits() -> None:
     flops = 14_928 * 10**25
     assert check(make.huge(), {"flops": flops}) == ()
     assert len(check(make.huge(), {"flops": flops - 1})) == 1
+
+
+def test_bytes_have_their_unit_and_other_figures_have_none() -> None:
+    # 8,328 bytes are read in all
+    (breach,) = check(make.cnn(), "bytes_read=8k")
+    assert str(breach) == "bytes_read is 8,328 B, over the budget of 8k by 328 B"
+    (breach,) = check(make.training(), "peak_memory=9M")
+    assert str(breach) == "peak_memory is 9,876,543 B, over the budget of 9M by 876,543 B"
+    (breach,) = growth(make.cnn(), make.training(), "bytes=1%")
+    assert str(breach).startswith("bytes grew from 14,544 B to ")

@@ -153,7 +153,7 @@ def test_markdown_shows_hostile_names_as_they_are() -> None:
 
 def test_what_is_left_out_is_said() -> None:
     diff = make.stack(2).diff(make.stack(20))
-    assert "smaller changes; top=None shows all" in str(diff.table(3))
+    assert "smaller changes; top=None shows all" in str(diff.table(3, fold=False))
     assert "smaller changes" not in str(diff.table(None))
 
 
