@@ -140,7 +140,7 @@ def test_figures_of_one_item_say_what_they_were_divided_by() -> None:
     )
     assert line(report, "sample") is None
     assert "flops/sample" in report.to_markdown(columns=columns)
-    assert "1.87 k" in report.to_latex(columns=columns, batch=8)
+    assert "14.9 & 1.87" in report.to_latex(columns=columns, batch=8)
     # 32.5 µs in all operators of modules, for each of 2 items
     assert cells(training(), "(root)", columns=("time_ns_per_sample",), batch=2) == ["16,250", "ns"]
 
