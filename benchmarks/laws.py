@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from importlib.metadata import version
+from math import prod
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,6 +20,9 @@ from benchmarks.law_models import CASES, Case
 from benchmarks.page import machine, table
 from dispatchcount.laws.figures import FIGURES
 
+MOST_CALLS = 8000
+"""So many operator calls may a direct run have."""
+
 
 def far_bound(law: dc.Law, size: str) -> int:
     """The largest value of a size that the law was checked at."""
@@ -26,17 +30,24 @@ def far_bound(law: dc.Law, size: str) -> int:
 
 
 def inside(law: dc.Law, random: Random) -> dict[str, int]:
-    """Random sizes inside the domain, as large as those checked."""
-    point = {}
+    """Random sizes inside the domain, as large as those checked, every order of magnitude as likely as any other.
+
+    Loops in Python bound them, for a run of more calls takes minutes.
+    """
+    steps = {}
     for range_ in law.domain().ranges:
         most = max(far_bound(law, range_.size), range_.least + 40 * range_.step)
         if range_.most is not None:
             most = min(most, range_.most)
-        # Small sizes are as likely as large ones, and the smallest are tried too.
-        high = random.choice([3, 40, 10**9])
-        steps = random.randint(0, min(high, (most - range_.least) // range_.step))
-        point[range_.size] = range_.least + steps * range_.step
-    return point
+        high = (most - range_.least) // range_.step
+        steps[range_.size] = range_, int((high + 1) ** random.random()) - 1
+    while True:
+        point = {size: range_.least + k * range_.step for size, (range_, k) in steps.items()}
+        figures = law.total.at(point)
+        calls = 0 if "calls" in figures.absent else figures.calls
+        if calls <= MOST_CALLS or not any(k for _, k in steps.values()):
+            return point
+        steps = {size: (range_, k // 2) for size, (range_, k) in steps.items()}
 
 
 def contradicted(law: dc.Law, model: Any, case: Case, point: dict[str, int]) -> str:
@@ -79,12 +90,8 @@ def measure(name: str, case: Case, tries: int) -> dict[str, Any]:
         random = Random(name)
         faults, tried = [], 0
         for _ in range(tries):
-            point = inside(law, random)
-            calls = law.total.at(point) if not law.reason(["calls"], point) else None
-            if calls is not None and calls.calls > 8000:
-                point = {size: law.start[size] for size in law.sizes}
             tried += 1
-            fault = contradicted(law, model, case, point)
+            fault = contradicted(law, model, case, inside(law, random))
             if fault:
                 faults.append(fault)
     return {
@@ -101,9 +108,9 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "law-models.md"
 
 HEAD = """# Laws of {count} models
 
-Each law is found by `dc.law` from runs on meta, at sizes that it chooses itself (see [laws](laws.md)).
-It is then held against direct runs at {tries} random sizes inside its domain, small ones and large ones:
-every metric of every module that the law gives a figure for is the same integer. {faults}
+Each law is found by `dc.law` from runs on meta, at sizes that it chooses itself (see [laws](laws.md)). The last column has two far points that it was
+not made from and at which a direct run agreed. Afterwards the law is held against direct runs at {tries} random sizes inside its domain, every order
+of magnitude as likely as any other: every metric of every module that the law gives a figure for is the same integer. {faults}
 
 `python -m benchmarks.laws` makes this page. {machine}
 
@@ -130,7 +137,14 @@ def row_of(result: dict[str, Any]) -> list[str]:
         str(law.runs),
         f"{result['seconds']:.1f}",
         ". ".join(mark for mark in marks if mark),
+        "; ".join(far_points(law)),
     ]
+
+
+def far_points(law: dc.Law) -> list[str]:
+    """The two points with the largest sizes, of those at which a run agreed."""
+    points = sorted(law.checked, key=lambda point: prod(point.values()))[-2:]
+    return [", ".join(f"{size} = {x:,}" for size, x in point.items()) for point in points]
 
 
 def main() -> None:
@@ -147,7 +161,15 @@ def main() -> None:
     if args.names:
         return
     faults = sum(len(result["faults"]) for result in results)
-    header = ["model", "MACs", "holds for", "runs", "seconds", "figures that have no formula"]
+    header = [
+        "model",
+        "MACs",
+        "holds for",
+        "runs",
+        "seconds",
+        "figures that have no formula",
+        "two far points",
+    ]
     PAGE.write_text(
         HEAD.format(
             count=len(results),
@@ -155,7 +177,10 @@ def main() -> None:
             faults="No run contradicted a law."
             if not faults
             else f"{faults} runs contradicted one.",
-            machine=machine({"torch": torch.__version__, "transformers": version("transformers")}),
+            machine=machine(
+                {"torch": torch.__version__}
+                | {name: version(name) for name in ("transformers", "torchvision", "timm")}
+            ),
         )
         + table(header, [row_of(result) for result in results])
         + "\n",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from dispatchcount.laws.lattice import Interpolation, Lattice
+from dispatchcount.laws.part import PRIMARY
 from dispatchcount.laws.runs import Point, Raised
 from dispatchcount.laws.samples import Samples
 
@@ -27,80 +28,95 @@ def largest(samples: Samples, lattice: Lattice, axis: int, raises: int) -> tuple
 
 
 def smallest(
-    samples: Samples, fit: Interpolation, columns: Collection[str], far: Point
+    samples: Samples, fit: Interpolation, columns: set[str], far: Point
 ) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
     """For each column the smallest value of each size from which on its law holds.
 
-    The sizes are taken in order. One is lowered while those before it are at their smallest and
-    those after it far away, so that the runs also check the law in the corners and far from the
-    start. Length 1 and batch 1 are special in many models (copies and masks are left out there): a
-    column that failed at the smallest value of one size is not tried at that of another, where it
-    would fail as well.
+    Each size is lowered alone while the others are far away, so that the runs also check the law
+    where one size is small and another large. Then the smallest values are tried together.
 
     Returns:
         What holds for modules; and what holds for each operator, which is the same or more.
     """
+    lattice = fit.lattice
     least: dict[str, list[int]] = {column: [] for column in columns}
     of_operators: dict[str, list[int]] = {column: [] for column in columns}
-    usual = set(columns)
-    for axis, (start, step) in enumerate(zip(fit.lattice.start, fit.lattice.step, strict=True)):
+    for axis, (start, step) in enumerate(zip(lattice.start, lattice.step, strict=True)):
         first = (start - 1) % step + 1
         waiting = set(columns)
-
-        def settle(x: int, tried: set[str], axis: int = axis, start: int = start) -> set[str]:
-            """The columns that hold where the size is `x`; it is their smallest value."""
-            good, exact = _holding(samples, fit, least, tried, x, axis, far)
-            for column in good:
-                of_operators[column].append(x if column in exact else start)
-            return good
-
+        # Length 1 and batch 1 are special in many models (copies and masks are left out there), so
+        # the next value is tried as well.
         for x in (first, first + step):
             if x >= start:
                 break
-            good = settle(x, waiting & usual if x == first else waiting)
+            good, exact = _holding(samples, fit, waiting, (*far[:axis], x, *far[axis + 1 :]))
             for column in good:
                 least[column].append(x)
+                of_operators[column].append(x if column in exact else start)
             waiting -= good
-            if x == first:
-                usual &= good
         for column in waiting:
-            found = start
-            low, high = (first + step - start) // step, 0
-            while high - low > 1:
-                middle = (low + high) // 2
-                x = start + middle * step
-                if _holding(samples, fit, least, {column}, x, axis, far)[0]:
-                    high, found = middle, x
-                else:
-                    low = middle
-            least[column].append(found)
+            fails = (first + step - start) // step
+            steps = _lowered(samples, fit, column, far, axis, fails)
+            least[column].append(start + steps * step)
             of_operators[column].append(start)
+    for column in columns & PRIMARY:
+        if column not in _holding(samples, fit, {column}, tuple(least[column]))[0]:
+            least[column] = _corner(samples, fit, column, least[column])
     return least, of_operators
 
 
-def _holding(
-    samples: Samples,
-    fit: Interpolation,
-    least: dict[str, list[int]],
-    columns: Collection[str],
-    x: int,
-    axis: int,
-    far: Sequence[int],
-) -> tuple[set[str], set[str]]:
-    """The columns that hold where one size is `x`, those before at their smallest, those after far
-    away.
+def _corner(samples: Samples, fit: Interpolation, column: str, least: Sequence[int]) -> list[int]:
+    """The smallest values that hold together, where the smallest that hold alone do not: a product
+    of two sizes, their sum, or the larger one may decide what the code does.
 
-    One run serves all the columns: each size before is the smallest at which every column holds.
-
-    Returns:
-        The columns that hold for modules, and of those the ones that hold for each operator.
+    All sizes are at the start, and one after the other is lowered as far as it goes, those first
+    that have the shortest way.
     """
-    if not columns:
-        return set(), set()
-    corner = tuple(max(values) for values in zip(*(least[c] for c in columns), strict=True))
-    wrong = samples.failing_columns(fit, (*corner, x, *far[axis + 1 :]), columns)
+    start, step = fit.lattice.start, fit.lattice.step
+    corner = start
+    for axis in sorted(range(len(start)), key=lambda a: (start[a] - least[a]) // step[a]):
+        steps = (least[axis] - start[axis]) // step[axis]
+        lowest = (*corner[:axis], least[axis], *corner[axis + 1 :])
+        if column not in _holding(samples, fit, {column}, lowest)[0]:
+            steps = _lowered(samples, fit, column, corner, axis, steps)
+        corner = (*corner[:axis], start[axis] + steps * step[axis], *corner[axis + 1 :])
+    return list(corner)
+
+
+def _lowered(
+    samples: Samples, fit: Interpolation, column: str, others: Point, axis: int, fails: int
+) -> int:
+    """The smallest number of steps from the start of one size at which a column holds.
+
+    Args:
+        samples: the runs.
+        fit: what holds at the start itself.
+        column: which.
+        others: where the other sizes are.
+        axis: which size.
+        fails: a number of steps, below 0, that does not hold.
+    """
+    start, step = fit.lattice.start[axis], fit.lattice.step[axis]
+    low, high = min(fails, 0), 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        point = (*others[:axis], start + middle * step, *others[axis + 1 :])
+        if column in _holding(samples, fit, {column}, point)[0]:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _holding(
+    samples: Samples, fit: Interpolation, columns: set[str], point: Point
+) -> tuple[set[str], set[str]]:
+    """The columns that hold at a point for modules, and of those the ones that hold for each
+    operator.
+    """
+    wrong = samples.failing_columns(fit, point, columns) if columns else None
     if wrong is None:
         return set(), set()
     in_modules, in_operators = wrong
-    good = set(columns) - in_modules
+    good = columns - in_modules
     return good, good - in_operators

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dispatchcount.laws.law import LawData
 
@@ -98,6 +98,28 @@ class Law(LawData):
         from dispatchcount.laws.table import module_table
 
         return module_table(self, depth, metric)
+
+    def plot(
+        self,
+        size: str,
+        path: str | PathLike[str] | None = None,
+        *,
+        metric: str = "flops",
+        most: int | None = None,
+        **others: int,
+    ) -> Any:
+        """A metric against one size as a matplotlib figure; written to `path` as well, if given.
+
+        ``law.plot("s", "cost.png", b=8)`` draws the whole and each power of s, so that it shows
+        from which length on the square decides. See `laws.plot.plot` for the arguments.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            LawError: the metric has no formula, or not at the other sizes.
+        """
+        from dispatchcount.laws.plot import plot
+
+        return plot(self, size, path, metric, most, others)
 
     def to_markdown(self, depth: int | None = 3, metric: str = "flops") -> str:
         """The module table as GitHub Markdown."""

@@ -9,13 +9,14 @@ from dispatchcount._version import __version__
 from dispatchcount.laws.domain import Domain, Range
 from dispatchcount.laws.law import Formulas, LawMeta, RowNote
 from dispatchcount.laws.law_api import Law
-from dispatchcount.laws.native import image_sizes
+from dispatchcount.laws.native import image_sizes, widths
 from dispatchcount.laws.observed import COLUMNS, Key, ModuleRow, Observation
+from dispatchcount.laws.part import Part
 from dispatchcount.laws.polynomial import Polynomial
 from dispatchcount.laws.runs import Runs
 from dispatchcount.laws.samples import Samples
 from dispatchcount.laws.sheet import Cell
-from dispatchcount.laws.solve import Part, Solver
+from dispatchcount.laws.solve import Solver
 from dispatchcount.report.conventions import find_convention
 
 
@@ -65,7 +66,8 @@ def law(
     # A batch or length of 1 is special in many models, so nothing is fitted through it.
     start = tuple(max(size, 2) for size in sizes.values())
     samples = Samples(runs, start)
-    parts = Solver(samples, start, far or {}, image_sizes(model)).solve()
+    solver = Solver(samples, start, far or {}, image_sizes(model), widths(model))
+    parts = solver.solve()
     return _law(samples, parts, dict(sizes), known)
 
 

@@ -1,4 +1,4 @@
-"""The image sizes that a model was made for, as it names them itself."""
+"""Numbers that a model itself is made of: its image sizes, as it names them, and its widths."""
 
 from __future__ import annotations
 
@@ -20,13 +20,8 @@ def image_sizes(model: Any) -> set[int]:
     A vision transformer leaves the resampling of its positions out at exactly this size, so a law
     must be tried there.
     """
-    roots = (
-        model.values()
-        if isinstance(model, Mapping) and not isinstance(model, nn.Module)
-        else [model]
-    )
     found: set[int] = set()
-    for root in roots:
+    for root in _roots(model):
         if isinstance(root, nn.Module):
             for module in root.modules():
                 for holder in (
@@ -41,3 +36,20 @@ def image_sizes(model: Any) -> set[int]:
 def _sides(value: Any) -> set[int]:
     values = value if isinstance(value, tuple | list) else [value]
     return {side for side in values if type(side) is int and 1 < side <= LARGEST}
+
+
+def widths(model: Any) -> set[int]:
+    """Sides of the parameters of `model`. A size that is one of them may be taken for it."""
+    return {
+        side
+        for root in _roots(model)
+        if isinstance(root, nn.Module)
+        for parameter in root.parameters()
+        for side in parameter.shape
+    }
+
+
+def _roots(model: Any) -> list[Any]:
+    """The model, or the several that were given by name."""
+    several = isinstance(model, Mapping) and not isinstance(model, nn.Module)
+    return list(model.values()) if several else [model]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import pairwise, product
 
 from dispatchcount.laws.lattice import Index, Lattice, below, difference
+from dispatchcount.laws.part import PRIMARY
 from dispatchcount.laws.samples import Samples
 from dispatchcount.laws.sheet import Cell
 
@@ -35,10 +36,15 @@ def probe(
     lattice: Lattice,
     axis: int,
     columns: Collection[str],
+    middle: Callable[[], int] | None,
     *,
     careful: bool = False,
 ) -> Probe:
     """Take steps along one size until the differences vanish.
+
+    Where all that leads is in proportion to the size, as with a batch, it is taken for a straight
+    line, and the far points decide later. With `middle`, which is how many steps to take, one run
+    decides at once: a law in one size has no other points where that size varies alone.
 
     A second difference that is not zero may be a square. Unless `careful`, it is taken for one
     where the figures grow ever faster, as squares do: that saves a run, and the far points decide
@@ -59,6 +65,10 @@ def probe(
             degree = max((k for d in smooth for k in range(1, order) if d[k]), default=0)
             return Probe(degree, rough)
         degree = order
+        if order == 1 and not careful and _in_proportion(lattice, axis, changes, samples):
+            steps = middle() if middle else 0
+            if middle is None or (steps > 1 and _straight(samples, lattice, axis, steps, changes)):
+                return Probe(degree)
         if (
             order == 2
             and not careful
@@ -66,6 +76,36 @@ def probe(
         ):
             break
     return Probe(degree)
+
+
+def _in_proportion(
+    lattice: Lattice, axis: int, changes: dict[int, list[int]], samples: Samples
+) -> bool:
+    """True if each leading class has the same figure at both points, or grows like the size."""
+    start, step = lattice.start[axis], lattice.step[axis]
+    leading = set(samples.sheet.classes(PRIMARY))
+    return all(
+        change == 0 or value * step == change * start
+        for number, (value, change) in changes.items()
+        if number in leading
+    )
+
+
+def _straight(
+    samples: Samples, lattice: Lattice, axis: int, steps: int, changes: dict[int, list[int]]
+) -> bool:
+    """True if every class is on a straight line with a point that is `steps` away."""
+    # The run may split a class in two, so the line is looked at by cells.
+    before = {number: samples.sheet.members[number] for number in changes}
+    point = lattice.point(_unit(lattice, axis, steps))
+    if not samples.take(point):
+        return False
+    found = samples.observation(point)
+    return all(
+        found.figure(cell) == changes[number][0] + steps * changes[number][1]
+        for number, cells in before.items()
+        for cell in cells
+    )
 
 
 def grow(

@@ -78,6 +78,11 @@ class Observation:
     training: bool | None = None
     phases: tuple[str, ...] = ()
 
+    def figure(self, cell: tuple[Key, int]) -> int:
+        """What a row has in the column at a place of `COLUMNS`, 0 for a row that is not there."""
+        row = self.rows.get(cell[0])
+        return row[cell[1]] if row else 0
+
     def total(self, column: str) -> int:
         """A column's sum over all rows."""
         place = COLUMNS.index(column)

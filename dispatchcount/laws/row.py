@@ -157,9 +157,15 @@ class LawRow(ByMetric):
                 absent[metric] = reason
                 continue
             try:
-                figures[metric] = int(self.polynomial(metric).at(values))
+                value = self.polynomial(metric).at(values)
             except LawError as error:
                 absent[metric] = str(error)
+                continue
+            # A count is whole; a fraction would mean that the formula does not hold here.
+            if isinstance(value, Fraction):
+                absent[metric] = f"the formula gives {value}, which is no count"
+            else:
+                figures[metric] = value
         estimate = bool(self._sums.estimated & set(self._columns("flops")))
         return LawStats(figures, absent, estimate=estimate)
 

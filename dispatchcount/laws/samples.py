@@ -13,6 +13,9 @@ from dispatchcount.laws.sheet import Cell, Sheet
 
 FIRST_PHASES = ("forward",)
 
+REPEATS = 3
+"""So often the first run is repeated to see if it depends on anything but the sizes."""
+
 
 class Samples:
     """The runs that were made, side by side."""
@@ -30,8 +33,8 @@ class Samples:
         self._start = start
         # A training step makes gradients and optimizer state in its first run and adds to them in
         # later ones.
-        if first.training or first.phases not in ((), FIRST_PHASES):
-            self.settle()
+        if first.phases not in ((), FIRST_PHASES):
+            self._repeat(1)
         self.take(start)
 
     @property
@@ -53,36 +56,42 @@ class Samples:
         assert isinstance(found, Observation)
         return found
 
+    def known(self, point: Point) -> Observation | None:
+        """The observation at a point, None if nothing was run there or the code raised."""
+        found = self.runs.points.get(point)
+        return found if isinstance(found, Observation) else None
+
     def settle(self) -> bool:
         """Run the first point again. True if the first run was not like later ones, and everything
         must be fitted anew.
 
-        A module may do more in its first run (make state, rescale weights). Where even the second
-        and the third run differ, the rows that differ depend on data or on state; they are refused.
+        A module may do more in its first run (make state, rescale weights). Where even the later
+        runs differ, the rows that differ depend on data or on state; they are refused. The code may
+        do something in every second or fourth run only, as a step of an optimizer after so many
+        gradients, so there are several.
         """
         if self.state_known:
             return False
         self.state_known = True
-        first, second = self.runs.at(self._start), self.runs.again(self._start)
-        if isinstance(second, Raised):
-            raise LawError(
-                f"the second run at {self.runs.text(self._start)} raised {second}; "
-                "dc.law() runs the code many times, so it must be able to start over"
-            ) from second.error
-        assert isinstance(first, Observation)
-        if first.rows == second.rows:
+        return self._repeat(REPEATS)
+
+    def _repeat(self, times: int) -> bool:
+        """Run the first point again, so many times; see `settle`."""
+        first = self.observation(self._start)
+        later = [self._again() for _ in range(times)]
+        if all(run.rows == first.rows for run in later):
             return False
-        third = self.runs.again(self._start)
+        self.state_known = True
+        second, *others = later if times > 1 else [*later, self._again()]
         refused = dict(self.sheet.refused)
-        if isinstance(third, Observation) and third.rows != second.rows:
-            for key in {**second.rows, **third.rows}:
-                a, b = (run.rows.get(key, (0,) * len(COLUMNS)) for run in (second, third))
-                for place, (one, other) in enumerate(zip(a, b, strict=True)):
-                    if one != other:
+        for other in others:
+            for key in {**second.rows, **other.rows}:
+                for place in range(len(COLUMNS)):
+                    one, two = second.figure((key, place)), other.figure((key, place))
+                    if one != two:
                         refused[key, place] = (
                             f"two runs at {self.runs.text(self._start)} differ in {key} ({one:,} "
-                            f"and {other:,}): "
-                            "it depends on data or on what earlier runs left"
+                            f"and {two:,}): it depends on data or on what earlier runs left"
                         )
         # The sheet begins anew without the first run.
         self.runs.replace(self._start, second)
@@ -92,6 +101,16 @@ class Samples:
             if isinstance(found, Observation):
                 self.sheet.add(point, found)
         return True
+
+    def _again(self) -> Observation:
+        """One more run at the first point."""
+        found = self.runs.again(self._start)
+        if isinstance(found, Raised):
+            raise LawError(
+                f"a later run at {self.runs.text(self._start)} raised {found}; "
+                "dc.law() runs the code many times, so it must be able to start over"
+            ) from found.error
+        return found
 
     def failing(
         self, fit: Interpolation, point: Point, columns: Collection[str]
@@ -148,17 +167,11 @@ class Samples:
         sheet = self.sheet
         for cell in cells:
             key, place = cell
-            values = [_figure(self.observation(p), cell) for p in fit.points]
+            values = [self.observation(p).figure(cell) for p in fit.points]
             expected = inner(weights, values)
-            got = _figure(self.observation(point), cell)
+            got = self.observation(point).figure(cell)
             sheet.refuse(
                 [cell],
                 f"not a polynomial in {sizes}: {key} differs at {self.runs.text(point)} "
                 f"({COLUMNS[place]} {got:,}, a law would say {int(expected):,})",
             )
-
-
-def _figure(observation: Observation, cell: Cell) -> int:
-    key, place = cell
-    row = observation.rows.get(key)
-    return row[place] if row else 0

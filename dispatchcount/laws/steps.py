@@ -100,6 +100,11 @@ def find_step(
 
         step = _shortened(holds, first, long, old, known)
         least = _least(holds, start, first, step)
+        if wanted and (least, step) == (start, old):
+            # One neighbour held, and yet cells fail: the sizes at which they differ are rare, such
+            # as the multiples of seven.
+            step = _shortened(holds, first, long, old, (), strict=True)
+            least = _least(holds, start, first, step)
         return Found(least, step, hopeless, line, point)
     return failed
 
@@ -144,10 +149,18 @@ def _long_steps(start: int, old: int, most: int) -> list[int]:
 
 
 def _shortened(
-    holds: Callable[[int], bool], first: int, long: int, old: int, known: Iterable[int]
+    holds: Callable[[int], bool],
+    first: int,
+    long: int,
+    old: int,
+    known: Iterable[int],
+    *,
+    strict: bool = False,
 ) -> int:
-    """The smallest step for which the polynomial on the long one still holds."""
-    if holds(first + old):  # no residues at all: the law begins later than the start
+    """The smallest step for which the polynomial on the long one still holds. With `strict`, every
+    residue of a prime is tried, and not only one.
+    """
+    if not strict and holds(first + old):  # no residues at all: the law begins later than the start
         return old
     for step in sorted(set(known)):
         if (
@@ -160,7 +173,10 @@ def _shortened(
             return step
     step = long
     for prime in (7, 5, 3):
-        while step % (prime * old) == 0 and holds(first + step // prime):
+        multiples = range(1, prime if strict else 2)
+        while step % (prime * old) == 0 and all(
+            holds(first + k * step // prime) for k in multiples
+        ):
             step //= prime
     # The power of two by bisection: `low` fails or is one too few, `high` holds.
     twos = 0

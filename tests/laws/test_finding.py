@@ -317,10 +317,12 @@ def test_an_operator_without_a_rule_is_refused() -> None:
 
 
 def test_runs_stay_small() -> None:
-    """The work that finds a law is bounded: six samples and six checks for b·(s² + s)."""
+    """The work that finds a law is bounded: six samples and six checks for b·(s² + s). A law in one
+    size is checked at more points of it, for no other size tries them.
+    """
     law = of(lambda b, s: product(b, s, s + 1), b=2, s=16)
     assert law.runs <= 12
-    assert of(lambda b: product(b, 2, 2), b=2).runs <= 7
+    assert of(lambda b: product(b, 2, 2), b=2).runs <= 20
 
 
 def test_checks_are_far_and_were_not_used() -> None:

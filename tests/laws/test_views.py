@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from functools import cache
 from itertools import product as combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +90,30 @@ def test_conventions_are_views() -> None:
     assert full.with_convention("fvcore") == law
     with pytest.raises(ValueError, match="convention 'x' is not known"):
         law.with_convention("x")
+
+
+def test_a_plot_shows_each_power(tmp_path: Path) -> None:
+    """The whole is the sum of its powers at every length, and lengths outside are not drawn."""
+    pytest.importorskip("matplotlib")
+    law = block()
+    figure = law.plot("s", tmp_path / "cost.png", b=3, metric="macs", most=5000)
+    assert (tmp_path / "cost.png").stat().st_size > 1000
+    whole, square, linear = figure.axes[0].get_lines()
+    assert [line.get_label() for line in (square, linear)] == ["768·s²", "98,304·s"]
+    lengths = list(whole.get_xdata())
+    assert (lengths[0], lengths[-1]) == (1, 5000)
+    assert len(lengths) > 100
+    for place in (0, 50, -1):
+        s = int(lengths[place])
+        assert whole.get_ydata()[place] == law(b=3, s=s).macs == 768 * s**2 + 98_304 * s
+    strided = of(lambda h: product(h // 8, 3, 5), h=16)
+    assert {x % 8 for x in strided.plot("h").axes[0].get_lines()[0].get_xdata()} == {0}
+    with pytest.raises(ValueError, match="'t' is no size of the law"):
+        law.plot("t")
+    with pytest.raises(ValueError, match="most = 1: s begins at 1, so there is nothing to draw"):
+        law.plot("s", most=1)
+    with pytest.raises(dc.LawError, match="b = 0: this law holds for b ≥ 1"):
+        law.plot("s", b=0)
 
 
 def test_marginal() -> None:
