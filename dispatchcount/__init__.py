@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dispatchcount._version import __version__
 
 if TYPE_CHECKING:
+    from dispatchcount import distributed as distributed
     from dispatchcount.compat.mmengine import get_model_complexity_info as get_model_complexity_info
     from dispatchcount.errors import DeviceError as DeviceError
     from dispatchcount.errors import DispatchcountError as DispatchcountError
@@ -73,6 +74,9 @@ _HOME = {
     "register": "rules.core.register",
 }
 
+_PACKAGES = ("distributed",)
+"""Packages whose names are used through this one: ``dispatchcount.distributed.plan``."""
+
 __all__ = [
     "Cost",
     "Device",
@@ -96,6 +100,7 @@ __all__ = [
     "__version__",
     "device",
     "devices",
+    "distributed",
     "expert_load",
     "get_model_complexity_info",
     "kernel",
@@ -107,6 +112,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"dispatchcount.{name}")
     if name not in _HOME:
         raise AttributeError(
             f"module 'dispatchcount' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}"

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from torch import nn
+from torch.optim import Optimizer
 
 from dispatchcount.capture.held import is_module
 from dispatchcount.capture.kernel import kernel as kernel
@@ -160,7 +161,7 @@ def profile(
     convention: str = "fvcore",
     strict: bool = False,
     rules: Mapping[Any, Rule] | None = None,
-    memory: bool = False,
+    memory: bool | Iterable[Optimizer] = False,
     time: bool = False,
     nonzero: bool = False,
     labels: Mapping[str, str] | None = None,
@@ -181,7 +182,9 @@ def profile(
             whose rule failed.
         rules: rules for this block alone, by operator; see `register`.
         memory: also follow bytes: parameters, gradients, saved activations, the peak of live
-            tensors.
+            tensors. torch does not say which optimizers there are, so one that had state before
+            the block counts from its first step in it; with ``memory=[optimizer]`` it counts from
+            the start.
         time: also measure wall time by operator and module (accelerators are waited for when the
             block ends).
         nonzero: also count the parameters that are not zero and the MACs that multiply with them,
@@ -203,7 +206,7 @@ def profile(
         convention=find_convention(convention).name,
         strict=strict,
         rules=local_rules(rules),
-        memory=memory,
+        memory=_optimizers(memory),
         time=time,
         nonzero=nonzero,
         functions=functions,
@@ -211,6 +214,24 @@ def profile(
         wrappers=wrappers,
     )
     return Profile(_roots(models), options)
+
+
+def _optimizers(memory: Any) -> tuple[Optimizer, ...] | None:
+    """The optimizers whose state is followed from the start; None if memory is not followed.
+
+    Raises:
+        TypeError: one of them is no optimizer.
+    """
+    if not isinstance(memory, Iterable):
+        return () if memory else None
+    optimizers = tuple(memory)
+    for optimizer in optimizers:
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(
+                f"memory has a {type(optimizer).__name__}, not a torch.optim.Optimizer; give True, "
+                "or a list of optimizers whose state counts from the start"
+            )
+    return optimizers
 
 
 def _roots(models: tuple[Any, ...]) -> Roots:

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from dispatchcount._version import __version__
 from dispatchcount.capture.compiled import STANCE
@@ -62,7 +63,7 @@ class Options:
     convention: str
     strict: bool
     rules: Registry
-    memory: bool
+    memory: tuple[Optimizer, ...] | None
     time: bool
     nonzero: bool
     functions: bool | Watcher
@@ -112,7 +113,9 @@ class Session:
         learned = Learned.under(options.rules)
         self._modules = Modules(roots, closed=bool(roots), keep_wrappers=options.wrappers)
         self._recording = Recording(self._modules.outside, learned.signatures, self._fold)
-        self._memory = MemoryWatch(self._modules) if options.memory else None
+        self._memory = (
+            None if options.memory is None else MemoryWatch(self._modules, options.memory)
+        )
         self._timing = Timing() if options.time else None
         self._weights = Weights(self._modules) if options.nonzero else None
         everyone: tuple[Observer | None, ...] = (self._memory, self._weights, self._timing)

@@ -7,7 +7,7 @@ activations take up, module by module.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
@@ -58,8 +58,9 @@ _STATE_LOOKED_AT = 1 << 16
 class MemoryWatch:
     """Follows storages from the operator that first touches them to their end.
 
-    Parameters, buffers and gradients of the roots count from the start, those of other modules from
-    their first call, and all else from the first operator that reads or makes it. The peak is taken
+    Parameters, buffers and gradients of the roots count from the start, as does the state of the
+    optimizers that it is told of. Those of other modules count from their first call, and all else
+    from the first operator that reads or makes it. The peak is taken
     after every operator, with its operands and results alive. What a kernel allocates inside and
     frees again is not in it.
 
@@ -67,8 +68,9 @@ class MemoryWatch:
     its own on modules and optimizers.
     """
 
-    def __init__(self, modules: Modules) -> None:
+    def __init__(self, modules: Modules, optimizers: Iterable[Optimizer] = ()) -> None:
         self._modules = modules
+        self._begun = tuple(optimizers)  # those whose state counts from the start
         self._live = Live()
         self._saved: Saved | None = None
         self._thread = get_ident()
@@ -100,6 +102,9 @@ class MemoryWatch:
         with DispatchOff(), FunctionsOff():
             for info in list(self._modules.infos.values()):
                 self._meet(info)
+            for optimizer in self._begun:
+                self._read_state(optimizer, alive=True)
+        self._begun = ()
         self._peak = self._live.nbytes
 
     def watch(self) -> None:
@@ -251,8 +256,18 @@ class MemoryWatch:
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         """An optimizer has taken a step: read its state."""
-        if not self._free():
-            return
+        if self._free():
+            with self._at_work(), DispatchOff(), FunctionsOff():
+                self._read_state(optimizer)
+
+    def _read_state(self, optimizer: Optimizer, *, alive: bool = False) -> None:
+        """Take the bytes of an optimizer's state.
+
+        Args:
+            optimizer: the optimizer.
+            alive: True to have the state count as alive from here on, though no operator touched
+                it.
+        """
         # 1. Which module has each parameter? A tied one is its first module's.
         owners: dict[int, Info] = {}
         for info, held in self._owned():
@@ -260,14 +275,13 @@ class MemoryWatch:
         # 2. Bytes of this optimizer's state, by module. Its parameters may be no module's.
         sizes: Sizes = {}
         seen: set[tuple[int, int]] = set()
-        with self._at_work(), DispatchOff(), FunctionsOff():
-            kept: list[tuple[Tensor, Any]] = guarded(lambda: list(optimizer.state.items()), [])
-            for parameter, state in kept:
-                info = owners.get(id(parameter), self._modules.outside)
-                tensors = tensors_within(state, _STATE_LOOKED_AT)
-                sizes[info] = sizes.get(info, 0) + sum(
-                    size_once(tensor, seen) for tensor in tensors
-                )
+        kept: list[tuple[Tensor, Any]] = guarded(lambda: list(optimizer.state.items()), [])
+        for parameter, state in kept:
+            info = owners.get(id(parameter), self._modules.outside)
+            for tensor in tensors_within(state, _STATE_LOOKED_AT):
+                sizes[info] = sizes.get(info, 0) + size_once(tensor, seen)
+                if alive:
+                    self._live.touch(tensor)
         # 3. The state of all optimizers that are alive, together.
         self._optimizers = {
             key: pair for key, pair in self._optimizers.items() if pair[0]() is not None

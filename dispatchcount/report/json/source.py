@@ -42,7 +42,7 @@ class Format:
                 names the file.
             TypeError: `source` is neither bytes nor a path.
         """
-        return self._newest(self._object(*self._load(source)))
+        return self.newest(self._object(*self._load(source)))
 
     def _load(self, source: bytes | str | PathLike[str]) -> tuple[str, bytes]:
         """What errors call the source, and its bytes."""
@@ -74,7 +74,7 @@ class Format:
             )
         return JsonValue(value, name)
 
-    def _newest(self, top: JsonValue) -> JsonValue:
+    def newest(self, top: JsonValue) -> JsonValue:
         """The object as the newest version has it."""
         version = top["version"]
         if type(version.value) is not int or version.value < 1:

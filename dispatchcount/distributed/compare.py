@@ -1,0 +1,99 @@
+"""Several plans side by side: which mesh takes least time, and which fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dispatchcount.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleRenderable
+
+    from dispatchcount.distributed.least_time import LeastTime
+    from dispatchcount.distributed.planned import Plan
+    from dispatchcount.hardware.device import Device
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """Plans of several meshes.
+
+    Attributes:
+        plans: the plans, the one with the least time first; without a device in the order given.
+        times: each plan on the device; empty without a device.
+    """
+
+    plans: tuple[Plan, ...]
+    times: tuple[LeastTime, ...] = ()
+
+    def table(self) -> ConsoleRenderable:
+        """A line for each plan, as a rich table; ``str()`` is plain text."""
+        from dispatchcount.distributed.show import comparison_table
+
+        return comparison_table(self)
+
+    def to_markdown(self) -> str:
+        """The same as GitHub Markdown."""
+        from dispatchcount.distributed.markdown import comparison_markdown
+
+        return comparison_markdown(self)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def __repr__(self) -> str:
+        meshes = " | ".join(str(plan.mesh) for plan in self.plans)
+        return f"<Comparison of {len(self.plans)} plans: {meshes}>"
+
+    def _repr_html_(self) -> str:
+        from dispatchcount.distributed.show import comparison_table
+
+        return comparison_table(self)._repr_html_()
+
+    def __rich__(self) -> ConsoleRenderable:
+        return self.table()
+
+
+def compare(
+    plans: Iterable[Plan],
+    device: Device | None = None,
+    interconnect: float | Mapping[str, float] | None = None,
+) -> Comparison:
+    """Plans side by side, the one with the least time for a step first.
+
+    Each step is taken as it was planned. Meshes that share a batch among more ranks do less in a
+    step, so give steps that do the same work in all, or compare times by token.
+
+    Args:
+        plans: what `plan` returned.
+        device: what each rank is; without one there are no times.
+        interconnect: as of `Plan.on`. Dimensions that a mesh lacks are left out for that mesh.
+
+    Raises:
+        UsageError: there is no plan, or no plan has a dimension that `interconnect` names.
+    """
+    given = list(plans)
+    if not given:
+        raise UsageError("there is no plan to compare; give what plan() returned")
+    if device is None:
+        return Comparison(tuple(given))
+    if isinstance(interconnect, Mapping):
+        known = {name for plan in given for name in plan.mesh.names} | {""}
+        unknown = [name for name in interconnect if name not in known]
+        if unknown:
+            raise UsageError(
+                f"interconnect names {', '.join(map(repr, unknown))}, which no mesh has"
+            )
+    timed = [(plan, plan.on(device, _of_mesh(plan, interconnect))) for plan in given]
+    timed.sort(key=lambda pair: pair[1].least_seconds)
+    return Comparison(tuple(plan for plan, _ in timed), tuple(time for _, time in timed))
+
+
+def _of_mesh(
+    plan: Plan, interconnect: float | Mapping[str, float] | None
+) -> float | Mapping[str, float] | None:
+    if not isinstance(interconnect, Mapping):
+        return interconnect
+    return {name: rate for name, rate in interconnect.items() if name in (*plan.mesh.names, "")}

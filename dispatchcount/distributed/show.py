@@ -1,0 +1,234 @@
+"""Plans, their least times and comparisons as tables and lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.text import Text
+
+from dispatchcount.render.console.grid import Cells, Grid
+from dispatchcount.render.numbers import ABSENT, duration, human, nbytes, percent, plural
+from dispatchcount.render.plain import Printable, named
+from dispatchcount.render.summary import Line, footer, summary
+from dispatchcount.report.collectives import Collective
+
+if TYPE_CHECKING:
+    from dispatchcount.distributed.compare import Comparison
+    from dispatchcount.distributed.least_time import LeastTime
+    from dispatchcount.distributed.planned import Plan
+
+
+def plan_line(plan: Plan) -> str:
+    """``<Plan of rank 0 of dp=128,tp=8: 1.65 T MACs, peak 3.21 GB, 1.02 GB on the wire>``."""
+    return (
+        f"<Plan of rank {plan.rank} of {plan.mesh}: {human(plan.macs)} MACs, "
+        f"peak {nbytes(plan.peak)}, {nbytes(plan.wire_bytes)} on the wire>"
+    )
+
+
+def title(plan: Plan) -> str:
+    """What was planned, and for whom."""
+    place = ", ".join(f"{name} {at}" for name, at in plan.coordinates.items())
+    return (
+        f"A step of {plan.report.meta.model or 'the model'} on {plan.mesh} "
+        f"({plural(plan.mesh.ranks, 'rank')}), as rank {plan.rank} ({place}) has it"
+    )
+
+
+def figures(plan: Plan) -> list[tuple[str, str, str]]:
+    """What the rank computes and stores: a kind, its figure, and what there is to say of it."""
+    share = plan.params / plan.params_of_all if plan.params_of_all else 1.0
+    of_all = f"{human(plan.params)} of {human(plan.params_of_all)} elements, {percent(share)}"
+    phases = ", ".join(
+        f"{name} {human(row.macs)}" for name, row in plan.report.by_phase().items() if row.macs
+    )
+    peak = plan.memory
+    at = f"in {named(peak.peak_module)}, at {peak.peak_op}" if peak.peak_op else ""
+    return [
+        ("MACs", human(plan.macs), phases),
+        ("parameters", nbytes(plan.parameters), of_all),
+        ("gradients", nbytes(plan.gradients), ""),
+        ("optimizer", nbytes(plan.optimizer), ""),
+        ("activations", nbytes(plan.activations), "kept for backward"),
+        ("peak", nbytes(plan.peak), f"of all tensors together, {at}".rstrip(", ")),
+    ]
+
+
+def notes(plan: Plan) -> list[Line]:
+    """What the figures rest on: padding, assumed loads, and what every report says."""
+    lines: list[Line] = []
+    padded = plan.padded
+    if padded is not None and padded.sent > padded.useful:
+        lines.append(
+            (
+                "padding",
+                f"FSDP gathers {padded.factor:.2f} times the useful bytes: "
+                f"{padded.sent:,} for {padded.useful:,}, because {padded.ranks:,} ranks do not "
+                "divide the first dimension of every parameter",
+                "yellow",
+            )
+        )
+    imbalance = plan.imbalance
+    for name, tokens in plan.load:
+        shown = ", ".join(map(str, tokens[:8])) + (", …" if len(tokens) > 8 else "")
+        lines.append(
+            (
+                "assumed",
+                f"load of {name}: {shown} tokens by expert; the busiest has "
+                f"{imbalance[name]:.2f} times their mean",
+                "yellow",
+            )
+        )
+    return [*lines, *summary(plan.report)]
+
+
+def traffic_cells(rows: Sequence[Collective]) -> list[tuple[str, str, list[str]]]:
+    """The columns of what is sent: the header, ``"left"`` or ``"right"``, and the cells."""
+    return [
+        ("sends", "left", [row.op for row in rows]),
+        ("group", "left", [str(row.group) for row in rows]),
+        ("calls", "right", [human(row.calls) for row in rows]),
+        ("payload", "right", [nbytes(row.payload_bytes) for row in rows]),
+        ("of", "left", [row.payload_of for row in rows]),
+        ("on the wire", "right", [nbytes(row.wire_bytes) for row in rows]),
+    ]
+
+
+def plan_table(plan: Plan) -> Printable:
+    """What the rank computes, stores and sends, and below it what that rests on."""
+    kinds, numbers, said = zip(*figures(plan), strict=True)
+    own = Grid([Cells("one rank", kinds, True), Cells("", numbers), Cells("", said, True)])
+    parts: list[object] = [Text(title(plan), style="bold"), Text(), own]
+    rows = plan.by_collective()
+    if rows:
+        parts += [Text(), Grid(_cells(traffic_cells(rows)))]
+    return Printable(Group(*parts, Text(), footer(notes(plan))))  # type: ignore[arg-type]
+
+
+def time_line(time: LeastTime) -> str:
+    """``<LeastTime on NVIDIA H100 SXM: at least 94.1 ms, limited by compute>``."""
+    return (
+        f"<LeastTime on {time.device}: at least {_seconds(time.least_seconds)}, "
+        f"limited by {time.bound}>"
+    )
+
+
+def time_table(time: LeastTime, top: int | None = 15) -> Printable:
+    """The modules that take longest with their least times, the root first.
+
+    Args:
+        time: the times.
+        top: how many rows, None for all.
+
+    Raises:
+        ValueError: `top` is negative.
+    """
+    if top is not None and top < 0:
+        raise ValueError(f"top={top} is negative; give a number of rows from 0 up, or None")
+    rows = sorted(time.modules, key=lambda row: -row.least_seconds)
+    shown = rows[:top]
+    columns = [
+        Cells("module", [named(row.name) for row in shown], True, keep=True),
+        Cells("compute", [_seconds(row.compute_seconds) for row in shown]),
+        Cells("communication", [_seconds(row.communication_seconds) for row in shown]),
+        Cells("bound", [row.bound for row in shown], True, keep=True),
+    ]
+    lines: list[Line] = []
+    if len(rows) > len(shown):
+        lines.append(("hidden", f"{plural(len(rows) - len(shown), 'module')} with less", "dim"))
+    return Printable(Group(Grid(columns), Text(), footer([*lines, *time_notes(time)])))
+
+
+def time_notes(time: LeastTime) -> list[Line]:
+    """The whole step, the memory, and what the bounds leave out."""
+    total = time.total
+    lines: list[Line] = [
+        (
+            "least time",
+            f"{_seconds(total.least_seconds)} on {time.device} if compute and communication "
+            f"overlap, {_seconds(total.seconds_in_turn)} if they take turns; "
+            f"limited by {total.bound}",
+            "bold",
+        ),
+        ("memory", _fit(time), "" if time.fits is not False else "bold red"),
+    ]
+    if time.links:
+        rates = ", ".join(
+            f"{name or 'every group'} {human(rate)}B/s" if name else f"{human(rate)}B/s"
+            for name, rate in time.links.items()
+        )
+        lines.append(("link", f"{rates} in one direction, half of what a sheet prints", "dim"))
+    return lines + [("note", note, "yellow") for note in time.notes]
+
+
+def comparison_table(found: Comparison) -> Printable:
+    """A line for each plan, the least time first, and below them what they rest on."""
+    lines: list[Line] = []
+    for plan in found.plans:
+        lines += [
+            (str(plan.mesh), text, style)
+            for about, text, style in notes(plan)
+            if about in ("padding", "assumed")
+        ]
+    if found.times:
+        device = found.times[0].device
+        lines.append(("least time", f"on {device}, compute and communication overlapping", "dim"))
+    body = [Grid(_cells(comparison_cells(found)))]
+    return Printable(Group(*body, Text(), footer(lines)) if lines else Group(*body))
+
+
+def comparison_cells(found: Comparison) -> list[tuple[str, str, list[str]]]:
+    """The columns of a comparison, as `traffic_cells` has them."""
+    plans = found.plans
+    columns = [
+        ("mesh", "left", [str(plan.mesh) for plan in plans]),
+        ("ranks", "right", [f"{plan.mesh.ranks:,}" for plan in plans]),
+        ("MACs", "right", [human(plan.macs) for plan in plans]),
+        ("parameters", "right", [nbytes(plan.parameters) for plan in plans]),
+        ("peak", "right", [nbytes(plan.peak) for plan in plans]),
+        ("on the wire", "right", [nbytes(plan.wire_bytes) for plan in plans]),
+        ("padding", "right", [_factor(plan) for plan in plans]),
+    ]
+    if found.times:
+        columns += [
+            ("compute", "right", [_seconds(time.compute_seconds) for time in found.times]),
+            (
+                "communication",
+                "right",
+                [_seconds(time.communication_seconds) for time in found.times],
+            ),
+            ("bound", "left", [time.bound for time in found.times]),
+            ("least time", "right", [_seconds(time.least_seconds) for time in found.times]),
+            ("fits", "left", [_YES_NO[time.fits] for time in found.times]),
+        ]
+    return columns
+
+
+_YES_NO = {True: "yes", False: "no", None: ABSENT}
+
+
+def _factor(plan: Plan) -> str:
+    padded = plan.padded
+    return ABSENT if padded is None else f"{padded.factor:.2f}×"
+
+
+def _fit(time: LeastTime) -> str:
+    if time.device.memory is None:
+        return f"peak {nbytes(time.peak)}; how much {time.device} has is not known"
+    share = time.peak / time.device.memory
+    verb = "fits into" if time.fits else "does not fit into"
+    return (
+        f"peak {nbytes(time.peak)} {verb} {nbytes(time.device.memory)} ({percent(share)}); what "
+        "the allocator and libraries take beside tensors is not in it"
+    )
+
+
+def _cells(columns: Iterable[tuple[str, str, list[str]]]) -> list[Cells]:
+    return [Cells(head, texts, side == "left", keep=True) for head, side, texts in columns]
+
+
+def _seconds(seconds: float) -> str:
+    """Seconds in three digits, 0 as a dash."""
+    return duration(round(seconds * 1e9)) if seconds else ABSENT
