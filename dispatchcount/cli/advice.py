@@ -16,6 +16,10 @@ _DTYPES = re.compile(
     r"same dtype|[Ee]xpected .{0,60}(dtype|scalar type|BFloat16|Half|Float)\b|should be the same"
 )
 
+_ABSENT = re.compile(
+    r"'NoneType' object|[Yy]ou (have to|must|should) (specify|provide|pass)|is None\b"
+)
+
 
 def advice(error: BaseException, model: Any, device: str, shapes: list[str]) -> str:
     """The end of a sentence that says what `error` is: what to do next, ``""`` if nothing is known.
@@ -29,6 +33,8 @@ def advice(error: BaseException, model: Any, device: str, shapes: list[str]) -> 
     text = text_of(error)
     if isinstance(error, TypeError) and _ARGUMENT.search(text):
         return f"; its forward takes {_signature(model)}: {_GIVE}"
+    if _ABSENT.search(text):
+        return f"; an input may be missing, its forward takes {_signature(model)}: {_GIVE}"
     if device == "meta" and (isinstance(error, NotImplementedError) or "meta" in text.lower()):
         return (
             "; its work depends on numbers, and tensors on meta hold none: run it with --device cpu"

@@ -165,13 +165,29 @@ def show(renderable: ConsoleRenderable, path: str | None = None) -> None:
         OSError: the file cannot be written.
     """
     if path is None and sys.stdout.isatty():
-        from rich.console import Console
-
-        Console().print(renderable)
+        _on_terminal(renderable)
     elif path is None and _colour_is_forced():
         emit(_coloured(renderable), None)
     else:
         emit(f"{renderable}\n", path)
+
+
+def _on_terminal(renderable: ConsoleRenderable) -> None:
+    """Print to the terminal, through a pager if it is longer than the window.
+
+    The pager is that of ``PAGER``, as `pydoc` starts it. ``less`` is told to keep colours and to
+    leave the text on the screen, unless ``LESS`` says otherwise.
+    """
+    from rich.console import Console
+
+    console = Console()
+    lines = console.render_lines(renderable, pad=False)
+    if len(lines) < console.height or not sys.stdin.isatty() or console.is_dumb_terminal:
+        console.print(renderable)
+        return
+    os.environ.setdefault("LESS", "-FRX")
+    with console.pager(styles=True):
+        console.print(renderable)
 
 
 def _colour_is_forced() -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from math import prod
 from typing import Any
@@ -14,15 +14,8 @@ from torch import nn
 from dispatchcount.cli import memory
 from dispatchcount.cli.foreign import foreign
 from dispatchcount.cli.targets import attribute
+from dispatchcount.cli.usual_inputs import Inputs, usual_inputs
 from dispatchcount.errors import UsageError
-
-Inputs = tuple[tuple[Any, ...], dict[str, Any]]
-
-LENGTH = 128
-"""Tokens of a sequence where nobody said how many."""
-
-IMAGE = (3, 224, 224)
-CLIP = (3, 16, 224, 224)
 
 _MOST_NAMED = 8
 
@@ -81,51 +74,14 @@ def make_inputs(
     how = "give its shape with --input 1,3,224,224, or make it with --inputs file.py:make"
     if library:
         with foreign(f"no input can be made for {type(model).__name__}:", f"; {how}"):
-            return _usual(model, library, device, batch or 1, length or LENGTH, dtype)
+            return usual_inputs(model, library, device, batch or 1, length, dtype)
     raise UsageError(f"the model needs an input; {how}")
-
-
-def _usual(
-    model: Any, library: str, device: str, batch: int, length: int, dtype: torch.dtype | None
-) -> Inputs:
-    """The inputs that a model of a library is run on by default."""
-    if dtype is None:
-        dtype = next((p.dtype for p in model.parameters() if p.dtype.is_floating_point), None)
-
-    def image(*sizes: int) -> torch.Tensor:
-        return torch.rand((batch, *sizes), device=device).to(dtype)
-
-    if library == "transformers":
-        return (), _named(
-            model, image, torch.zeros((batch, length), dtype=torch.int64, device=device)
-        )
-    family = type(model).__module__
-    if ".video" in family:
-        return (image(*CLIP),), {}
-    if ".optical_flow" in family:  # Its inputs are two images, one after the other.
-        return (image(*IMAGE), image(*IMAGE)), {}
-    return (image(*(getattr(model, "default_cfg", {}).get("input_size") or IMAGE)),), {}
-
-
-def _named(model: Any, image: Callable[..., torch.Tensor], tokens: torch.Tensor) -> dict[str, Any]:
-    """The inputs of a model of transformers by name."""
-    main, config = getattr(model, "main_input_name", "input_ids"), model.config
-    decoder = {"decoder_input_ids": tokens} if getattr(config, "is_encoder_decoder", False) else {}
-    size = getattr(config, "image_size", None)
-    if main == "input_ids":
-        return {main: tokens} | decoder
-    if main == "pixel_values" and isinstance(size, int):
-        return {main: image(getattr(config, "num_channels", 3), size, size)}
-    if main == "input_features" and hasattr(config, "max_source_positions"):
-        # Whisper's encoder takes every other frame of the spectrum.
-        return {main: image(config.num_mel_bins, 2 * config.max_source_positions)} | decoder
-    raise ValueError(f"it takes {main}, whose shape is not known")
 
 
 def tensor_of(
     text: str, device: str, batch: int | None = None, default: torch.dtype | None = None
 ) -> torch.Tensor:
-    """A tensor of a shape that is written ``1,3,224,224`` or ``1,128:int64``.
+    """A tensor of a shape that is written ``1,3,224,224`` or ``1,128:int64``; an x is a comma.
 
     Its values are random for floating dtypes, and zeros for others.
 
@@ -146,13 +102,14 @@ def tensor_of(
             "give one such as float32, float16, bfloat16, int64 or bool"
         )
     try:
-        shape = [int(size) for size in sizes.removesuffix(",").split(",")] if sizes.strip() else []
+        listed = sizes.replace("x", ",").removesuffix(",")
+        shape = [int(size) for size in listed.split(",")] if sizes.strip() else []
     except ValueError:
         shape = [-1]
     if any(size < 0 for size in shape):
         raise UsageError(
             f"--input {text}: {sizes!r} is no shape; "
-            "give sizes with commas, 1,3,224,224, and a dtype after a colon"
+            "give sizes with commas, 1,3,224,224, or 1x3x224x224, and a dtype after a colon"
         )
     if batch is not None:
         shape[:1] = [batch]

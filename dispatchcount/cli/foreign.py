@@ -10,8 +10,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
+from dispatchcount.cli.streams import output_to_errors
 from dispatchcount.errors import UsageError, described
 
 
@@ -35,18 +36,24 @@ def foreign(did: str, hint: str = "") -> Iterator[None]:
     Raises:
         ForeignError: the code raised something, or tried to exit.
     """
-    streams, leave = (sys.stdin, sys.stdout, sys.stderr), os._exit
-    sys.stdout, sys.stderr = _Lent(sys.stderr), _Lent(sys.stderr)
-    os._exit = _staying(leave)
+    streams = sys.stdin, sys.stdout, sys.stderr
+    originals = sys.__stdout__, sys.__stderr__
+    leave, guard = os._exit, _Guard()
+    lent: Any = _Lent(sys.stderr)
+    sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = lent  # type: ignore[misc]
+    os._exit = guard.staying(leave)
     try:
-        yield
+        with output_to_errors():
+            yield
     except (ForeignError, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise ForeignError(f"{did} {described(error)}{hint}") from error
     finally:
+        guard.on = False
         os._exit = leave
         sys.stdin, sys.stdout, sys.stderr = streams
+        sys.__stdout__, sys.__stderr__ = originals  # type: ignore[misc]
 
 
 class _Lent(io.TextIOBase):
@@ -64,13 +71,28 @@ class _Lent(io.TextIOBase):
         return getattr(self._stream, name)
 
 
-def _staying(leave: Any) -> Any:
-    """An `os._exit` that raises in this process, and ends a child that was forked from it."""
-    here = os.getpid()
+class _Guard:
+    """Keeps foreign code from ending the process.
 
-    def leave_at_once(status: int) -> NoReturn:
-        if os.getpid() != here:
-            leave(status)
-        raise SystemExit(status)
+    Attributes:
+        on: True until the guarded code is through.
+    """
 
-    return leave_at_once
+    def __init__(self) -> None:
+        self.on = True
+
+    def staying(self, leave: Any) -> Any:
+        """An `os._exit` that raises in this process, and ends a child that was forked from it.
+
+        Code that kept it for the end of the process (``atexit.register(os._exit, 0)``) finds that
+        it does nothing by then: the exit status is the command's.
+        """
+        here = os.getpid()
+
+        def leave_at_once(status: int) -> None:
+            if os.getpid() != here:
+                leave(status)
+            if self.on:
+                raise SystemExit(status)
+
+        return leave_at_once

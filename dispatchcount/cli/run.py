@@ -60,6 +60,11 @@ def add_parser(subparsers: Any) -> None:
         help="count N calls of the model, and no more; the script runs on to its end",
     )
     parser.add_argument(
+        "--backward-only",
+        action="store_true",
+        help="leave out what ran in forward and in the optimizer's step",
+    )
+    parser.add_argument(
         "--time", action="store_true", help="also measure time by operator and module"
     )
     parser.add_argument(
@@ -106,6 +111,8 @@ def run(args: argparse.Namespace) -> int:
     os.chdir(folder)
     report = _report(prof, window, args)
     if report is not None:
+        if args.backward_only:
+            report = _backward_only(report, args.script)
         # The report is saved before it is shown: a reader of the table may go away.
         save(report, files)
         _show(report, args)
@@ -146,6 +153,16 @@ def _report(prof: Any, window: Any, args: argparse.Namespace) -> Any:
             f"{args.script} ran no operator of torch in this process; processes that it starts are "
             "not followed: run the script that they run"
         )
+    return report
+
+
+def _backward_only(report: Any, script: str) -> Any:
+    """The report of backward alone; a sentence on standard error says so if there was none."""
+    from dispatchcount.report.of_phases import BACKWARDS, of_phases
+
+    report = of_phases(report, BACKWARDS)
+    if not report.entries:
+        complain(f"{script} ran no backward in this process; leave --backward-only out")
     return report
 
 

@@ -5,6 +5,7 @@ They may be closed, full or broken, or have an encoding that lacks letters of a 
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import io
 import os
@@ -113,6 +114,37 @@ def complain(sentence: str) -> None:
 
     with suppress(OSError, ValueError):
         print(f"dispatchcount: {clean(' '.join(sentence.split()))}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def output_to_errors() -> Iterator[None]:
+    """Let what is written to descriptor 1 inside go to standard error.
+
+    A library that is not Python's prints there, past `sys.stdout`, and would write into a result.
+    Nothing happens where one of the two descriptors is not open.
+    """
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    _flush_c()
+    try:
+        kept = os.dup(1)
+    except OSError:
+        yield
+        return
+    try:
+        with suppress(OSError):
+            os.dup2(2, 1)
+        yield
+    finally:
+        _flush_c()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _flush_c() -> None:
+    """Write out what the C library holds back for its own streams, if it can be asked to."""
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).fflush(None)
 
 
 @contextmanager

@@ -175,3 +175,20 @@ def test_a_script_without_torch_is_said_to_have_none(
     (place / "train.py").write_text("print('no model here')\n")
     assert main(["run", "train.py"]) == 0
     assert "ran no operator of torch in this process" in capsys.readouterr().err
+
+
+def test_backward_alone(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--backward-only", "-o", "r.json", "train.py"]) == 0
+    report = dc.Report.from_json("r.json")
+    assert list(report.by_phase()) == ["backward"]
+    assert report.macs == 5 * (STEP - FORWARD)
+    assert report.params == 8 * 16 + 16 + 16 * 4 + 4
+    report.self_check()
+
+
+def test_a_script_without_a_backward_says_so(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "eval.py").write_text("import torch\ntorch.nn.Linear(2, 2)(torch.ones(1, 2))\n")
+    assert main(["run", "--backward-only", "eval.py"]) == 0
+    assert "ran no backward" in capsys.readouterr().err
