@@ -206,6 +206,20 @@ class Report(ReportData):
 
         return operator_table(self, top=top, sort=sort, exact=exact)
 
+    def collectives(self, top: int | None = 15, *, exact: bool = False) -> ConsoleRenderable:
+        """What was sent between ranks as a rich table: by operator and group, and by module.
+
+        Args:
+            top: how many modules to show, None for all.
+            exact: show every digit.
+
+        Raises:
+            ValueError: no collective ran, or `top` is negative.
+        """
+        from dispatchcount.render.console.collectives import collective_table
+
+        return collective_table(self, top=top, exact=exact)
+
     def arch(self, *, fold: bool = True) -> ConsoleRenderable:
         """The architecture as `print(model)` shows it, with each module's figures.
 

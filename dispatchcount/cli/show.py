@@ -37,6 +37,7 @@ SHOWN: dict[str, tuple[Callable[[Report, Options], ConsoleRenderable], tuple[str
     "table": (module_view, (*TABLE_OPTIONS, "batch")),
     "tree": (lambda report, options: report.tree(**options), _TREE_OPTIONS),
     "operators": (lambda report, options: report.operators(**options), ("top", "sort", "exact")),
+    "collectives": (lambda report, options: report.collectives(**options), ("top", "exact")),
     "memory": (lambda report, options: report.memory_table(**options), ROW_OPTIONS),
     "samples": (lambda report, options: report.samples_table(**options), ("top", *ROW_OPTIONS)),
     "side-by-side": (lambda report, options: report.side_by_side(**options), ROW_OPTIONS),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
+from dispatchcount.render.collectives import sent
 from dispatchcount.render.columns import is_per_sample
 from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import (
@@ -64,6 +65,7 @@ def summary(report: ReportData, *, exact: bool = False) -> list[Line]:
             for name in ("mean", "min", "median", "p95", "max")
         )
         lines.append(("samples", f"{len(report.samples):,}, flops of one: {figures}", ""))
+    lines += sent(report, exact=exact)
     if report.memory:
         peak = report.memory
         place = (

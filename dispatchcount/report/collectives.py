@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.report_rows import ReportRows
-from dispatchcount.report.rows import Entry
+from dispatchcount.report.rows import PHASES, Entry
 from dispatchcount.report.tree import below
 from dispatchcount.rules.core.group import Group
 from dispatchcount.rules.core.traffic import pattern_of
@@ -128,7 +128,9 @@ def _row(
         total.wire_bytes,
         modules=_summed((owner, traffic) for owner, _, _, traffic in parts),
         issued_by=_summed((issuer, traffic) for _, issuer, _, traffic in parts),
-        phases=_summed((phase, traffic) for _, _, phase, traffic in parts),
+        phases=_summed(
+            (phase, traffic) for one in PHASES for _, _, phase, traffic in parts if phase == one
+        ),
     )
 
 

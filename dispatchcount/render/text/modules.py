@@ -8,6 +8,7 @@ from io import StringIO
 from os import PathLike
 
 from dispatchcount import files
+from dispatchcount.render import collectives
 from dispatchcount.render.select import AUTO, Depth
 from dispatchcount.render.text.markdown import code, escaped, line
 from dispatchcount.render.text.module_texts import module_texts
@@ -95,5 +96,16 @@ def to_markdown(
     )
     lines = [line(table.headers), line([":--" if left else "--:" for left in table.left])]
     lines += [line([code(name), *map(escaped, cells)]) for name, *cells in table.rows]
+    lines += _collectives(report, exact)
     notes = [f"- {about}: {escaped(text)}" for about, text, _ in table.notes]
     return "\n".join([*lines, "", *notes]) + "\n"
+
+
+def _collectives(report: ReportData, exact: bool) -> list[str]:
+    """The lines of a table of what was sent between ranks; nothing if no collective ran."""
+    rows = collectives.texts(report, exact=exact).rows
+    if not rows:
+        return []
+    rules = [":--" if left else "--:" for left in collectives.LEFT]
+    cells = [line([code(op), *map(escaped, others)]) for op, *others in rows]
+    return ["", line(collectives.HEADERS), line(rules), *cells]

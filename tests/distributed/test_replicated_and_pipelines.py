@@ -1,0 +1,197 @@
+"""Replicated training, pipelines and control traffic, on two ranks of gloo in one spawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
+from torch.distributed.optim import ZeroRedundancyOptimizer
+from torch.distributed.pipelining import PipelineStage, Schedule1F1B, ScheduleGPipe
+from torch.nn.parallel import DistributedDataParallel
+
+import dispatchcount as dc
+from dispatchcount.report.collectives import Collective
+from tests.distributed.decoder import LAYER, PARAMETERS, STEP, Decoder, step
+from tests.distributed.measured import optimizer_of
+from tests.distributed.spawn import on_ranks
+
+pytestmark = pytest.mark.torch_alone
+
+REDUCE, BROADCAST = "c10d.allreduce_", "c10d.broadcast_"
+ALL = 4 * PARAMETERS
+
+Reports = dict[str, list[bytes]]
+
+
+def replicated(steps: int, optimizer: Any = optimizer_of, **options: Any) -> list[bytes]:
+    """The reports of the first steps of replicated training, as JSON."""
+    hook = options.pop("hook", None)
+    to_none = options.pop("to_none", True)
+    model = DistributedDataParallel(Decoder(), **options)
+    if hook is not None:
+        model.register_comm_hook(None, hook)
+    updates = optimizer(model)
+    reports = []
+    for _ in range(steps):
+        with dc.profile(model, strict=True) as prof:
+            step(model, updates, to_none=to_none)
+        reports.append(prof.report.to_json())
+    return reports
+
+
+def piped(schedule: Any) -> list[bytes]:
+    """The reports of the first two steps of a pipeline of two stages and four micro-batches."""
+    rank = dist.get_rank()
+    model = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8))
+    stage = PipelineStage(model, rank, 2, torch.device("cpu"))
+    run = schedule(stage, 4, loss_fn=lambda out, target: ((out - target) ** 2).sum())
+    batch = torch.ones(16, 8)
+    reports = []
+    for _ in range(2):
+        with dc.profile(model, strict=True) as prof:
+            if rank == 0:
+                run.step(batch)
+            else:
+                run.step(target=batch)
+        reports.append(prof.report.to_json())
+    return reports
+
+
+def control() -> list[bytes]:
+    """What torch sends of its own, beside one broadcast of data."""
+    model = nn.Linear(4, 4)
+    found: list[Any] = [None, None]
+    with dc.profile(model) as prof:
+        dist.all_gather_object(found, {"rank": dist.get_rank()})
+        dist.broadcast_object_list(found)
+        dist.barrier()
+        dist.monitored_barrier()
+        dist.broadcast(model.weight.detach(), 0)
+    return [prof.report.to_json()]
+
+
+def all_scenarios() -> Reports:
+    """Every scenario on this rank."""
+    small = 0.05  # MB of a bucket, so that there are several
+
+    def zero(model: nn.Module) -> Any:
+        return ZeroRedundancyOptimizer(model.parameters(), torch.optim.AdamW)
+
+    return {
+        "one bucket": replicated(2),
+        "buckets": replicated(3, bucket_cap_mb=small),
+        "views": replicated(3, bucket_cap_mb=small, gradient_as_bucket_view=True, to_none=False),
+        "hook": replicated(3, bucket_cap_mb=small, hook=bf16_compress_hook),
+        "unused": replicated(1, find_unused_parameters=True),
+        "static": replicated(1, static_graph=True),
+        "zero": replicated(1, zero),
+        "gpipe": piped(ScheduleGPipe),
+        "1f1b": piped(Schedule1F1B),
+        "control": control(),
+    }
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[Reports]:
+    """All scenarios on both ranks."""
+    return on_ranks(2, all_scenarios, tmp_path_factory.mktemp("ranks"))
+
+
+def report(ranks: list[Reports], name: str, place: int = -1, rank: int = 0) -> dc.Report:
+    """A step's report."""
+    return dc.Report.from_json(ranks[rank][name][place])
+
+
+def data(one: dc.Report, op: str) -> Collective:
+    """The data row of an operator."""
+    [row] = [row for row in one.by_collective() if row.op == op and not row.control]
+    return row
+
+
+def test_one_bucket_belongs_to_the_model(ranks: list[Reports]) -> None:
+    for rank in (0, 1):
+        first = report(ranks, "one bucket", 0, rank)
+        row = data(first, REDUCE)
+        assert first.macs == STEP
+        assert (row.calls, row.payload_bytes, row.wire_bytes) == (1, ALL, ALL)  # 2 · 1/2
+        assert list(row.modules) == [""]
+        assert list(row.issued_by) == ["embed"]  # its gradient came last
+
+
+def test_a_bucket_belongs_to_the_deepest_module_that_holds_it(ranks: list[Reports]) -> None:
+    """By the memory that gradients are written into; by views of it; and by a hook's argument."""
+    owners = []
+    for name, width in (("buckets", 4), ("views", 4), ("hook", 2)):
+        row = data(report(ranks, name), REDUCE)
+        assert (row.calls, row.payload_bytes) == (6, width * PARAMETERS)
+        owners.append(
+            {module: sent.payload_bytes * 4 // width for module, sent in row.modules.items()}
+        )
+    assert owners[0] == owners[1] == owners[2]
+    # Buckets fill in the order of gradients: one within the last layer's gated product (its gate
+    # and up: 2 · 64 · 128 numbers), others across modules of a layer, of both layers, and beyond.
+    assert owners[0]["layers.1.gated"] == 4 * 2 * 64 * 128
+    assert set(owners[0]) == {"", "layers", "layers.0", "layers.1", "layers.1.gated"}
+    assert all(owners[0][f"layers.{place}"] < 4 * LAYER for place in (0, 1))
+
+
+def test_book_keeping_is_control(ranks: list[Reports]) -> None:
+    # In the second step the ranks agree on buckets that are sorted by when gradients came: a
+    # set-up, and integers.
+    second = report(ranks, "one bucket", 1)
+    [row] = [row for row in second.by_collective() if row.control]
+    assert (row.op, list(row.phases)) == (BROADCAST, ["set-up"])
+    for name in ("unused", "static"):
+        one = report(ranks, name)
+        assert data(one, REDUCE).payload_bytes == ALL
+        [row] = [row for row in one.by_collective() if row.control]
+        parameters = 2 * 9 + 3
+        assert (row.op, row.payload_bytes) == (REDUCE, 4 * parameters)  # an int32 for each
+
+
+def test_an_optimizer_in_shards_sends_each_parameter(ranks: list[Reports]) -> None:
+    row = data(report(ranks, "zero"), BROADCAST)
+    assert (row.calls, row.payload_bytes) == (21, ALL)
+    assert row.modules["layers.0.gated.down"].payload_bytes == 4 * 64 * 128
+    assert list(row.phases) == ["optimizer"]
+
+
+@pytest.mark.parametrize("name", ["gpipe", "1f1b"])
+def test_set_up_of_a_pipeline_is_not_in_the_step(ranks: list[Reports], name: str) -> None:
+    for rank in (0, 1):
+        first, second = (report(ranks, name, place, rank) for place in (0, 1))
+        # A micro-batch is 4 rows: 4 · 8 · 8 MACs forward. Rank 1 takes two gradients for each, rank
+        # 0 needs none of its input.
+        forward, backward = 4 * 4 * 64, 4 * 4 * 64 * (1 + rank)
+        for one in (first, second):
+            phases = one.by_phase()
+            assert (phases["forward"].macs, phases["backward"].macs) == (forward, backward)
+            row = data(one, "c10d.send")
+            assert (row.calls, row.payload_bytes) == (4, 4 * 4 * 8 * 4)
+            assert data(one, "c10d.recv_").calls == 4
+            assert list(row.modules) == [""]
+            assert list(row.issued_by) == ["(no module)"]
+        # One micro-batch more, to learn shapes.
+        assert first.by_phase()["set-up"].macs == 4 * 64 * (1 + rank)
+        assert "set-up" not in second.by_phase()
+        assert first.by_phase()["forward"].bytes_read == second.by_phase()["forward"].bytes_read
+        assert not first.unknown_ops
+
+
+def test_objects_metadata_and_barriers_are_control(ranks: list[Reports]) -> None:
+    one = report(ranks, "control")
+    calls = {row.op: row.calls for row in one.by_collective() if row.control}
+    # An object takes two calls: its size, then itself.
+    assert calls == {
+        "c10d.allgather_": 2,
+        BROADCAST: 2,
+        "c10d.barrier": 1,
+        "c10d.monitored_barrier_": 1,
+    }
+    assert (data(one, BROADCAST).calls, data(one, BROADCAST).payload_bytes) == (1, 64)
+    metadata = [row for row in report(ranks, "gpipe", 0).by_collective() if row.control]
+    assert {phase for row in metadata for phase in row.phases} == {"set-up"}
