@@ -19,6 +19,7 @@ from dispatchcount.capture.distributed_frames import in_set_up, may_set_up
 from dispatchcount.capture.exporting import ExportWatch
 from dispatchcount.capture.groups import Groups
 from dispatchcount.capture.higher_order import run_higher_order
+from dispatchcount.capture.inner_keys import switched_on
 from dispatchcount.capture.key import short_key
 from dispatchcount.capture.modules import Modules
 from dispatchcount.capture.numbers import with_tensors
@@ -230,16 +231,23 @@ class CountingMode(TorchDispatchMode):
             return run_higher_order(self, plan, args, kwargs)
         # All others run, and are counted.
         try:
-            out = self.run(func, args, kwargs)
+            out = self._run_whole(plan, args, kwargs)
         except RuntimeError as error:
             args = with_tensors(error, func, args)
-            out = self.run(func, args, kwargs)
+            out = self._run_whole(plan, args, kwargs)
         if self._inside is not None:
             if plan.way is Way.ALLOCATE and not self._inside.made(out):
                 return out
             self._inside.worked(args, kwargs, out)
         self.count(plan, args, kwargs, out)
         return out
+
+    def _run_whole(self, plan: Plan, args: Any, kwargs: Any) -> Any:
+        """Run an operator that is counted as such, as its kernel would run without a mode."""
+        if plan.inside is None:
+            return self.run(plan.func, args, kwargs)
+        with switched_on(plan.inside):
+            return self.run(plan.func, args, kwargs)
 
     def _untraced(self, func: Any, types: Sequence[type], args: Any, kwargs: Any) -> Any:
         """Do `_special` with the tracer paused.

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from dispatchcount.capture.composite import Composite, Kinds, composite, is_composite, kinds_of
+from dispatchcount.capture.inner_keys import calls_others, keys_inside
 from dispatchcount.capture.key import NUMBERS, WORDS
 from dispatchcount.capture.signature import Signature
-from dispatchcount.capture.torch_private import HigherOrderOperator, OpOverload
+from dispatchcount.capture.torch_private import DispatchKeySet, HigherOrderOperator, OpOverload
 from dispatchcount.rules.core.classify import ATOMIC
 from dispatchcount.rules.core.names import candidates
 from dispatchcount.rules.core.registry import OpKind, Registry, RegistryEntry
@@ -74,6 +75,8 @@ class Plan:
         outs: names of ``out=`` operands that are returned too; rules do not get them by name.
         unreturned: positions and names of the operands that it writes and does not return.
         filled: positions of the operands that it writes without reading them.
+        inside: the dispatch keys that are on for what its kernel calls; None if it calls nothing
+            that they matter to.
     """
 
     unseen = False
@@ -84,6 +87,7 @@ class Plan:
         "filled",
         "func",
         "group",
+        "inside",
         "kept",
         "keyless",
         "name",
@@ -109,6 +113,7 @@ class Plan:
         self.writes: frozenset[int | str] = frozenset()
         self.unreturned: tuple[int | str, ...] = ()
         self.filled: frozenset[int] = frozenset()
+        self.inside: DispatchKeySet | None = None
         self.settled = False
         self.settled_by_device = False
         self._composites: dict[Kinds, Composite | None] = {}
@@ -126,8 +131,9 @@ class Plan:
             self.name = f"higher_order.{name}"
             self.keyless = False
             self.way = Way.HIGHER
-        self.short = self.way is Way.FREE or (
-            self.way is Way.COUNT and not self.values and not self.outs and not self.collective
+        self.short = self.inside is None and (
+            self.way is Way.FREE
+            or (self.way is Way.COUNT and not (self.values or self.outs or self.collective))
         )
 
     @property
@@ -162,6 +168,9 @@ class Plan:
             self.group is not None or self.packet in COLLECTIVES
         )
         self.way = self._way()
+        # Collectives move data by libraries of their own.
+        if not self.collective and calls_others(func, entry.family if entry else ""):
+            self.inside = keys_inside(func)
 
     def _read_writes(self, func: OpOverload) -> None:
         """Read off the schema which operands are written, and what becomes of them."""
