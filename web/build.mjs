@@ -23,7 +23,11 @@ const sources = () => {
 /** One hash of the names and contents of all sources. */
 const digest = () => {
   const hash = createHash("sha256");
-  for (const file of sources()) hash.update(`${file}\0`).update(readFileSync(join(HERE, file))).update("\0");
+  for (const file of sources())
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(HERE, file)))
+      .update("\0");
   return hash.digest("hex");
 };
 
@@ -51,12 +55,18 @@ const licences = [...names].sort().map((name) => {
   const folder = join(HERE, "node_modules", name);
   const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const all = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const files = all.filter((entry) => /^(licen[cs]e|notice)/i.test(entry.name) && !/node_modules/.test(relative(folder, entry.parentPath)));
+  const files = all.filter(
+    (entry) => /^(licen[cs]e|notice)/i.test(entry.name) && !/node_modules/.test(relative(folder, entry.parentPath)),
+  );
   if (!files.length) throw new Error(`${name} has no licence file; it cannot be shipped`);
-  const texts = files.map((entry) => join(entry.parentPath, entry.name)).sort().map((file) => readFileSync(file, "utf8").trim());
+  const texts = files
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+    .map((file) => readFileSync(file, "utf8").trim());
   return `${name} ${version} (${license})\n\n${texts.join("\n\n")}\n`;
 });
 const line = `\n${"=".repeat(100)}\n\n`;
 const head = "The scripts in this folder hold code of these packages, unchanged but for bundling.\n";
 writeFileSync(join(ASSETS, "LICENSES.txt"), [head, ...licences].join(line));
-for (const [file, { bytes }] of Object.entries(result.metafile.outputs)) console.log(`${(bytes / 1024).toFixed(0).padStart(5)} kB  ${file.split("/").at(-1)}`);
+for (const [file, { bytes }] of Object.entries(result.metafile.outputs))
+  console.log(`${(bytes / 1024).toFixed(0).padStart(5)} kB  ${file.split("/").at(-1)}`);

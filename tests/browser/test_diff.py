@@ -75,3 +75,17 @@ def test_it_fits_a_narrow_screen(open_page: Open, tmp_path: Path) -> None:
     change = page.locator("#modules thead th[data-key=change]").bounding_box()
     assert change is not None
     assert change["x"] + change["width"] <= 390
+
+
+def test_a_link_restores_the_view(open_page: Open, tmp_path: Path) -> None:
+    page = shown(make.stack(3), make.stack(5), open_page, tmp_path)
+    page.select_option("#metric", "params")
+    page.get_by_label("Which modules").select_option("added")
+    page.locator("#new [data-path='encoder']").click()
+    again = open_page(tmp_path / "diff.html", page.evaluate("location.hash"))
+    expect(again.locator("#trail button[aria-current]")).to_have_text("encoder")
+    expect(again.locator("#metric")).to_have_value("params")
+    assert names(again) == names(page)
+    page.go_back()
+    expect(page.locator("#trail button[aria-current]")).to_have_text("(root)")
+    expect(page.get_by_label("Which modules")).to_have_value("added")

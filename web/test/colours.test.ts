@@ -1,8 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { changeColour, NEUTRAL, PANEL, rankColour, roleColour, type Change, type Colour } from "../src/chart/colours.ts";
+import {
+  changeColour,
+  NEUTRAL,
+  PANEL,
+  rankColour,
+  roleColour,
+  type Change,
+  type Colour,
+} from "../src/chart/colours.ts";
 
 const luminance = (hex: string): number => {
-  const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)) as [number, number, number];
+  const [r, g, b] = [1, 3, 5]
+    .map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)) as [number, number, number];
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
 
@@ -13,9 +23,26 @@ const contrast = (a: string, b: string): number => {
 };
 
 describe.each(["light", "dark"] as const)("in the %s theme", (theme) => {
-  const roles = ["attention", "MLP", "norm", "embedding", "head", "convolution", "linear", "recurrent", "activation", "pooling", "other"];
+  const roles = [
+    "attention",
+    "MLP",
+    "norm",
+    "embedding",
+    "head",
+    "convolution",
+    "linear",
+    "recurrent",
+    "activation",
+    "pooling",
+    "other",
+  ];
   const changes: Change[] = ["grew", "shrank", "added", "removed", "same"];
-  const all: Colour[] = [...roles.map((role) => roleColour(role, theme)), ...Array.from({ length: 12 }, (_, rank) => rankColour(rank, theme)), ...changes.map((change) => changeColour(change, theme)), NEUTRAL[theme]];
+  const all: Colour[] = [
+    ...roles.map((role) => roleColour(role, theme)),
+    ...Array.from({ length: 12 }, (_, rank) => rankColour(rank, theme)),
+    ...changes.map((change) => changeColour(change, theme)),
+    NEUTRAL[theme],
+  ];
 
   it("text can be read on every tile", () => {
     for (const { fill, ink } of all) expect(contrast(fill, ink)).toBeGreaterThanOrEqual(4.5);

@@ -15,7 +15,10 @@ const rows: Row[] = [
   { name: "c", size: 10n ** 30n },
   { name: "d", size: 2 },
 ];
-const names = (key: string, down: boolean): string => sorted(rows, columns, { key, down }).map(({ name }) => name).join("");
+const names = (key: string, down: boolean): string =>
+  sorted(rows, columns, { key, down })
+    .map(({ name }) => name)
+    .join("");
 
 it("sorts figures by size, whatever holds them, and what is missing last", () => {
   expect(names("size", true)).toBe("cbda");
@@ -30,6 +33,9 @@ it("searches the columns that are searched, in any case", () => {
 });
 
 it("writes CSV that a spreadsheet reads as text and figures", () => {
-  const odd: Row[] = [{ name: '=cmd("x")', size: -5 }, { name: 'a,"b"\n', size: 10n ** 20n }];
+  const odd: Row[] = [
+    { name: '=cmd("x")', size: -5 },
+    { name: 'a,"b"\n', size: 10n ** 20n },
+  ];
   expect(csv(odd, columns)).toBe('Name,Size\r\n"\'=cmd(""x"")",-5\r\n"a,""b""\n",100000000000000000000\r\n');
 });

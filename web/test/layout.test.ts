@@ -2,21 +2,39 @@ import { expect, it } from "vitest";
 import { icicle, nested, type Figures, type Tile } from "../src/chart/layout.ts";
 import type { Node } from "../src/model/tree.ts";
 
-const node = (label: string, above: Node | null): Node => ({ rows: [0], times: 1, label, whole: false, above, depth: above ? above.depth + 1 : 0 });
+const node = (label: string, above: Node | null): Node => ({
+  rows: [0],
+  times: 1,
+  label,
+  whole: false,
+  above,
+  depth: above ? above.depth + 1 : 0,
+});
 const top = node("top", null);
 const [big, small] = [node("big", top), node("small", top)];
 const crowd = Array.from({ length: 1000 }, (_, i) => node(`tiny${i}`, big));
-const sizes = new Map<Node, number>([[top, 1000], [big, 600], [small, 300], ...crowd.map((one) => [one, 0.5] as const)]);
+const sizes = new Map<Node, number>([
+  [top, 1000],
+  [big, 600],
+  [small, 300],
+  ...crowd.map((one) => [one, 0.5] as const),
+]);
 const figures: Figures = {
   value: (one) => sizes.get(one) ?? 0,
   under: (one) => (one === top ? [big, small] : one === big ? crowd : []),
   own: (one) => (one === top ? [{ operator: "aten.mm", value: 100 }] : []),
 };
-const short = ({ node: { label }, operator, rest, x, width }: Tile): string => `${rest ? `${rest} of ${label}` : (operator ?? label)} ${x}+${width}`;
+const short = ({ node: { label }, operator, rest, x, width }: Tile): string =>
+  `${rest ? `${rest} of ${label}` : (operator ?? label)} ${x}+${width}`;
 
 it("an icicle is as wide as its figures, in the model's order, with its own operators at the end", () => {
   const tiles = icicle(top, [top], 500, figures);
-  expect(tiles.filter(({ level }) => level < 2).map(short)).toEqual(["top 0+500", "big 0+300", "small 300+150", "aten.mm 450+50"]);
+  expect(tiles.filter(({ level }) => level < 2).map(short)).toEqual([
+    "top 0+500",
+    "big 0+300",
+    "small 300+150",
+    "aten.mm 450+50",
+  ]);
 });
 
 it("neighbours that are too thin to be seen are one tile", () => {
@@ -32,7 +50,10 @@ it("what stands above the selected node is as wide as the chart", () => {
 
 it("a treemap gives every part its share of the area", () => {
   const tiles = nested(top, 400, 300, figures);
-  const area = (label: string): number => tiles.filter((tile) => tile.node.label === label && tile.operator === null && !tile.rest).reduce((sum, { width, height }) => sum + width * height, 0);
+  const area = (label: string): number =>
+    tiles
+      .filter((tile) => tile.node.label === label && tile.operator === null && !tile.rest)
+      .reduce((sum, { width, height }) => sum + width * height, 0);
   expect(area("big") / area("small")).toBeGreaterThan(1.8);
   expect(area("big") / area("small")).toBeLessThan(2.2);
   expect(tiles.some(({ operator }) => operator === "aten.mm")).toBe(true);

@@ -15,7 +15,8 @@ describe("human", () => {
   ] as const)("writes %s %s as %s", (value, kind, text) => expect(human(value, kind)).toBe(text));
 });
 
-it("keeps every digit of what no double holds", () => expect(exact("149280000000000000000000000001")).toBe("149,280,000,000,000,000,000,000,000,001"));
+it("keeps every digit of what no double holds", () =>
+  expect(exact("149280000000000000000000000001")).toBe("149,280,000,000,000,000,000,000,000,001"));
 
 it("never shows a share as nothing that is there", () => {
   expect(percent(part(1, 1_000_000))).toBe("<0.1 %");

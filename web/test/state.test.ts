@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fromHash, toHash, USUAL, type Shown } from "../src/report/state.ts";
+import { fromHash, toHash, USUAL, type Shown } from "../src/model/state.ts";
 
 const usual: Shown = { ...USUAL, metric: "flops" };
 
@@ -12,7 +12,10 @@ describe("a link restores the view", () => {
   const views: [string, Partial<Shown>][] = [
     ["", { metric: "params", view: "treemap", colour: "type", run: 3 }],
     ["a&b=c%#?", { query: "a&sort=x", type: "</script>", status: "gap", depth: 2 }],
-    ["layers.0–31", { folded: false, opened: [3, 70], sort: { key: "flops", down: true }, columns: ["name", "params"] }],
+    [
+      "layers.0–31",
+      { folded: false, opened: [3, 70], sort: { key: "flops", down: true }, columns: ["name", "params"] },
+    ],
     ["x", { sort: { key: "name", down: false } }],
   ];
   it.each(views)("of %j", (name, part) => {

@@ -28,8 +28,22 @@ const data = (big = 0n): TreeData => ({
   figures: { calls: [0, 1, 1], flops: [0, 5, big ? String(big) : 7], params: [0, 2, 3] },
   operators: { name: ["aten.mm"], status: ["counted"] },
   runs: [
-    { label: "Whole block", kind: "block", base: null, row: [0, 1, 2, 3, 4, 5, 6, 7, 8], line: [0, 0, 0, 1, 0, 1, 0, 1, 2], operators: { row: [3, 5, 7, 8], operator: [0, 0, 0, 0], line: [1, 1, 1, 2] } },
-    { label: "forward", kind: "phase", base: 0, row: [3], line: [1], operators: { row: [3], operator: [0], line: [1] } },
+    {
+      label: "Whole block",
+      kind: "block",
+      base: null,
+      row: [0, 1, 2, 3, 4, 5, 6, 7, 8],
+      line: [0, 0, 0, 1, 0, 1, 0, 1, 2],
+      operators: { row: [3, 5, 7, 8], operator: [0, 0, 0, 0], line: [1, 1, 1, 2] },
+    },
+    {
+      label: "forward",
+      kind: "phase",
+      base: 0,
+      row: [3],
+      line: [1],
+      operators: { row: [3], operator: [0], line: [1] },
+    },
   ],
 });
 
@@ -48,7 +62,9 @@ describe("a folded tree", () => {
     expect(tree.total(layers!, "flops", run!)).toBe(15);
     expect(tree.total(tree.top, "flops", run!)).toBe(15 + 7);
     expect(tree.calls(tree.under(layers!)[0]!, run!)).toBe(3);
-    expect(tree.operators(layers!, run!)).toEqual([{ name: "aten.mm", status: "counted", calls: 3n, values: new Map([["flops", 15n]]) }]);
+    expect(tree.operators(layers!, run!)).toEqual([
+      { name: "aten.mm", status: "counted", calls: 3n, values: new Map([["flops", 15n]]) },
+    ]);
   });
 
   it("takes what belongs to modules from the block, in every phase", () => {
@@ -85,7 +101,7 @@ describe("a fold that opens", () => {
 
   it("is not there while nothing is folded", () => {
     const tree = new Tree(data());
-    tree.setFolded(false);
+    tree.setFolds(false);
     expect(tree.all(tree.top)).toHaveLength(9);
   });
 });

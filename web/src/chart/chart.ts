@@ -73,7 +73,13 @@ export class Chart {
     this.shapes = tiles.map((tile, i) => this.shape(tile, i));
     this.drawn = svg(
       "svg",
-      { width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, "aria-hidden": "true", style: `font:${FONTS.tile}` },
+      {
+        width: this.width,
+        height,
+        viewBox: `0 0 ${this.width} ${height}`,
+        "aria-hidden": "true",
+        style: `font:${FONTS.tile}`,
+      },
       ...this.shapes,
     );
     element.replaceChildren(this.drawn);
@@ -101,7 +107,17 @@ export class Chart {
     const width = Math.max(0.5, tile.width - 1.5);
     const height = Math.max(0.5, tile.height - 1.5);
     const group = svg("g", { class: tile.level < 0 ? "tile above" : "tile", "data-tile": i, "data-path": path(tile) });
-    group.append(svg("rect", { x: tile.x + 0.5, y: tile.y + 0.5, width, height, rx: Math.min(3, width / 3), fill, stroke: edge ?? "none" }));
+    group.append(
+      svg("rect", {
+        x: tile.x + 0.5,
+        y: tile.y + 0.5,
+        width,
+        height,
+        rx: Math.min(3, width / 3),
+        fill,
+        stroke: edge ?? "none",
+      }),
+    );
     if (width < 14 || height < 13) return group;
     const room = width - 2 * PADDING;
     const text = title(tile).replace(/\p{Cc}/gu, " ");
@@ -113,7 +129,8 @@ export class Chart {
     const first = tile.y + (height < 30 || tile.open ? Math.min(height, tile.open ? 18 : height) / 2 + 4 : 16);
     if (name) line(name, first);
     const used = textWidth(name, "tile");
-    if (name === text && room - used - FIGURE_GAP >= textWidth(value, "tile")) line(value, first, { x: String(tile.x + width - PADDING), "text-anchor": "end" });
+    if (name === text && room - used - FIGURE_GAP >= textWidth(value, "tile"))
+      line(value, first, { x: String(tile.x + width - PADDING), "text-anchor": "end" });
     else if (name && height >= 34 && !tile.open && textWidth(value, "tile") <= room) line(value, first + 15);
     return group;
   }
@@ -152,7 +169,8 @@ export class Chart {
   private key(event: KeyboardEvent): void {
     const { select, up, top, toggle } = this.options;
     const now = this.tiles[this.marked];
-    if (event.key === "ArrowRight" || event.key === "ArrowLeft") this.mark(this.beside(event.key === "ArrowRight" ? 1 : -1));
+    if (event.key === "ArrowRight" || event.key === "ArrowLeft")
+      this.mark(this.beside(event.key === "ArrowRight" ? 1 : -1));
     else if (event.key === "ArrowDown") this.mark(now ? this.childOf(now) : this.beside(1));
     else if (event.key === "ArrowUp" && now) this.mark(now.level > 1 ? this.placeOf(now.node.above) : -1);
     else if ((event.key === "Enter" || event.key === " ") && now) select(now.node);
@@ -176,7 +194,9 @@ export class Chart {
   private beside(step: 1 | -1): number {
     const now = this.tiles[this.marked];
     const level = now?.level ?? 1;
-    const same = this.tiles.flatMap((tile, i) => (tile.level === level && (!now || tile.node.above === now.node.above || tile.operator !== null) ? [i] : []));
+    const same = this.tiles.flatMap((tile, i) =>
+      tile.level === level && (!now || tile.node.above === now.node.above || tile.operator !== null) ? [i] : [],
+    );
     if (!same.length) return -1;
     if (!now) return step > 0 ? same[0]! : same[same.length - 1]!;
     return same[(same.indexOf(this.marked) + step + same.length) % same.length]!;

@@ -32,9 +32,21 @@ const CHANGES: Record<Theme, Partial<Record<Change, string>>> = {
 };
 
 /** The part that a module plays always has the same colour, on every page. */
-const ROLES = ["attention", "MLP", "norm", "embedding", "head", "convolution", "linear", "recurrent", "activation", "pooling"];
+const ROLES = [
+  "attention",
+  "MLP",
+  "norm",
+  "embedding",
+  "head",
+  "convolution",
+  "linear",
+  "recurrent",
+  "activation",
+  "pooling",
+];
 
-const strong = (fill: string | undefined, theme: Theme): Colour => (fill ? { fill, ink: INK[theme], edge: null } : NEUTRAL[theme]);
+const strong = (fill: string | undefined, theme: Theme): Colour =>
+  fill ? { fill, ink: INK[theme], edge: null } : NEUTRAL[theme];
 
 export const roleColour = (role: string, theme: Theme): Colour => strong(FILLS[theme][ROLES.indexOf(role)], theme);
 

@@ -12,14 +12,17 @@ export const download = (name: string, content: Blob): void => {
 };
 
 /** A name that any file system takes. */
-export const fileName = (title: string, ending: string): string => `${title.replace(/[^\w.-]+/g, "_").slice(0, 60) || "report"}.${ending}`;
+export const fileName = (title: string, ending: string): string =>
+  `${title.replace(/[^\w.-]+/g, "_").slice(0, 60) || "report"}.${ending}`;
 
 /** The picture with a ground of its own, as text. */
 export const svgText = (picture: SVGSVGElement): string => {
   const copy = picture.cloneNode(true) as SVGSVGElement;
-  for (const shape of copy.querySelectorAll("[class]")) for (const name of ["class", "data-tile", "data-path"]) shape.removeAttribute(name);
+  for (const shape of copy.querySelectorAll("[class]"))
+    for (const name of ["class", "data-tile", "data-path"]) shape.removeAttribute(name);
   const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-  for (const [name, value] of Object.entries({ width: "100%", height: "100%", fill: color("panel") })) ground.setAttribute(name, value);
+  for (const [name, value] of Object.entries({ width: "100%", height: "100%", fill: color("panel") }))
+    ground.setAttribute(name, value);
   copy.prepend(ground);
   return new XMLSerializer().serializeToString(copy);
 };

@@ -42,7 +42,19 @@ const MOST_TILES = 4000;
 export const icicle = (selected: Node, trail: Node[], width: number, { value, under, own }: Figures): Tile[] => {
   const tiles: Tile[] = [];
   const top = trail.length - 1;
-  for (const [i, node] of trail.entries()) tiles.push({ node, operator: null, value: value(node), x: 0, y: i, width, height: 1, rest: 0, level: i - top, open: false });
+  for (const [i, node] of trail.entries())
+    tiles.push({
+      node,
+      operator: null,
+      value: value(node),
+      x: 0,
+      y: i,
+      width,
+      height: 1,
+      rest: 0,
+      level: i - top,
+      open: false,
+    });
   const scale = width / (value(selected) || 1);
   // Level by level, so that a limit leaves out what lies deepest.
   let level: [Node, number][] = [[selected, 0]];
@@ -50,7 +62,18 @@ export const icicle = (selected: Node, trail: Node[], width: number, { value, un
     const next: [Node, number][] = [];
     for (const [above, start] of level) {
       const put = (node: Node, operator: string | null, size: number, at: number, rest = 0): void =>
-        void tiles.push({ node, operator, value: size, x: at, y: top + depth, width: size * scale, height: 1, rest, level: depth, open: false });
+        void tiles.push({
+          node,
+          operator,
+          value: size,
+          x: at,
+          y: top + depth,
+          width: size * scale,
+          height: 1,
+          rest,
+          level: depth,
+          open: false,
+        });
       let x = start;
       // Neighbours that are too thin to be seen are one tile together.
       let thin = { number: 0, size: 0, x };
@@ -118,13 +141,17 @@ export const nested = (selected: Node, width: number, height: number, { value, u
       room -= 1;
       found.parts.push(place(child, depth + 1));
     }
-    if (area(small.size) >= SMALLEST) found.parts.push({ node, operator: null, value: small.size, rest: small.number, open: false, parts: [] });
+    if (area(small.size) >= SMALLEST)
+      found.parts.push({ node, operator: null, value: small.size, rest: small.number, open: false, parts: [] });
     found.open = found.parts.length > 0 || depth === 0;
     const parts = depth === 0 ? own(node) : [];
-    for (const part of parts) if (area(part.value) >= SMALLEST) found.parts.push({ node, operator: part.operator, value: part.value, rest: 0, open: false, parts: [] });
+    for (const part of parts)
+      if (area(part.value) >= SMALLEST)
+        found.parts.push({ node, operator: part.operator, value: part.value, rest: 0, open: false, parts: [] });
     const rest = size - inside;
     // What an inner node did itself is a tile without a name, so that areas are right.
-    if (!parts.length && found.parts.length && area(rest) >= SMALLEST) found.parts.push({ node, operator: "", value: rest, rest: 0, open: false, parts: [] });
+    if (!parts.length && found.parts.length && area(rest) >= SMALLEST)
+      found.parts.push({ node, operator: "", value: rest, rest: 0, open: false, parts: [] });
     return found;
   };
   const root: HierarchyNode<Place> = hierarchy(place(selected, 0), ({ parts }) => parts);
@@ -138,5 +165,16 @@ export const nested = (selected: Node, width: number, height: number, { value, u
   return laid
     .descendants()
     .filter((at) => at.depth > 0 && at.x1 - at.x0 > 1 && at.y1 - at.y0 > 1)
-    .map((at) => ({ node: at.data.node, operator: at.data.operator, value: at.data.value, rest: at.data.rest, x: at.x0, y: at.y0, width: at.x1 - at.x0, height: at.y1 - at.y0, level: at.depth, open: Boolean(at.children) }));
+    .map((at) => ({
+      node: at.data.node,
+      operator: at.data.operator,
+      value: at.data.value,
+      rest: at.data.rest,
+      x: at.x0,
+      y: at.y0,
+      width: at.x1 - at.x0,
+      height: at.y1 - at.y0,
+      level: at.depth,
+      open: Boolean(at.children),
+    }));
 };

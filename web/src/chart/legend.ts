@@ -8,7 +8,13 @@ export const showLegend = (items: readonly (readonly [label: string, colour: Col
       const swatch = el("i");
       swatch.style.background = fill;
       if (edge) swatch.style.borderColor = edge;
-      return el("li", {}, swatch, el("span", { title: label }, label), share ? el("span", { class: "muted" }, share) : null);
+      return el(
+        "li",
+        {},
+        swatch,
+        el("span", { title: label }, label),
+        share ? el("span", { class: "muted" }, share) : null,
+      );
     }),
   );
 };

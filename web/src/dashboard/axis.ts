@@ -29,13 +29,17 @@ export const axis = (series: readonly (readonly Run[])[]): Axis => {
       seen.set(name, again + 1);
       const key = `${name} ${again}`;
       let found = keyed.get(key);
-      if (!found) keyed.set(key, (found = { place: { commit: run.commit, created: run.created }, runs: series.map(() => null) }));
+      if (!found)
+        keyed.set(key, (found = { place: { commit: run.commit, created: run.created }, runs: series.map(() => null) }));
       found.place.created = Math.min(found.place.created, run.created);
       found.runs[which] = run;
     }
   });
   const ordered = [...keyed.values()].sort((a, b) => a.place.created - b.place.created);
-  return { places: ordered.map(({ place }) => place), at: series.map((_, which) => ordered.map(({ runs }) => runs[which]!)) };
+  return {
+    places: ordered.map(({ place }) => place),
+    at: series.map((_, which) => ordered.map(({ runs }) => runs[which]!)),
+  };
 };
 
 /** What stands below a place: the commit, if there is one, over the day and the time. */

@@ -41,7 +41,11 @@ const changed = <Row>(key: string, of: Of<Row>): Column<Row> => ({
     const share = change(run, key) ?? 0;
     if (share) cell.classList.add(share > 0 ? "up" : "down");
     const text = changeText(run, key);
-    cell.append(run.diff === null ? text : el("a", { href: run.diff, title: `What changed: ${metrics.get(key)!.label} ${text}` }, text));
+    cell.append(
+      run.diff === null
+        ? text
+        : el("a", { href: run.diff, title: `What changed: ${metrics.get(key)!.label} ${text}` }, text),
+    );
   },
 });
 

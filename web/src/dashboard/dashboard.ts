@@ -2,6 +2,7 @@
 import { byId, chip, el, options } from "../shared/dom.ts";
 import { date, plural } from "../shared/numbers.ts";
 import { Table } from "../shared/table/table.ts";
+import { listenForMenus } from "../shared/menu.ts";
 import { followTheme } from "../shared/theme.ts";
 import { figures, open, status, words } from "./columns.ts";
 import { data, newest, seriesOf, type Run, type Series } from "./data.ts";
@@ -41,7 +42,13 @@ const models = new Table<Series>({
       search: true,
       paint: (cell, one) => {
         cell.classList.add("name");
-        cell.append(el("button", { type: "button", title: one.name, "data-main": true, onclick: () => choose(one) }, el("span", { class: "last" }, one.name)));
+        cell.append(
+          el(
+            "button",
+            { type: "button", title: one.name, "data-main": true, onclick: () => choose(one) },
+            el("span", { class: "last" }, one.name),
+          ),
+        );
       },
     },
     {
@@ -66,7 +73,14 @@ const models = new Table<Series>({
       },
     },
     ...figures(newest),
-    { key: "count", label: "Runs", num: true, value: (one) => one.runs.length, text: (one) => String(one.runs.length), room: () => "1,000" },
+    {
+      key: "count",
+      label: "Runs",
+      num: true,
+      value: (one) => one.runs.length,
+      text: (one) => String(one.runs.length),
+      room: () => "1,000",
+    },
     words("commit", "Newest", (one) => newest(one).commit || date(newest(one).created), "0123456789ab"),
     status(newest),
     open(newest),
@@ -84,7 +98,12 @@ const runs = new Table<Run>({
     words("commit", "Commit", (run) => run.commit, "0123456789ab"),
     words("series", "Series", (run) => seriesOf(run).name, "resnet50, 1×3×224×224"),
     ...figures(same),
-    words("labels", "Labels", (run) => run.labels.map(([key, value]) => `${key}=${value}`).join(", "), "machine=a, mode=train"),
+    words(
+      "labels",
+      "Labels",
+      (run) => run.labels.map(([key, value]) => `${key}=${value}`).join(", "),
+      "machine=a, mode=train",
+    ),
     status(same),
     open(same),
   ],
@@ -101,22 +120,47 @@ function show(series: Series[]): void {
 }
 
 const reports = data.series.reduce((sum, one) => sum + one.runs.length, 0);
-byId("labels").replaceChildren(chip("reports", reports), chip("series", data.series.length), chip("convention", `${data.convention.name} (${data.convention.unit})`));
+byId("labels").replaceChildren(
+  chip("reports", reports),
+  chip("series", data.series.length),
+  chip("convention", `${data.convention.name} (${data.convention.unit})`),
+);
 const alone = data.series.filter((one) => !one.labelled);
 const notes = [
   ...data.bad.map(({ file, error }) => el("li", {}, el("b", { class: "mono" }, file), ` could not be read: ${error}`)),
   ...(alone.length
-    ? [el("li", {}, `${plural(alone.length, "report")} without a label “model” stand alone, because models of one class may differ: ${alone.map(({ runs: [run] }) => run!.file).join(", ")}`)]
+    ? [
+        el(
+          "li",
+          {},
+          `${plural(alone.length, "report")} without a label “model” stand alone, because models of one class may differ: ${alone.map(({ runs: [run] }) => run!.file).join(", ")}`,
+        ),
+      ]
     : []),
 ];
 if (notes.length) {
   const section = byId("notes");
   section.hidden = false;
-  section.replaceChildren(el("details", {}, el("summary", { id: "notes-title" }, `${plural(data.bad.length, "file")} left out, ${plural(alone.length, "report")} without a label`), el("ul", {}, ...notes)));
+  section.replaceChildren(
+    el(
+      "details",
+      {},
+      el(
+        "summary",
+        { id: "notes-title" },
+        `${plural(data.bad.length, "file")} left out, ${plural(alone.length, "report")} without a label`,
+      ),
+      el("ul", {}, ...notes),
+    ),
+  );
 }
 byId("footer").textContent = "Made by dispatchcount.";
-options(chosen, data.metrics.map(({ key, label }) => [key, label] as const));
+options(
+  chosen,
+  data.metrics.map(({ key, label }) => [key, label] as const),
+);
 chosen.addEventListener("change", draw);
+listenForMenus();
 followTheme(draw);
 models.show(data.series);
 show(drawn);

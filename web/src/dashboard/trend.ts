@@ -51,7 +51,12 @@ export class Trend {
         xAxis: {
           type: "category",
           data: on.places.map((_, place) => String(place)),
-          axisLabel: { ...text, hideOverlap: true, lineHeight: 16, formatter: (place: string) => label(on.places[Number(place)]!) },
+          axisLabel: {
+            ...text,
+            hideOverlap: true,
+            lineHeight: 16,
+            formatter: (place: string) => label(on.places[Number(place)]!),
+          },
           axisLine: line,
         },
         yAxis: {
@@ -59,7 +64,11 @@ export class Trend {
           min: 0,
           max: ({ max }: { max: number }) => (budgets.length ? Math.max(max, ...budgets) * 1.05 : undefined),
           // The end that a budget asks for is no round number.
-          axisLabel: { ...text, showMaxLabel: !budgets.length, formatter: (value: number) => human(Math.round(value), kind) },
+          axisLabel: {
+            ...text,
+            showMaxLabel: !budgets.length,
+            formatter: (value: number) => human(Math.round(value), kind),
+          },
           splitLine: line,
         },
         series: series.map((one, which) => this.line(one, on.at[which]!, which, key)),
@@ -97,7 +106,16 @@ export class Trend {
     const { commit, created } = on.places[place]!;
     const lines = series.flatMap((one, which) => {
       const run = on.at[which]![place];
-      return run ? [el("div", {}, series.length > 1 ? `${one.name}: ` : "", `${exact(run.values[key]!)} ${metrics.get(key)!.label} ${changeText(run, key)}`)] : [];
+      return run
+        ? [
+            el(
+              "div",
+              {},
+              series.length > 1 ? `${one.name}: ` : "",
+              `${exact(run.values[key]!)} ${metrics.get(key)!.label} ${changeText(run, key)}`,
+            ),
+          ]
+        : [];
     });
     return el("div", {}, el("b", {}, commit || date(created)), commit ? ` ${date(created)}` : null, ...lines);
   }

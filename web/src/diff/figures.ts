@@ -33,10 +33,46 @@ export const sideColumns = <Row>({ old, now, kind, label }: Sides<Row>, metric: 
   const percent = (row: Row): string => growth(old(row, metric()), now(row, metric()));
   const way = (row: Row): string => signed(old(row, metric()), now(row, metric()), kind(metric()));
   return [
-    { key: "old", label: "Old", num: true, head: () => `Old ${label(metric())}`, value: (row) => old(row, metric()), text: (row) => human(old(row, metric()), kind(metric())), tip: (row) => exact(old(row, metric())), room: () => "999 MB" },
-    { key: "new", label: "New", num: true, head: () => `New ${label(metric())}`, value: (row) => now(row, metric()), text: (row) => human(now(row, metric()), kind(metric())), tip: (row) => exact(now(row, metric())), room: () => "999 MB" },
-    { key: "change", label: "Change", help: "New minus old; sorted by size, whatever the sign", num: true, value: (row) => size(grown(row)), text: way, tip: (row) => exact(grown(row)), room: () => "+999 MB", paint: (cell, row) => colour(cell, row, way(row)) },
-    { key: "percent", label: "%", num: true, value: (row) => Number(size(grown(row))) / (Number(old(row, metric())) || Number.MIN_VALUE), text: percent, room: () => "+1000.0 %", paint: (cell, row) => colour(cell, row, percent(row)) },
+    {
+      key: "old",
+      label: "Old",
+      num: true,
+      head: () => `Old ${label(metric())}`,
+      value: (row) => old(row, metric()),
+      text: (row) => human(old(row, metric()), kind(metric())),
+      tip: (row) => exact(old(row, metric())),
+      room: () => "999 MB",
+    },
+    {
+      key: "new",
+      label: "New",
+      num: true,
+      head: () => `New ${label(metric())}`,
+      value: (row) => now(row, metric()),
+      text: (row) => human(now(row, metric()), kind(metric())),
+      tip: (row) => exact(now(row, metric())),
+      room: () => "999 MB",
+    },
+    {
+      key: "change",
+      label: "Change",
+      help: "New minus old; sorted by size, whatever the sign",
+      num: true,
+      value: (row) => size(grown(row)),
+      text: way,
+      tip: (row) => exact(grown(row)),
+      room: () => "+999 MB",
+      paint: (cell, row) => colour(cell, row, way(row)),
+    },
+    {
+      key: "percent",
+      label: "%",
+      num: true,
+      value: (row) => Number(size(grown(row))) / (Number(old(row, metric())) || Number.MIN_VALUE),
+      text: percent,
+      room: () => "+1000.0 %",
+      paint: (cell, row) => colour(cell, row, percent(row)),
+    },
   ];
 };
 

@@ -1,12 +1,13 @@
 /** The table of modules of both reports: those that changed, the biggest change first. */
 import { paintName } from "../model/name.ts";
 import type { Run } from "../model/run.ts";
+import type { Shown } from "../model/state.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { isMain } from "../model/figures.ts";
 import { byId, el, options as offer } from "../shared/dom.ts";
-import { sorted, type Column } from "../shared/table/columns.ts";
+import { sorted, type Column, type Sort } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
-import type { DiffPage } from "./diff.ts";
+import type { DiffPage } from "./page.ts";
 import { changeColumn, sideColumns } from "./figures.ts";
 
 export interface ChangedOptions {
@@ -31,21 +32,27 @@ const KINDS = [
   ["renamed", "renamed"],
 ] as const;
 
+/** The biggest change first. */
+const ORDER: Sort = { key: "change", down: true };
+
 export class ChangedModules {
   readonly table: Table<Node>;
   private readonly kind = el("select", { "aria-label": "Which modules" });
+  private readonly usual: string[];
   private counted: readonly [number, number] = [0, 0];
 
   constructor(private readonly options: ChangedOptions) {
     offer(this.kind, KINDS);
     this.kind.addEventListener("change", () => this.table.arrange());
+    const columns = this.columns();
+    this.usual = columns.filter(({ hidden }) => !hidden).map(({ key }) => key);
     this.table = new Table<Node>({
       section: byId("modules"),
       id: "modules",
       title: "Modules",
       noun: "module",
-      sort: { key: "change", down: true },
-      columns: this.columns(),
+      sort: ORDER,
+      columns,
       controls: [this.kind],
       arrange: (query, sort) => {
         const all = options.tree.all(options.selected());
@@ -65,6 +72,24 @@ export class ChangedModules {
 
   refresh(): void {
     this.table.arrange();
+  }
+
+  /** The part of a link's view that is this table's; the usual order is left out of it. */
+  shown(): Pick<Shown, "query" | "type" | "sort" | "columns"> {
+    const { search, sort, columns } = this.table;
+    const keys = columns.map(({ key }) => key);
+    const usual = sort?.key === ORDER.key && sort.down === ORDER.down;
+    return {
+      query: search.value,
+      type: this.kind.value,
+      sort: usual ? null : sort,
+      columns: keys.join() === this.usual.join() ? null : keys,
+    };
+  }
+
+  restore({ query, type, sort, columns }: Shown): void {
+    this.kind.value = type;
+    this.table.restore(query, sort ?? ORDER, columns ?? this.usual);
   }
 
   get searching(): boolean {
@@ -98,7 +123,10 @@ export class ChangedModules {
       kind: (key: string) => tree.metric(key).kind,
       label: (key: string) => tree.metric(key).label,
     };
-    const longest = page.rows.types.reduce((most, type) => (type.length > most.length && type.length <= 40 ? type : most), "");
+    const longest = page.rows.types.reduce(
+      (most, type) => (type.length > most.length && type.length <= 40 ? type : most),
+      "",
+    );
     const columns: Column<Node>[] = [
       {
         key: "name",
@@ -108,7 +136,15 @@ export class ChangedModules {
         text: (node) => tree.path(node),
         tip: (node) => tree.path(node),
         paint: (cell, node) => {
-          paintName(cell, node, { tree, flat: true, indent: 0, open: false, expand: null, select: () => select(node), unfold: () => open(node) });
+          paintName(cell, node, {
+            tree,
+            flat: true,
+            indent: 0,
+            open: false,
+            expand: null,
+            select: () => select(node),
+            unfold: () => open(node),
+          });
           const was = page.was[String(node.rows[0])];
           if (was && node.rows.length === 1) cell.append(el("span", { class: "muted" }, ` ← ${was}`));
         },
@@ -123,11 +159,32 @@ export class ChangedModules {
         paint: (cell, node) => cell.append(el("span", { class: `badge ${this.change(node)}` }, this.change(node))),
       },
       ...sideColumns<Node>(sides, metric),
-      ...page.metrics.filter(({ key }) => key !== "flops").map(({ key }) => ({ ...changeColumn<Node>(sides, key), hidden: !isMain(key) || key === "macs" || tree.metric(key).elementwise })),
-      { key: "type", label: "Type", value: (node) => tree.type(node), text: (node) => tree.type(node), tip: (node) => tree.type(node), room: () => longest, paint: (cell, node) => { cell.classList.add("type"); cell.textContent = tree.type(node); } },
+      ...page.metrics
+        .filter(({ key }) => key !== "flops")
+        .map(({ key }) => ({
+          ...changeColumn<Node>(sides, key),
+          hidden: !isMain(key) || key === "macs" || tree.metric(key).elementwise,
+        })),
+      {
+        key: "type",
+        label: "Type",
+        value: (node) => tree.type(node),
+        text: (node) => tree.type(node),
+        tip: (node) => tree.type(node),
+        room: () => longest,
+        paint: (cell, node) => {
+          cell.classList.add("type");
+          cell.textContent = tree.type(node);
+        },
+      },
     ];
     // Where there is room for three columns, they are the name and the change.
-    if (innerWidth <= 640) columns.splice(1, 5, ...["change", "percent", "old", "new", "what"].map((key) => columns.find((column) => column.key === key)!));
+    if (innerWidth <= 640)
+      columns.splice(
+        1,
+        5,
+        ...["change", "percent", "old", "new", "what"].map((key) => columns.find((column) => column.key === key)!),
+      );
     return columns;
   }
 }

@@ -20,7 +20,8 @@ export class ChangedOperators {
     private readonly now: Run,
     metric: () => string,
   ) {
-    const figure = (sum: OperatorSum | undefined, key: string): bigint => (key === "calls" ? sum?.calls : sum?.values.get(key)) ?? 0n;
+    const figure = (sum: OperatorSum | undefined, key: string): bigint =>
+      (key === "calls" ? sum?.calls : sum?.values.get(key)) ?? 0n;
     const sides = {
       old: (row: Row, key: string) => figure(row.old, key),
       now: (row: Row, key: string) => figure(row.now, key),
@@ -36,16 +37,32 @@ export class ChangedOperators {
       noun: "operator",
       sort: { key: "change", down: true },
       columns: [
-        { key: "name", label: "Operator", fixed: true, value: ({ name }) => name, text: ({ name }) => name, tip: ({ name }) => name, search: true, paint: (cell, { name }) => { cell.classList.add("mono"); cell.textContent = name; } },
+        {
+          key: "name",
+          label: "Operator",
+          fixed: true,
+          value: ({ name }) => name,
+          text: ({ name }) => name,
+          tip: ({ name }) => name,
+          search: true,
+          paint: (cell, { name }) => {
+            cell.classList.add("mono");
+            cell.textContent = name;
+          },
+        },
         ...sideColumns<Row>(sides, shown),
         changeColumn<Row>(sides, "calls"),
-        ...tree.metrics.filter(({ key }) => key === "activations" || key === "bytes").map(({ key }) => changeColumn<Row>(sides, key)),
+        ...tree.metrics
+          .filter(({ key }) => key === "activations" || key === "bytes")
+          .map(({ key }) => changeColumn<Row>(sides, key)),
       ],
     });
   }
 
   show(node: Node): void {
-    const [old, now] = [this.old, this.now].map((run) => new Map(this.tree.operators(node, run).map((sum) => [sum.name, sum]))) as [Map<string, OperatorSum>, Map<string, OperatorSum>];
+    const [old, now] = [this.old, this.now].map(
+      (run) => new Map(this.tree.operators(node, run).map((sum) => [sum.name, sum])),
+    ) as [Map<string, OperatorSum>, Map<string, OperatorSum>];
     const names = new Set([...now.keys(), ...old.keys()]);
     this.table.show([...names].map((name) => ({ name, old: old.get(name), now: now.get(name) })));
   }

@@ -21,7 +21,8 @@ export const isMain = (key: string): boolean => MAIN.has(key) || key.startsWith(
 
 /** Metrics in the order of their columns: what was measured stands beside the FLOPs, work by element at the end. */
 export const inOrder = (metrics: readonly Metric[]): Metric[] => {
-  const rank = ({ key, elementwise }: Metric): number => (key === "flops" ? 0 : key === "time_ns" ? 1 : elementwise ? 4 : key.startsWith("memory_") ? 3 : 2);
+  const rank = ({ key, elementwise }: Metric): number =>
+    key === "flops" ? 0 : key === "time_ns" ? 1 : elementwise ? 4 : key.startsWith("memory_") ? 3 : 2;
   return [...metrics].sort((a, b) => rank(a) - rank(b));
 };
 
@@ -37,7 +38,16 @@ export const figureColumn = <Row>(metric: Metric, { value, digits, most, mark }:
     const figure = value(row, key);
     return figure === null ? "" : `${exact(figure)} ${label}`;
   };
-  return { key, label, help, num: true, value: (row) => value(row, key), text, tip, room: () => (digits() ? `≈ ${exact(most(key))} ns` : "≈ 999 MB") };
+  return {
+    key,
+    label,
+    help,
+    num: true,
+    value: (row) => value(row, key),
+    text,
+    tip,
+    room: () => (digits() ? `≈ ${exact(most(key))} ns` : "≈ 999 MB"),
+  };
 };
 
 export interface ShareOptions<Row> {

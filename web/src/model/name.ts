@@ -18,20 +18,55 @@ export interface NameOptions {
 const STEP = { wide: 14, narrow: 7 }; // pixels
 const DEEPEST = 10;
 
-export const paintName = (cell: HTMLElement, node: Node, { tree, flat, indent, open, expand, select, unfold }: NameOptions): void => {
+export const paintName = (
+  cell: HTMLElement,
+  node: Node,
+  { tree, flat, indent, open, expand, select, unfold }: NameOptions,
+): void => {
   const path = tree.path(node);
   const label = node.label || "(root)";
   cell.classList.add("name", "mono");
   if (!flat) {
     cell.style.paddingLeft = `${6 + (innerWidth <= 640 ? STEP.narrow : STEP.wide) * Math.min(DEEPEST, indent)}px`;
     const mark = open ? "▾" : "▸";
-    const turn = el("button", { type: "button", class: "turn", tabindex: -1, "aria-expanded": String(open), "aria-label": `${open ? "Collapse" : "Expand"} ${path}`, onclick: () => expand?.(!open) }, mark);
+    const turn = el(
+      "button",
+      {
+        type: "button",
+        class: "turn",
+        tabindex: -1,
+        "aria-expanded": String(open),
+        "aria-label": `${open ? "Collapse" : "Expand"} ${path}`,
+        onclick: () => expand?.(!open),
+      },
+      mark,
+    );
     cell.append(expand && tree.under(node).length ? turn : el("span", { class: "turn", "aria-hidden": "true" }));
   }
   const before = flat && path.endsWith(label) ? path.slice(0, path.length - label.length) : "";
   const name = el("span", { class: "last" }, flat && node.times === 1 ? label : tree.title(node));
-  cell.append(el("button", { type: "button", "data-main": true, title: path, onclick: select }, before ? el("span", { class: "above" }, before) : null, name));
+  cell.append(
+    el(
+      "button",
+      { type: "button", "data-main": true, title: path, onclick: select },
+      before ? el("span", { class: "above" }, before) : null,
+      name,
+    ),
+  );
   if (node.times < 2) return;
   const all = `Show the ${node.times} of ${path} one by one`;
-  cell.append(el("button", { type: "button", class: "badge unfold", tabindex: -1, "aria-label": all, title: "Show them one by one", onclick: unfold }, "open"));
+  cell.append(
+    el(
+      "button",
+      {
+        type: "button",
+        class: "badge unfold",
+        tabindex: -1,
+        "aria-label": all,
+        title: "Show them one by one",
+        onclick: unfold,
+      },
+      "open",
+    ),
+  );
 };

@@ -75,7 +75,12 @@ export class Run {
         let sum = sums.get(operator);
         if (!sum) {
           const { name, status } = this.source.operators;
-          sum = { name: name[operator]!, status: status[operator]!, calls: 0n, values: new Map(keys.map((key) => [key, 0n])) };
+          sum = {
+            name: name[operator]!,
+            status: status[operator]!,
+            calls: 0n,
+            values: new Map(keys.map((key) => [key, 0n])),
+          };
           sums.set(operator, sum);
         }
         sum.calls += BigInt(figures.calls![line]!);

@@ -1,4 +1,5 @@
 import type { Figure } from "../shared/numbers.ts";
+import { Folds } from "./folds.ts";
 import type { Metric, TreeData } from "./payload.ts";
 import { Run, sum, type OperatorSum } from "./run.ts";
 
@@ -26,16 +27,11 @@ export class Tree {
   readonly top: Node;
   readonly runs: Run[];
   readonly metrics: Metric[];
-  /** True if equal siblings are one node. */
-  folded = true;
   private readonly parent: Int32Array;
   private readonly children: number[][];
   private readonly names: string[];
-  private readonly flags: Record<"whole" | "uncalled" | "estimate" | "gap" | "container" | "merged", Set<number>>;
-  /** For each row the fold that it is in, -1 for none. */
-  private readonly fold: Int32Array;
-  /** The first rows of folds that the reader opened. */
-  private readonly opened = new Set<number>();
+  private readonly flags: Record<"whole" | "uncalled" | "estimate" | "gap" | "container", Set<number>>;
+  private readonly folds: Folds;
   private below = new Map<Node, Node[]>();
   private readonly byName = new Map<string, number>();
 
@@ -48,11 +44,14 @@ export class Tree {
     const tops: number[] = [];
     rows.parent.forEach((above, row) => (above < 0 ? tops : this.children[above]!).push(row));
     const flag = (list: number[]): Set<number> => new Set(list);
-    this.flags = { whole: flag(rows.whole), uncalled: flag(rows.uncalled), estimate: flag(rows.estimate), gap: flag(rows.gap), container: flag(rows.container), merged: flag(rows.folds.merged) };
-    this.fold = new Int32Array(this.size).fill(-1);
-    rows.folds.members.forEach((members, fold) => {
-      for (const row of members) this.fold[row] = fold;
-    });
+    this.flags = {
+      whole: flag(rows.whole),
+      uncalled: flag(rows.uncalled),
+      estimate: flag(rows.estimate),
+      gap: flag(rows.gap),
+      container: flag(rows.container),
+    };
+    this.folds = new Folds(rows.folds, this.size);
     this.names = new Array<string>(this.size);
     for (let row = 0; row < this.size; row += 1) {
       const above = this.parent[row]! < 0 ? "" : this.names[this.parent[row]!]!;
@@ -60,7 +59,14 @@ export class Tree {
       if (!this.byName.has(this.names[row]!)) this.byName.set(this.names[row]!, row);
     }
     // Several roots stand below a node of their own, which is the whole block.
-    this.top = { rows: tops, times: 1, label: tops.length === 1 ? rows.name[tops[0]!]! : "Everything", whole: true, above: null, depth: 0 };
+    this.top = {
+      rows: tops,
+      times: 1,
+      label: tops.length === 1 ? rows.name[tops[0]!]! : "Everything",
+      whole: true,
+      above: null,
+      depth: 0,
+    };
     this.several = tops.length !== 1;
     const source = {
       parent: this.parent,
@@ -100,6 +106,12 @@ export class Tree {
     }
     const start = at && !this.isBlock(at) ? this.names[at.rows[0]!]! : "";
     return [start, ...labels].filter(Boolean).join(".") || "(root)";
+  }
+
+  /** What a link calls it: "" for the top. `find` finds it again. */
+  address(node: Node): string {
+    if (node === this.top) return "";
+    return node.rows.length === 1 && !this.isBlock(node) ? this.names[node.rows[0]!]! : this.path(node);
   }
 
   /** Its name below the node above, and how many siblings it folds: "layers.0–31 ×32". */
@@ -184,8 +196,8 @@ export class Tree {
   /** From the top down to the node. */
   trail(node: Node): Node[] {
     const found: Node[] = [];
-    for (let at: Node | null = node; at; at = at.above) found.unshift(at);
-    return found;
+    for (let at: Node | null = node; at; at = at.above) found.push(at);
+    return found.reverse();
   }
 
   /** Every row in the branch of a node. */
@@ -195,52 +207,46 @@ export class Tree {
     while (stack.length) {
       const row = stack.pop()!;
       found.push(row);
-      stack.push(...this.children[row]!);
+      for (const child of this.children[row]!) stack.push(child);
     }
     return found;
   }
 
   // Folds.
 
-  setFolded(folded: boolean): void {
-    this.folded = folded;
-    this.opened.clear();
+  get folded(): boolean {
+    return this.folds.folded;
+  }
+
+  /** Fold equal siblings or not, but for the folds of which these are the first rows. */
+  setFolds(folded: boolean, opened: readonly number[] = []): void {
+    this.folds.restore(folded, opened);
     this.forget();
   }
 
-  /** Show the modules of a fold one by one. */
-  open(node: Node): void {
-    for (let i = 0; i < node.rows.length; i += node.times) this.opened.add(node.rows[i]!);
-    this.forget();
-  }
-
-  /** Fold again what was opened around a node; the node above it that shows the fold is returned. */
-  close(node: Node): Node | null {
-    for (let at: Node | null = node; at; at = at.above) {
-      const fold = this.fold[at.rows[0]!]!;
-      const first = fold < 0 ? -1 : this.data.rows.folds.members[fold]![0]!;
-      if (this.opened.delete(first)) {
-        this.forget();
-        return at.above;
-      }
-    }
-    return null;
+  openedRows(): number[] {
+    return this.folds.openedRows();
   }
 
   /** True if the node is one of those that an opened fold shows one by one. */
   isOpened(node: Node): boolean {
-    const fold = node.times > 1 || this.isBlock(node) ? -1 : this.fold[node.rows[0]!]!;
-    return fold >= 0 && this.opened.has(this.data.rows.folds.members[fold]![0]!);
+    return node.times === 1 && !this.isBlock(node) && this.folds.isOpened(node.rows[0]!);
   }
 
-  /** The first rows of opened folds, for a link that restores the view. */
-  openedRows(): number[] {
-    return [...this.opened];
-  }
-
-  restoreOpened(rows: number[]): void {
-    for (const row of rows) this.opened.add(row);
+  /** Show the modules of a fold one by one. */
+  open(node: Node): void {
+    for (let i = 0; i < node.rows.length; i += node.times) this.folds.open(node.rows[i]!);
     this.forget();
+  }
+
+  /** Fold again what was opened around a node; false if nothing was. */
+  close(node: Node): boolean {
+    for (let at: Node | null = node; at; at = at.above) {
+      if (this.isBlock(at) || !this.folds.close(at.rows[0]!)) continue;
+      this.forget();
+      return true;
+    }
+    return false;
   }
 
   /**
@@ -256,15 +262,14 @@ export class Tree {
 
   /** The node of one row, with the folds opened that it stands in. */
   nodeOf(row: number): Node {
-    const chain: number[] = [];
-    for (let at = row; at >= 0; at = this.parent[at]!) chain.unshift(at);
+    const chain = this.chain(row);
     let node = this.top;
     for (;;) {
       if (!this.isBlock(node) && node.rows.includes(row)) {
         if (node.rows.length === 1) return node;
         return this.openTowards(node, row);
       }
-      const next: Node | undefined = this.under(node).find((one) => one.rows.some((at) => chain.includes(at)));
+      const next: Node | undefined = this.under(node).find((one) => one.rows.some((at) => chain.has(at)));
       // A container may stand under one name with the fold below it.
       if (!next) return this.under(node).find((one) => this.parent[one.rows[0]!] === row) ?? node;
       node = next;
@@ -273,8 +278,7 @@ export class Tree {
 
   /** The node that a row is part of as the tree is now, without opening anything. */
   shownNode(row: number): Node {
-    const chain = new Set<number>();
-    for (let at = row; at >= 0; at = this.parent[at]!) chain.add(at);
+    const chain = this.chain(row);
     let node = this.top;
     for (;;) {
       if (!this.isBlock(node) && node.rows.includes(row)) return node;
@@ -282,6 +286,13 @@ export class Tree {
       if (!next) return node;
       node = next;
     }
+  }
+
+  /** The row and all rows above it. */
+  private chain(row: number): Set<number> {
+    const chain = new Set<number>();
+    for (let at = row; at >= 0; at = this.parent[at]!) chain.add(at);
+    return chain;
   }
 
   /** Nodes are made anew, because folds opened or closed. */
@@ -311,36 +322,50 @@ export class Tree {
 
   private makeUnder(node: Node): Node[] {
     const depth = node.depth + 1;
-    if (this.isBlock(node)) return node.rows.map((row) => ({ rows: [row], times: 1, label: this.data.rows.name[row]!, whole: true, above: node, depth }));
+    if (this.isBlock(node))
+      return node.rows.map((row) => ({
+        rows: [row],
+        times: 1,
+        label: this.data.rows.name[row]!,
+        whole: true,
+        above: node,
+        depth,
+      }));
     const [first] = node.rows;
     const found: Node[] = [];
     const done = new Set<number>();
     this.children[first!]!.forEach((child, place) => {
-      const fold = this.folded ? this.fold[child]! : -1;
-      if (fold >= 0 && !this.opened.has(this.data.rows.folds.members[fold]![0]!)) {
-        if (done.has(fold)) return;
+      const fold = this.folds.at(child);
+      if (fold >= 0) {
+        if (!done.has(fold)) found.push(this.merged(this.folding(node, fold, depth)));
         done.add(fold);
-        found.push(this.merged(this.folding(node, fold, depth)));
-      } else found.push(this.merged({ rows: node.rows.map((row) => this.children[row]![place]!), times: 1, label: this.data.rows.name[child]!, whole: this.flags.whole.has(child), above: node, depth }));
+        return;
+      }
+      const rows = node.rows.map((row) => this.children[row]![place]!);
+      const whole = this.flags.whole.has(child);
+      found.push(this.merged({ rows, times: 1, label: this.data.rows.name[child]!, whole, above: node, depth }));
     });
     return found;
   }
 
   /** All siblings of a fold, below all rows that the node above stands for: equal rows have equal children. */
   private folding(above: Node, fold: number, depth: number): Node {
-    const members = this.data.rows.folds.members[fold]!;
-    const siblings = this.children[above.rows[0]!]!;
-    const places = above.rows.length > 1 ? members.map((row) => siblings.indexOf(row)) : [];
-    const rows = above.rows.length > 1 ? above.rows.flatMap((row) => places.map((place) => this.children[row]![place]!)) : members;
-    return { rows, times: members.length, label: this.data.rows.folds.label[fold]!, whole: this.flags.whole.has(members[0]!), above, depth };
+    const members = this.folds.members(fold);
+    let rows = members;
+    if (above.rows.length > 1) {
+      const siblings = this.children[above.rows[0]!]!;
+      const places = members.map((row) => siblings.indexOf(row));
+      rows = above.rows.flatMap((row) => places.map((place) => this.children[row]![place]!));
+    }
+    const whole = this.flags.whole.has(members[0]!);
+    return { rows, times: members.length, label: this.folds.label(fold), whole, above, depth };
   }
 
   /** A container of nothing but one folded row stands under one name with it. */
   private merged(node: Node): Node {
     const row = node.rows[0]!;
-    if (!this.folded || node.times > 1 || !this.flags.merged.has(row)) return node;
-    const fold = this.fold[this.children[row]![0]!]!;
-    if (fold < 0 || this.opened.has(this.data.rows.folds.members[fold]![0]!)) return node;
+    const fold = node.times === 1 && this.folds.isMerged(row) ? this.folds.at(this.children[row]![0]!) : -1;
+    if (fold < 0) return node;
     const inner = this.folding(node, fold, node.depth);
     return { ...inner, label: `${node.label}.${inner.label}`, whole: node.whole, above: node.above };
   }

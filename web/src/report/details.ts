@@ -14,10 +14,18 @@ export const showChosen = (tree: Tree, node: Node, run: Run, key: string): void 
   const figure = `${human(value, metric.kind)} ${metric.label}, ${percent(part(value, tree.total(tree.top, key, run)))} of the whole`;
   const calls = tree.calls(node, run);
   const times = `${exact(calls)} ${Number(calls) === 1 ? "time" : "times"}`;
-  const called = tree.isBlock(node) || run.data.kind === "phase" ? "" : tree.has(node, "uncalled") ? " Never called." : ` Called ${times}.`;
+  const called =
+    tree.isBlock(node) || run.data.kind === "phase"
+      ? ""
+      : tree.has(node, "uncalled")
+        ? " Never called."
+        : ` Called ${times}.`;
   const aliases = tree.aliases(node);
   const also = aliases.length ? ` Also called ${aliases.join(", ")}.` : "";
-  byId("chosen").replaceChildren(el("b", {}, tree.type(node) + (extra ? `(${extra})` : "")), ` ${figure}.${called}${also}`);
+  byId("chosen").replaceChildren(
+    el("b", {}, tree.type(node) + (extra ? `(${extra})` : "")),
+    ` ${figure}.${called}${also}`,
+  );
 };
 
 interface Call {
@@ -46,11 +54,15 @@ export class Calls {
     this.node = tree.top;
     const figures = {
       value: ({ lines }: Call, key: string): Figure =>
-        lines.length ? lines.reduce((sum, line) => sum + BigInt(page.figures[key]![line]!), 0n) : tree.total(this.node, key, tree.runs[0]!),
+        lines.length
+          ? lines.reduce((sum, line) => sum + BigInt(page.figures[key]![line]!), 0n)
+          : tree.total(this.node, key, tree.runs[0]!),
       digits: () => digits.checked,
       most: (key: string) => tree.total(tree.top, key, tree.runs[0]!),
     };
-    const shown = inOrder(page.metrics).filter(({ key, additive, elementwise }) => additive && isMain(key) && !elementwise && key !== "macs");
+    const shown = inOrder(page.metrics).filter(
+      ({ key, additive, elementwise }) => additive && isMain(key) && !elementwise && key !== "macs",
+    );
     this.table = new Table<Call>({
       section: byId("calls"),
       id: "calls",
@@ -58,8 +70,27 @@ export class Calls {
       noun: "shape of inputs",
       plural: "shapes of inputs",
       columns: [
-        { key: "text", label: "Inputs", fixed: true, value: ({ text }) => text, text: ({ text }) => text || "(no tensor)", tip: ({ text }) => text, search: true, paint: (cell, { text }) => { cell.classList.add("mono"); cell.textContent = text || "(no tensor)"; } },
-        { key: "calls", label: "Calls", num: true, value: ({ calls }) => calls, text: ({ calls }) => exact(calls), room: () => "1,000,000" },
+        {
+          key: "text",
+          label: "Inputs",
+          fixed: true,
+          value: ({ text }) => text,
+          text: ({ text }) => text || "(no tensor)",
+          tip: ({ text }) => text,
+          search: true,
+          paint: (cell, { text }) => {
+            cell.classList.add("mono");
+            cell.textContent = text || "(no tensor)";
+          },
+        },
+        {
+          key: "calls",
+          label: "Calls",
+          num: true,
+          value: ({ calls }) => calls,
+          text: ({ calls }) => exact(calls),
+          room: () => "1,000,000",
+        },
         ...shown.map((metric) => figureColumn<Call>(metric, figures)),
       ],
     });

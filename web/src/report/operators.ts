@@ -19,7 +19,11 @@ export class OperatorTable {
     const whole = (key: string): Figure => tree.total(tree.top, key, run());
     // Parameters and memory belong to modules: beside those, operators are told by their FLOPs.
     const shared = (): string => (tree.metric(metric()).additive ? metric() : "flops");
-    const figures = { value: (row: OperatorSum, key: string) => row.values.get(key) ?? null, digits: () => digits.checked, most: whole };
+    const figures = {
+      value: (row: OperatorSum, key: string) => row.values.get(key) ?? null,
+      digits: () => digits.checked,
+      most: whole,
+    };
     this.table = new Table<OperatorSum>({
       section: byId("operators"),
       id: "operators",
@@ -27,20 +31,58 @@ export class OperatorTable {
       noun: "operator",
       sort: { key: "share", down: true },
       columns: [
-        { key: "name", label: "Operator", fixed: true, value: ({ name }) => name, text: ({ name }) => name, tip: ({ name }) => name, search: true, paint: (cell, { name }) => { cell.classList.add("mono"); cell.textContent = name; } },
-        shareColumn<OperatorSum>({ value: (row) => row.values.get(shared()) ?? 0n, whole: () => whole(shared()), head: () => `of ${tree.metric(shared()).label}` }),
+        {
+          key: "name",
+          label: "Operator",
+          fixed: true,
+          value: ({ name }) => name,
+          text: ({ name }) => name,
+          tip: ({ name }) => name,
+          search: true,
+          paint: (cell, { name }) => {
+            cell.classList.add("mono");
+            cell.textContent = name;
+          },
+        },
+        shareColumn<OperatorSum>({
+          value: (row) => row.values.get(shared()) ?? 0n,
+          whole: () => whole(shared()),
+          head: () => `of ${tree.metric(shared()).label}`,
+        }),
         ...inOrder(metrics).map((one) => ({ ...figureColumn<OperatorSum>(one, figures), hidden: !isMain(one.key) })),
-        { key: "calls", label: "Calls", num: true, value: ({ calls }) => calls, text: ({ calls }) => (digits.checked ? exact(calls) : human(calls)), tip: ({ calls }) => exact(calls), room: () => "1,000,000" },
-        { key: "status", label: "Status", value: ({ status }) => status, text: ({ status }) => status, search: true, room: () => "counted", extra: 18, paint: (cell, { status }) => void cell.append(el("span", { class: `badge ${status}` }, status)) },
+        {
+          key: "calls",
+          label: "Calls",
+          num: true,
+          value: ({ calls }) => calls,
+          text: ({ calls }) => (digits.checked ? exact(calls) : human(calls)),
+          tip: ({ calls }) => exact(calls),
+          room: () => "1,000,000",
+        },
+        {
+          key: "status",
+          label: "Status",
+          value: ({ status }) => status,
+          text: ({ status }) => status,
+          search: true,
+          room: () => "counted",
+          extra: 18,
+          paint: (cell, { status }) => void cell.append(el("span", { class: `badge ${status}` }, status)),
+        },
       ],
-      empty: () => (run().hasOperators ? "No operator matches." : "Which operators a sample ran is not recorded; the whole block has them."),
+      empty: () =>
+        run().hasOperators
+          ? "No operator matches."
+          : "Which operators a sample ran is not recorded; the whole block has them.",
     });
   }
 
   show(node: Node): void {
     const bytes = ({ values }: OperatorSum): bigint => values.get("bytes") ?? 0n;
     // Those of equal FLOPs, most of which have none, stand by the bytes that they move.
-    const sums = this.tree.operators(node, this.run()).sort((a, b) => (bytes(a) < bytes(b) ? 1 : bytes(a) > bytes(b) ? -1 : 0));
+    const sums = this.tree
+      .operators(node, this.run())
+      .sort((a, b) => (bytes(a) < bytes(b) ? 1 : bytes(a) > bytes(b) ? -1 : 0));
     this.table.show(sums);
   }
 

@@ -6,7 +6,10 @@ import { inOrder, isMain } from "../model/figures.ts";
 import { date, exact, human, part, percent, plural } from "../shared/numbers.ts";
 
 export const showLabels = ({ meta, convention, title }: ReportPage): void => {
-  const facts = new Map([["convention", convention.name], ...meta.labels.filter(([label, value]) => label !== "model" || value !== title)]);
+  const facts = new Map([
+    ["convention", convention.name],
+    ...meta.labels.filter(([label, value]) => label !== "model" || value !== title),
+  ]);
   // What the user says of the run goes before what was seen of it.
   const seen = (label: string, value: string): void => void (value && !facts.has(label) && facts.set(label, value));
   if (meta.model !== title) seen("class", meta.model);
@@ -22,14 +25,38 @@ export const showIssues = ({ issues, meta }: ReportPage): void => {
   const section = byId("issues");
   const lines = issues.map((issue) => {
     const where = issue.modules.map((name) => name || "(root)");
-    const details = el("details", {}, el("summary", {}, `${plural(where.length, "module")}, ${plural(issue.shapes.length, "shape")}`));
-    details.append(el("p", {}, `In: ${where.join(", ")}`), ...issue.shapes.map((shape) => el("p", { class: "mono" }, shape)));
+    const details = el(
+      "details",
+      {},
+      el("summary", {}, `${plural(where.length, "module")}, ${plural(issue.shapes.length, "shape")}`),
+    );
+    details.append(
+      el("p", {}, `In: ${where.join(", ")}`),
+      ...issue.shapes.map((shape) => el("p", { class: "mono" }, shape)),
+    );
     const calls = `${exact(issue.calls)} ${Number(issue.calls) === 1 ? "call" : "calls"}`;
-    return el("li", {}, el("span", { class: `badge ${issue.status}` }, issue.status), " ", el("b", { class: "mono" }, issue.op), ` ${calls}, ${human(issue.nbytes, "bytes")} moved: ${issue.message}`, details);
+    return el(
+      "li",
+      {},
+      el("span", { class: `badge ${issue.status}` }, issue.status),
+      " ",
+      el("b", { class: "mono" }, issue.op),
+      ` ${calls}, ${human(issue.nbytes, "bytes")} moved: ${issue.message}`,
+      details,
+    );
   });
-  if (meta.stopped_in !== null) lines.unshift(el("li", {}, `The block stopped in ${meta.stopped_in || "(root)"}: ${meta.error}. The figures are those up to there.`));
+  if (meta.stopped_in !== null)
+    lines.unshift(
+      el(
+        "li",
+        {},
+        `The block stopped in ${meta.stopped_in || "(root)"}: ${meta.error}. The figures are those up to there.`,
+      ),
+    );
   section.hidden = !lines.length;
-  const title = issues.length ? `${plural(issues.length, "operator")} could not be counted: the totals are too small` : "The run did not end";
+  const title = issues.length
+    ? `${plural(issues.length, "operator")} could not be counted: the totals are too small`
+    : "The run did not end";
   section.replaceChildren(el("h2", { id: "issues-title" }, title), el("ul", {}, ...lines));
 };
 
@@ -48,8 +75,18 @@ export const showTotals = (page: ReportPage, tree: Tree, go: (name: string) => v
     });
   cards.push(card(human(page.calls), "Operator calls", exact(page.calls)));
   if (memory) {
-    const place = el("button", { type: "button", class: "link", onclick: () => go(memory.module) }, memory.module || "(root)");
-    cards.push(card(human(memory.peak, "bytes"), el("span", {}, "Peak memory, in ", place), `${exact(memory.peak)} bytes${memory.operator ? ` at ${memory.operator}` : ""}`));
+    const place = el(
+      "button",
+      { type: "button", class: "link", onclick: () => go(memory.module) },
+      memory.module || "(root)",
+    );
+    cards.push(
+      card(
+        human(memory.peak, "bytes"),
+        el("span", {}, "Peak memory, in ", place),
+        `${exact(memory.peak)} bytes${memory.operator ? ` at ${memory.operator}` : ""}`,
+      ),
+    );
   }
   byId("totals").replaceChildren(cards[0]!, el("div", { class: "rest" }, ...cards.slice(1)));
 };
@@ -60,15 +97,41 @@ export const showGroups = ({ groups, metrics }: ReportPage): void => {
     .filter((group) => group.rows.length > 1)
     .map(({ title, label, rows }) => {
       const whole = rows.reduce((sum, row) => sum + Number(row.values.flops), 0);
-      const head = [el("th", { scope: "col" }, label), el("th", { scope: "col", class: "num" }, "Share of FLOPs"), ...shown.map((metric) => el("th", { scope: "col", class: "num" }, metric.label))];
+      const head = [
+        el("th", { scope: "col" }, label),
+        el("th", { scope: "col", class: "num" }, "Share of FLOPs"),
+        ...shown.map((metric) => el("th", { scope: "col", class: "num" }, metric.label)),
+      ];
       const lines = rows.map((row) => {
-        const figures = shown.map(({ key, kind }) => el("td", { class: "num", title: exact(row.values[key]!) }, human(row.values[key]!, kind)));
-        return el("tr", {}, el("th", { scope: "row" }, row.name || "(none)"), el("td", { class: "num" }, percent(part(row.values.flops!, whole))), ...figures);
+        const figures = shown.map(({ key, kind }) =>
+          el("td", { class: "num", title: exact(row.values[key]!) }, human(row.values[key]!, kind)),
+        );
+        return el(
+          "tr",
+          {},
+          el("th", { scope: "row" }, row.name || "(none)"),
+          el("td", { class: "num" }, percent(part(row.values.flops!, whole))),
+          ...figures,
+        );
       });
       const id = `group-${title.toLowerCase()}`;
-      const table = el("table", { "aria-labelledby": id }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...lines));
-      const box = el("div", { class: "table-box", tabindex: 0, role: "region", "aria-label": `Table of ${title.toLowerCase()}` }, table);
-      return el("section", { class: "panel", "aria-labelledby": id }, el("header", { class: "head" }, el("h2", { id }, title)), box);
+      const table = el(
+        "table",
+        { "aria-labelledby": id },
+        el("thead", {}, el("tr", {}, ...head)),
+        el("tbody", {}, ...lines),
+      );
+      const box = el(
+        "div",
+        { class: "table-box", tabindex: 0, role: "region", "aria-label": `Table of ${title.toLowerCase()}` },
+        table,
+      );
+      return el(
+        "section",
+        { class: "panel", "aria-labelledby": id },
+        el("header", { class: "head" }, el("h2", { id }, title)),
+        box,
+      );
     });
   byId("groups").replaceChildren(...sections);
 };
@@ -81,15 +144,32 @@ export const showWords = (page: ReportPage, tree: Tree): void => {
   const word = (name: string, text: string): void => list.append(el("dt", {}, name), el("dd", {}, text));
   word("Convention", `${convention.name}: ${convention.unit}.`);
   for (const { label, help } of metrics) word(label, help);
-  word("Share", "Of the whole block, for the figure chosen above the chart. A module's figures include those of the modules below it.");
-  if (rows.folds.members.length) word("×", "Equal siblings stand as one, with the sum of their figures. “open” in the table shows them one by one.");
-  word("Colours", "By part: what a module is for, as far as its name and class tell. What a part holds has its colour.");
+  word(
+    "Share",
+    "Of the whole block, for the figure chosen above the chart. A module's figures include those of the modules below it.",
+  );
+  if (rows.folds.members.length)
+    word("×", "Equal siblings stand as one, with the sum of their figures. “open” in the table shows them one by one.");
+  word(
+    "Colours",
+    "By part: what a module is for, as far as its name and class tell. What a part holds has its colour.",
+  );
   if (page.gap) word("≥", "Operators that could not be counted are missing from the total.");
   if (page.estimate) word("≈", "The figure contains a published estimate of an iterative or data-dependent operator.");
   const zero = operators.name.filter((_, i) => operators.status[i] === "zero");
   if (zero.length) word("Zero by definition", zero.join(", "));
   const { uncalled } = rows;
-  if (uncalled.length) word("Never called", uncalled.slice(0, MOST_NAMES).map((row) => tree.nameOf(row)).join(", ") + (uncalled.length > MOST_NAMES ? ` and ${uncalled.length - MOST_NAMES} more` : ""));
+  if (uncalled.length)
+    word(
+      "Never called",
+      uncalled
+        .slice(0, MOST_NAMES)
+        .map((row) => tree.nameOf(row))
+        .join(", ") + (uncalled.length > MOST_NAMES ? ` and ${uncalled.length - MOST_NAMES} more` : ""),
+    );
   for (const note of meta.notes) word("Note", note);
-  byId("words").replaceChildren(el("header", { class: "head" }, el("h2", { id: "words-title" }, "What the words mean")), list);
+  byId("words").replaceChildren(
+    el("header", { class: "head" }, el("h2", { id: "words-title" }, "What the words mean")),
+    list,
+  );
 };

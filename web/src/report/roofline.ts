@@ -18,7 +18,12 @@ interface Point {
 /** Operators that did something, moved bytes and took time, the longest first. */
 export const points = (sums: OperatorSum[]): Point[] =>
   sums
-    .map(({ name, values }) => ({ name, flops: Number(values.get("flops") ?? 0), bytes: Number(values.get("bytes") ?? 0), time: Number(values.get("time_ns") ?? 0) }))
+    .map(({ name, values }) => ({
+      name,
+      flops: Number(values.get("flops") ?? 0),
+      bytes: Number(values.get("bytes") ?? 0),
+      time: Number(values.get("time_ns") ?? 0),
+    }))
     .filter(({ flops, bytes, time }) => flops > 0 && bytes > 0 && time > 0)
     .map(({ name, flops, bytes, time }) => ({ name, intensity: flops / bytes, rate: (flops * 1e9) / time, time }))
     .sort((a, b) => b.time - a.time);
@@ -44,7 +49,11 @@ export class Roofline {
   ) {
     const section = byId("roofline");
     section.hidden = false;
-    section.replaceChildren(el("header", { class: "head" }, el("h2", { id: "roofline-title" }, "Speed of operators")), this.note, this.picture);
+    section.replaceChildren(
+      el("header", { class: "head" }, el("h2", { id: "roofline-title" }, "Speed of operators")),
+      this.note,
+      this.picture,
+    );
     new ResizeObserver(() => this.draw()).observe(this.picture);
   }
 
@@ -52,9 +61,15 @@ export class Roofline {
     this.found = points(this.tree.operators(node, this.run()));
     this.whole = Number(this.tree.total(node, "time_ns", this.run()));
     byId("roofline").hidden = !this.found.length;
-    this.note.textContent = "Each operator below the selected module, by FLOPs for each byte and FLOPs a second; its area is the time that it took with the profiler on.";
+    this.note.textContent =
+      "Each operator below the selected module, by FLOPs for each byte and FLOPs a second; its area is the time that it took with the profiler on.";
     const [first] = this.found;
-    this.picture.setAttribute("aria-label", first ? `${this.found.length} operators. ${first.name} took longest, ${percent(part(first.time, this.whole))} of the time. The operator table has the figures.` : "");
+    this.picture.setAttribute(
+      "aria-label",
+      first
+        ? `${this.found.length} operators. ${first.name} took longest, ${percent(part(first.time, this.whole))} of the time. The operator table has the figures.`
+        : "",
+    );
     this.draw();
   }
 
@@ -69,12 +84,27 @@ export class Roofline {
       return all.length ? all : scale.ticks(3);
     };
     const grid = [
-      ...tens(x).flatMap((tick) => [svg("line", { class: "grid", x1: x(tick), x2: x(tick), y1: TOP, y2: HEIGHT - BOTTOM }), svg("text", { class: "axis", x: x(tick), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, human(tick, "ratio"))]),
-      ...tens(y).flatMap((tick) => [svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }), svg("text", { class: "axis", x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, human(tick, "ratio"))]),
+      ...tens(x).flatMap((tick) => [
+        svg("line", { class: "grid", x1: x(tick), x2: x(tick), y1: TOP, y2: HEIGHT - BOTTOM }),
+        svg(
+          "text",
+          { class: "axis", x: x(tick), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" },
+          human(tick, "ratio"),
+        ),
+      ]),
+      ...tens(y).flatMap((tick) => [
+        svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
+        svg("text", { class: "axis", x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, human(tick, "ratio")),
+      ]),
     ];
     const dots = this.found.map(({ name, intensity, rate, time }) => {
       const text = `${name}: ${human(intensity, "ratio")} FLOP/byte, ${human(rate, "ratio")} FLOP/s, ${human(time, "time")}, ${percent(part(time, this.whole))} of the time`;
-      return svg("g", {}, svg("title", {}, text), svg("circle", { class: "dot", cx: x(intensity), cy: y(rate), r: size(time) }));
+      return svg(
+        "g",
+        {},
+        svg("title", {}, text),
+        svg("circle", { class: "dot", cx: x(intensity), cy: y(rate), r: size(time) }),
+      );
     });
     const names: SVGTextElement[] = [];
     const taken: [number, number][] = [];
@@ -91,6 +121,15 @@ export class Roofline {
       svg("text", { class: "axis", x: width - RIGHT, y: HEIGHT - 6, "text-anchor": "end" }, "FLOP/byte"),
       svg("text", { class: "axis", x: 0, y: TOP - 2 }, "FLOP/s"),
     ];
-    this.picture.replaceChildren(svg("svg", { width, height: HEIGHT, "aria-hidden": "true", style: `font:${FONTS.tile}` }, ...grid, ...dots, ...names, ...axes));
+    this.picture.replaceChildren(
+      svg(
+        "svg",
+        { width, height: HEIGHT, "aria-hidden": "true", style: `font:${FONTS.tile}` },
+        ...grid,
+        ...dots,
+        ...names,
+        ...axes,
+      ),
+    );
   }
 }

@@ -1,5 +1,5 @@
 /** Many inputs: a histogram whose bars open the samples in them, each sample's own run, and the load of experts. */
-import { bin } from "d3-array";
+import { bin, extent } from "d3-array";
 import { scaleLinear } from "d3-scale";
 import type { Load, Samples } from "../model/payload.ts";
 import type { Tree } from "../model/tree.ts";
@@ -24,8 +24,7 @@ export interface Bin {
 
 /** Values in at most 30 ranges of equal width; the last one holds the largest value. */
 export const bins = (values: number[]): Bin[] => {
-  const least = Math.min(...values);
-  const most = Math.max(...values);
+  const [least = 0, most = 0] = extent(values);
   if (least === most) return [{ from: least, to: most, samples: values.map((_, i) => i) }];
   const count = Math.min(30, Math.max(6, Math.ceil(Math.sqrt(values.length))));
   const edges = Array.from({ length: count - 1 }, (_, i) => least + ((i + 1) * (most - least)) / count);
@@ -44,7 +43,11 @@ const TOP = 10;
 export class SampleViews {
   private readonly table: Table<Sample>;
   private readonly rows: Sample[];
-  private readonly picture = el("div", { class: "histogram", role: "group", "aria-label": "How many samples cost how many FLOPs" });
+  private readonly picture = el("div", {
+    class: "histogram",
+    role: "group",
+    "aria-label": "How many samples cost how many FLOPs",
+  });
   private readonly all: HTMLButtonElement;
   private readonly ranges: Bin[];
   private chosen: Bin | null = null;
@@ -57,16 +60,36 @@ export class SampleViews {
     const { label, flops, distribution, run } = samples;
     this.rows = label.map((name, i) => ({ place: i + 1, name, flops: flops[i]!, run: run[i]! }));
     this.ranges = bins(flops.map(Number));
-    const rounded = (value: Raw): Raw => (typeof value === "string" || Number.isInteger(value) ? value : Math.round(value));
+    const rounded = (value: Raw): Raw =>
+      typeof value === "string" || Number.isInteger(value) ? value : Math.round(value);
     const facts = Object.entries({ samples: label.length, ...distribution }).map(([name, value]) =>
-      el("div", {}, el("dt", {}, name), el("dd", { title: String(value) }, name === "samples" ? exact(value) : human(rounded(value)))),
+      el(
+        "div",
+        {},
+        el("dt", {}, name),
+        el("dd", { title: String(value) }, name === "samples" ? exact(value) : human(rounded(value))),
+      ),
     );
     const section = byId("samples");
     section.hidden = false;
     const list = el("div");
-    const help = el("p", { class: "muted small" }, "A bar lists the samples in it below; a sample's row shows it in the chart and the tables above.");
-    section.replaceChildren(el("header", { class: "head" }, el("h2", { id: "samples-title" }, "FLOPs over the samples")), el("dl", { class: "figures" }, ...facts), this.picture, help, list);
-    this.all = el("button", { type: "button", class: "button", hidden: true, onclick: () => this.filter(null) }, "All samples");
+    const help = el(
+      "p",
+      { class: "muted small" },
+      "A bar lists the samples in it below; a sample's row shows it in the chart and the tables above.",
+    );
+    section.replaceChildren(
+      el("header", { class: "head" }, el("h2", { id: "samples-title" }, "FLOPs over the samples")),
+      el("dl", { class: "figures" }, ...facts),
+      this.picture,
+      help,
+      list,
+    );
+    this.all = el(
+      "button",
+      { type: "button", class: "button", hidden: true, onclick: () => this.filter(null) },
+      "All samples",
+    );
     this.table = new Table<Sample>({
       section: list,
       id: "each",
@@ -87,11 +110,28 @@ export class SampleViews {
           paint: (cell, row) => {
             cell.classList.add("name");
             const press = row.run === null ? null : () => choose(row.run!, row.name);
-            cell.append(press ? el("button", { type: "button", "data-main": true, onclick: press }, row.name) : row.name);
+            cell.append(
+              press ? el("button", { type: "button", "data-main": true, onclick: press }, row.name) : row.name,
+            );
           },
         },
-        { key: "place", label: "Order", num: true, value: (row) => row.place, text: (row) => exact(row.place), room: () => exact(label.length) },
-        { key: "flops", label: "FLOPs", num: true, value: (row) => Number(row.flops), text: (row) => human(row.flops), tip: (row) => exact(row.flops), room: () => "999 M" },
+        {
+          key: "place",
+          label: "Order",
+          num: true,
+          value: (row) => row.place,
+          text: (row) => exact(row.place),
+          room: () => exact(label.length),
+        },
+        {
+          key: "flops",
+          label: "FLOPs",
+          num: true,
+          value: (row) => Number(row.flops),
+          text: (row) => human(row.flops),
+          tip: (row) => exact(row.flops),
+          room: () => "999 M",
+        },
       ],
     });
     this.table.show(this.rows);
@@ -119,15 +159,26 @@ export class SampleViews {
     const x = scaleLinear([first.from, last.to === first.from ? first.from + 1 : last.to], [LEFT, width - 24]);
     const y = scaleLinear([0, most], [HEIGHT - BOTTOM, TOP]);
     const ticks = y.ticks(Math.min(4, most)).filter(Number.isInteger);
-    const lines = ticks.flatMap((tick) => [svg("line", { class: "grid", x1: LEFT, x2: width - 24, y1: y(tick), y2: y(tick) }), svg("text", { class: "axis", x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, exact(tick))]);
-    const marks = (first.from === last.to ? [first.from] : [...x.ticks(Math.max(2, Math.floor(width / 170))).slice(1, -1), first.from, last.to]).map((value) => {
+    const lines = ticks.flatMap((tick) => [
+      svg("line", { class: "grid", x1: LEFT, x2: width - 24, y1: y(tick), y2: y(tick) }),
+      svg("text", { class: "axis", x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, exact(tick)),
+    ]);
+    const marks = (
+      first.from === last.to
+        ? [first.from]
+        : [...x.ticks(Math.max(2, Math.floor(width / 170))).slice(1, -1), first.from, last.to]
+    ).map((value) => {
       const anchor = value === first.from ? "start" : value === last.to ? "end" : "middle";
       return [value, anchor, x(value)] as const;
     });
     const ends = [x(first.from), x(last.to)];
     const labels = marks
-      .filter(([value, , at]) => value === first.from || value === last.to || ends.every((end) => Math.abs(end - at) > 110))
-      .map(([value, anchor, at]) => svg("text", { class: "axis", x: at, y: HEIGHT - BOTTOM + 16, "text-anchor": anchor }, human(Math.round(value))));
+      .filter(
+        ([value, , at]) => value === first.from || value === last.to || ends.every((end) => Math.abs(end - at) > 110),
+      )
+      .map(([value, anchor, at]) =>
+        svg("text", { class: "axis", x: at, y: HEIGHT - BOTTOM + 16, "text-anchor": anchor }, human(Math.round(value))),
+      );
     const bars = this.ranges.map((range) => {
       const start = this.ranges.length === 1 ? LEFT : x(range.from);
       const end = this.ranges.length === 1 ? LEFT + 60 : x(range.to);
@@ -138,12 +189,46 @@ export class SampleViews {
         event.preventDefault();
         press();
       };
-      const shape = svg("rect", { class: this.chosen === range ? "bar chosen" : "bar", x: start + 1, y: y(range.samples.length), width: Math.max(1, end - start - 2), height: HEIGHT - BOTTOM - y(range.samples.length) });
-      const area = svg("rect", { class: "area", x: start, y: TOP, width: Math.max(1, end - start), height: HEIGHT - BOTTOM - TOP });
+      const shape = svg("rect", {
+        class: this.chosen === range ? "bar chosen" : "bar",
+        x: start + 1,
+        y: y(range.samples.length),
+        width: Math.max(1, end - start - 2),
+        height: HEIGHT - BOTTOM - y(range.samples.length),
+      });
+      const area = svg("rect", {
+        class: "area",
+        x: start,
+        y: TOP,
+        width: Math.max(1, end - start),
+        height: HEIGHT - BOTTOM - TOP,
+      });
       if (!range.samples.length) return svg("g", {}, shape);
-      return svg("g", { role: "button", tabindex: 0, "aria-pressed": this.chosen === range ? "true" : "false", "aria-label": text, onclick: press, onkeydown: key }, svg("title", {}, text), area, shape);
+      return svg(
+        "g",
+        {
+          role: "button",
+          tabindex: 0,
+          "aria-pressed": this.chosen === range ? "true" : "false",
+          "aria-label": text,
+          onclick: press,
+          onkeydown: key,
+        },
+        svg("title", {}, text),
+        area,
+        shape,
+      );
     });
-    this.picture.replaceChildren(svg("svg", { width, height: HEIGHT, role: "presentation", style: `font:${FONTS.tile}` }, ...lines, ...bars, ...labels, svg("text", { class: "axis", x: width - 24, y: HEIGHT - 1, "text-anchor": "end" }, "FLOPs of a sample")));
+    this.picture.replaceChildren(
+      svg(
+        "svg",
+        { width, height: HEIGHT, role: "presentation", style: `font:${FONTS.tile}` },
+        ...lines,
+        ...bars,
+        ...labels,
+        svg("text", { class: "axis", x: width - 24, y: HEIGHT - 1, "text-anchor": "end" }, "FLOPs of a sample"),
+      ),
+    );
   }
 }
 
@@ -157,11 +242,42 @@ export const showLoads = (loads: Load[], tree: Tree, go: (name: string) => void)
     const lines = experts.map((expert) => {
       const bar = el("i", { class: "load" });
       bar.style.width = `${(100 * expert.share) / most}%`;
-      return el("tr", {}, el("th", { scope: "row", class: "name mono" }, el("button", { type: "button", onclick: () => go(expert.name) }, expert.name)), el("td", { class: "num" }, exact(expert.calls)), el("td", { class: "num" }, expert.tokens === null ? "–" : exact(expert.tokens)), el("td", { class: "num" }, human(expert.flops)), el("td", { class: "num" }, percent(expert.share)), el("td", { class: "wide", "aria-hidden": "true" }, bar));
+      return el(
+        "tr",
+        {},
+        el(
+          "th",
+          { scope: "row", class: "name mono" },
+          el("button", { type: "button", onclick: () => go(expert.name) }, expert.name),
+        ),
+        el("td", { class: "num" }, exact(expert.calls)),
+        el("td", { class: "num" }, expert.tokens === null ? "–" : exact(expert.tokens)),
+        el("td", { class: "num" }, human(expert.flops)),
+        el("td", { class: "num" }, percent(expert.share)),
+        el("td", { class: "wide", "aria-hidden": "true" }, bar),
+      );
     });
-    const head = ["Module", "Calls", "Tokens", "FLOPs", "Share"].map((label, i) => el("th", { scope: "col", class: i ? "num" : null }, label));
-    const table = el("table", { "aria-label": `Load of ${name}` }, el("thead", {}, el("tr", {}, ...head, el("td", {}))), el("tbody", {}, ...lines));
-    return [el("h3", {}, el("span", { class: "mono" }, name), el("span", { class: "muted" }, ` the busiest has ${imbalance.toFixed(2)} times the mean`)), el("div", { class: "table-box tall", tabindex: 0, role: "region", "aria-label": `Load of ${name}` }, table)];
+    const head = ["Module", "Calls", "Tokens", "FLOPs", "Share"].map((label, i) =>
+      el("th", { scope: "col", class: i ? "num" : null }, label),
+    );
+    const table = el(
+      "table",
+      { "aria-label": `Load of ${name}` },
+      el("thead", {}, el("tr", {}, ...head, el("td", {}))),
+      el("tbody", {}, ...lines),
+    );
+    return [
+      el(
+        "h3",
+        {},
+        el("span", { class: "mono" }, name),
+        el("span", { class: "muted" }, ` the busiest has ${imbalance.toFixed(2)} times the mean`),
+      ),
+      el("div", { class: "table-box tall", tabindex: 0, role: "region", "aria-label": `Load of ${name}` }, table),
+    ];
   });
-  section.replaceChildren(el("header", { class: "head" }, el("h2", { id: "loads-title" }, "Load of modules that inputs choose among")), ...groups.flat());
+  section.replaceChildren(
+    el("header", { class: "head" }, el("h2", { id: "loads-title" }, "Load of modules that inputs choose among")),
+    ...groups.flat(),
+  );
 };

@@ -41,6 +41,12 @@ export const chip = (label: string, value: string | number): HTMLLIElement =>
   el("li", { title: `${label}: ${value}` }, el("b", {}, label), ` ${value}`);
 
 /** The options of a select, with one of them chosen. */
-export const options = (select: HTMLSelectElement, values: Iterable<readonly [string, string]>, chosen?: string): void => {
-  select.replaceChildren(...[...values].map(([value, label]) => el("option", { value, selected: value === chosen }, label)));
+export const options = (
+  select: HTMLSelectElement,
+  values: Iterable<readonly [string, string]>,
+  chosen?: string,
+): void => {
+  select.replaceChildren(
+    ...[...values].map(([value, label]) => el("option", { value, selected: value === chosen }, label)),
+  );
 };

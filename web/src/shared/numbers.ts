@@ -32,7 +32,8 @@ export const human = (value: Raw | Figure, kind: Kind = "count"): string => {
 export const exact = (value: Raw | Figure): string => BigInt(value).toLocaleString("en-US").replace("-", "−");
 
 /** A part of a whole, 0 to 1; 0 of nothing. */
-export const part = (value: Raw | Figure, whole: Raw | Figure): number => (Number(whole) ? Number(value) / Number(whole) : 0);
+export const part = (value: Raw | Figure, whole: Raw | Figure): number =>
+  Number(whole) ? Number(value) / Number(whole) : 0;
 
 /** A share from 0 to 1 as percent. What is there is never shown as nothing. */
 export const percent = (share: number): string => {
@@ -54,4 +55,5 @@ export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
 
 /** Seconds since 1970 as a minute in UTC. */
-export const date = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+export const date = (seconds: number): string =>
+  `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;

@@ -6,7 +6,8 @@ export type Theme = "light" | "dark";
 export const theme = (): Theme => (document.documentElement.dataset.theme === "dark" ? "dark" : "light");
 
 /** A colour of the page's style, by the name of its variable without the dashes. */
-export const color = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+export const color = (name: string): string =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /** Set the theme and follow it. `changed` runs after each later change. */
 export const followTheme = (changed: () => void): void => {

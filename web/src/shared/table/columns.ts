@@ -53,7 +53,13 @@ export const sorted = <Row>(rows: readonly Row[], columns: readonly Column<Row>[
 
 /** True if one of the searched columns holds the query, in whatever case. */
 export const matches = <Row>(row: Row, columns: readonly Column<Row>[], query: string): boolean =>
-  columns.some((column) => column.search && String(column.value(row) ?? "").toLowerCase().includes(query));
+  columns.some(
+    (column) =>
+      column.search &&
+      String(column.value(row) ?? "")
+        .toLowerCase()
+        .includes(query),
+  );
 
 const cell = (value: Figure | string | null): string => {
   let text = value === null ? "" : String(value);
@@ -64,6 +70,9 @@ const cell = (value: Figure | string | null): string => {
 
 /** The rows as CSV: a line of labels, then every digit of every figure. */
 export const csv = <Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string => {
-  const lines = [columns.map(({ label }) => cell(label)), ...rows.map((row) => columns.map((column) => cell(column.value(row))))];
+  const lines = [
+    columns.map(({ label }) => cell(label)),
+    ...rows.map((row) => columns.map((column) => cell(column.value(row)))),
+  ];
   return lines.map((line) => `${line.join(",")}\r\n`).join("");
 };

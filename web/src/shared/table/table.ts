@@ -1,8 +1,16 @@
-import { createTable, getCoreRowModel, type ColumnDef, type Table as Core, type TableState, type Updater } from "@tanstack/table-core";
+import {
+  createTable,
+  getCoreRowModel,
+  type ColumnDef,
+  type Table as Core,
+  type TableState,
+  type Updater,
+} from "@tanstack/table-core";
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import { el } from "../dom.ts";
 import { textWidth } from "../measure.ts";
 import { plural } from "../numbers.ts";
+import { columnChooser } from "./chooser.ts";
 import { matches, sorted, type Column, type Sort } from "./columns.ts";
 
 export const ROW = 32; // pixels, as in table.css
@@ -55,7 +63,6 @@ export class Table<Row> {
   private readonly body = el("tbody");
   private readonly table: HTMLTableElement;
   private readonly box: HTMLElement;
-  private readonly menu: HTMLElement;
   private marked: ((row: Row) => boolean) | null = null;
   /** True while the page is printed: then all rows are in it. */
   whole = false;
@@ -69,11 +76,32 @@ export class Table<Row> {
       oninput: () => this.arrange(),
     });
     this.core = this.makeCore();
-    this.table = el("table", { class: "rows", "aria-labelledby": `${id}-title` }, this.widths, el("thead", {}, this.head), this.body);
-    this.box = el("div", { class: "table-box tall", tabindex: 0, role: "region", "aria-label": `Table of ${many ?? `${noun}s`}` }, this.table);
-    this.menu = this.chooser();
-    const controls = el("div", { class: "controls" }, ...(options.controls ?? []), this.search, this.menu);
-    section.replaceChildren(el("header", { class: "head" }, el("h2", { id: `${id}-title` }, title), this.count, controls), this.box);
+    this.table = el(
+      "table",
+      { class: "rows", "aria-labelledby": `${id}-title` },
+      this.widths,
+      el("thead", {}, this.head),
+      this.body,
+    );
+    this.box = el(
+      "div",
+      { class: "table-box tall", tabindex: 0, role: "region", "aria-label": `Table of ${many ?? `${noun}s`}` },
+      this.table,
+    );
+    const menu = columnChooser({
+      of: many ?? `${noun}s`,
+      columns: this.core.getAllLeafColumns(),
+      label: (key) => this.column(key).label,
+      changed: () => {
+        this.measure();
+        this.options.changed?.();
+      },
+    });
+    const controls = el("div", { class: "controls" }, ...(options.controls ?? []), this.search, menu);
+    section.replaceChildren(
+      el("header", { class: "head" }, el("h2", { id: `${id}-title` }, title), this.count, controls),
+      this.box,
+    );
     this.window = new Virtualizer<HTMLElement, Element>(this.windowOptions());
     this.window._didMount();
     this.listen();
@@ -101,7 +129,10 @@ export class Table<Row> {
     const known = (key: string): boolean => this.options.columns.some((column) => column.key === key);
     this.search.value = query;
     this.core.setSorting(sort && known(sort.key) ? [{ id: sort.key, desc: sort.down }] : []);
-    if (shown) this.core.setColumnVisibility(Object.fromEntries(this.options.columns.map(({ key, fixed }) => [key, Boolean(fixed) || shown.includes(key)])));
+    if (shown)
+      this.core.setColumnVisibility(
+        Object.fromEntries(this.options.columns.map(({ key, fixed }) => [key, Boolean(fixed) || shown.includes(key)])),
+      );
     this.arrange();
     this.measure();
   }
@@ -114,7 +145,8 @@ export class Table<Row> {
       ? arrange(query, this.sort)
       : sorted(query ? this.all.filter((row) => matches(row, columns, query)) : this.all, columns, this.sort);
     const [left, all] = counted?.() ?? [this.rows.length, this.all.length];
-    this.count.textContent = left === all ? plural(all, noun, many) : `${left.toLocaleString("en-US")} of ${plural(all, noun, many)}`;
+    this.count.textContent =
+      left === all ? plural(all, noun, many) : `${left.toLocaleString("en-US")} of ${plural(all, noun, many)}`;
     this.table.setAttribute("aria-rowcount", String(this.rows.length + 1));
     this.window.setOptions(this.windowOptions());
     this.window._willUpdate();
@@ -144,7 +176,9 @@ export class Table<Row> {
   measure(): void {
     const sizes = this.columns.slice(1).map((column) => {
       const text = Math.max(textWidth(column.room?.() ?? "", "body"), column.extra ? 48 : 0);
-      return Math.ceil(Math.max(textWidth(column.head?.() ?? column.label, "head") + 18, text + (column.extra ?? 0)) + PADDING);
+      return Math.ceil(
+        Math.max(textWidth(column.head?.() ?? column.label, "head") + 18, text + (column.extra ?? 0)) + PADDING,
+      );
     });
     this.widths.replaceChildren(
       el("col"),
@@ -163,16 +197,34 @@ export class Table<Row> {
   paint(): void {
     const items = this.window.getVirtualItems();
     const first = this.whole ? 0 : (items[0]?.index ?? 0);
-    const last = this.whole ? this.rows.length : items.length ? items[items.length - 1]!.index + 1 : Math.min(this.rows.length, 3 * SPARE);
+    const last = this.whole
+      ? this.rows.length
+      : items.length
+        ? items[items.length - 1]!.index + 1
+        : Math.min(this.rows.length, 3 * SPARE);
     this.core.setOptions((options) => ({ ...options, data: this.rows.slice(first, last) }));
     this.paintHead();
-    const held = this.body.contains(document.activeElement) ? document.activeElement?.closest<HTMLElement>("tr")?.dataset.place : undefined;
+    const held = this.body.contains(document.activeElement)
+      ? document.activeElement?.closest<HTMLElement>("tr")?.dataset.place
+      : undefined;
     const lines = this.core.getRowModel().rows.map(({ original }, i) => this.line(original, first + i));
     if (first > 0) lines.unshift(this.gap(first));
     if (last < this.rows.length) lines.push(this.gap(this.rows.length - last));
-    if (!this.rows.length) lines.push(el("tr", {}, el("td", { class: "note", colspan: this.columns.length }, this.options.empty?.() ?? `No ${this.options.noun} matches.`)));
+    if (!this.rows.length)
+      lines.push(
+        el(
+          "tr",
+          {},
+          el(
+            "td",
+            { class: "note", colspan: this.columns.length },
+            this.options.empty?.() ?? `No ${this.options.noun} matches.`,
+          ),
+        ),
+      );
     this.body.replaceChildren(...lines);
-    if (held !== undefined) this.body.querySelector<HTMLElement>(`tr[data-place="${held}"] [data-main]`)?.focus({ preventScroll: true });
+    if (held !== undefined)
+      this.body.querySelector<HTMLElement>(`tr[data-place="${held}"] [data-main]`)?.focus({ preventScroll: true });
   }
 
   private column(key: string): Column<Row> {
@@ -202,7 +254,10 @@ export class Table<Row> {
       columnVisibility: Object.fromEntries(this.options.columns.map(({ key, hidden }) => [key, !hidden])),
     };
     const change = (updater: Updater<TableState>): void =>
-      core.setOptions((options) => ({ ...options, state: typeof updater === "function" ? updater(core.getState()) : updater }));
+      core.setOptions((options) => ({
+        ...options,
+        state: typeof updater === "function" ? updater(core.getState()) : updater,
+      }));
     core.setOptions((options) => ({ ...options, state, onStateChange: change }));
     return core;
   }
@@ -234,9 +289,14 @@ export class Table<Row> {
       // Chromium does not repeat a head with a button in it on each page.
       const button = this.whole ? label : el("button", { type: "button", title: shown.help, onclick: press }, label);
       const order = way === "desc" ? "descending" : way === "asc" ? "ascending" : "none";
-      return el("th", { scope: "col", class: shown.num ? "num" : null, "aria-sort": order, "data-key": column.id }, button);
+      return el(
+        "th",
+        { scope: "col", class: shown.num ? "num" : null, "aria-sort": order, "data-key": column.id },
+        button,
+      );
     });
-    const now = String(this.whole) + heads.map((head) => `${head.dataset.key} ${head.ariaSort} ${head.textContent}`).join("\n");
+    const now =
+      String(this.whole) + heads.map((head) => `${head.dataset.key} ${head.ariaSort} ${head.textContent}`).join("\n");
     if (now === this.painted) return; // the focus stays where it is
     this.painted = now;
     this.head.replaceChildren(...heads);
@@ -261,38 +321,6 @@ export class Table<Row> {
     const selected = this.options.selected?.(row);
     const classes = [selected ? "selected" : "", this.marked?.(row) ? "marked" : ""].filter(Boolean).join(" ");
     return el("tr", { "data-place": place, "aria-rowindex": place + 2, class: classes || null }, ...cells);
-  }
-
-  private chooser(): HTMLElement {
-    const boxes = this.core
-      .getAllLeafColumns()
-      .filter((column) => column.getCanHide())
-      .map((column) => {
-        const change = (): void => {
-          column.toggleVisibility(box.checked);
-          this.measure();
-          this.options.changed?.();
-        };
-        const box = el("input", { type: "checkbox", onchange: change });
-        box.checked = column.getIsVisible();
-        return el("label", { class: "checkbox" }, box, this.column(column.id).label);
-      });
-    const summary = el("summary", { class: "button", "aria-label": `Columns of ${this.options.plural ?? `${this.options.noun}s`}` }, "Columns");
-    const menu = el("details", { class: "menu" }, summary, el("div", { class: "panel" }, ...boxes));
-    menu.addEventListener("toggle", () => {
-      for (const [i, column] of this.core.getAllLeafColumns().filter((one) => one.getCanHide()).entries()) {
-        boxes[i]!.querySelector("input")!.checked = column.getIsVisible();
-      }
-    });
-    menu.addEventListener("focusout", (event) => {
-      if (event.relatedTarget instanceof Node && !menu.contains(event.relatedTarget)) menu.open = false;
-    });
-    menu.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      menu.open = false;
-      summary.focus();
-    });
-    return menu;
   }
 
   private listen(): void {

@@ -2,14 +2,13 @@
 import type { View } from "../chart/layout.ts";
 import type { Sort } from "../shared/table/columns.ts";
 
-export type ColourBy = "role" | "type";
-
 /** All that a link restores beside the selected module. Values that are the usual ones are left out of the link. */
 export interface Shown {
   metric: string;
   run: number;
   view: View;
-  colour: ColourBy;
+  /** What tiles are coloured by; each page has ways of its own. */
+  colour: string;
   folded: boolean;
   /** First rows of folds that were opened. */
   opened: number[];
@@ -37,6 +36,8 @@ export const USUAL: Shown = {
   columns: null,
 };
 
+const WORDS = ["metric", "colour", "query", "type", "status"] as const;
+
 /**
  * The part of an address behind "#": the module's name, then what is not as usual.
  *
@@ -45,8 +46,7 @@ export const USUAL: Shown = {
 export const toHash = (name: string, shown: Shown, usual: Shown): string => {
   const parts: string[] = [];
   const put = (key: string, value: string): void => void parts.push(`&${key}=${encodeURIComponent(value)}`);
-  const words = ["metric", "view", "colour", "query", "type", "status"] as const;
-  for (const key of words) if (shown[key] !== usual[key]) put(key, shown[key]);
+  for (const key of [...WORDS, "view"] as const) if (shown[key] !== usual[key]) put(key, shown[key]);
   if (shown.run !== usual.run) put("run", String(shown.run));
   if (shown.depth !== usual.depth) put("depth", String(shown.depth));
   if (!shown.folded) put("fold", "0");
@@ -65,9 +65,8 @@ export const fromHash = (hash: string, usual: Shown): { name: string; shown: Sho
       const at = part.indexOf("=");
       const key = part.slice(0, at);
       const value = decodeURIComponent(part.slice(at + 1));
-      if (key === "metric" || key === "query" || key === "type" || key === "status") shown[key] = value;
+      if (WORDS.some((word) => word === key)) shown[key as (typeof WORDS)[number]] = value;
       else if (key === "view") shown.view = value === "treemap" ? "treemap" : "icicle";
-      else if (key === "colour") shown.colour = value === "type" ? "type" : "role";
       else if (key === "run") shown.run = whole(value);
       else if (key === "depth") shown.depth = whole(value);
       else if (key === "fold") shown.folded = value !== "0";
