@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dispatchcount.errors import DeviceError as DeviceError
     from dispatchcount.errors import DispatchcountError as DispatchcountError
     from dispatchcount.errors import LawError as LawError
+    from dispatchcount.errors import MissingRanksError as MissingRanksError
     from dispatchcount.errors import ReportError as ReportError
     from dispatchcount.errors import UncountedError as UncountedError
     from dispatchcount.hardware.catalog import devices as devices
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from dispatchcount.report.metrics import Stats as Stats
     from dispatchcount.report.rows import OpIssue as OpIssue
     from dispatchcount.report_api import Diff as Diff
+    from dispatchcount.report_api import Ranks as Ranks
     from dispatchcount.report_api import Report as Report
     from dispatchcount.rules.core.cost import Cost as Cost
     from dispatchcount.rules.core.register import register as register
@@ -51,9 +53,11 @@ _HOME = {
     "Law": "laws.law_api",
     "LawError": "errors",
     "Meter": "integrations.meter",
+    "MissingRanksError": "errors",
     "OpIssue": "report.rows",
     "Polynomial": "laws.polynomial",
     "Profile": "profiler",
+    "Ranks": "report_api",
     "Report": "report_api",
     "ReportError": "errors",
     "Roofline": "hardware.roofline",
@@ -86,9 +90,11 @@ __all__ = [
     "Law",
     "LawError",
     "Meter",
+    "MissingRanksError",
     "OpIssue",
     "Polynomial",
     "Profile",
+    "Ranks",
     "Report",
     "ReportError",
     "Roofline",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 _LONGEST = 500
 
 
@@ -40,6 +42,22 @@ class UncountedError(DispatchcountError, RuntimeError):
     """Under ``strict=True``, an operator ran that has no rule or whose rule failed."""
 
     exit_code = 1
+
+
+class MissingRanksError(DispatchcountError, RuntimeError):
+    """Ranks gave no report. The message names them, and says of each what is known.
+
+    Attributes:
+        ranks: on rank 0 the `Ranks` whose reports came; None on all others.
+        missing: the ranks that gave none.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, missing: tuple[int, ...], ranks: Any = None) -> None:
+        super().__init__(message)
+        self.missing = missing
+        self.ranks = ranks
 
 
 def text_of(error: BaseException) -> str:

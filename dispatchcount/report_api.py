@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from dispatchcount.report.diff import DiffData
 from dispatchcount.report.model import ReportData
+from dispatchcount.report.ranks import RanksData, by_rank
 
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
@@ -43,15 +44,34 @@ class Report(ReportData):
         """Both runs together; see `merge`."""
         return Report.merge([self, other]) if isinstance(other, Report) else NotImplemented
 
+    @overload
     @classmethod
-    def merge(cls: type[R], reports: Iterable[Report]) -> R:
+    def merge(cls: type[R], reports: Iterable[Report], axis: Literal["run"] = "run") -> R: ...
+
+    @overload
+    @classmethod
+    def merge(cls: type[R], reports: Iterable[Report], axis: Literal["rank"]) -> Ranks: ...
+
+    @classmethod
+    def merge(cls: type[R], reports: Iterable[Report], axis: str = "run") -> R | Ranks:
         """Many runs or ranks as one.
 
         Calls and costs add up by module and operator; parameters are those of the first report.
 
+        Args:
+            reports: the reports.
+            axis: ``"run"`` for one report of all of them; ``"rank"`` for a `Ranks`, which keeps
+                each. Whose a report is, its label ``rank`` says; without labels the reports are
+                those of ranks 0, 1 and so on.
+
         Raises:
-            ValueError: there is no report, or their conventions differ.
+            ValueError: there is no report, their conventions differ, their ranks contradict each
+                other, or the axis is neither.
         """
+        if axis == "rank":
+            return Ranks(*by_rank(reports))
+        if axis != "run":
+            raise ValueError(f"axis={axis!r} is not known; it is 'run' or 'rank'")
         from dispatchcount.report.merge import merge
 
         return merge(list(reports), make=cls)
@@ -449,6 +469,55 @@ class Diff(DiffData):
         from dispatchcount.render.diff import diff_table
 
         return diff_table(self)._repr_html_()
+
+    def __rich__(self) -> ConsoleRenderable:
+        return self.table()
+
+
+class Ranks(RanksData[Report]):
+    """The reports of a job, one for each rank; see `dispatchcount.distributed.gather`.
+
+    Attributes:
+        world: how many ranks the job has.
+        ranks: those whose reports there are, in ascending order.
+        reports: their reports, in the same order.
+    """
+
+    def table(
+        self, metric: str = "flops", depth: int | None = 2, *, exact: bool = False
+    ) -> ConsoleRenderable:
+        """Each module over the ranks: sum, mean, least, most, the slowest rank, imbalance.
+
+        See `dispatchcount.render.console.ranks.ranks_table` for the arguments.
+        """
+        from dispatchcount.render.console.ranks import ranks_table
+
+        return ranks_table(self, metric, depth, exact=exact)
+
+    def to_json(self, path: str | PathLike[str] | None = None) -> bytes:
+        """All reports as JSON in one file; written to `path` as well, if given."""
+        from dispatchcount.report.json.ranks_file import to_json
+
+        return to_json(self, path)
+
+    @classmethod
+    def from_json(cls, source: bytes | str | PathLike[str]) -> Ranks:
+        """The ranks from JSON bytes or from a file.
+
+        Raises:
+            dispatchcount.ReportError: it holds something else; the message says what and where.
+        """
+        from dispatchcount.report.json.ranks_file import from_json
+
+        return from_json(source, make=cls, report=Report)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def __repr__(self) -> str:
+        from dispatchcount.render.console.ranks import ranks_line
+
+        return ranks_line(self)
 
     def __rich__(self) -> ConsoleRenderable:
         return self.table()

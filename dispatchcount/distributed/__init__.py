@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dispatchcount.distributed.compare import compare as compare
+    from dispatchcount.distributed.gathering import gather as gather
+    from dispatchcount.distributed.kept import keep as keep
     from dispatchcount.distributed.pipeline import bubble as bubble
     from dispatchcount.distributed.planned import Plan as Plan
     from dispatchcount.distributed.planning import plan as plan
@@ -18,10 +20,12 @@ _HOME = {
     "Plan": "planned",
     "bubble": "pipeline",
     "compare": "compare",
+    "gather": "gathering",
+    "keep": "kept",
     "plan": "planning",
 }
 
-__all__ = ["Plan", "bubble", "compare", "plan"]
+__all__ = ["Plan", "bubble", "compare", "gather", "keep", "plan"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,263 @@
+"""The reports of a job's ranks side by side: sums, spreads, and what several ranks do alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import pstdev
+from typing import Generic, TypeVar
+
+from dispatchcount.report.brief import Brief
+from dispatchcount.report.merge import merge
+from dispatchcount.report.metrics import KEYS, SUMS
+from dispatchcount.report.model import ReportData
+from dispatchcount.report.parameter_totals import parameter_totals
+
+R = TypeVar("R", bound=ReportData)
+
+LOCAL_PARAMS = "local_params"
+"""The figure of the parameters that a rank holds, besides the metrics of `Stats`."""
+
+RANK, WORLD_SIZE = "rank", "world_size"
+"""The labels by which a report says whose it is."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Spread(Brief):
+    """One figure over the ranks whose reports there are.
+
+    Attributes:
+        ranks: the ranks, in ascending order.
+        values: the figure of each, 0 where a rank does not have the module.
+    """
+
+    ranks: tuple[int, ...]
+    values: tuple[int, ...]
+
+    @property
+    def sum(self) -> int:
+        """Of all ranks together."""
+        return sum(self.values)
+
+    @property
+    def mean(self) -> float:
+        """Of one rank."""
+        return self.sum / len(self.values)
+
+    @property
+    def min(self) -> int:
+        """The least that a rank has."""
+        return min(self.values)
+
+    @property
+    def max(self) -> int:
+        """The most that a rank has."""
+        return max(self.values)
+
+    @property
+    def std(self) -> float:
+        """The standard deviation of the population."""
+        return pstdev(self.values)
+
+    @property
+    def slowest(self) -> int:
+        """The first rank that has the most. All others wait for it, where ranks are alike."""
+        return self.ranks[self.values.index(self.max)]
+
+    @property
+    def imbalance(self) -> float | None:
+        """The most over the mean: 1 if all ranks have the same, None if none has anything.
+
+        A job that waits for its slowest rank takes so many times as long as an even one would.
+        """
+        return self.max / self.mean if self.sum else None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Heat(Brief):
+    """What a heat map of a job is drawn from: a row for each module, a column for each rank.
+
+    Attributes:
+        metric: what the values are.
+        modules: names of the modules, a module before those below it.
+        ranks: the ranks.
+        values: for each module, the figure of each rank.
+    """
+
+    metric: str
+    modules: tuple[str, ...]
+    ranks: tuple[int, ...]
+    values: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, repr=False)
+class RanksData(Brief, Generic[R]):
+    """The reports of a job, one for each rank that gave one.
+
+    Attributes:
+        world: how many ranks the job has.
+        ranks: those whose reports there are, in ascending order.
+        reports: their reports, in the same order.
+    """
+
+    world: int
+    ranks: tuple[int, ...]
+    reports: tuple[R, ...]
+
+    def __post_init__(self) -> None:
+        if not self.reports:
+            raise ValueError("there is no report of any rank")
+        if len(self.ranks) != len(self.reports):
+            raise ValueError(f"{len(self.ranks)} ranks are given and {len(self.reports)} reports")
+        known = range(self.world)
+        if list(self.ranks) != sorted(set(self.ranks)) or not set(self.ranks) <= set(known):
+            raise ValueError(
+                f"the ranks are {list(self.ranks)}; each must be there once, in order, from 0 to "
+                f"{self.world - 1}"
+            )
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The ranks whose reports are not there."""
+        return tuple(rank for rank in range(self.world) if rank not in set(self.ranks))
+
+    def of(self, rank: int) -> R:
+        """The report of a rank.
+
+        Raises:
+            KeyError: there is none of it.
+        """
+        if rank not in self.ranks:
+            raise KeyError(f"there is no report of rank {rank}; there are {list(self.ranks)}")
+        return self.reports[self.ranks.index(rank)]
+
+    @cached_property
+    def sum(self) -> R:
+        """All ranks as one report, as `Report.merge` makes it: work adds up, parameters do not.
+
+        Raises:
+            ValueError: the conventions of the reports differ.
+        """
+        return merge(self.reports, make=type(self.reports[0]))
+
+    def spread(self, metric: str = "flops") -> Spread:
+        """A total over the ranks.
+
+        Args:
+            metric: a field of `Stats`, ``"bytes"`` or ``"local_params"``.
+
+        Raises:
+            ValueError: there is no such metric.
+        """
+        keys = _keys(metric)
+        if keys is None:
+            return Spread(self.ranks, tuple(report.local_params for report in self.reports))
+        totals = [report.total for report in self.reports]
+        return Spread(self.ranks, tuple(sum(getattr(t, key) for key in keys) for t in totals))
+
+    def by_module(self, metric: str = "flops") -> dict[str, Spread]:
+        """A figure of every module over the ranks, with what the modules below it did.
+
+        Args:
+            metric: as of `spread`.
+
+        Raises:
+            ValueError: there is no such metric.
+        """
+        rows = [_figures(report, metric) for report in self.reports]
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: Spread(self.ranks, tuple(row.get(name, 0) for row in rows)) for name in names}
+
+    def heat(self, metric: str = "flops") -> Heat:
+        """What a heat map by module and rank is drawn from; `metric` as of `spread`."""
+        rows = self.by_module(metric)
+        values = tuple(spread.values for spread in rows.values())
+        return Heat(metric, tuple(rows), self.ranks, values)
+
+    def redundancy(
+        self, logical: ReportData | None = None, metric: str = "macs"
+    ) -> dict[str, float | None]:
+        """How many times over the ranks together hold or do what there is once, by module.
+
+        It is the sum of the ranks' local figures over the logical figure, which is ranks · local ÷
+        logical where all ranks have the same: 1 for what is spread over the ranks, and the number
+        of ranks for what each does whole. None where there is nothing.
+
+        Args:
+            logical: a report of the same step on one device, with the batches of all ranks
+                together. Without it, elements of parameters are compared: those that the ranks hold
+                with those that the model has.
+            metric: what of `logical` is compared with, as of `spread`.
+
+        Raises:
+            ValueError: there is no such metric, or ranks are missing.
+        """
+        if self.missing:
+            raise ValueError(f"reports are missing of ranks {list(self.missing)}")
+        if logical is not None:
+            whole = _figures(logical, metric)
+            local = self.by_module(metric)
+        else:
+            whole, local = {}, self.by_module(LOCAL_PARAMS)
+            for report in self.reports:
+                whole = _figures(report, "params") | whole
+        return {
+            name: local[name].sum / value if value and name in local else None
+            for name, value in whole.items()
+        }
+
+
+def _keys(metric: str) -> tuple[str, ...] | None:
+    """The fields of `Stats` that a metric is the sum of; None for `LOCAL_PARAMS`.
+
+    Raises:
+        ValueError: there is no such metric.
+    """
+    if metric == LOCAL_PARAMS:
+        return None
+    if metric not in KEYS and metric not in SUMS:
+        known = ", ".join((*KEYS, *SUMS, LOCAL_PARAMS))
+        raise ValueError(f"metric {metric!r} is not known; it is one of {known}")
+    return SUMS[metric].parts if metric in SUMS else (metric,)
+
+
+def _figures(report: ReportData, metric: str) -> dict[str, int]:
+    """A figure of every module of a report."""
+    keys = _keys(metric)
+    if keys is None:
+        held = parameter_totals(report)
+        return {
+            module.name: row.local_params
+            for module, row in zip(report.modules[1:], held[1:], strict=True)
+        }
+    return {
+        name: sum(getattr(stats, key) for key in keys) for name, stats in report.by_module().items()
+    }
+
+
+def by_rank(reports: Iterable[R]) -> tuple[int, tuple[int, ...], tuple[R, ...]]:
+    """The world's size, the ranks and the reports in the order of ranks.
+
+    Whose a report is, its labels ``rank`` and ``world_size`` say. If none has such labels, the
+    first report is rank 0's, the second rank 1's, and so on.
+
+    Raises:
+        ValueError: there is no report, or labels are missing in some or contradict each other.
+    """
+    given = list(reports)
+    labels = [dict(report.meta.labels) for report in given]
+    if not any(RANK in label for label in labels):
+        return len(given), tuple(range(len(given))), tuple(given)
+    try:
+        ranks = [int(label[RANK]) for label in labels]
+    except (KeyError, ValueError):
+        found = [label.get(RANK) for label in labels]
+        raise ValueError(
+            f"the reports' labels say that their ranks are {found}; give every report a number as "
+            "its label 'rank', or none of them one"
+        ) from None
+    order = sorted(range(len(given)), key=ranks.__getitem__)
+    sizes = [int(size) for label in labels if (size := label.get(WORLD_SIZE, "")).isdecimal()]
+    world = max([*sizes, max(ranks) + 1])
+    return world, tuple(ranks[i] for i in order), tuple(given[i] for i in order)

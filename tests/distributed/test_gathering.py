@@ -1,0 +1,264 @@
+"""Reports of real gloo groups on rank 0, and what the others learn of a rank that is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import nn
+from torch.distributed.fsdp import fully_shard
+
+import dispatchcount as dc
+from dispatchcount.distributed.notices import Notices
+from tests.capture.test_subclasses import TORCH
+from tests.distributed.decoder import STEP, Decoder, step, tokens
+from tests.distributed.spawn import on_ranks
+
+pytestmark = pytest.mark.torch_alone
+
+WIDTH, HIDDEN = 8, 32
+SENT = ((10, 6), (3, 13))
+"""How many of its 16 tokens each rank sends to the expert of each rank: 13 and 19 arrive."""
+
+ARRIVED = tuple(sum(column) for column in zip(*SENT, strict=True))
+TOKEN = 2 * WIDTH * HIDDEN
+"""MACs of an expert for a token."""
+
+
+class Experts(nn.Module):
+    """A layer of one expert on each rank, after a projection that every rank does alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.project = nn.Linear(WIDTH, WIDTH, bias=False)
+        self.expert = nn.Sequential(nn.Linear(WIDTH, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, WIDTH))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rank = dist.get_rank()
+        out = torch.empty(ARRIVED[rank], WIDTH)
+        sent, came = list(SENT[rank]), [row[rank] for row in SENT]
+        dist.all_to_all_single(out, self.project(x), came, sent)
+        back: torch.Tensor = self.expert(out)
+        return back
+
+
+def two_ranks() -> dict[str, Any]:
+    """What rank 0 gathers of experts, of a sharded step, and of a plain one; others get None."""
+    found: dict[str, Any] = {}
+
+    def gather(name: str, report: dc.Report) -> None:
+        ranks = dc.distributed.gather(report, timeout=120)
+        found[name] = ranks and ranks.to_json()
+
+    with torch.no_grad(), dc.profile(experts := Experts()) as prof:
+        experts(torch.ones(16, WIDTH))
+    gather("experts", prof.report)
+    sharded: Any = Decoder()
+    for layer in sharded.layers:
+        fully_shard(layer)
+    fully_shard(sharded)
+    for name, model in (("sharded", sharded), ("whole", Decoder())):
+        optimizer = torch.optim.AdamW(model.parameters(), foreach=False)
+        with dc.profile(model, memory=name == "sharded") as prof:
+            step(model, optimizer)
+        gather(name, prof.report)
+    return found
+
+
+@pytest.fixture(scope="module")
+def gathered(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    if TORCH < (2, 8):
+        pytest.skip("fully sharded steps raise below torch 2.8: see docs/limitations.md")
+    return on_ranks(2, two_ranks, tmp_path_factory.mktemp("ranks"))
+
+
+def test_rank_0_has_every_report(gathered: list[dict[str, Any]]) -> None:
+    assert [set(other.values()) for other in gathered[1:]] == [{None}]
+    ranks = dc.Ranks.from_json(gathered[0]["experts"])
+    assert (ranks.world, ranks.ranks, ranks.missing) == (2, (0, 1), ())
+    assert [dict(report.meta.labels)["rank"] for report in ranks.reports] == ["0", "1"]
+    assert ranks.to_json() == gathered[0]["experts"]
+
+
+def test_experts_are_as_uneven_as_their_tokens(gathered: list[dict[str, Any]]) -> None:
+    ranks = dc.Ranks.from_json(gathered[0]["experts"])
+    expert = ranks.by_module("macs")["expert"]
+    assert expert.values == tuple(came * TOKEN for came in (13, 19))
+    assert (expert.sum, expert.mean, expert.slowest) == (32 * TOKEN, 16 * TOKEN, 1)
+    assert expert.imbalance == 19 / 16
+    assert ranks.by_module("macs")["project"].imbalance == 1
+    assert ranks.sum.by_module()["expert"].macs == 32 * TOKEN
+    assert "rank 1" in str(ranks)
+    # The projection of 16 tokens on each of 2 ranks is that of 32 tokens on one.
+    assert ranks.spread("macs").sum == 32 * (TOKEN + WIDTH * WIDTH)
+
+
+def test_what_ranks_hold_and_do_alike(gathered: list[dict[str, Any]]) -> None:
+    plain, sharded = Decoder(), dc.Ranks.from_json(gathered[0]["sharded"])
+    with dc.profile(plain) as prof:
+        step(plain, torch.optim.AdamW(plain.parameters(), foreach=False))
+    logical = prof.report
+    whole = dc.Ranks.from_json(gathered[0]["whole"])
+    assert logical.macs == STEP
+    assert sharded.spread("macs").values == whole.spread("macs").values == (STEP,) * 2
+    assert set(sharded.by_module()) == set(logical.by_module())
+    # Sharded parameters are there once. A whole model on each of 2 ranks is there twice.
+    assert set(sharded.redundancy().values()) == {1.0, None}  # None of work outside modules
+    assert set(whole.redundancy().values()) == {2.0, None}
+    # All ranks were given the same batch: the same work is done twice.
+    assert whole.redundancy(logical)[""] == 2.0
+    assert sharded.redundancy(logical)["layers.0.gated.up"] == 2.0
+    assert sharded.spread("local_params").values == (94_528 // 2,) * 2
+    memory = sharded.reports[1].memory
+    assert memory is not None
+    assert memory.parameters == memory.gradients == 4 * 94_528 // 2
+
+
+def in_trouble(rank: int, ranks: int, port: int, folder: str) -> None:
+    """Two ranks come late, then one raises and one is killed in the middle of a step."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", store=dist.TCPStore("127.0.0.1", port, None, False), rank=rank, world_size=ranks
+    )
+    notices = Notices()
+    results: dict[str, Any] = {}
+
+    def gather(report: dc.Report, timeout: float) -> None:
+        start = time.time()
+        try:
+            dc.distributed.gather(report, timeout)
+        except dc.MissingRanksError as error:
+            came = error.ranks and [error.ranks.ranks, [r.macs for r in error.ranks.reports]]
+            results[f"gather {len(results)}"] = [
+                str(error), error.missing, came, time.time() - start
+            ]  # fmt: skip
+
+    class Stage(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(8, 8), nn.Linear(8, 8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.first(x)
+            if rank == 1:
+                results["raised at"] = time.time()
+                save()
+                raise ValueError("no such expert")
+            if rank == 2:
+                kept.save()
+                results["raised at"] = time.time()
+                save()
+                os.kill(os.getpid(), signal.SIGKILL)
+            dist.all_reduce(x)
+            out: torch.Tensor = self.last(x)
+            return out
+
+    def save() -> None:
+        Path(folder, f"result-{rank}.json").write_text(json.dumps(results))
+
+    with dc.profile() as prof:
+        pass
+    # Ranks 1 and 2 come when the time is over, and are told so.
+    if rank in (1, 2):
+        while not notices.has("over"):
+            time.sleep(0.01)
+    gather(prof.report, 0.5)
+    if rank == 0:
+        notices.put("over", b"")
+    kept = dc.distributed.keep(dc.profile(Stage().requires_grad_(False)), Path(folder, "reports"))
+    try:
+        with kept:
+            assert kept.profile._roots[0][1](torch.ones(4, 8)) is None
+    except RuntimeError as error:  # what gloo says of a peer that is gone
+        results["peer"] = [time.time(), str(error)]
+        gather(kept.report, 60)
+        results["known at"] = time.time()
+        save()
+        os._exit(0)  # torch would wait for its peers
+
+
+@pytest.fixture(scope="module")
+def trouble(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any], list[int | None]]:
+    folder = tmp_path_factory.mktemp("trouble")
+    store = dist.TCPStore("127.0.0.1", 0, None, True, wait_for_workers=False)
+    context = mp.get_context("spawn")
+    processes = [
+        context.Process(target=in_trouble, args=(rank, 4, store.port, str(folder)))
+        for rank in range(4)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(150)
+    codes = [process.exitcode for process in processes]
+    results = [json.loads((folder / f"result-{rank}.json").read_text()) for rank in range(4)]
+    return folder, results, codes
+
+
+def test_ranks_that_do_not_come_are_named(trouble: Any) -> None:
+    _, results, _ = trouble
+    message = (
+        "reports are missing: rank 1 gave no report within 0.5 s; "
+        "rank 2 gave no report within 0.5 s"
+    )
+    for rank in range(4):
+        said, missing, came, _ = results[rank]["gather 0"]
+        assert (said, missing) == (message, [1, 2])
+        assert came == ([[0, 3], [0, 0]] if rank == 0 else None)
+
+
+def test_a_rank_that_raised_and_one_that_was_killed(trouble: Any) -> None:
+    folder, results, codes = trouble
+    assert codes == [0, 1, -signal.SIGKILL, 0]
+    for rank in (0, 3):
+        said, missing, came, _ = results[rank]["gather 2"]
+        assert missing == [1, 2]
+        assert said == (
+            "reports are missing: rank 1 raised ValueError: no such expert in the root; its report so "
+            f"far is {folder}/reports/rank-1.json; rank 2 has ended without a report"
+        )
+        # Long before the 60 seconds that gather() was given.
+        assert results[rank]["known at"] - results[1]["raised at"] < 50
+        assert came == ([[0, 3], [256, 256]] if rank == 0 else None)
+
+
+def test_every_rank_leaves_its_report_on_disk(trouble: Any) -> None:
+    folder, _, _ = trouble
+    files = sorted((folder / "reports").glob("rank-*.json"))
+    ranks = dc.Report.merge(map(dc.Report.from_json, files), axis="rank")
+    assert (ranks.world, ranks.ranks) == (4, (0, 1, 2, 3))
+    # All four did the first layer, 4·8·8 MACs, and none the last.
+    assert ranks.by_module("macs")["first"].values == (256,) * 4
+    assert ranks.by_module("macs")["last"].values == (0,) * 4
+    errors = [report.meta.error for report in ranks.reports]
+    assert errors[1] == "ValueError: no such expert"
+    assert errors[2] is None  # it was killed, and left what it saved before
+
+
+def test_a_process_alone_is_a_job_of_one() -> None:
+    with dc.profile(net := Decoder()) as prof, torch.no_grad():
+        net(tokens())
+    ranks = dc.distributed.gather(prof.report)
+    assert ranks is not None
+    assert (ranks.world, ranks.reports) == (1, (prof.report,))
+
+
+def test_a_fake_group_has_nobody_to_gather_from() -> None:
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    with dc.profile() as prof:
+        pass
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=4)
+    try:
+        with pytest.raises(dc.DispatchcountError, match=r"distributed\.plan"):
+            dc.distributed.gather(prof.report)
+    finally:
+        dist.destroy_process_group()

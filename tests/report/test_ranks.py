@@ -1,0 +1,134 @@
+"""Ranks: spreads, imbalance, redundancy, files. No process group: the reports are made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dispatchcount.errors import ReportError
+from dispatchcount.report.ranks import Spread
+from dispatchcount.report_api import Ranks, Report
+from tests.report.make import cnn, routed
+
+pytestmark = pytest.mark.torch_alone
+
+
+def job(*ranks: int, world: int = 3) -> Ranks:
+    return Ranks(world, ranks, tuple(cnn() for _ in ranks))
+
+
+def test_the_imbalance_of_two_experts() -> None:
+    """1,531,904 and 2,025,472 MACs: the second takes 2,025,472 ÷ 1,778,688 of the mean."""
+    spread = Spread((0, 1), (1_531_904, 2_025_472))
+    assert spread.mean == 1_778_688
+    assert spread.slowest == 1
+    assert spread.imbalance is not None
+    assert round(spread.imbalance, 4) == 1.1387
+    assert spread.std == (2_025_472 - 1_531_904) / 2
+
+
+def test_nothing_is_not_uneven() -> None:
+    assert Spread((0, 1), (0, 0)).imbalance is None
+    assert Spread((3, 5), (4, 4)).imbalance == 1
+    assert Spread((3, 5), (4, 4)).slowest == 3
+
+
+def test_figures_by_module_and_rank() -> None:
+    ranks, one = Ranks(2, (0, 1), (cnn(), cnn() + cnn())), cnn()
+    for metric in ("flops", "macs", "bytes", "calls"):
+        rows = ranks.by_module(metric)
+        assert list(rows) == list(one.by_module())
+        for name, spread in rows.items():
+            once, twice = spread.values
+            assert twice == 2 * once, (metric, name)
+    assert ranks.spread("macs").values == (one.macs, 2 * one.macs)
+    assert ranks.spread("local_params").values == (one.params, one.params)
+    heat = ranks.heat("macs")
+    assert heat.modules == tuple(one.by_module())
+    assert heat.values[heat.modules.index("")] == (one.macs, 2 * one.macs)
+    assert ranks.sum.macs == 3 * one.macs
+    assert ranks.sum.params == one.params
+    with pytest.raises(ValueError, match="metric 'flop' is not known"):
+        ranks.by_module("flop")
+
+
+def test_a_module_that_a_rank_does_not_have_is_0_there() -> None:
+    ranks = Ranks(2, (0, 1), (cnn(), routed()))
+    only = set(routed().by_module()) - set(cnn().by_module())
+    assert only
+    assert all(ranks.by_module("calls")[name].values[0] == 0 for name in only)
+
+
+def test_what_is_held_twice() -> None:
+    assert {value for value in job(0, 1, 2).redundancy().values() if value} == {3.0}
+    assert job(0, 1, 2).redundancy(cnn(), "macs")[""] == 3.0
+    with pytest.raises(ValueError, match=r"missing of ranks \[1\]"):
+        job(0, 2).redundancy()
+
+
+def test_ranks_that_are_missing_are_named() -> None:
+    ranks = job(0, 2)
+    assert ranks.missing == (1,)
+    assert ranks.of(2) == cnn()
+    with pytest.raises(KeyError, match="rank 1"):
+        ranks.of(1)
+    assert "no report of rank 1" in str(ranks)
+    assert repr(ranks).startswith("<Ranks 2 of 3: ")
+    assert "\n" not in repr(ranks)
+
+
+@pytest.mark.parametrize("ranks", [(1, 0), (0, 0), (0, 3), (-1, 0)])
+def test_ranks_that_cannot_be(ranks: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="each must be there once"):
+        job(*ranks)
+
+
+def test_no_ranks_at_all() -> None:
+    with pytest.raises(ValueError, match="no report"):
+        job()
+    with pytest.raises(ValueError, match="no report"):
+        Report.merge([], axis="rank")
+
+
+def test_a_file_holds_all_of_it(tmp_path: object) -> None:
+    ranks = job(0, 2)
+    path = f"{tmp_path}/ranks.json"
+    assert Ranks.from_json(ranks.to_json(path)) == ranks == Ranks.from_json(path)
+    assert all(isinstance(report, Report) for report in Ranks.from_json(path).reports)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (b'"world_size":3', b'"world_size":1', "a row for each rank"),
+        (b'"world_size":3', b'"world_size":"3"', "world_size: expected an integer from 0 up"),
+        (b'"rank":2', b'"rank":null', r"ranks\[1\].rank: expected an integer"),
+        (b'"version":1,"meta"', b'"version":9,"meta"', "schema version 9"),
+        (b"dispatchcount.ranks", b"dispatchcount.rank", "no job of ranks"),
+    ],
+)
+def test_files_that_hold_something_else(before: bytes, after: bytes, message: str) -> None:
+    data = job(0, 2).to_json()
+    assert before in data
+    with pytest.raises(ReportError, match=message):
+        Ranks.from_json(data.replace(before, after))
+
+
+def test_merging_files_by_their_labels() -> None:
+    given = [cnn().with_labels(rank=str(rank), world_size="4") for rank in (3, 0)]
+    ranks = Report.merge(given, axis="rank")
+    assert (ranks.world, ranks.ranks) == (4, (0, 3))
+    assert ranks.reports == (given[1], given[0])
+    plain = Report.merge([cnn(), cnn()], axis="rank")
+    assert (plain.world, plain.ranks) == (2, (0, 1))
+    with pytest.raises(ValueError, match=r"\['3', None\]"):
+        Report.merge([given[0], cnn()], axis="rank")
+    with pytest.raises(ValueError, match="axis='ranks' is not known"):
+        Report.merge([cnn()], axis="ranks")  # type: ignore[call-overload]
+
+
+def test_reports_of_two_conventions_have_no_sum() -> None:
+    ranks = Ranks(2, (0, 1), (cnn(), replace(cnn(), convention="macs")))
+    with pytest.raises(ValueError, match="different conventions"):
+        _ = ranks.sum
