@@ -182,7 +182,8 @@ class RanksData(Brief, Generic[R]):
 
         It is the sum of the ranks' local figures over the logical figure, which is ranks · local ÷
         logical where all ranks have the same: 1 for what is spread over the ranks, and the number
-        of ranks for what each does whole. None where there is nothing.
+        of ranks for what each does whole. None where there is nothing. Parameters of one name are
+        taken for one parameter, also where ranks hold different experts under it.
 
         Args:
             logical: a report of the same step on one device, with the batches of all ranks
