@@ -32,13 +32,17 @@ class Watch:
     (so ``at::tensor`` fills what `empty` gave it), not a kernel that someone launched in between.
     So the instruction of Python that allocated a storage is noted as well.
 
+    Memory may have several storages: numpy and DLPack give a tensor one of its own over the same
+    bytes. So a write counts for all watched storages that hold what was written.
+
     Attributes:
-        storages: the storages by address, each as a weak reference and the number of the
-            instruction. A weak reference keeps the address from being used again.
+        storages: the storages by address, each as a weak reference, the number of the instruction,
+            and the addresses of its bytes. A weak reference keeps the storage's address from being
+            used again.
     """
 
     def __init__(self) -> None:
-        self.storages: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.storages: dict[int, tuple[StorageWeakRef, int, range]] = {}
 
     def allocated(self, out: Any) -> None:
         """Watch a fresh allocation, but not of a tensor without memory (meta, fake, empty)."""
@@ -54,33 +58,48 @@ class Watch:
                 self.storages = {
                     key: known for key, known in self.storages.items() if not known[0].expired()
                 }
-            reference = StorageWeakRef(tensor.untyped_storage())
-            self.storages[reference.cdata] = reference, instruction()
+            storage = tensor.untyped_storage()
+            reference = StorageWeakRef(storage)
+            self.storages[reference.cdata] = reference, instruction(), _bytes_of(storage)
 
     def check(self, counter: CallCounter, plan: Plan, args: Any, kwargs: Any) -> None:
         """An operator runs: forget what it writes, and report what it reads that nothing wrote."""
         # 1. What it writes is forgotten first, so that an argument given twice is not reported.
         read: list[torch.Tensor] = []
+        elsewhere: list[torch.Tensor] = []
         for place, value in [*enumerate(args), *kwargs.items()]:
             for tensor in tensors_in(value):
                 address = _address(tensor)
                 if address not in self.storages:
+                    if place in plan.writes and address:
+                        elsewhere.append(tensor)
                     continue
                 if place in plan.writes:
                     self.forget(address)
                 elif not plan.keyless:
                     read.append(tensor)
+        if self.storages and elsewhere:
+            self._forget_aliases(elsewhere)
         # 2. What is left was read. It is reported once.
         for tensor in read:
             address = _address(tensor)
             if address in self.storages:
-                _, allocated = self.storages.pop(address)
+                _, allocated, _ = self.storages.pop(address)
                 if (
                     plan.packet not in _READS_NO_VALUES
                     and allocated != instruction()
                     and not in_set_up()
                 ):
                     counter.unseen(tensor, plan.name, call_site())
+
+    def _forget_aliases(self, written: list[torch.Tensor]) -> None:
+        """Forget storages of which the bytes were written through a storage of another object."""
+        for tensor in written:
+            if type(tensor) is not FakeTensor and not tensor.is_meta:
+                place = _bytes_of(tensor.untyped_storage())
+                for address, (_, _, held) in [*self.storages.items()]:
+                    if place.start < held.stop and held.start < place.stop:
+                        self.forget(address)
 
     def forget(self, address: int) -> None:
         """Something wrote the storage at that address."""
@@ -112,3 +131,12 @@ def _address(tensor: torch.Tensor) -> int:
         return address_of(tensor.untyped_storage())
     except (NotImplementedError, RuntimeError):  # sparse, nested and opaque tensors have no storage
         return 0
+
+
+def _bytes_of(storage: torch.UntypedStorage) -> range:
+    """The addresses of a storage's bytes; none where it has no memory that torch would show."""
+    try:
+        start = storage.data_ptr()
+    except RuntimeError:
+        return range(0)
+    return range(start, start + storage.nbytes())

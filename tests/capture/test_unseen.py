@@ -33,6 +33,47 @@ def by_hand(tensor: Tensor) -> Tensor:
 # Memory that nothing seen has written.
 
 
+def through_numpy(tensor: Tensor) -> Tensor:
+    return torch.from_numpy(pytest.importorskip("numpy").asarray(tensor))
+
+
+@pytest.mark.parametrize(
+    "alias",
+    [
+        torch.from_dlpack,
+        lambda tensor: torch.from_dlpack(tensor[1:]),
+        through_numpy,
+        lambda tensor: through_numpy(tensor)[2:],
+        lambda tensor: torch.from_dlpack(torch.from_dlpack(tensor)),
+    ],
+)
+@pytest.mark.parametrize("write", [lambda t: t.fill_(1.0), lambda t: torch.ones(1).expand_as(t)])
+def test_memory_written_through_another_storage_was_written(
+    alias: Callable[[Tensor], Tensor], write: Callable[[Tensor], Any]
+) -> None:
+    """numpy and DLPack give a tensor a storage of its own over the same bytes."""
+
+    def run() -> None:
+        memory = torch.empty(4, 4)
+        other = alias(memory)
+        other.copy_(write(other))
+        _ = memory @ memory
+
+    report = counted(run)
+    assert not report.unknown_ops
+    assert report.macs == 64
+
+
+def test_a_write_beside_memory_that_something_unseen_filled_does_not_hide_it() -> None:
+    def run() -> None:
+        beside = torch.ones(4, 4)
+        filled = by_hand(torch.empty(4, 4))
+        torch.from_dlpack(beside).fill_(2.0)
+        _ = filled @ filled
+
+    assert [issue.status for issue in counted(run).unknown_ops.values()] == ["unseen"]
+
+
 @pytest.mark.parametrize(
     "make",
     [
