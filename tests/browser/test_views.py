@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from dispatchcount.report_api import Report
@@ -153,8 +154,10 @@ def test_paper_has_the_chart_and_every_row_that_is_left(open_page: Open, tmp_pat
     assert page.pdf().startswith(b"%PDF")
 
 
-def test_figure_and_first_columns_fit_a_phone(open_page: Open, tmp_path: Path) -> None:
-    page = shown(make.cnn(), open_page, tmp_path, viewport={"width": 390, "height": 844})
+@pytest.mark.parametrize("name", ["cnn", "routed", "training"])
+def test_figure_and_first_columns_fit_a_phone(name: str, open_page: Open, tmp_path: Path) -> None:
+    size = {"width": 390, "height": 844}
+    page = shown(getattr(make, name)(), open_page, tmp_path, viewport=size)
     for key in ("name", "share", "flops"):
         box = page.locator(f"#modules thead th[data-key={key}]").bounding_box()
         assert box is not None

@@ -31,16 +31,18 @@ export const moduleColumns = (options: ColumnsOptions): Column<Node>[] => {
     tip: (node) => tree.path(node),
     paint: paintName,
   };
-  // The class stands beside the name, but only where there is room for it.
+  // The class stands beside the name, and the rate before the figures, but only where there is room for them.
   const wide = innerWidth > NARROW;
   const type = typeColumn(options);
+  const rate = page.samples ? [rateColumn(options)] : [];
   return [
     name,
     ...(wide ? [type] : []),
     share(options),
-    ...(page.samples ? [rateColumn(options)] : []),
+    ...(wide ? rate : []),
     ...figures(options),
     callsColumn(options),
+    ...(wide ? [] : rate),
     ...(wide ? [] : [type]),
     roleColumn(tree),
     {

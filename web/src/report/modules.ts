@@ -146,9 +146,9 @@ export class Modules {
     const { tree, selected } = this.options;
     const modules = tree.rowsBelow(selected()).length;
     this.counted = [modules, modules];
-    const all = tree.all(selected());
     // On paper there is nothing to open.
-    if (!sort && !this.filtering) return this.table.whole ? all : this.branches.visible(selected());
+    if (!sort && !this.filtering && !this.table.whole) return this.branches.visible(selected());
+    const all = tree.all(selected());
     const found = this.filtering ? all.filter((node) => this.matches(node)) : all;
     if (this.filtering) this.counted = [found.reduce((sum, { rows }) => sum + rows.length, 0), modules];
     return sorted(found, this.table.columns, sort);
