@@ -29,6 +29,7 @@ COMMANDS = {
     "dashboard": "static pages of many reports: models, trends, links",
     "law": "the exact formula of what a model costs, in the sizes of its inputs",
     "roofline": "the least time a device needs for a report, and what limits it",
+    "plan": "what a rank of a cluster does in a step, without the cluster",
     "devices": "peaks and bandwidths of known devices, with their sources",
     "ops": "the operators that torch has, and what is counted for each",
 }

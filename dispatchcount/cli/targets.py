@@ -101,7 +101,7 @@ def attribute(target: str) -> Any:
         raise UsageError(
             f"{target!r} is not understood; give package.module:callable or file.py:callable"
         )
-    value: Any = _import_file(place) if place.endswith(".py") else _import_module(place)
+    value = imported(place)
     for part in name.split("."):
         with foreign(f"{place} raised at {name!r}:"):
             there = hasattr(value, part)
@@ -113,6 +113,15 @@ def attribute(target: str) -> Any:
         if not there:
             raise UsageError(f"{place} has no {name!r}{nearest(part, known)}")
     return value
+
+
+def imported(place: str) -> Any:
+    """The module in a Python file, or of a dotted name.
+
+    Raises:
+        UsageError: there is no such file or module, or importing it raised.
+    """
+    return _import_file(place) if place.endswith(".py") else _import_module(place)
 
 
 def _import_file(place: str) -> Any:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dispatchcount.distributed.compare import compare as compare
+    from dispatchcount.distributed.comparison import compare as compare
     from dispatchcount.distributed.gathering import gather as gather
     from dispatchcount.distributed.kept import keep as keep
     from dispatchcount.distributed.pipeline import bubble as bubble
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Plan": "planned",
     "bubble": "pipeline",
-    "compare": "compare",
+    "compare": "comparison",
     "gather": "gathering",
     "keep": "kept",
     "plan": "planning",

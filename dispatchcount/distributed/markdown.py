@@ -14,7 +14,7 @@ from dispatchcount.distributed.show import (
 from dispatchcount.render.text.markdown import escaped, line
 
 if TYPE_CHECKING:
-    from dispatchcount.distributed.compare import Comparison
+    from dispatchcount.distributed.comparison import Comparison
     from dispatchcount.distributed.planned import Plan
 
 _RULES = {"left": "---", "right": "---:"}

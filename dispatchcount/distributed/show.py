@@ -15,7 +15,7 @@ from dispatchcount.render.summary import Line, footer, summary
 from dispatchcount.report.collectives import Collective
 
 if TYPE_CHECKING:
-    from dispatchcount.distributed.compare import Comparison
+    from dispatchcount.distributed.comparison import Comparison
     from dispatchcount.distributed.least_time import LeastTime
     from dispatchcount.distributed.planned import Plan
 

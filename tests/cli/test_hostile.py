@@ -104,7 +104,7 @@ WORDS = [
     ),
 ]
 
-NET = "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x): return x\ndef build(): return Net()\n"
+NET = "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x): return x\ndef build(): return Net()\ndef step(model): model(torch.ones(1, 4))\n"
 
 
 @pytest.fixture
@@ -141,6 +141,7 @@ USUAL = {
     "check": ["in/a.json", "--max=flops=1G"],
     "dashboard": ["in", "--output=site"],
     "roofline": ["in/a.json", "--device=h100-sxm"],
+    "plan": ["net.py", "--mesh=dp=2"],
     "devices": ["h100-sxm"],
     "profile": ["net.py:build", "--input=1,4"],
     "run": ["script.py"],
@@ -149,7 +150,7 @@ USUAL = {
     "demo": [],
     "ops": ["addmm"],
 }
-SLOW = {"demo": 10, "ops": 10}  # every so many words
+SLOW = {"demo": 10, "ops": 10, "plan": 5}  # every so many words
 
 
 def variants(command: str) -> Iterator[list[str]]:

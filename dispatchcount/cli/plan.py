@@ -1,0 +1,212 @@
+"""``dispatchcount plan``: what a rank of a cluster does in a step, without the cluster."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from dispatchcount.cli.common import add_convention, emit, how_many, load_torch, show, usage
+from dispatchcount.cli.paths import inputs, output
+from dispatchcount.cli.running import progress
+from dispatchcount.errors import UsageError
+
+if TYPE_CHECKING:
+    from dispatchcount.distributed import Plan
+    from dispatchcount.distributed.mesh import Mesh
+    from dispatchcount.hardware.device import Device
+
+NEEDED = ("build", "step")
+OPTIONAL = ("parallelize", "optimizer", "load")
+FORMATS = ("table", "markdown")
+
+
+def add_parser(subparsers: Any) -> None:
+    """The command's arguments."""
+    parser = subparsers.add_parser(
+        "plan",
+        help="what a rank of a cluster computes, stores and sends, without the cluster",
+        description=(
+            "Runs a step as one rank of a cluster, in this process, on tensors without values. FILE"
+            " defines build(), which returns the model; parallelize(model, mesh), which returns it"
+            " as it is trained; step(model), which makes its inputs and runs a step; and if wanted"
+            " optimizer(parameters), with which the step is called as step(model, optimizer), and"
+            " load, the tokens by expert that are assumed."
+        ),
+        epilog="examples: dispatchcount plan train.py --mesh dp=128,tp=8 --device h100-sxm    "
+        "dispatchcount plan train.py --mesh dp=1024 --mesh dp=128,tp=8 --device h100-sxm",
+    )
+    parser.add_argument("file", metavar="FILE", help="a Python file, or a module by its name")
+    parser.add_argument(
+        "--mesh",
+        action="append",
+        required=True,
+        metavar="DIMS",
+        help="ranks by dimension, the outermost first: dp=128,tp=8; repeat to compare meshes",
+    )
+    parser.add_argument(
+        "--rank", type=int, default=0, metavar="N", help="the rank to be; 0 by default"
+    )
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        help="what each rank is: h100-sxm … as `dispatchcount devices` lists them;"
+        " adds least times, and if it fits",
+    )
+    parser.add_argument(
+        "--interconnect",
+        metavar="RATE",
+        help="bytes a second of a rank's link, both directions together, instead of the device's:"
+        " 100e9, or by dimension dp=100e9,tp=900e9",
+    )
+    parser.add_argument(
+        "--schedule",
+        metavar="NAME",
+        help="also say how long the stages of a pipeline wait: gpipe, 1f1b, interleaved, zb-h1,"
+        " zb-h2; stages are the mesh's dimension pp",
+    )
+    parser.add_argument(
+        "--microbatches", type=int, metavar="M", help="micro-batches of a step, for --schedule"
+    )
+    parser.add_argument(
+        "--virtual", type=int, default=1, metavar="V", help="stages of each rank, if interleaved"
+    )
+    parser.add_argument(
+        "--top", type=how_many, default=15, metavar="N", help="modules with times, or all"
+    )
+    parser.add_argument("--format", choices=FORMATS, default="table", help="how it is shown")
+    parser.add_argument("--json", metavar="FILE", help="save the plan of one mesh there")
+    add_convention(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan each mesh, save, and show."""
+    from dispatchcount.distributed.comparison import compare
+    from dispatchcount.distributed.mesh import mesh_of, rank_in
+
+    # 1. What is wrong with the arguments is said before torch is loaded and code of FILE runs.
+    meshes = [mesh_of(text) for text in args.mesh]
+    for mesh in meshes:
+        rank_in(mesh, args.rank)
+    read = inputs(args.file) if args.file.endswith(".py") else ()
+    saved = output(args.json, read)
+    if args.json is not None and len(meshes) > 1:
+        raise UsageError("--json saves one plan; give one --mesh with it")
+    device = _device(args)
+    rates = _interconnect(args.interconnect)
+    if rates is not None and device is None:
+        raise UsageError("--interconnect is the link of a device; give --device too")
+    waiting = [_waiting(args, mesh) for mesh in meshes]
+    # 2. The plans.
+    plans = _plans(args, meshes)
+    # 3. They are saved before they are shown: a reader of the table may go away.
+    if args.json is not None:
+        emit(plans[0].to_json(), saved)
+        if saved is None:
+            return 0
+    found = compare(plans, device, rates)
+    with usage():
+        if args.format == "markdown":
+            emit((plans[0] if len(plans) == 1 else found).to_markdown(), None)
+        elif len(plans) > 1:
+            show(found.table())
+        else:
+            show(plans[0].table())
+            if found.times:
+                emit("", None)
+                show(found.times[0].table(args.top))
+    lines = [line for line in waiting if line]
+    if lines:
+        emit("\n" + "\n".join(lines), None)
+    return 0
+
+
+def _plans(args: argparse.Namespace, meshes: list[Mesh]) -> list[Plan]:
+    """A plan for each mesh, from the functions in the file.
+
+    Raises:
+        UsageError: the file lacks one, or one of them raised.
+    """
+    with progress() as say:
+        say("loading torch")
+        load_torch()
+
+        from dispatchcount.cli.foreign import foreign
+        from dispatchcount.cli.targets import imported
+        from dispatchcount.distributed.planning import plan
+
+        say(f"importing {args.file}")
+        module = imported(args.file)
+        with foreign(f"{args.file} raised:"):
+            given = {name: getattr(module, name, None) for name in (*NEEDED, *OPTIONAL)}
+        lacking = [name for name in NEEDED if given[name] is None]
+        if lacking:
+            raise UsageError(
+                f"{args.file} has no {' and no '.join(lacking)}; a plan needs functions build() "
+                "and step(model), and takes parallelize(model, mesh), optimizer(parameters) and "
+                "load"
+            )
+        plans = []
+        for mesh in meshes:
+            say(f"planning {mesh}")
+            # What the functions print goes to standard error; a plan's own errors pass.
+            with foreign(f"{args.file} raised:"), usage():
+                plans.append(
+                    plan(
+                        given["build"],
+                        given["parallelize"],
+                        given["step"],
+                        mesh,
+                        args.rank,
+                        optimizer=given["optimizer"],
+                        load=given["load"],
+                        convention=args.convention or "fvcore",
+                    )
+                )
+    return plans
+
+
+def _device(args: argparse.Namespace) -> Device | None:
+    if args.device is None:
+        return None
+    from dispatchcount.hardware.find import device
+
+    return device(args.device)
+
+
+def _interconnect(text: str | None) -> float | dict[str, float] | None:
+    """A rate, or rates by dimension.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if text is None:
+        return None
+    try:
+        if "=" not in text:
+            return float(text)
+        pairs = [part.partition("=") for part in text.split(",")]
+        return {name.strip(): float(rate) for name, _, rate in pairs}
+    except ValueError:
+        raise UsageError(
+            f"--interconnect {text!r} is not understood; give bytes a second such as 900e9, or by "
+            "dimension dp=100e9,tp=900e9"
+        ) from None
+
+
+def _waiting(args: argparse.Namespace, mesh: Mesh) -> str:
+    """How long stages wait on this mesh, as a line; ``""`` if that was not asked for.
+
+    Raises:
+        UsageError: the mesh has no pipeline, or the number of micro-batches is missing.
+    """
+    if args.schedule is None:
+        return ""
+    from dispatchcount.distributed.pipeline import bubble
+
+    stages = mesh.as_dict().get("pp")
+    if stages is None:
+        raise UsageError(f"the mesh {mesh} has no dimension pp, so --schedule has no stages")
+    if args.microbatches is None:
+        raise UsageError("--schedule needs the number of micro-batches: --microbatches 32")
+    return f"{mesh}: {bubble(args.schedule, stages, args.microbatches, args.virtual)}"
