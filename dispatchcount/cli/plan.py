@@ -138,7 +138,9 @@ def _plans(args: argparse.Namespace, meshes: list[Mesh]) -> list[Plan]:
         say(f"importing {args.file}")
         module = imported(args.file)
         with foreign(f"{args.file} raised:"):
-            given = {name: getattr(module, name, None) for name in (*NEEDED, *OPTIONAL)}
+            given: dict[str, Any] = {
+                name: getattr(module, name, None) for name in (*NEEDED, *OPTIONAL)
+            }
         lacking = [name for name in NEEDED if given[name] is None]
         if lacking:
             raise UsageError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dispatchcount.distributed.show import (
+    Column,
     comparison_cells,
     figures,
     notes,
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from dispatchcount.distributed.comparison import Comparison
     from dispatchcount.distributed.planned import Plan
 
-_RULES = {"left": "---", "right": "---:"}
+_RULES = {True: "---", False: "---:"}
+"""The line below a column's header, which says on which side its cells stand."""
 
 
 def plan_markdown(plan: Plan) -> str:
@@ -26,15 +28,15 @@ def plan_markdown(plan: Plan) -> str:
         escaped(title(plan)),
         _table(
             [
-                ("one rank", "left", [kind for kind, _, _ in figures(plan)]),
-                ("", "right", [figure for _, figure, _ in figures(plan)]),
-                ("", "left", [said for _, _, said in figures(plan)]),
+                ("one rank", True, [kind for kind, _, _ in figures(plan)]),
+                ("", False, [figure for _, figure, _ in figures(plan)]),
+                ("", True, [said for _, _, said in figures(plan)]),
             ]
         ),
     ]
-    rows = plan.by_collective()
-    if rows:
-        blocks.append(_table(traffic_cells(rows)))
+    sent = traffic_cells(plan)
+    if sent:
+        blocks.append(_table(sent))
     blocks.append("\n".join(f"* {escaped(f'{about}: {text}')}" for about, text, _ in notes(plan)))
     return "\n\n".join(blocks) + "\n"
 
@@ -44,7 +46,7 @@ def comparison_markdown(found: Comparison) -> str:
     return _table(comparison_cells(found)) + "\n"
 
 
-def _table(columns: list[tuple[str, str, list[str]]]) -> str:
-    lines = [line(head for head, _, _ in columns), line(_RULES[side] for _, side, _ in columns)]
+def _table(columns: list[Column]) -> str:
+    lines = [line(head for head, _, _ in columns), line(_RULES[left] for _, left, _ in columns)]
     cells = zip(*(texts for _, _, texts in columns), strict=True)
     return "\n".join([*lines, *(line(map(escaped, row)) for row in cells)])

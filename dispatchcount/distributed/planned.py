@@ -32,8 +32,6 @@ class Plan:
         mesh: the dimensions of the cluster.
         rank: the rank that was planned.
         report: everything that the rank does in the step, as a run would have it.
-        params: elements of the parameters that the rank holds.
-        params_of_all: elements of the same parameters on all ranks together, each once.
         padding: what FSDP adds to parameters, for each module that they are sharded at.
         load: tokens by expert that were assumed, by the name of the layer.
     """
@@ -41,8 +39,6 @@ class Plan:
     mesh: Mesh
     rank: int
     report: Report
-    params: int
-    params_of_all: int
     padding: tuple[Padding, ...] = ()
     load: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
@@ -64,6 +60,16 @@ class Plan:
         return self.report.macs
 
     # Stores
+
+    @property
+    def params(self) -> int:
+        """Elements of the parameters, on all ranks together and each once."""
+        return self.report.params
+
+    @property
+    def local_params(self) -> int:
+        """Those of them that the rank holds."""
+        return self.report.local_params
 
     @property
     def memory(self) -> Memory:

@@ -128,13 +128,10 @@ def _run(
         )
         with _said("step(model)", "the second time"), block:
             step(*given, **named)
-        local, whole = _elements(model)
         return Plan(
             mesh=mesh,
             rank=rank,
             report=_with_dimensions(block.report, mesh, rank),
-            params=local,
-            params_of_all=whole,
             padding=tuple(padding(model)),
             load=load,
         )
@@ -212,12 +209,3 @@ def _assumed(
             )
         rows.append((name, numbers))
     return tuple(rows)
-
-
-def _elements(model: nn.Module) -> tuple[int, int]:
-    """Elements of the parameters that this rank holds, and of those parameters on all ranks."""
-    from torch.distributed.tensor import DTensor
-
-    held = list(model.parameters())
-    local = sum((p.to_local() if isinstance(p, DTensor) else p).numel() for p in held)
-    return local, sum(p.numel() for p in held)

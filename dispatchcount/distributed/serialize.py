@@ -38,8 +38,6 @@ def to_json(plan: Plan, path: str | PathLike[str] | None = None) -> bytes:
             "version": FORMAT.version,
             "mesh": [{"name": name, "ranks": size} for name, size in plan.mesh.as_dict().items()],
             "rank": plan.rank,
-            "params": plan.params,
-            "params_of_all": plan.params_of_all,
             "padding": [
                 {"module": row.module, "ranks": row.ranks, "useful": row.useful, "sent": row.sent}
                 for row in plan.padding
@@ -76,8 +74,6 @@ def from_json(source: bytes | str | PathLike[str], *, make: Callable[..., P]) ->
         mesh=mesh,
         rank=rank,
         report=report,
-        params=_count(top["params"]),
-        params_of_all=_count(top["params_of_all"]),
         padding=tuple(
             Padding(
                 _text(row["module"]),

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.text import Text
 
+from dispatchcount.render.collectives import HEADERS, LEFT, texts
 from dispatchcount.render.console.grid import Cells, Grid
 from dispatchcount.render.numbers import ABSENT, duration, human, nbytes, percent, plural
 from dispatchcount.render.plain import Printable, named
 from dispatchcount.render.summary import Line, footer, summary
-from dispatchcount.report.collectives import Collective
 
 if TYPE_CHECKING:
     from dispatchcount.distributed.comparison import Comparison
     from dispatchcount.distributed.least_time import LeastTime
     from dispatchcount.distributed.planned import Plan
+
+
+Column = tuple[str, bool, list[str]]
+"""A column: its header, True if it is text and not numbers, and its cells."""
 
 
 def plan_line(plan: Plan) -> str:
@@ -39,8 +43,8 @@ def title(plan: Plan) -> str:
 
 def figures(plan: Plan) -> list[tuple[str, str, str]]:
     """What the rank computes and stores: a kind, its figure, and what there is to say of it."""
-    share = plan.params / plan.params_of_all if plan.params_of_all else 1.0
-    of_all = f"{human(plan.params)} of {human(plan.params_of_all)} elements, {percent(share)}"
+    share = plan.local_params / plan.params if plan.params else 1.0
+    held = f"{human(plan.local_params)} of {human(plan.params)} elements, {percent(share)}"
     phases = ", ".join(
         f"{name} {human(row.macs)}" for name, row in plan.report.by_phase().items() if row.macs
     )
@@ -48,10 +52,10 @@ def figures(plan: Plan) -> list[tuple[str, str, str]]:
     at = f"in {named(peak.peak_module)}, at {peak.peak_op}" if peak.peak_op else ""
     return [
         ("MACs", human(plan.macs), phases),
-        ("parameters", nbytes(plan.parameters), of_all),
+        ("parameters", nbytes(plan.parameters), held),
         ("gradients", nbytes(plan.gradients), ""),
         ("optimizer", nbytes(plan.optimizer), ""),
-        ("activations", nbytes(plan.activations), "kept for backward"),
+        ("activations", nbytes(plan.activations), "kept for backward: each module's most"),
         ("peak", nbytes(plan.peak), f"of all tensors together, {at}".rstrip(", ")),
     ]
 
@@ -84,27 +88,24 @@ def notes(plan: Plan) -> list[Line]:
     return [*lines, *summary(plan.report)]
 
 
-def traffic_cells(rows: Sequence[Collective]) -> list[tuple[str, str, list[str]]]:
-    """The columns of what is sent: the header, ``"left"`` or ``"right"``, and the cells."""
-    return [
-        ("sends", "left", [row.op for row in rows]),
-        ("group", "left", [str(row.group) for row in rows]),
-        ("calls", "right", [human(row.calls) for row in rows]),
-        ("payload", "right", [nbytes(row.payload_bytes) for row in rows]),
-        ("of", "left", [row.payload_of for row in rows]),
-        ("on the wire", "right", [nbytes(row.wire_bytes) for row in rows]),
-    ]
+def traffic_cells(plan: Plan) -> list[Column]:
+    """What is sent, a row for each operator and group; no column if nothing is."""
+    rows, _ = texts(plan.report)
+    if not rows:
+        return []
+    cells = [list(column) for column in zip(*rows, strict=True)]
+    return list(zip(HEADERS, LEFT, cells, strict=True))
 
 
 def plan_table(plan: Plan) -> Printable:
     """What the rank computes, stores and sends, and below it what that rests on."""
     kinds, numbers, said = zip(*figures(plan), strict=True)
     own = Grid([Cells("one rank", kinds, True), Cells("", numbers), Cells("", said, True)])
-    parts: list[object] = [Text(title(plan), style="bold"), Text(), own]
-    rows = plan.by_collective()
-    if rows:
-        parts += [Text(), Grid(_cells(traffic_cells(rows)))]
-    return Printable(Group(*parts, Text(), footer(notes(plan))))  # type: ignore[arg-type]
+    parts: list[RenderableType] = [Text(title(plan), style="bold"), Text(), own]
+    sent = traffic_cells(plan)
+    if sent:
+        parts += [Text(), Grid(_cells(sent))]
+    return Printable(Group(*parts, Text(), footer(notes(plan))))
 
 
 def time_line(time: LeastTime) -> str:
@@ -174,34 +175,38 @@ def comparison_table(found: Comparison) -> Printable:
         ]
     if found.times:
         device = found.times[0].device
-        lines.append(("least time", f"on {device}, compute and communication overlapping", "dim"))
+        said = (
+            f"on {device}, compute and communication overlapping. A step is what step() runs on "
+            "one rank, so a mesh that shares the data among more ranks works on a larger batch"
+        )
+        lines.append(("least time", said, "dim"))
     body = [Grid(_cells(comparison_cells(found)))]
     return Printable(Group(*body, Text(), footer(lines)) if lines else Group(*body))
 
 
-def comparison_cells(found: Comparison) -> list[tuple[str, str, list[str]]]:
-    """The columns of a comparison, as `traffic_cells` has them."""
+def comparison_cells(found: Comparison) -> list[Column]:
+    """A row for each plan."""
     plans = found.plans
     columns = [
-        ("mesh", "left", [str(plan.mesh) for plan in plans]),
-        ("ranks", "right", [f"{plan.mesh.ranks:,}" for plan in plans]),
-        ("MACs", "right", [human(plan.macs) for plan in plans]),
-        ("parameters", "right", [nbytes(plan.parameters) for plan in plans]),
-        ("peak", "right", [nbytes(plan.peak) for plan in plans]),
-        ("on the wire", "right", [nbytes(plan.wire_bytes) for plan in plans]),
-        ("padding", "right", [_factor(plan) for plan in plans]),
+        ("mesh", True, [str(plan.mesh) for plan in plans]),
+        ("ranks", False, [f"{plan.mesh.ranks:,}" for plan in plans]),
+        ("MACs", False, [human(plan.macs) for plan in plans]),
+        ("parameters", False, [nbytes(plan.parameters) for plan in plans]),
+        ("peak", False, [nbytes(plan.peak) for plan in plans]),
+        ("on the wire", False, [nbytes(plan.wire_bytes) for plan in plans]),
+        ("padding", False, [_factor(plan) for plan in plans]),
     ]
     if found.times:
         columns += [
-            ("compute", "right", [_seconds(time.compute_seconds) for time in found.times]),
+            ("compute", False, [_seconds(time.compute_seconds) for time in found.times]),
             (
                 "communication",
-                "right",
+                False,
                 [_seconds(time.communication_seconds) for time in found.times],
             ),
-            ("bound", "left", [time.bound for time in found.times]),
-            ("least time", "right", [_seconds(time.least_seconds) for time in found.times]),
-            ("fits", "left", [_YES_NO[time.fits] for time in found.times]),
+            ("bound", True, [time.bound for time in found.times]),
+            ("least time", False, [_seconds(time.least_seconds) for time in found.times]),
+            ("fits", True, [_YES_NO[time.fits] for time in found.times]),
         ]
     return columns
 
@@ -225,8 +230,8 @@ def _fit(time: LeastTime) -> str:
     )
 
 
-def _cells(columns: Iterable[tuple[str, str, list[str]]]) -> list[Cells]:
-    return [Cells(head, texts, side == "left", keep=True) for head, side, texts in columns]
+def _cells(columns: Iterable[Column]) -> list[Cells]:
+    return [Cells(head, cells, left, keep=True) for head, left, cells in columns]
 
 
 def _seconds(seconds: float) -> str:

@@ -164,7 +164,7 @@ def test_fsdp_small(ranks: int) -> None:
         ("_allgather_base_", "dp"): (5, 706_816),
         ("_reduce_scatter_base_", "dp"): (3, 378_112),
     }
-    assert (planned.params, planned.params_of_all) == (94_528 // ranks, 94_528)
+    assert (planned.local_params, planned.params) == (94_528 // ranks, 94_528)
     assert planned.parameters == planned.gradients == 378_112 // ranks
 
 

@@ -36,7 +36,18 @@ def test_every_example_is_tested() -> None:
         "generate",
         "detector",
         "mfu",
+        "plan_llama",
     }
+
+
+def test_plan_llama() -> None:
+    """Two layers of Llama 7B's shape on 128 × 8 ranks: an eighth of a step with 4,096 tokens."""
+    report, planned = run("plan_llama")
+    products = 4096 * (2 * (4 * 4096**2 + 3 * 4096 * 11008) + 4096 * 32000)
+    scores = 2 * 2 * 4096**2 * 4096  # of each layer two products forward and five backward
+    assert report.macs == (3 * products + scores * 7 // 2) // 8
+    assert planned.mesh.ranks == 1024
+    assert [row.calls for row in planned.by_collective() if row.op.startswith("c10d")] == [5, 3]
 
 
 def test_mfu() -> None:
