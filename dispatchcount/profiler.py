@@ -16,6 +16,7 @@ from dispatchcount.capture.kernel import kernel as kernel
 from dispatchcount.capture.torch_functions import Watcher
 from dispatchcount.capture.torch_private import set_torch_function_state, torch_function_state
 from dispatchcount.errors import UncountedError
+from dispatchcount.render.numbers import plural
 from dispatchcount.report.conventions import find_convention
 from dispatchcount.report_api import Report
 from dispatchcount.rules import library as library
@@ -257,12 +258,13 @@ def _raise_uncounted(report: Report) -> None:
     issues = [*report.unknown_ops.values(), *report.failed_ops.values()]
     if issues:
         listed = "; ".join(
-            f"{issue.op} ({issue.status}, {issue.calls} calls, in {_listed(issue.modules)})"
+            f"{issue.op} ({issue.status}, {plural(issue.calls, 'call')}, "
+            f"in {_listed(issue.modules)})"
             for issue in issues
         )
         raise UncountedError(
-            f"{len(issues)} operators are not counted: {listed}. "
-            "Give them rules with @dispatchcount.register."
+            f"{plural(len(issues), 'operator')} {'is' if len(issues) == 1 else 'are'} not counted: "
+            f"{listed}. Give rules with @dispatchcount.register."
         )
 
 

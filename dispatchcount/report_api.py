@@ -267,15 +267,24 @@ class Report(ReportData):
         return memory_table(self, depth=depth, exact=exact, fold=fold)
 
     def side_by_side(
-        self, depth: Depth = "auto", *, exact: bool = False, fold: bool = True
+        self,
+        depth: Depth = "auto",
+        *,
+        samples: Sequence[str] | None = None,
+        columns: Sequence[str] = ("calls", "flops", "share"),
+        exact: bool = False,
+        fold: bool = True,
     ) -> ConsoleRenderable:
-        """The first samples beside each other: the modules each ran, how often, at what cost.
+        """Samples beside each other: the modules each ran, how often, at what cost.
 
-        `depth` and `fold` are as of `table`; what folds is equal in every sample.
+        `samples` are labels, by default the first ones; ``columns=("flops", "bytes")`` shows other
+        figures of each. `depth` and `fold` are as of `table`; what folds is equal in every sample.
         """
         from dispatchcount.render.console.side_by_side import side_by_side
 
-        return side_by_side(self, depth=depth, exact=exact, fold=fold)
+        return side_by_side(
+            self, depth=depth, samples=samples, columns=columns, exact=exact, fold=fold
+        )
 
     def samples_table(
         self,

@@ -53,7 +53,7 @@ def main() -> dc.Report:
         steps.close()
 
     report = prof.report
-    table = Table("step", "MACs", "of them attention", "MLPs")
+    table = Table("step", "MACs", "of them attention", "MLPs", box=None, pad_edge=False)
     for label, modules in report.by_sample():
         attention, mlps = (
             sum(modules[f"model.layers.{layer}.{part}"].macs for layer in range(LAYERS))

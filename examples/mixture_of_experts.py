@@ -52,6 +52,8 @@ def main() -> dc.Report:
         "tokens",
         "MACs",
         "share",
+        box=None,
+        pad_edge=False,
         title=f"imbalance {load.imbalance:.2f} (busiest over mean)",
     )
     for expert in load.experts:

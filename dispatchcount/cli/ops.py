@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Group
+from rich.text import Text
 
 from dispatchcount.cli.common import emit, load_torch, show
 from dispatchcount.cli.foreign import ForeignError, foreign
 from dispatchcount.errors import UsageError
-from dispatchcount.render.plain import Printable
+from dispatchcount.render.console.grid import Cells, Grid
+from dispatchcount.render.plain import Printable, clean
 from dispatchcount.rules.core.classify import Classified, classify
 from dispatchcount.rules.core.registry import OpKind
 
@@ -116,23 +117,20 @@ def packets(rows: list[Row]) -> dict[str, list[Row]]:
     return grouped
 
 
-def table(rows: list[Row]) -> Table:
+def table(rows: list[Row]) -> Group:
     """One line a packet."""
-    out = Table(
-        "operator",
-        "overloads",
-        "class",
-        "family or reason",
-        caption=summary(rows),
-        caption_justify="left",
-    )
+    lines = []
     for packet, overloads in packets(rows).items():
         for found in dict.fromkeys(row.found for row in overloads):
             same = [row for row in overloads if row.found == found]
-            out.add_row(
-                escape(packet), str(len(same)), same[0].kind, escape(found.family or found.reason)
-            )
-    return out
+            why = clean(found.family or found.reason)
+            lines.append((clean(packet), str(len(same)), same[0].kind, why))
+    headers = ("operator", "overloads", "class", "family or reason")
+    columns = [
+        Cells(header, [line[place] for line in lines], header != "overloads", keep=True)
+        for place, header in enumerate(headers)
+    ]
+    return Group(Grid(columns), Text(), Text(summary(rows), "dim"))
 
 
 def summary(rows: list[Row]) -> str:

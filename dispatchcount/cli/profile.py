@@ -26,6 +26,7 @@ from dispatchcount.cli.running import progress
 from dispatchcount.cli.saved import add_output_option, save, saving
 from dispatchcount.cli.streams import complain
 from dispatchcount.errors import UsageError
+from dispatchcount.render.numbers import plural
 
 if TYPE_CHECKING:
     from dispatchcount.cli.counted import Counted
@@ -159,5 +160,5 @@ def _show(done: Counted, args: argparse.Namespace) -> None:
 def _uncounted(report: Any) -> int:
     issues = [*report.unknown_ops, *report.failed_ops]
     if issues:
-        complain(f"{len(issues)} operators could not be counted: {', '.join(issues)}")
+        complain(f"{plural(len(issues), 'operator')} could not be counted: {', '.join(issues)}")
     return len(issues)

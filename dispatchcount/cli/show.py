@@ -40,7 +40,10 @@ SHOWN: dict[str, tuple[Callable[[Report, Options], ConsoleRenderable], tuple[str
     "collectives": (lambda report, options: report.collectives(**options), ("top", "exact")),
     "memory": (lambda report, options: report.memory_table(**options), ROW_OPTIONS),
     "samples": (lambda report, options: report.samples_table(**options), ("top", *ROW_OPTIONS)),
-    "side-by-side": (lambda report, options: report.side_by_side(**options), ROW_OPTIONS),
+    "side-by-side": (
+        lambda report, options: report.side_by_side(**options),
+        ("columns", *ROW_OPTIONS),
+    ),
     "arch": (lambda report, options: report.arch(**options), ("fold",)),
 }
 """Forms for a console: how to make one, and the options that it takes."""

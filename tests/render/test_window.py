@@ -193,3 +193,31 @@ def test_a_container_is_not_said_to_have_run_in_no_sample() -> None:
     text = str(report.samples_table(depth=None, fold=False))
     (line,) = [one for one in text.split("\n") if "ModuleList" in one]
     assert line.split()[2:4] == ["–", "–"]
+
+
+def test_samples_are_chosen_by_their_labels_and_columns_by_their_names() -> None:
+    report = routed()
+    head, names = str(report.side_by_side(samples=["image-2"], columns=("flops", "bytes"))).split(
+        "\n"
+    )[:2]
+    assert head.split() == ["image-2"]
+    assert names.split() == ["module", "type", "flops", "bytes"]
+    text = str(report.side_by_side(samples=["image-2", "image-0"], columns=("bytes",), exact=True))
+    assert text.split("\n")[0].split() == ["image-2", "image-0"]
+    # right reads 6,416 and writes 1,600 bytes in one sample and does not run in the other
+    (row,) = [line for line in text.split("\n") if line.startswith("  right")]
+    assert row.split() == ["right", "Linear", "8,016", "–"]
+    assert "hidden   2 samples besides those named; samples_table() sums up all" in text
+
+
+def test_samples_and_columns_that_are_not_there_are_answered_with_those_that_are() -> None:
+    with pytest.raises(
+        ValueError, match=r"no sample is called 'x0'; there are 'image-0', 'image-1'"
+    ):
+        routed().side_by_side(samples=["x0"])
+    with pytest.raises(
+        ValueError, match=r"column 'time_ns' is not known; it is one of calls, share"
+    ):
+        routed().side_by_side(columns=("time_ns",))
+    with pytest.raises(ValueError, match="depth="):
+        routed().side_by_side(["x0"])  # type: ignore[arg-type]
