@@ -4,14 +4,14 @@ The module that runs when a collective is called is often not the one whose data
 layer's parameters are gathered ahead of time, while another layer runs; a bucket of gradients is
 sent when the last of them is there. So the owner is looked for, in this order:
 
-1. the parameters that torch's own code is moving right now, of sharded training (FSDP) or of a
-   bucket that a communication hook is given; or the stages between which a pipeline passes on what
-   they made;
+1. what torch's own code is moving right now: the modules that were sharded together (FSDP), the
+   parameters of a bucket that a communication hook is given, or the stages between which a pipeline
+   passes on what they made;
 2. the parameters whose gradients were written into the operand's memory since the backward pass
    began, which is how a bucket is filled;
 3. the parameter, or the parameter's gradient, whose memory an operand is.
 
-Where these are of several modules, the owner is the deepest module that holds them all. If none of
+Of several modules the owner is the deepest module that holds them all. If none of
 these is found, the data are what the running module works on, and it is the owner.
 """
 
@@ -28,7 +28,7 @@ from dispatchcount.capture.distributed_frames import (
     in_control,
     in_set_up,
     moved_bucket,
-    moved_parameters,
+    moved_shards,
     moved_stages,
 )
 from dispatchcount.capture.frames import running_module
@@ -117,7 +117,7 @@ class Claims:
 
     def _owners(self, args: Any, kwargs: Any) -> Iterator[Info]:
         """The modules of the parameters whose data are moved, as far as they are known."""
-        modules = moved_parameters() or moved_stages()
+        modules = moved_shards() or moved_stages()
         infos = list(map(self._modules.info, modules))
         if not infos and graph_task() != -1:
             infos = list(map(self._attribution.holder, moved_bucket()))

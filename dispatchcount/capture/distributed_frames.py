@@ -24,16 +24,15 @@ from dispatchcount.capture.frames import TORCH, backward_code, code_of, frames, 
 from dispatchcount.capture.torch_private import loaded
 
 
-def moved_parameters() -> list[nn.Module]:
-    """Whose parameters does the code of torch's that communicates right now move?
+def moved_shards() -> list[nn.Module]:
+    """Whose shards does sharded training move right now?
 
-    Leans on ``FSDPParamGroup`` and its `fsdp_params`, each with a `_module_info`, of
-    ``torch.distributed.fsdp._fully_shard``; on ``FlatParamHandle`` and the `_param_infos` of its
-    `flat_param`, of ``torch.distributed.fsdp._flat_param``; and on the names under which methods
-    and functions there hold one, ``self`` and ``handle``.
+    Leans on ``FSDPParamGroup`` and its `modules`, of ``torch.distributed.fsdp._fully_shard``; on
+    ``FlatParamHandle`` and its `_fully_sharded_module`, of ``torch.distributed.fsdp._flat_param``;
+    and on the names under which methods and functions there hold one, ``self`` and ``handle``.
 
     Returns:
-        For each parameter a module that holds it; nothing if none is known.
+        The modules that were sharded together; nothing if none are moved.
     """
     group = loaded("torch.distributed.fsdp._fully_shard._fsdp_param_group", "FSDPParamGroup")
     flat = loaded("torch.distributed.fsdp._flat_param", "FlatParamHandle")
@@ -44,9 +43,9 @@ def moved_parameters() -> list[nn.Module]:
         for name in ("self", "handle"):
             holder = frame.f_locals.get(name) if name in code.co_varnames else None
             if group is not None and isinstance(holder, group):
-                return [param._module_info.module for param in holder.fsdp_params]
+                return list(holder.modules)
             if flat is not None and isinstance(holder, flat):
-                return [info.module for info in holder.flat_param._param_infos]
+                return [holder._fully_sharded_module]
     return []
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 from torch.distributed._tools.fake_collectives import CollectiveOp, collective_ops, sync_ops
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.debug import CommDebugMode
@@ -15,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import dispatchcount as dc
 from tests.distributed.decoder import step
-from tests.distributed.ways import Way
+from tests.distributed.ways import Way, prepared
 
 
 class RawLog(TorchDispatchMode):
@@ -60,20 +59,6 @@ class Measured:
     groups: dict[str, set[int]]
     counted: dict[str, int]
     same: bool
-
-
-def optimizer_of(model: nn.Module) -> torch.optim.Optimizer:
-    """AdamW, one parameter at a time."""
-    return torch.optim.AdamW(model.parameters(), foreach=False)
-
-
-def prepared(way: Way) -> tuple[nn.Module, torch.optim.Optimizer]:
-    """A model after its first step, in which torch prepares much."""
-    torch.manual_seed(0)
-    model = way()
-    optimizer = optimizer_of(model)
-    step(model, optimizer)
-    return model, optimizer
 
 
 def measure(way: Way) -> Measured:

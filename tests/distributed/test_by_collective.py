@@ -18,8 +18,6 @@ from tests.distributed.measured import Measured, measure
 from tests.distributed.spawn import on_ranks
 from tests.distributed.ways import ways
 
-pytestmark = pytest.mark.torch_alone
-
 GATHER, SCATTER, REDUCE = "c10d._allgather_base_", "c10d._reduce_scatter_base_", "c10d.allreduce_"
 F_GATHER = "_c10d_functional.all_gather_into_tensor"
 F_SCATTER = "_c10d_functional.reduce_scatter_tensor"

@@ -16,10 +16,15 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 import dispatchcount as dc
 from tests.distributed.decoder import LAYERS, step
-from tests.distributed.measured import prepared
-from tests.distributed.ways import Way, fsdp1, fsdp2, mesh_of, sequence_parallel, tensor_parallel
-
-pytestmark = pytest.mark.torch_alone
+from tests.distributed.ways import (
+    Way,
+    fsdp1,
+    fsdp2,
+    mesh_of,
+    prepared,
+    sequence_parallel,
+    tensor_parallel,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -82,9 +87,9 @@ def test_a_shard_of_modules_of_a_layer_belongs_to_the_deepest_that_holds_them() 
     fully_shard(model)
     with dc.profile(model) as prof:
         model(torch.ones(2, 8)).sum().backward()
-    # Linear 0 and 2 are one shard, whose deepest common module is `inner`; `scale` is the rest.
+    # Linear 0 and 2 are one shard, whose deepest common module is `inner`; the rest is the root's.
     gathers = owners(prof.report, "c10d._allgather_base_")
-    assert set(gathers) == {"inner", "scale"}
+    assert set(gathers) == {"", "inner"}
 
 
 def test_hooks_of_a_module_work_for_it() -> None:

@@ -8,7 +8,6 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.pipelining import PipelineStage, Schedule1F1B, ScheduleGPipe
 from torch.nn.parallel import DistributedDataParallel
@@ -16,15 +15,20 @@ from torch.nn.parallel import DistributedDataParallel
 import dispatchcount as dc
 from dispatchcount.report.collectives import Collective
 from tests.distributed.decoder import LAYER, PARAMETERS, STEP, Decoder, step
-from tests.distributed.measured import optimizer_of
 from tests.distributed.spawn import on_ranks
-
-pytestmark = pytest.mark.torch_alone
+from tests.distributed.ways import optimizer_of
 
 REDUCE, BROADCAST = "c10d.allreduce_", "c10d.broadcast_"
 ALL = 4 * PARAMETERS
 
 Reports = dict[str, list[bytes]]
+
+
+def in_half(bucket: dist.GradBucket) -> Any:
+    """What a communication hook does that sends gradients as bfloat16."""
+    sent = bucket.buffer().to(torch.bfloat16)
+    done = dist.all_reduce(sent, async_op=True).get_future()
+    return done.then(lambda _: bucket.buffer().copy_(sent))
 
 
 def replicated(steps: int, optimizer: Any = optimizer_of, **options: Any) -> list[bytes]:
@@ -85,7 +89,7 @@ def all_scenarios() -> Reports:
         "one bucket": replicated(2),
         "buckets": replicated(3, bucket_cap_mb=small),
         "views": replicated(3, bucket_cap_mb=small, gradient_as_bucket_view=True, to_none=False),
-        "hook": replicated(3, bucket_cap_mb=small, hook=bf16_compress_hook),
+        "hook": replicated(3, bucket_cap_mb=small, hook=lambda _, bucket: in_half(bucket)),
         "unused": replicated(1, find_unused_parameters=True),
         "static": replicated(1, static_graph=True),
         "zero": replicated(1, zero),

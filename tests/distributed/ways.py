@@ -22,7 +22,7 @@ from torch.distributed.tensor.parallel import (
     parallelize_module,
 )
 
-from tests.distributed.decoder import Decoder, Layer
+from tests.distributed.decoder import Decoder, Layer, step
 
 Way = Callable[[], nn.Module]
 """Makes a decoder that is spread over all ranks."""
@@ -129,3 +129,17 @@ WAYS_OF_FOUR: dict[str, Way] = {
 def ways(ranks: int) -> dict[str, Way]:
     """The ways that are tried on so many ranks."""
     return WAYS | (WAYS_OF_FOUR if ranks == 4 else WAYS_OF_TWO)
+
+
+def optimizer_of(model: nn.Module) -> torch.optim.Optimizer:
+    """AdamW, one parameter at a time."""
+    return torch.optim.AdamW(model.parameters(), foreach=False)
+
+
+def prepared(way: Way) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """A model after its first step, in which torch prepares much."""
+    torch.manual_seed(0)
+    model = way()
+    optimizer = optimizer_of(model)
+    step(model, optimizer)
+    return model, optimizer
