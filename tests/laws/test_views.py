@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from functools import cache
 from itertools import product as combinations
 from pathlib import Path
@@ -290,8 +292,11 @@ def test_the_python_function_says_the_same() -> None:
     assert scope["flops"](b=3, h=800) == law(b=3, h=800).flops == 900
     with pytest.raises(ValueError, match="h = 801: only for h ≡ 0 mod 8"):
         scope["flops"](b=3, h=801)
-    exec(block().python("macs"), scope)
-    assert scope["macs"](b=2, s=777) == block()(b=2, s=777).macs
+    # In an interpreter that has nothing but itself.
+    text = block().python("macs") + "print(macs(b=2, s=777))"
+    bare = [sys.executable, "-I", "-S", "-c", text]
+    printed = subprocess.run(bare, capture_output=True, text=True, check=True).stdout
+    assert int(printed) == block()(b=2, s=777).macs
 
 
 def test_a_law_is_frozen() -> None:

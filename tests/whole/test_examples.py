@@ -37,6 +37,8 @@ def test_every_example_is_tested() -> None:
         "detector",
         "mfu",
         "plan_llama",
+        "laws",
+        "balanced_batches",
     }
 
 
@@ -48,6 +50,26 @@ def test_plan_llama() -> None:
     assert report.macs == (3 * products + scores * 7 // 2) // 8
     assert planned.mesh.ranks == 1024
     assert [row.calls for row in planned.by_collective() if row.op.startswith("c10d")] == [5, 3]
+
+
+def test_laws() -> None:
+    """Four layers of GPT-2: a direct run of 16,384 tokens costs what the law of a few says."""
+    report, law = run("laws")
+    layer = 768 * 2304 + 768**2 + 2 * 768 * 3072
+    assert law.macs.terms == {(1, 2): 4 * 2 * 768, (1, 1): 4 * layer + 768 * 50257}
+    assert report.macs == law(b=1, s=16_384).macs
+    assert report.flops == law(b=1, s=16_384).flops
+
+
+def test_balanced_batches() -> None:
+    """The groups of sequences cost what the law says of them, and nearly the same."""
+    report, costs = run("balanced_batches")
+    lengths = [400, 40, 350, 90, 30, 510, 120, 60, 220, 45, 80, 300]
+    weights = 2 * (4 * 64**2 + 3 * 64 * 128) + 200 * 64
+    each = [3 * (weights * n + 2 * 2 * 64 * n**2) for n in lengths]
+    assert report.macs == sum(costs)
+    assert report.macs - report.recomputed_macs == sum(each)
+    assert max(costs) < 1.02 * min(costs)
 
 
 def test_mfu() -> None:
