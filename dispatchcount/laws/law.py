@@ -133,6 +133,15 @@ class LawData(ByMetric):
         """The formulas by phase: forward, backward, recompute, optimizer, those that occurred."""
         return views.by_phase(self)
 
+    def by_call(self, name: str) -> dict[str, LawRow]:
+        """One module's formulas by the stack of modules that called it, ``"(root) > encoder"``.
+        Most modules have one; an embedding that encoder and decoder share has two.
+
+        Raises:
+            KeyError: the law has no such module.
+        """
+        return views.by_call(self, name)
+
     # At given sizes
 
     def __call__(self, **sizes: int) -> LawStats:

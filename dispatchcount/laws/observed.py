@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from dispatchcount.report.metrics import ELEMENTWISE
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import COUNTED, ZERO
+from dispatchcount.report.rows import COUNTED, NO_MODULE, ZERO
 from dispatchcount.rules.core.cost import COUNTS
 
 COLUMNS = (*COUNTS, "calls", "module_calls")
@@ -30,14 +31,21 @@ UNCOUNTED = (*CONTRACTED, *ELEMENTWISE, "activations")
 class Key(NamedTuple):
     """Which row: the module's name, the operator and the phase. The module's own calls stand under
     no operator and phase.
+
+    A module that is called by others than those that hold it, such as an embedding that encoder and
+    decoder share, has a row for each stack of callers, outermost first. It is empty for the usual
+    one.
     """
 
     module: str
     op: str
     phase: str
+    callers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.module or "(root)", self.op, self.phase) if part)
+        by = f"called by {self.callers[-1] or '(root)'}" if self.callers else ""
+        parts = (self.module or "(root)", self.op, self.phase, by)
+        return " ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +100,15 @@ class Observation:
 def observed(report: ReportData) -> Observation:
     """The figures of a report by module, operator and phase."""
     names = [module.name for module in report.modules]
+    callers = _callers(report)
     sums: dict[Key, list[int]] = {}
     refused: dict[tuple[Key, str], str] = {}
     estimated: dict[tuple[Key, str], str] = {}
 
-    # Operators: entries that differ only in the stack of calls, the dtype or the function are one
-    # row.
+    # Operators: entries that differ only in the dtype or the function are one row.
     for entry in report.entries:
-        key = Key(names[report.paths[entry.path].module], entry.op, entry.phase)
+        module = names[report.paths[entry.path].module]
+        key = Key(module, entry.op, entry.phase, callers[entry.path])
         figures = (*(getattr(entry.cost, count) or 0 for count in COUNTS), entry.calls, 0)
         row = sums.setdefault(key, [0] * len(COLUMNS))
         for place, figure in enumerate(figures):
@@ -114,9 +123,9 @@ def observed(report: ReportData) -> Observation:
                 refused[key, column] = f"{entry.op} is not counted ({entry.status})"
 
     # Modules: how often each was called.
-    for path in report.paths:
+    for path, stack in zip(report.paths, callers, strict=True):
         if path.calls:
-            key = Key(names[path.module], "", "")
+            key = Key(names[path.module], "", "", stack)
             sums.setdefault(key, [0] * len(COLUMNS))[-1] += path.calls
     modules = {
         module.name: ModuleRow(
@@ -138,3 +147,28 @@ def observed(report: ReportData) -> Observation:
         report.meta.training,
         tuple(dict.fromkeys(entry.phase for entry in report.entries)),
     )
+
+
+def _callers(report: ReportData) -> list[tuple[str, ...]]:
+    """For each path the names of the modules that called, outermost first; nothing where each was
+    called by one that holds it.
+
+    A module that calls itself is in a stack once: how deep it goes is no matter of who calls.
+    """
+    holders: list[set[int]] = []
+    for row in report.modules:
+        holders.append({row.parent, *holders[row.parent]} if row.parent >= 0 else set())
+    stacks: list[tuple[int, ...]] = []
+    found: list[tuple[str, ...]] = []
+    for path in report.paths:
+        above = stacks[path.parent] if path.parent >= 0 else ()
+        if path.module in above:
+            above = above[: above.index(path.module)]
+        stacks.append((*above, path.module))
+        usual = all(
+            caller in holders[module] or report.modules[caller].name == NO_MODULE
+            for caller, module in pairwise(stacks[-1])
+        )
+        names = tuple(report.modules[caller].name for caller in above)
+        found.append(() if usual else tuple(name for name in names if name != NO_MODULE))
+    return found

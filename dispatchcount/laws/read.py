@@ -122,7 +122,12 @@ def _polynomial(node: JsonValue, sizes: tuple[str, ...]) -> Polynomial:
 
 def _key(node: JsonValue, names: list[str]) -> Key:
     module = values.index(node["module"], len(names), "modules")
-    return Key(names[module], values.text(node["op"]), values.text(node["phase"]))
+    callers: tuple[str, ...] = ()
+    if "callers" in node:
+        callers = tuple(
+            names[values.index(caller, len(names), "modules")] for caller in node["callers"].items()
+        )
+    return Key(names[module], values.text(node["op"]), values.text(node["phase"]), callers)
 
 
 def _row(node: JsonValue, names: list[str], polynomials: int) -> Formulas:

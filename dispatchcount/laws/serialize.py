@@ -12,6 +12,7 @@ from dispatchcount import files
 from dispatchcount.errors import LawError, ReportError
 from dispatchcount.laws.domain import Domain
 from dispatchcount.laws.law import LawData, RowNote
+from dispatchcount.laws.observed import Key
 from dispatchcount.laws.polynomial import Polynomial
 from dispatchcount.laws.read import from_object
 from dispatchcount.report.json.serialize import dumps
@@ -74,6 +75,7 @@ def to_object(law: LawData) -> dict[str, Any]:
                 "module": places[row.key.module],
                 "op": row.key.op,
                 "phase": row.key.phase,
+                **_callers(row.key, places),
                 "columns": dict(row.columns),
             }
             for row in law.rows
@@ -112,11 +114,17 @@ def _notes(notes: tuple[RowNote, ...], places: dict[str, int]) -> list[dict[str,
             "module": places[note.key.module],
             "op": note.key.op,
             "phase": note.key.phase,
+            **_callers(note.key, places),
             "column": note.column,
             "reason": note.reason,
         }
         for note in notes
     ]
+
+
+def _callers(key: Key, places: dict[str, int]) -> dict[str, list[int]]:
+    """The member for the callers, for the few rows that have some."""
+    return {"callers": [places[name] for name in key.callers]} if key.callers else {}
 
 
 def _domain(domain: Domain) -> dict[str, Any]:

@@ -69,6 +69,47 @@ def by_module(law: LawData) -> dict[str, LawRow]:
     }
 
 
+def by_call(law: LawData, name: str) -> dict[str, LawRow]:
+    """The rows of one module, with all modules in it, by the stack of modules that called it:
+    ``"(root) > encoder"``.
+
+    Raises:
+        KeyError: the law has no such module.
+    """
+    modules = {module.name: module for module in law.modules}
+    if name not in modules:
+        raise KeyError(f"the law has no module {name!r}")
+    called = {row.key.module for row in law.rows if MODULE_CALLS in row.columns}
+
+    def stack(key: Key) -> tuple[str, ...]:
+        """The modules on the stack, the row's own the last."""
+        if key.callers:
+            return (*key.callers, key.module)
+        found = [key.module]
+        holder = modules[key.module].parent
+        while holder is not None:
+            if holder in called or holder == name:
+                found.insert(0, holder)
+            holder = modules[holder].parent
+        return tuple(found)
+
+    def group(key: Key) -> str | None:
+        """The modules above the one asked for, as text; None where that is not on the stack."""
+        found = stack(key)
+        if name not in found:
+            return None
+        return " > ".join(caller or "(root)" for caller in found[: found.index(name)])
+
+    whole = _summed(law, lambda key: group(key) if key.module == name else None)
+    inner = _summed(law, lambda key: None if key.module == name else group(key))
+    params = law.by_module()[name].polynomial("params")
+    for caller, sums in inner.items():
+        whole.setdefault(caller, Sums()).add(sums, but=MODULE_CALLS)
+    for sums in whole.values():
+        sums.params = int(params.at([0] * len(law.sizes)))
+    return {caller: LawRow(law, sums, of_module=True) for caller, sums in whole.items()}
+
+
 def by_module_and_operator(law: LawData) -> dict[str, dict[str, LawRow]]:
     """For each module its rows by operator, those of the modules in it included."""
     sums: dict[str, dict[str, Sums]] = {module.name: {} for module in law.modules}

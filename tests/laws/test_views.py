@@ -304,3 +304,75 @@ def test_a_law_is_frozen() -> None:
         block().runs = 5  # type: ignore[misc]
     with pytest.raises(TypeError):
         block().macs.terms[1, 1] = 3  # type: ignore[index]
+
+
+class Shared(nn.Module):
+    """An encoder and a decoder that call one embedding, which neither of them holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared = nn.Sequential(nn.Linear(16, 16, bias=False), nn.ReLU())
+        self.encoder, self.decoder = Side(self.shared), Side(self.shared)
+
+    def forward(self, e: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
+        for _ in range(3):
+            e = self.encoder(e)
+        return self.shared(e).sum() + self.decoder(d).sum()
+
+
+class Side(nn.Module):
+    def __init__(self, shared: nn.Module) -> None:
+        super().__init__()
+        self.calls = [shared]  # a list holds no modules
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.calls[0](x)
+
+
+def test_formulas_by_call_tell_callers_apart() -> None:
+    """256 MACs a row of the input, for each of three calls by the encoder, one by the decoder and one by the root."""
+    model = Shared().to("meta").eval()
+    law = dc.law(model, lambda e, d: model(meta(e, 16), meta(d, 16)), e=5, d=7)
+    calls = law.by_call("shared")
+    assert {caller: str(row.macs) for caller, row in calls.items()} == {
+        "(root)": "256·e",
+        "(root) > encoder": "768·e",
+        "(root) > decoder": "256·d",
+    }
+    assert [int(row.calls(e=9, d=9)) for row in calls.values()] == [1, 1, 3]
+    assert calls["(root) > encoder"](e=100, d=9).macs == 76_800
+    assert all(str(row.params) == "256" for row in calls.values())
+    whole = law.by_module()["shared"]
+    for metric in ("macs", "arithmetic", "bytes_read", "calls"):
+        parts = sum((row.polynomial(metric) for row in calls.values()), dc.Polynomial(("e", "d")))
+        assert parts == whole.polynomial(metric), metric
+    # The Linear inside was called by the same stacks, one module longer.
+    assert set(law.by_call("shared.0")) == {
+        "(root) > shared",
+        "(root) > encoder > shared",
+        "(root) > decoder > shared",
+    }
+    assert dc.Law.from_json(law.to_json()).by_call("shared")["(root)"].macs == calls["(root)"].macs
+    assert dc.Law.from_json(law.to_json()) == law
+    assert list(block().by_call("0.qkv")) == ["(root) > 0"]
+    with pytest.raises(KeyError, match="the law has no module 'x'"):
+        law.by_call("x")
+
+
+def test_a_module_that_calls_itself_has_one_stack() -> None:
+    class Tree(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.leaf = nn.Linear(4, 4, bias=False)
+
+        def forward(self, n: int) -> None:
+            self.leaf(meta(1, 4))
+            if n > 1:
+                self(n - 1)
+
+    model = Tree().to("meta").eval()
+    law = dc.law(model, model, n=3, far={"n": 60})
+    assert str(law.macs) == "16·n"
+    assert {caller: str(row.calls) for caller, row in law.by_call("leaf").items()} == {
+        "(root)": "n"
+    }
