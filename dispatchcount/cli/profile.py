@@ -19,6 +19,7 @@ from dispatchcount.cli.common import (
     show,
     usage,
 )
+from dispatchcount.cli.job import Job
 from dispatchcount.cli.labels import add_label_option
 from dispatchcount.cli.model_options import add_model_options, number
 from dispatchcount.cli.paths import code, output
@@ -77,9 +78,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Profile the target, or compare several."""
+    job = Job()
     if len(args.targets) > 1:
-        return _several(args)
+        return _several(args) if job.shows else 0
     (target,) = args.targets
+    args.output, args.json = [job.own(name) for name in args.output], job.own(args.json)
+    args.label = [*job.labels.items(), *args.label]
     reads = code(target, args.inputs)
     files = saving(args.output, reads)
     saved = output(args.json, reads)
@@ -99,11 +103,15 @@ def run(args: argparse.Namespace) -> int:
         done = counted(target, args, say, check)
         say("costing what ran")
     # The report is saved before it is shown: a reader of the table may go away.
-    if args.json is not None:
+    if args.json is not None and (job.shows or saved is not None):
         emit(done.report.to_json(), saved)
     save(done.report, files)
-    if args.json is None or saved is not None:
+    ranks = job.gather(done.report, failed=done.failure is not None)
+    if job.shows and (args.json is None or saved is not None):
         _show(done, args)
+        if ranks is not None:
+            emit("", None)
+            show(ranks.table())
     if done.failure is not None:
         raise done.failure
     return 1 if args.strict and _uncounted(done.report) else 0

@@ -18,6 +18,7 @@ from dispatchcount.cli.common import (
     usage,
 )
 from dispatchcount.cli.foreign import ForeignError, foreign
+from dispatchcount.cli.job import Job
 from dispatchcount.cli.labels import add_label_option, commit
 from dispatchcount.cli.paths import STANDARD
 from dispatchcount.cli.saved import add_output_option, save, saving
@@ -90,6 +91,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the script; its exit status."""
     from dispatchcount.cli import script
 
+    job = Job()
+    args.output = [job.own(name) for name in args.output]
+    args.json, args.html = job.own(args.json), job.own(args.html)
     files = _files(args)
     program = script.module(args.script) if args.module else script.script(args.script)
     load_torch()
@@ -102,11 +106,11 @@ def run(args: argparse.Namespace) -> int:
         time=args.time,
         memory=args.memory,
         nonzero=args.nonzero,
-        labels=labels | dict(args.label),
+        labels=labels | job.labels | dict(args.label),
     )
     window = Window(prof, args.skip, args.steps)
     folder = os.getcwd()
-    with window.watch():
+    with window.watch(), job.stoppable():
         status = script.execute(program, args.arguments)
     os.chdir(folder)
     report = _report(prof, window, args)
@@ -115,8 +119,12 @@ def run(args: argparse.Namespace) -> int:
             report = _backward_only(report, args.script)
         # The report is saved before it is shown: a reader of the table may go away.
         save(report, files)
-        _show(report, args)
-        _say_window(window, args)
+        ranks = job.gather(report, failed=status != 0)
+        if job.shows:
+            _show(report, args)
+            _say_window(window, args)
+        if ranks is not None:
+            _print(ranks.table())
     return status
 
 
@@ -167,9 +175,7 @@ def _backward_only(report: Any, script: str) -> Any:
 
 
 def _show(report: Any, args: argparse.Namespace) -> None:
-    """Show the tables on standard error, for standard output is the script's."""
-    from rich.console import Console
-
+    """Show the tables that were asked for."""
     options = given(args, TABLE_OPTIONS)
     with usage():
         tables = [module_view(report, options)]
@@ -178,10 +184,17 @@ def _show(report: Any, args: argparse.Namespace) -> None:
         if args.memory and report.memory is not None:
             tables.append(report.memory_table(**given(args, ROW_OPTIONS)))
     for table in tables:
-        if sys.stderr.isatty():
-            Console(stderr=True).print(table)
-        else:
-            print(f"{table}\n", file=sys.stderr)
+        _print(table)
+
+
+def _print(table: Any) -> None:
+    """Print a table on standard error, for standard output is the script's."""
+    if not sys.stderr.isatty():
+        print(f"{table}\n", file=sys.stderr)
+        return
+    from rich.console import Console
+
+    Console(stderr=True).print(table)
 
 
 def _say_window(window: Any, args: argparse.Namespace) -> None:

@@ -58,15 +58,32 @@ def gather(report: Report, timeout: float = 60, *, partial: bool = False) -> Ran
     """
     if is_alone():
         return Ranks(1, (0,), (report,))
-    notices, call = Notices(), next(_CALLS)
+    return gather_by(Notices.of_group(), report, timeout, partial=partial)
+
+
+def gather_by(notices: Notices, report: Report, timeout: float, *, partial: bool) -> Ranks | None:
+    """What `gather` does, among the ranks that have these notices in common."""
+    call = next(_CALLS)
+    labelled = _give(notices, report, call)
+    if notices.rank:
+        _await_verdict(notices, call, timeout)
+        return None
+    return _collect(notices, call, labelled, timeout, partial=partial)
+
+
+def give(notices: Notices, report: Report) -> None:
+    """Give a report and wait for nobody: for a rank that failed and is about to end."""
+    _give(notices, report, next(_CALLS))
+
+
+def _give(notices: Notices, report: Report, call: int) -> Report:
+    """Put a report where rank 0 finds it; returns it with the labels that say whose it is."""
     notices.say_where()
     notices.take_back(f"raised/{notices.rank}")
     labelled = report.with_labels(**{RANK: str(notices.rank), WORLD_SIZE: str(notices.world)})
     if notices.rank:
         notices.put(f"report/{call}/{notices.rank}", zlib.compress(labelled.to_json(), 1))
-        _await_verdict(notices, call, timeout)
-        return None
-    return _collect(notices, call, labelled, timeout, partial=partial)
+    return labelled
 
 
 def _collect(

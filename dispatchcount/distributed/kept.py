@@ -31,7 +31,7 @@ class Kept:
 
     def __init__(self, profile: Profile, folder: str | PathLike[str]) -> None:
         self.profile = profile
-        self._notices = None if is_alone() else Notices()
+        self._notices = None if is_alone() else Notices.of_group()
         rank = 0 if self._notices is None else self._notices.rank
         self.path = os.path.join(os.fspath(folder), f"rank-{rank}.json")
         os.makedirs(folder, exist_ok=True)

@@ -39,8 +39,15 @@ class Notices:
         world: how many ranks there are.
     """
 
-    def __init__(self) -> None:
-        """The default process group's store is used.
+    def __init__(self, store: Any, rank: int, world: int) -> None:
+        """`store`: one that all ranks of the job see."""
+        self.rank = rank
+        self.world = world
+        self._store: Any = distributed.PrefixStore(_PREFIX, store)
+
+    @classmethod
+    def of_group(cls) -> Notices:
+        """Those of the default process group, in its store.
 
         Raises:
             UsageError: its other ranks are made up.
@@ -52,9 +59,8 @@ class Notices:
                 "a fake process group has no other ranks to hear from; gather() is for ranks that "
                 "run, and dispatchcount.distributed.plan for those that do not"
             )
-        self.rank = distributed.get_rank()
-        self.world = distributed.get_world_size()
-        self._store: Any = distributed.PrefixStore(_PREFIX, distributed_c10d._get_default_store())
+        store = distributed_c10d._get_default_store()
+        return cls(store, distributed.get_rank(), distributed.get_world_size())
 
     def put(self, key: str, data: bytes) -> None:
         """Write something under a key, for all ranks to read."""

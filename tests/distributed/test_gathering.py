@@ -128,7 +128,7 @@ def in_trouble(rank: int, ranks: int, port: int, folder: str) -> None:
     dist.init_process_group(
         "gloo", store=dist.TCPStore("127.0.0.1", port, None, False), rank=rank, world_size=ranks
     )
-    notices = Notices()
+    notices = Notices.of_group()
     results: dict[str, Any] = {}
 
     def gather(report: dc.Report, timeout: float) -> None:
