@@ -48,6 +48,13 @@ it("what stands above the selected node is as wide as the chart", () => {
   expect(tiles.map(({ level }) => level).slice(0, 2)).toEqual([-1, 0]);
 });
 
+it("of a long way to the selected node the nearest levels are drawn", () => {
+  const way = Array.from({ length: 50 }, (_, i) => node(`level${i}`, null));
+  const tiles = icicle(way[49]!, way, 500, figures);
+  expect(tiles.map((tile) => tile.node.label)).toEqual(way.slice(-7).map(({ label }) => label));
+  expect(tiles[0]!.y).toBe(0);
+});
+
 it("a treemap gives every part its share of the area", () => {
   const tiles = nested(top, 400, 300, figures);
   const area = (label: string): number =>

@@ -37,12 +37,14 @@ const OPENED = 2400; // square pixels from which a tile of the treemap shows its
 const HEADER = 18;
 const DEEPEST = 60;
 const MOST_TILES = 4000;
+const MOST_ABOVE = 7; // levels of the icicle down to the selected node; the trail has all
 
 /** The selected node across the whole width below those above it, and below it all that it holds, a level a row. */
 export const icicle = (selected: Node, trail: Node[], width: number, { value, under, own }: Figures): Tile[] => {
   const tiles: Tile[] = [];
-  const top = trail.length - 1;
-  for (const [i, node] of trail.entries())
+  const nearest = trail.slice(-MOST_ABOVE);
+  const top = nearest.length - 1;
+  for (const [i, node] of nearest.entries())
     tiles.push({
       node,
       operator: null,
