@@ -110,7 +110,8 @@ HEAD = """# Laws of {count} models
 
 Each law is found by `dc.law` from runs on meta, at sizes that it chooses itself (see [laws](laws.md)). The last column has two far points that it was
 not made from and at which a direct run agreed. Afterwards the law is held against direct runs at {tries} random sizes inside its domain, every order
-of magnitude as likely as any other: every metric of every module that the law gives a figure for is the same integer. {faults}
+of magnitude as likely as any other: every metric of every module that the law gives a figure for is the same integer. {faults} Seconds are of wall time, on a machine that did other
+work at the same time.
 
 `python -m benchmarks.laws` makes this page. {machine}
 
