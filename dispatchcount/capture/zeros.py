@@ -34,6 +34,8 @@ def nonzeros(tensor: Tensor) -> int | None:
         return int(tensor.numel()) // 2
     if tensor.is_meta or isinstance(tensor, FakeTensor) or is_traceable_wrapper_subclass(tensor):
         return None
+    if tensor.is_cuda and torch.cuda.is_current_stream_capturing():
+        return None  # Nothing runs while a graph is captured, and reading would spoil the graph.
     count: Callable[[], int] = lambda: _counted(tensor)  # noqa: E731
     with DispatchOff(), FunctionsOff(), torch.no_grad():
         return guarded(count, None)
