@@ -10,13 +10,23 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import torch.distributed as dist
+from torch.distributed.fsdp import fully_shard
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 import dispatchcount as dc
-from tests.distributed.decoder import LAYER, OUTSIDE, PARAMETERS, PRODUCTS, SCORES, STEP
+from tests.distributed.decoder import (
+    LAYER,
+    OUTSIDE,
+    PARAMETERS,
+    PRODUCTS,
+    SCORES,
+    STEP,
+    Decoder,
+    step,
+)
 from tests.distributed.measured import Measured, measure
 from tests.distributed.spawn import on_ranks
-from tests.distributed.ways import ways
+from tests.distributed.ways import optimizer_of, ways
 
 GATHER, SCATTER, REDUCE = "c10d._allgather_base_", "c10d._reduce_scatter_base_", "c10d.allreduce_"
 F_GATHER = "_c10d_functional.all_gather_into_tensor"
@@ -217,6 +227,46 @@ def test_async_sub_groups_and_coalesced() -> None:
     with dc.profile() as prof:
         torch.distributed._functional_collectives.all_reduce_coalesced([x, x], "sum", pair)
     assert (only(prof.report).calls, only(prof.report).payload_bytes) == (1, 80)
+
+
+@pytest.mark.usefixtures("eight")
+@pytest.mark.parametrize("layers", [1, 4])
+def test_a_sharded_model_gathers_twice_a_layer_and_once_for_the_rest(layers: int) -> None:
+    model: Any = Decoder(layers=layers)
+    for layer in model.layers:
+        fully_shard(layer)
+    fully_shard(model)
+    with dc.profile(model) as prof:
+        step(model, optimizer_of(model))
+    found = rows(prof.report)
+    assert found[GATHER, ""].calls == 2 * layers + 1
+    assert found[SCATTER, ""].calls == layers + 1
+    # The head, the embedding and the norm divide by 8 ranks, and so do all others: no padding.
+    whole = 4 * (layers * LAYER + OUTSIDE)
+    assert found[SCATTER, ""].payload == whole
+    assert found[GATHER, ""].payload == whole + 4 * layers * LAYER
+
+
+@pytest.mark.usefixtures("eight")
+def test_padding_of_shards_is_sent() -> None:
+    """Rows that do not divide by the number of ranks are padded: 9 rows of 4 numbers to 16."""
+    model = fully_shard(torch.nn.Linear(4, 9, bias=False))
+    with dc.profile(model) as prof:
+        model(torch.ones(2, 4)).sum().backward()
+    found = rows(prof.report)
+    assert found[GATHER, ""].payload == found[SCATTER, ""].payload == 4 * 16 * 4
+    assert prof.report.params == 36
+
+
+@pytest.mark.usefixtures("eight")
+def test_tokens_that_experts_exchange_in_unequal_pieces() -> None:
+    """The payload is what goes in: 20 tokens of 8 numbers; 10 come back."""
+    sent, back = torch.ones(20, 8), torch.empty(10, 8)
+    with dc.profile() as prof:
+        dist.all_to_all_single(back, sent, [1, 1, 1, 1, 1, 1, 2, 2], [6, 2, 2, 2, 2, 2, 2, 2])
+    row = only(prof.report)
+    assert (row.payload_of, row.payload_bytes) == ("input", 20 * 8 * 4)
+    assert row.wire_bytes == 7 * 20 * 8 * 4 // 8
 
 
 @pytest.mark.usefixtures("eight")
