@@ -28,7 +28,7 @@ ATTEMPTS = 16
 FEWEST = 12
 """A law of fewer runs than these is compared with more far points, until it has so many."""
 
-FEWEST_OF_ONE_SIZE = 20
+FEWEST_OF_ONE_SIZE = 24
 """The same for a law in one size, whose far points try no other size."""
 
 MORE = 2

@@ -94,6 +94,11 @@ def test_more_for_multiples_of_a_number_is_never_missed(
     held(lambda x: x * (2 if x % m == rest % m else 1), x=start)
 
 
+@pytest.mark.parametrize(("low", "high"), [(500, 1000), (2000, 4096), (5000, 20_000)])
+def test_a_band_between_round_numbers_is_refused(low: int, high: int) -> None:
+    assert not has_a_formula(held(lambda x: x * (2 if low <= x < high else 1), x=16))
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(40, 30_000), st.integers(1, 3))
 def test_a_band_of_one_size_is_never_missed(first: int, factor: int) -> None:
