@@ -32,7 +32,7 @@ from dispatchcount.capture.distributed_frames import (
     moved_stages,
 )
 from dispatchcount.capture.frames import running_module
-from dispatchcount.capture.held import parameters
+from dispatchcount.capture.held import guarded, parameters
 from dispatchcount.capture.key import tensors_in
 from dispatchcount.capture.modules import Info, Modules
 from dispatchcount.capture.plan import Plan
@@ -84,7 +84,14 @@ class Claims:
         self._common: dict[tuple[Info, ...], Info | None] = {}
 
     def of(self, plan: Plan, args: Any, kwargs: Any) -> Claim:
-        """What is known of a collective that runs now, called with these operands."""
+        """What is known of a collective that runs now, called with these operands.
+
+        The objects that are asked are torch's own, and another torch may have other ones. Whatever
+        comes of asking, the user's run goes on, and the collective is that of the running module.
+        """
+        return guarded(lambda: self._of(plan, args, kwargs), Claim())
+
+    def _of(self, plan: Plan, args: Any, kwargs: Any) -> Claim:
         module = running_module()
         runs = None if module is None else self._modules.info(module)
         set_up = in_set_up()
@@ -93,8 +100,8 @@ class Claims:
         owners = tuple(dict.fromkeys(self._owners(args, kwargs)))
         return Claim(self._deepest(owners), runs)
 
-    def filled(self, gradient: Any, memory: Any) -> None:
-        """An operator of a backward pass wrote a gradient into memory that is not the gradient's.
+    def filled(self, operands: Any, memory: Any) -> None:
+        """An operator of a backward pass wrote what it made of its operands into other memory.
 
         So ``DistributedDataParallel`` fills its buckets, in a hook of the autograd node that
         accumulates the gradient, or at the end of the pass.
@@ -108,7 +115,7 @@ class Claims:
             if variable is not None
             else [
                 info
-                for address in _addresses(gradient)
+                for address in _addresses(operands)
                 for info in self._found(self._gradients_now(), address)
             ]
         )

@@ -68,7 +68,7 @@ class CallCounter:
         task = graph_task()
         if not plan.collective:
             if plan.outs and task != -1 and distributed():
-                self._claims.filled(args[0], kwargs)
+                self._claims.filled(args, kwargs)
             return self.bump(signature, out, task)
         self.bumps += 1
         if signature.block is not self.block:

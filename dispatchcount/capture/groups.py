@@ -13,13 +13,14 @@ torch 2.6 to 2.14.1. Where they are not, a group has a name and no ranks.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 import torch.distributed as dist
 
-from dispatchcount.capture.held import entries_of
+from dispatchcount.capture.held import entries_of, guarded
 from dispatchcount.capture.modules import Modules
 from dispatchcount.capture.torch_private import loaded
 from dispatchcount.rules.core.group import Group
@@ -89,7 +90,10 @@ class Groups:
             self._looked_at = len(self._modules.infos)
             for mesh in self._meshes():
                 for dimension in mesh.mesh_dim_names or ():
-                    self._taken.setdefault(str(mesh.get_group(dimension).group_name), dimension)
+                    # A mesh that this rank is not on has no group for it.
+                    group: Any = guarded(partial(mesh.get_group, dimension), None)
+                    if group is not None:
+                        self._taken.setdefault(str(group.group_name), dimension)
         return self._taken.get(name, "")
 
     def _meshes(self) -> Iterator[Any]:
