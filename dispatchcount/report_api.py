@@ -454,11 +454,22 @@ class Diff(DiffData):
 
         return diff_table(self, top, exact=exact, fold=fold)
 
-    def to_markdown(self, top: int | None = 30, *, fold: bool = True) -> str:
-        """The same as GitHub Markdown, for a comment on a pull request."""
+    def to_markdown(
+        self, top: int | None = 30, *, fold: bool = True, page: str | None = None
+    ) -> str:
+        """The same as GitHub Markdown, for a comment on a pull request.
+
+        Args:
+            top: as of `table`.
+            fold: as of `table`.
+            page: the address of the page that `to_html` wrote, to be linked.
+
+        Raises:
+            ValueError: `top` is negative, or `page` is not an address.
+        """
         from dispatchcount.render.diff import diff_markdown
 
-        return diff_markdown(self, top, fold=fold)
+        return diff_markdown(self, top, fold=fold, page=page)
 
     def to_html(self, path: str | PathLike[str] | None = None) -> str:
         """One self-contained HTML page of both reports; written to `path` as well, if given."""

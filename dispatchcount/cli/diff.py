@@ -32,6 +32,9 @@ def add_parser(subparsers: Any) -> None:
         "--html", metavar="FILE", help="also write a page of both reports there, for any browser"
     )
     parser.add_argument(
+        "--page", metavar="ADDRESS", help="with --markdown: link the page of both reports there"
+    )
+    parser.add_argument(
         "--top",
         type=how_many,
         default=30,
@@ -54,6 +57,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the diff; 1 if anything grew over its limit."""
+    if args.page is not None and not args.markdown:
+        raise UsageError("--page is a link in Markdown; give --markdown with it")
     limits = None if args.fail_over is None else parse_limits(args.fail_over)
     reads = inputs(args.old, args.new)
     written = output(args.output, reads)
@@ -62,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     breaches = diff.over(limits) if limits else ()
     with usage():
         if args.markdown:
-            emit(diff.to_markdown(args.top, fold=args.fold), written)
+            emit(diff.to_markdown(args.top, fold=args.fold, page=args.page), written)
         else:
             show(diff.table(args.top, exact=args.exact, fold=args.fold), written)
     if page is not None:

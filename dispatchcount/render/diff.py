@@ -12,7 +12,7 @@ from dispatchcount.render.console.grid import Cells, Grid
 from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import ABSENT, count, in_unit, plural
 from dispatchcount.render.plain import Printable, clean, named
-from dispatchcount.render.text.markdown import code, escaped, line
+from dispatchcount.render.text.markdown import code, escaped, line, link
 from dispatchcount.report.diff import ADDED, REMOVED, RENAMED, Change, DiffData
 from dispatchcount.report.diff_folded import FoldedChange, folded_modules
 from dispatchcount.report.metrics import BY_KEY, COMPARED
@@ -108,10 +108,19 @@ def diff_table(
     return Printable(Group(*parts))
 
 
-def diff_markdown(diff: DiffData, top: int | None = 30, *, fold: bool = True) -> str:
+def diff_markdown(
+    diff: DiffData, top: int | None = 30, *, fold: bool = True, page: str | None = None
+) -> str:
     """The diff as GitHub Markdown; names are code, so that nothing in them is markup.
 
-    The arguments are those of `diff_table`.
+    Args:
+        diff: the diff.
+        top: as of `diff_table`.
+        fold: as of `diff_table`.
+        page: where the diff's page is, to be linked.
+
+    Raises:
+        ValueError: `top` is negative, or `page` is not an address.
     """
     lines: list[str] = []
     tables = _tables(diff, top, False, fold)
@@ -126,7 +135,10 @@ def diff_markdown(diff: DiffData, top: int | None = 30, *, fold: bool = True) ->
         if table.left_out:
             lines += ["", f"and {plural(table.left_out, 'smaller change')}"]
         lines.append("")
-    return "\n".join([*lines, *(f"- {escaped(note)}" for note in _notes(diff, tables))]) + "\n"
+    lines += [f"- {escaped(note)}" for note in _notes(diff, tables)]
+    if page is not None:
+        lines += ["", link("Both reports beside each other", page)]
+    return "\n".join(lines) + "\n"
 
 
 def _tables(diff: DiffData, top: int | None, exact: bool, fold: bool) -> list[_Table]:

@@ -167,3 +167,14 @@ def test_a_diff_and_its_reverse_agree(old: Report, new: Report) -> None:
     str(there)
     there.to_markdown().encode()
     assert not old.diff(old)
+
+
+def test_the_page_is_linked_from_markdown() -> None:
+    diff = make.cnn().diff(make.training())
+    address = "https://ci.example/runs/1?a=b_c(d)&e=*"
+    assert diff.to_markdown(page=address).endswith(
+        f"\n[Both reports beside each other](<{address}>)\n"
+    )
+    for bad in ("", "a\nb", "a>b", "<a"):
+        with pytest.raises(ValueError, match="is not an address that Markdown can link to"):
+            diff.to_markdown(page=bad)
