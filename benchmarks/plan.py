@@ -31,7 +31,9 @@ def main() -> int:
     assert sent["_c10d_functional.all_gather_into_tensor", "tp"] == 4_624_220_160
     assert sent["_c10d_functional.reduce_scatter_tensor", "tp"] == 4_362_076_160
     print(planned)
-    print(f"\n{seconds:.1f} s (at most {MOST_SECONDS}), {resident / 1e9:.2f} GB resident (at most 2)")
+    print(
+        f"\n{seconds:.1f} s (at most {MOST_SECONDS}), {resident / 1e9:.2f} GB resident (at most 2)"
+    )
     return int(seconds > MOST_SECONDS or resident > MOST_BYTES)
 
 

@@ -111,7 +111,8 @@ def _run(
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     with FakeTensorMode(allow_non_fake_inputs=True):
-        stand_in(model)
+        with _said("taking the model to fake tensors"):
+            stand_in(model)
         given: list[Any] = [model]
         if optimizer is not None:
             with _said("optimizer(parameters)"):
@@ -175,7 +176,8 @@ def _said(what: str, when: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         raised = f"{what} raised {when}".rstrip()
-        raise UsageError(f"{raised}: {described(error)}{_hint(error)}") from error
+        said = described(error).rstrip(".")
+        raise UsageError(f"{raised}: {said}{_hint(error)}") from error
 
 
 def _hint(error: BaseException) -> str:

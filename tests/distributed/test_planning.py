@@ -425,6 +425,14 @@ def test_a_step_that_fails_leaves_no_patch_behind() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        (
+            {
+                "build": lambda: nn.SyncBatchNorm(2),
+                "parallelize": lambda model, mesh: DistributedDataParallel(model),
+            },
+            "taking the model to fake tensors raised: ValueError: SyncBatchNorm",
+        ),
+        ({"step": lambda model: model(torch.empty(1, 2, device="meta"))}, "on the CPU"),
         ({"mesh": {}}, "give each dimension once"),
         ({"mesh": "dp"}, "'dp' is no dimension"),
         ({"mesh": "dp=2,dp=2"}, "has dimension dp twice"),

@@ -49,6 +49,37 @@ def test_gradients_keep_what_they_need() -> None:
         assert followed(None, forward).peak == 3 * KB
 
 
+@pytest.mark.parametrize("optimizers", [1, 2])
+def test_the_state_of_an_optimizer_counts_from_the_start_if_it_is_told(optimizers: int) -> None:
+    """A step of Adam keeps two moments as large as the weight, and a step of 4 bytes."""
+    model = nn.Linear(16, 16, bias=False)
+    known = [torch.optim.Adam(model.parameters(), foreach=False) for _ in range(optimizers)]
+    x = torch.ones(1, 16)
+    for optimizer in known:
+        model(x).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    with dc.profile(model, memory=True) as unaware:
+        model(x)
+    with dc.profile(model, memory=known) as aware:
+        model(x)
+    state = optimizers * (2 * KB + 4)
+    before, after = unaware.report.memory, aware.report.memory
+    assert before is not None
+    assert after is not None
+    assert (before.optimizer, after.optimizer) == (0, state)
+    assert after.peak == before.peak + state == KB + 2 * 64 + state
+
+
+def test_memory_takes_optimizers_alone() -> None:
+    with pytest.raises(TypeError, match="memory has a Linear, not a torch.optim.Optimizer"):
+        dc.profile(memory=[nn.Linear(1, 1)])
+    with dc.profile(memory=[]) as prof:
+        torch.ones(256).add(1)
+    assert prof.report.memory is not None
+    assert prof.report.memory.peak == 2 * KB
+
+
 def test_parameters_and_buffers_count_from_the_start() -> None:
     model = nn.BatchNorm1d(
         256
