@@ -9,14 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dispatchcount.distributed.comparison import Comparison as Comparison
     from dispatchcount.distributed.comparison import compare as compare
     from dispatchcount.distributed.gathering import gather as gather
     from dispatchcount.distributed.kept import keep as keep
+    from dispatchcount.distributed.least_time import LeastTime as LeastTime
+    from dispatchcount.distributed.pipeline import Bubble as Bubble
     from dispatchcount.distributed.pipeline import bubble as bubble
     from dispatchcount.distributed.planned import Plan as Plan
     from dispatchcount.distributed.planning import plan as plan
 
 _HOME = {
+    "Bubble": "pipeline",
+    "Comparison": "comparison",
+    "LeastTime": "least_time",
     "Plan": "planned",
     "bubble": "pipeline",
     "compare": "comparison",
@@ -25,7 +31,17 @@ _HOME = {
     "plan": "planning",
 }
 
-__all__ = ["Plan", "bubble", "compare", "gather", "keep", "plan"]
+__all__ = [
+    "Bubble",
+    "Comparison",
+    "LeastTime",
+    "Plan",
+    "bubble",
+    "compare",
+    "gather",
+    "keep",
+    "plan",
+]
 
 
 def __getattr__(name: str) -> Any:

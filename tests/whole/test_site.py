@@ -17,10 +17,13 @@ ROOT = Path(__file__).parents[2]
 def test_the_reference_has_every_public_name() -> None:
     page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     shown = re.findall(r"^::: dispatchcount\.(.+)\.(\w+)$", page, re.MULTILINE)
-    public = set(dc.__all__) - {"__version__"} - set(dc._PACKAGES)
-    assert {name for _, name in shown} == public
+    home = {name: dc._HOME[name] for name in set(dc.__all__) - {"__version__", *dc._PACKAGES}}
+    for package in dc._PACKAGES:
+        inside = getattr(dc, package)
+        home |= {name: f"{package}.{inside._HOME[name]}" for name in inside.__all__}
+    assert {name for _, name in shown} == set(home)
     # The path given is the name's home, so that the site shows the object itself and no alias.
-    assert {name: path for path, name in shown} == {name: dc._HOME[name] for name in public}
+    assert {name: path for path, name in shown} == home
 
 
 def test_the_navigation_has_every_page() -> None:
