@@ -18,8 +18,9 @@ from torch.distributed.fsdp import fully_shard
 
 import dispatchcount as dc
 from dispatchcount.distributed.notices import Notices
+from dispatchcount.integrations.job import over_ranks
 from tests.capture.test_subclasses import TORCH
-from tests.distributed.decoder import STEP, Decoder, step, tokens
+from tests.distributed.decoder import SCORES, STEP, Decoder, step, tokens
 from tests.distributed.spawn import on_ranks
 
 pytestmark = pytest.mark.torch_alone
@@ -70,6 +71,12 @@ def two_ranks() -> dict[str, Any]:
         with dc.profile(model, memory=name == "sharded") as prof:
             step(model, optimizer)
         gather(name, prof.report)
+    meter = dc.Meter(model, device=dc.Device({"float32": 1e12}))
+    for _ in range(2):
+        with meter.step({"input_ids": tokens()}):
+            step(model, optimizer)
+    job = over_ranks(meter.total)
+    found["meter"] = job.flops_per_step, job.mfu, [rank.mfu for rank in job.ranks]
     return found
 
 
@@ -81,7 +88,8 @@ def gathered(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 
 def test_rank_0_has_every_report(gathered: list[dict[str, Any]]) -> None:
-    assert [set(other.values()) for other in gathered[1:]] == [{None}]
+    names = ("experts", "sharded", "whole")
+    assert [gathered[1][name] for name in names] == [None] * 3
     ranks = dc.Ranks.from_json(gathered[0]["experts"])
     assert (ranks.world, ranks.ranks, ranks.missing) == (2, (0, 1), ())
     assert [dict(report.meta.labels)["rank"] for report in ranks.reports] == ["0", "1"]
@@ -120,6 +128,16 @@ def test_what_ranks_hold_and_do_alike(gathered: list[dict[str, Any]]) -> None:
     memory = sharded.reports[1].memory
     assert memory is not None
     assert memory.parameters == memory.gradients == 4 * 94_528 // 2
+
+
+def test_utilization_is_each_ranks_and_the_jobs(gathered: list[dict[str, Any]]) -> None:
+    flops, mfu, each = gathered[0]["meter"]
+    # Two model flops for each MAC of each rank; the scores that backward forms again are not model
+    # flops.
+    assert flops == 2 * 2 * (STEP - SCORES)
+    assert len(each) == 2
+    assert mfu == pytest.approx(sum(each) / 2)
+    assert gathered[1]["meter"] == gathered[0]["meter"]
 
 
 def in_trouble(rank: int, ranks: int, port: int, folder: str) -> None:
