@@ -9,15 +9,20 @@ from statistics import pstdev
 from typing import Generic, TypeVar
 
 from dispatchcount.report.brief import Brief
+from dispatchcount.report.memory_totals import memory_totals
 from dispatchcount.report.merge import merge
 from dispatchcount.report.metrics import KEYS, SUMS
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.parameter_totals import parameter_totals
+from dispatchcount.report.rows import MEMORY_KINDS, Memory
 
 R = TypeVar("R", bound=ReportData)
 
 LOCAL_PARAMS = "local_params"
 """The figure of the parameters that a rank holds, besides the metrics of `Stats`."""
+
+HELD = {f"memory_{kind}": kind for kind in MEMORY_KINDS}
+"""The figures of the bytes that a rank holds, and the field of `ModuleMemory` of each."""
 
 RANK, WORLD_SIZE = "rank", "world_size"
 """The labels by which a report says whose it is."""
@@ -145,16 +150,14 @@ class RanksData(Brief, Generic[R]):
         """A total over the ranks.
 
         Args:
-            metric: a field of `Stats`, ``"bytes"`` or ``"local_params"``.
+            metric: a field of `Stats`, ``"bytes"``, ``"local_params"``, or the bytes that a rank
+                holds: ``"memory_parameters"``, ``"memory_gradients"``, ``"memory_optimizer"``,
+                ``"memory_saved"``.
 
         Raises:
-            ValueError: there is no such metric.
+            ValueError: there is no such metric, or no bytes were followed.
         """
-        keys = _keys(metric)
-        if keys is None:
-            return Spread(self.ranks, tuple(report.local_params for report in self.reports))
-        totals = [report.total for report in self.reports]
-        return Spread(self.ranks, tuple(sum(getattr(t, key) for key in keys) for t in totals))
+        return Spread(self.ranks, tuple(_total(report, metric) for report in self.reports))
 
     def by_module(self, metric: str = "flops") -> dict[str, Spread]:
         """A figure of every module over the ranks, with what the modules below it did.
@@ -209,32 +212,46 @@ class RanksData(Brief, Generic[R]):
         }
 
 
-def _keys(metric: str) -> tuple[str, ...] | None:
-    """The fields of `Stats` that a metric is the sum of; None for `LOCAL_PARAMS`.
+def _total(report: ReportData, metric: str) -> int:
+    """A figure of a whole report.
 
     Raises:
-        ValueError: there is no such metric.
+        ValueError: there is no such metric, or the report has no bytes held.
     """
     if metric == LOCAL_PARAMS:
-        return None
+        return report.local_params
+    if metric in HELD:
+        held: int = getattr(_memory(report), HELD[metric])
+        return held
+    return sum(getattr(report.total, key) for key in _keys(metric))
+
+
+def _figures(report: ReportData, metric: str) -> dict[str, int]:
+    """A figure of every module of a report; raises as `_total` does."""
+    if metric == LOCAL_PARAMS:
+        held = [row.local_params for row in parameter_totals(report)]
+    elif metric in HELD:
+        _memory(report)
+        held = [getattr(row, HELD[metric]) for row in memory_totals(report)]
+    else:
+        keys = _keys(metric)
+        rows = report.by_module().items()
+        return {name: sum(getattr(stats, key) for key in keys) for name, stats in rows}
+    return {module.name: value for module, value in zip(report.modules[1:], held[1:], strict=True)}
+
+
+def _keys(metric: str) -> tuple[str, ...]:
+    """The fields of `Stats` that a metric is the sum of."""
     if metric not in KEYS and metric not in SUMS:
-        known = ", ".join((*KEYS, *SUMS, LOCAL_PARAMS))
+        known = ", ".join((*KEYS, *SUMS, LOCAL_PARAMS, *HELD))
         raise ValueError(f"metric {metric!r} is not known; it is one of {known}")
     return SUMS[metric].parts if metric in SUMS else (metric,)
 
 
-def _figures(report: ReportData, metric: str) -> dict[str, int]:
-    """A figure of every module of a report."""
-    keys = _keys(metric)
-    if keys is None:
-        held = parameter_totals(report)
-        return {
-            module.name: row.local_params
-            for module, row in zip(report.modules[1:], held[1:], strict=True)
-        }
-    return {
-        name: sum(getattr(stats, key) for key in keys) for name, stats in report.by_module().items()
-    }
+def _memory(report: ReportData) -> Memory:
+    if report.memory is None:
+        raise ValueError("the reports do not have the bytes held; use profile(memory=True)")
+    return report.memory
 
 
 def by_rank(reports: Iterable[R]) -> tuple[int, tuple[int, ...], tuple[R, ...]]:

@@ -68,7 +68,7 @@ def two_ranks() -> dict[str, Any]:
     fully_shard(sharded)
     for name, model in (("sharded", sharded), ("whole", Decoder())):
         optimizer = torch.optim.AdamW(model.parameters(), foreach=False)
-        with dc.profile(model, memory=name == "sharded") as prof:
+        with dc.profile(model, memory=True) as prof:
             step(model, optimizer)
         gather(name, prof.report)
     meter = dc.Meter(model, device=dc.Device({"float32": 1e12}))
@@ -111,7 +111,7 @@ def test_experts_are_as_uneven_as_their_tokens(gathered: list[dict[str, Any]]) -
 
 def test_what_ranks_hold_and_do_alike(gathered: list[dict[str, Any]]) -> None:
     plain, sharded = Decoder(), dc.Ranks.from_json(gathered[0]["sharded"])
-    with dc.profile(plain) as prof:
+    with dc.profile(plain, memory=True) as prof:
         step(plain, torch.optim.AdamW(plain.parameters(), foreach=False))
     logical = prof.report
     whole = dc.Ranks.from_json(gathered[0]["whole"])
@@ -125,9 +125,14 @@ def test_what_ranks_hold_and_do_alike(gathered: list[dict[str, Any]]) -> None:
     assert whole.redundancy(logical)[""] == 2.0
     assert sharded.redundancy(logical)["layers.0.gated.up"] == 2.0
     assert sharded.spread("local_params").values == (94_528 // 2,) * 2
-    memory = sharded.reports[1].memory
-    assert memory is not None
-    assert memory.parameters == memory.gradients == 4 * 94_528 // 2
+    for kind in ("memory_parameters", "memory_gradients"):
+        assert sharded.spread(kind).values == (4 * 94_528 // 2,) * 2
+        assert sharded.redundancy(logical, kind)["layers.0"] == 1.0
+        assert whole.redundancy(logical, kind)["layers.0"] == 2.0
+    # Two moments of each element. Each rank has the count of steps of each parameter, 4 bytes.
+    weights = 4 * 64**2 + 3 * 64 * 128 + 2 * 64
+    state = sharded.by_module("memory_optimizer")["layers.0"]
+    assert state.values == (2 * 4 * weights // 2 + 9 * 4,) * 2
 
 
 def test_utilization_is_each_ranks_and_the_jobs(gathered: list[dict[str, Any]]) -> None:

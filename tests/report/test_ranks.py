@@ -49,6 +49,8 @@ def test_figures_by_module_and_rank() -> None:
     assert heat.values[heat.modules.index("")] == (one.macs, 2 * one.macs)
     assert ranks.sum.macs == 3 * one.macs
     assert ranks.sum.params == one.params
+    with pytest.raises(ValueError, match="memory=True"):
+        ranks.spread("memory_saved")
     with pytest.raises(ValueError, match="metric 'flop' is not known"):
         ranks.by_module("flop")
 

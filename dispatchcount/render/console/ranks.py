@@ -8,12 +8,12 @@ from rich.console import Group
 from rich.text import Text
 
 from dispatchcount.render.console.grid import Cells, Grid, indent
-from dispatchcount.render.numbers import ABSENT, count, in_unit, plural
+from dispatchcount.render.numbers import ABSENT, count, in_unit, nbytes, plural
 from dispatchcount.render.plain import Printable, named
 from dispatchcount.render.summary import Line, footer
 from dispatchcount.report.derived import part
 from dispatchcount.report.metrics import BY_KEY, SUMS
-from dispatchcount.report.ranks import RanksData, Spread
+from dispatchcount.report.ranks import HELD, RanksData, Spread
 
 
 def ranks_table(
@@ -38,8 +38,8 @@ def ranks_table(
     spreads = [*rows.values(), ranks.spread(metric)]
     names = [named(name) for name in rows]
     known = BY_KEY.get(metric) or SUMS.get(metric)
-    show = count if known is None else in_unit(known.unit)
-    label = "local params" if known is None else known.label
+    show = nbytes if metric in HELD else count if known is None else in_unit(known.unit)
+    label = metric.replace("_", " ") if known is None else known.label
 
     def figures(header: str, pick: Any, *, keep: bool = False) -> Cells:
         return Cells(header, [show(pick(spread), exact) for spread in spreads], keep=keep)
