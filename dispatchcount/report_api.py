@@ -322,11 +322,26 @@ class Report(ReportData):
 
         return plot(self, kind, path, metric=metric, top=top, depth=depth)
 
-    def to_html(self, path: str | PathLike[str] | None = None) -> str:
-        """One self-contained HTML page; written to `path` as well, if given."""
+    def to_html(
+        self, path: str | PathLike[str] | None = None, *, device: Device | None = None
+    ) -> str:
+        """One self-contained HTML page; written to `path` as well, if given.
+
+        Args:
+            path: where to write it.
+            device: also show the run on the roofline of this device.
+
+        Raises:
+            dispatchcount.DeviceError: the device has neither peaks nor a bandwidth.
+            OSError: `path` cannot be written.
+        """
         from dispatchcount.render.html.page import to_html
 
-        return to_html(self, path)
+        if device is None:
+            return to_html(self, path)
+        from dispatchcount.hardware.page import roof_data
+
+        return to_html(self, path, roof_data(self.roofline(device)))
 
     def to_chrome_trace(
         self, path: str | PathLike[str] | None = None, metric: str = "flops"

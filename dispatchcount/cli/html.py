@@ -26,6 +26,9 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help="where to write; by default FILE with the ending .html",
     )
+    parser.add_argument(
+        "--device", metavar="NAME", help="also show the run on the roofline of this device"
+    )
     add_convention(parser)
     parser.set_defaults(run=run)
 
@@ -42,7 +45,12 @@ def run(args: argparse.Namespace) -> int:
         )
     beside = f"{os.path.splitext(file)[0]}.html"
     written = output(beside if args.output is None else args.output, [file])
-    emit(load(file, args.convention).to_html(), written)
+    chosen = None
+    if args.device is not None:
+        from dispatchcount.hardware.find import device
+
+        chosen = device(args.device)
+    emit(load(file, args.convention).to_html(device=chosen), written)
     if written is not None:
         emit(clean(written), None)
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from dispatchcount.hardware.device import Device
 from dispatchcount.report_api import Report
 from tests.browser.conftest import Open
 from tests.browser.test_html import names, shown, tile, tiles
@@ -223,3 +224,13 @@ def test_one_module_is_enough(open_page: Open, tmp_path: Path) -> None:
     page = shown(alone, open_page, tmp_path)
     assert tiles(page) == ["(root)", "(root): aten.mm"]
     expect(page.locator("#modules [role=status]")).to_have_text(re.compile("^1 module$"))
+
+
+def test_the_roofline_of_a_device(open_page: Open, tmp_path: Path) -> None:
+    device = Device(peak={"float32": 1e9}, bandwidth=1e8, name="slow")
+    make.cnn().to_html(tmp_path / "page.html", device=device)
+    page = open_page(tmp_path / "page.html")
+    expect(page.locator("#roof")).to_contain_text("Roofline on slow")
+    expect(page.locator("#roof polyline.roof")).to_have_count(1)
+    expect(page.locator("#roof circle")).not_to_have_count(0)
+    expect(page.locator("#roof text.label").first).to_have_text("native_batch_norm")

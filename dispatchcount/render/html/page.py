@@ -21,25 +21,30 @@ if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
 
 
-def to_html(report: ReportData, path: str | PathLike[str] | None = None) -> str:
-    """The report as one page; written to `path` as well, if given.
+def to_html(
+    report: ReportData,
+    path: str | PathLike[str] | None = None,
+    roof: dict[str, Any] | None = None,
+) -> str:
+    """The report as one page; written to `path` as well, if given. `roof` is as of `page`.
 
     Raises:
         OSError: `path` cannot be written.
     """
-    whole = page(report)
+    whole = page(report, roof=roof)
     if path is not None:
         write(path, whole)
     return whole
 
 
-def page(report: ReportData, script: str | None = None) -> str:
+def page(report: ReportData, script: str | None = None, roof: dict[str, Any] | None = None) -> str:
     """The report as a page.
 
     Args:
         report: the report.
         script: the relative address that the page loads its script from, so that many pages share
             one; None puts the script into the page.
+        roof: the run on a device's roofline, as the page's script takes it; None for no device.
     """
     title = _title(report)
     return fill(
@@ -48,7 +53,7 @@ def page(report: ReportData, script: str | None = None) -> str:
         script,
         title=escaped(title),
         style=asset("report.css"),
-        data=embedded(page_data(report, title)),
+        data=embedded(page_data(report, title) | {"roof": roof}),
         static=to_notebook(report),
     )
 

@@ -96,6 +96,26 @@ export interface Group {
   rows: { name: string; calls: Raw; values: Record<string, Raw> }[];
 }
 
+/** The most that a device does: the slope of its memory up to the ridge, and flat from there. */
+export interface Roof {
+  name: string;
+  /** FLOPs a second. */
+  peak: number;
+  /** Bytes a second. */
+  bandwidth: number;
+}
+
+/** What the page is given of a device's roofline; times are nanoseconds. */
+export interface RoofData {
+  device: string;
+  least: number;
+  /** The part of the least time that is of operators that memory limits, 0 to 1. */
+  memory: number;
+  roofs: Roof[];
+  operators: { name: string; flops: number; bytes: number; least: number; time: number; bound: string }[];
+  notes: string[];
+}
+
 export interface ReportPage extends TreeData {
   title: string;
   meta: Meta;
@@ -109,6 +129,8 @@ export interface ReportPage extends TreeData {
   issues: Issue[];
   groups: Group[];
   memory: { peak: Raw; module: string; operator: string } | null;
+  /** On the roofline of a device, if the page was made for one. */
+  roof: RoofData | null;
 }
 
 export type { Kind, Metric };

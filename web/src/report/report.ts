@@ -14,6 +14,7 @@ import { Modules } from "./modules.ts";
 import { OperatorTable } from "./operators.ts";
 import { showGroups, showIssues, showLabels, showTotals, showWords } from "./parts.ts";
 import { Picture } from "./picture.ts";
+import { showRoof } from "./roof.ts";
 import { Roofline } from "./roofline.ts";
 import { SampleViews, showLoads } from "./samples.ts";
 import { USUAL, type Shown } from "../model/state.ts";
@@ -59,6 +60,7 @@ const modules = new Modules({
 });
 const operators = new OperatorTable(tree, run, () => metric, digits);
 const calls = new Calls(page, tree, digits);
+if (page.roof) showRoof(page.roof);
 const roofline = page.figures.time_ns ? new Roofline(tree, run) : null;
 const chosenRun = (): number => runPlace;
 const samples = page.samples ? new SampleViews(page.samples, chosenRun, (place, label) => setRun(place, label)) : null;

@@ -1,0 +1,123 @@
+/** Operators as dots: FLOPs a second against FLOPs for each byte, both axes logarithmic. */
+import { scaleLog, scaleSqrt } from "d3-scale";
+import type { Roof } from "../model/payload.ts";
+import { el, svg } from "../shared/dom.ts";
+import { FONTS, fitted } from "../shared/measure.ts";
+import { human, part, percent } from "../shared/numbers.ts";
+
+export interface Point {
+  name: string;
+  /** FLOPs for each byte. */
+  intensity: number;
+  /** FLOPs a second. */
+  rate: number;
+  /** Nanoseconds, which the area of the dot stands for. */
+  time: number;
+  /** What is said of it beside its figures. */
+  more?: string;
+}
+
+const HEIGHT = 300;
+const LEFT = 78;
+const RIGHT = 24;
+const BOTTOM = 44;
+const TOP = 14;
+const MOST_NAMED = 14;
+
+const around = (values: number[]): [number, number] => [Math.min(...values) / 2, Math.max(...values) * 2];
+
+export class Scatter {
+  readonly picture = el("div", { class: "roofline", role: "img" });
+  private found: Point[] = [];
+  private roofs: Roof[] = [];
+  private whole = 0;
+
+  constructor() {
+    new ResizeObserver(() => this.draw()).observe(this.picture);
+  }
+
+  /** Draw these points; `whole` is the time that their times are parts of, `said` what a reader hears. */
+  show(points: Point[], whole: number, said: string, roofs: Roof[] = []): void {
+    this.found = points;
+    this.whole = whole;
+    this.roofs = roofs;
+    this.picture.setAttribute("aria-label", said);
+    this.draw();
+  }
+
+  private draw(): void {
+    const width = this.picture.clientWidth;
+    if (!width || !this.found.length) return;
+    const ridges = this.roofs.map(({ peak, bandwidth }) => peak / bandwidth);
+    const rates = this.found.map(({ rate }) => rate);
+    const x = scaleLog(around([...this.found.map(({ intensity }) => intensity), ...ridges]), [LEFT, width - RIGHT]);
+    const y = scaleLog(around([...rates, ...this.roofs.map(({ peak }) => peak)]), [HEIGHT - BOTTOM, TOP]);
+    const size = scaleSqrt([0, Math.max(...this.found.map(({ time }) => time))], [3, 22]);
+    const tens = (scale: typeof x): number[] => {
+      const all = scale.ticks().filter((tick) => Number.isInteger(Math.round(Math.log10(tick) * 1e6) / 1e6));
+      return all.length ? all : scale.ticks(3);
+    };
+    const grid = [
+      ...tens(x).flatMap((tick) => [
+        svg("line", { class: "grid", x1: x(tick), x2: x(tick), y1: TOP, y2: HEIGHT - BOTTOM }),
+        svg(
+          "text",
+          { class: "axis", x: x(tick), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" },
+          human(tick, "ratio"),
+        ),
+      ]),
+      ...tens(y).flatMap((tick) => [
+        svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
+        svg("text", { class: "axis", x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, human(tick, "ratio")),
+      ]),
+    ];
+    const [left, right] = x.domain() as [number, number];
+    const bottom = y.domain()[0]!;
+    const roofs = this.roofs.map(({ name, peak, bandwidth }) => {
+      const from = Math.max(left, bottom / bandwidth); // where the slope enters the picture
+      const corners = [from, peak / bandwidth, right].map((at) => `${x(at)},${y(Math.min(peak, at * bandwidth))}`);
+      return svg(
+        "g",
+        {},
+        svg("title", {}, `${name}: ${human(peak, "ratio")} FLOP/s, ${human(bandwidth, "bytes")}/s`),
+        svg("polyline", { class: "roof", points: corners.join(" ") }),
+        svg("text", { class: "axis", x: width - RIGHT, y: y(peak) - 5, "text-anchor": "end" }, name),
+      );
+    });
+    const dots = this.found.map(({ name, intensity, rate, time, more }) => {
+      const text = `${name}: ${human(intensity, "ratio")} FLOP/byte, ${human(rate, "ratio")} FLOP/s, ${human(time, "time")}, ${percent(part(time, this.whole))} of the time${more ? `, ${more}` : ""}`;
+      return svg(
+        "g",
+        {},
+        svg("title", {}, text),
+        svg("circle", { class: "dot", cx: x(intensity), cy: y(rate), r: size(time) }),
+      );
+    });
+    const names: SVGTextElement[] = [];
+    const taken: [number, number][] = [];
+    for (const { name, intensity, rate, time } of this.found.slice(0, MOST_NAMED)) {
+      const [at, level] = [x(intensity) + size(time) + 4, y(rate) + 4];
+      // A name that would lie on another is left out; the operator table has all.
+      if (taken.some(([a, b]) => Math.abs(b - level) < 13 && Math.abs(a - at) < 150)) continue;
+      const shown = fitted(name.replace(/^aten\./, ""), width - RIGHT - at, "tile");
+      if (!shown) continue;
+      taken.push([at, level]);
+      names.push(svg("text", { class: "label", x: at, y: level }, shown));
+    }
+    const axes = [
+      svg("text", { class: "axis", x: width - RIGHT, y: HEIGHT - 6, "text-anchor": "end" }, "FLOP/byte"),
+      svg("text", { class: "axis", x: 0, y: TOP - 2 }, "FLOP/s"),
+    ];
+    this.picture.replaceChildren(
+      svg(
+        "svg",
+        { width, height: HEIGHT, "aria-hidden": "true", style: `font:${FONTS.tile}` },
+        ...grid,
+        ...roofs,
+        ...dots,
+        ...names,
+        ...axes,
+      ),
+    );
+  }
+}
