@@ -10,16 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatchcount.errors import UsageError
-from dispatchcount.report.metrics import CONDENSED
+from dispatchcount.report.metrics import CONDENSED, KNOWN_OF
 
 if TYPE_CHECKING:
     from dispatchcount.report_api import Report
 
-METRICS = tuple(metric for metric in CONDENSED if not (metric.elementwise or metric.measured))
+METRICS = tuple(
+    metric
+    for metric in CONDENSED
+    if not (metric.elementwise or metric.measured or metric.key in KNOWN_OF)
+)
 """The metrics that a run's line shows, and that a trend can be drawn of."""
 
-ALONG = "commit"
-"""The label that tells the runs of one series apart. All other labels tell series apart."""
+COMMIT = "commit"
+"""The label that tells the runs of one series apart."""
+
+ALONG = ("device",)
+"""Other labels that may differ within a series: counts are the same on all devices. The labels that
+are neither tell series apart.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +65,10 @@ class Run:
     def identity(self, along: Iterable[str]) -> tuple[tuple[str, str], ...]:
         """What it must share with another run for both to be of one series.
 
-        That is the model, the input and all other labels but the commit and those of `along`.
+        That is the model, the input and all other labels but the commit, `ALONG`, and `along`.
         """
-        apart = ((key, value) for key, value in self.labels if key not in along)
+        alike = {*ALONG, *along}
+        apart = ((key, value) for key, value in self.labels if key not in alike)
         return (("model", self.model), ("input", self.input), *sorted(apart))
 
 
@@ -97,7 +107,7 @@ def summarize(report: Report, file: str) -> Run:
         model=model or f"{report.meta.model or '(no model)'} in {file}",
         labelled=bool(model),
         input=labels.pop("input", ""),
-        commit=labels.pop(ALONG, ""),
+        commit=labels.pop(COMMIT, ""),
         labels=tuple(labels.items()),
         created=report.meta.created,
         values={metric.key: metric.value(report.total) for metric in METRICS},

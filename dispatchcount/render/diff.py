@@ -15,7 +15,7 @@ from dispatchcount.render.plain import Printable, clean, named
 from dispatchcount.render.text.markdown import code, escaped, line, link
 from dispatchcount.report.diff import ADDED, REMOVED, RENAMED, Change, DiffData
 from dispatchcount.report.diff_folded import FoldedChange, folded_modules
-from dispatchcount.report.metrics import BY_KEY, COMPARED
+from dispatchcount.report.metrics import BY_KEY, COMPARED, KNOWN_OF
 
 ALWAYS = ("flops", "params", "activations")
 """Totals that are shown even if they did not change."""
@@ -145,7 +145,7 @@ def _tables(diff: DiffData, top: int | None, exact: bool, fold: bool) -> list[_T
     if top is not None and top < 0:
         raise ValueError(f"top={top} is negative; give a number of rows from 0 up, or None for all")
     total = diff.total
-    keys = [metric.key for metric in COMPARED]
+    keys = [metric.key for metric in COMPARED if metric.key not in KNOWN_OF]
     metrics = [key for key in keys if key in ALWAYS or total.delta(key)]
     rows = []
     for metric in metrics:

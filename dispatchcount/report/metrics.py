@@ -253,6 +253,9 @@ ELEMENTWISE = tuple(metric.of for metric in METRICS if metric.elementwise)
 COMPARED = tuple(metric for metric in METRICS if not metric.measured)
 """The metrics in which two runs of one model are the same."""
 
+KNOWN_OF = frozenset(metric.known_of for metric in METRICS if metric.known_of)
+"""Keys of the metrics that only say of how much work another metric is known."""
+
 BYTES = _row(
     "bytes",
     Metric(

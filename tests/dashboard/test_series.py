@@ -23,14 +23,15 @@ def run(created: int = 0, **labels: str) -> Run:
     return summarize(report.with_labels(**labels), f"{next(COUNT)}.json")
 
 
-def test_labels_tell_series_apart_and_commits_do_not() -> None:
+def test_labels_tell_series_apart_and_commits_and_devices_do_not() -> None:
     runs = [
         run(3, model="net", input="8x8", commit="c"),
         run(1, model="net", input="8x8", commit="a"),
         run(2, model="net", input="8x8", commit="b", mode="train"),
         run(2, model="net", input="8x8", commit="b", dtype="bfloat16"),
         run(2, model="net", input="16x16", commit="b"),
-        run(2, model="other", commit="b"),
+        run(2, model="other", commit="b", device="cpu"),
+        run(3, model="other", commit="c", device="meta"),
     ]
     found = in_series(runs, (), ())
     assert [(one.name, [each.commit for each in one.runs]) for one in found] == [
@@ -38,7 +39,7 @@ def test_labels_tell_series_apart_and_commits_do_not() -> None:
         ("net, 8x8, dtype=bfloat16, no mode", ["b"]),
         ("net, 8x8, no dtype, mode=train", ["b"]),
         ("net, 8x8, no dtype, no mode", ["a", "c"]),
-        ("other", ["b"]),
+        ("other", ["b", "c"]),
     ]
 
 
