@@ -68,6 +68,9 @@ def over_ranks(own: Throughput, group: Any = None) -> JobThroughput:
     Args:
         own: of this rank.
         group: a process group of torch; all ranks by default.
+
+    Raises:
+        ImportError: numpy is not installed, by which torch packs objects that it sends.
     """
     from torch import distributed
 
@@ -76,7 +79,15 @@ def over_ranks(own: Throughput, group: Any = None) -> JobThroughput:
     parts: list[Any] = [None] * distributed.get_world_size(group)
     # A device's sources are the same texts on every rank; its peaks are all that rates need.
     plain = Device(own.device.peak, name=own.device.name)
-    distributed.all_gather_object(parts, replace(own, device=plain), group)
+    try:
+        distributed.all_gather_object(parts, replace(own, device=plain), group)
+    except RuntimeError as error:
+        if "numpy is not available" in str(error).lower():
+            raise ImportError(
+                "torch.distributed sends objects with the help of numpy, which is not installed; "
+                "pip install numpy"
+            ) from error
+        raise
     return JobThroughput(tuple(parts))
 
 

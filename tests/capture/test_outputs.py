@@ -62,7 +62,7 @@ NESTED = torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])
         ({"loss": 3.0}, []),
         (None, []),
         (7, []),
-        (object(), []),
+        (NotImplemented, []),
     ],
     ids=str,
 )

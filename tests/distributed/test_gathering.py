@@ -18,9 +18,8 @@ from torch.distributed.fsdp import fully_shard
 
 import dispatchcount as dc
 from dispatchcount.distributed.notices import Notices
-from dispatchcount.integrations.job import over_ranks
 from tests.capture.test_subclasses import TORCH
-from tests.distributed.decoder import SCORES, STEP, Decoder, step, tokens
+from tests.distributed.decoder import STEP, Decoder, step, tokens
 from tests.distributed.spawn import on_ranks
 
 pytestmark = pytest.mark.torch_alone
@@ -71,12 +70,6 @@ def two_ranks() -> dict[str, Any]:
         with dc.profile(model, memory=True) as prof:
             step(model, optimizer)
         gather(name, prof.report)
-    meter = dc.Meter(model, device=dc.Device({"float32": 1e12}))
-    for _ in range(2):
-        with meter.step({"input_ids": tokens()}):
-            step(model, optimizer)
-    job = over_ranks(meter.total)
-    found["meter"] = job.flops_per_step, job.mfu, [rank.mfu for rank in job.ranks]
     return found
 
 
@@ -133,16 +126,6 @@ def test_what_ranks_hold_and_do_alike(gathered: list[dict[str, Any]]) -> None:
     weights = 4 * 64**2 + 3 * 64 * 128 + 2 * 64
     state = sharded.by_module("memory_optimizer")["layers.0"]
     assert state.values == (2 * 4 * weights // 2 + 9 * 4,) * 2
-
-
-def test_utilization_is_each_ranks_and_the_jobs(gathered: list[dict[str, Any]]) -> None:
-    flops, mfu, each = gathered[0]["meter"]
-    # Two model flops for each MAC of each rank; the scores that backward forms again are not model
-    # flops.
-    assert flops == 2 * 2 * (STEP - SCORES)
-    assert len(each) == 2
-    assert mfu == pytest.approx(sum(each) / 2)
-    assert gathered[1]["meter"] == gathered[0]["meter"]
 
 
 def in_trouble(rank: int, ranks: int, port: int, folder: str) -> None:
