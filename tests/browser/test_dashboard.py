@@ -61,13 +61,13 @@ def test_several_series_are_in_one_chart_with_their_budgets(
     row = page.locator("#models tbody tr", has_text="net, 8x8")
     expect(row).to_contain_text("over budget")
     expect(row.get_by_role("checkbox")).to_be_checked()
-    page.locator("#models tbody tr", has_text="nameless").get_by_role("checkbox").click()
+    page.locator("#models tbody tr", has_text="nameless").get_by_role("checkbox").press("Space")
     expect(page.locator("#trend-title")).to_have_text("2 series")
     expect(page.locator("#runs tbody tr")).to_have_count(3 + 1)
-    row.get_by_role("checkbox").click()
+    row.get_by_role("checkbox").press("Space")
     expect(page.locator("#trend-title")).to_have_text("Router in nameless.json")
     # The last series stays in the chart.
-    page.locator("#models tbody tr", has_text="nameless").get_by_role("checkbox").click()
+    page.locator("#models tbody tr", has_text="nameless").get_by_role("checkbox").press("Space")
     expect(page.locator("#trend-title")).to_have_text("Router in nameless.json")
     row.get_by_role("button").click()
     expect(page.locator("#trend-title")).to_have_text("net, 8x8")
@@ -75,7 +75,9 @@ def test_several_series_are_in_one_chart_with_their_budgets(
 
 def test_a_change_opens_its_page(open_page: Open, tmp_path: Path) -> None:
     page = dashboard(open_page, tmp_path)
-    page.locator("#runs tbody tr", has_text="c2").get_by_role("link", name="+186.3 %").click()
+    page.locator("#runs tbody tr", has_text="c2").get_by_role("link", name="+186.3 %").press(
+        "Enter"
+    )
     expect(page.locator("h1")).to_contain_text("Diff of net")
 
 
@@ -89,7 +91,7 @@ def test_hostile_labels_are_text(open_page: Open, tmp_path: Path) -> None:
 
 def test_a_link_opens_a_report_that_shares_the_library(open_page: Open, tmp_path: Path) -> None:
     page = dashboard(open_page, tmp_path)
-    page.locator("#models tbody tr", has_text="8x8").get_by_role("link", name="Open").click()
+    page.locator("#models tbody tr", has_text="8x8").get_by_role("link", name="Open").press("Enter")
     expect(page.locator("#title")).to_have_text("net")
     expect(page.locator("#chart svg")).to_be_visible()
 

@@ -203,6 +203,8 @@ def test_results_of_modules_are_not_walked_into_the_user(how: str) -> None:
             return x.exp(), result
 
     model, x = Returns(), torch.ones(256, requires_grad=True)
+    with dc.profile(model, memory=True):
+        model(x)  # what the process learns of an operator once is not what this counts
     with dc.profile(model, memory=True) as prof:
         calls = python_calls(lambda: model(x))
     assert calls < 300
