@@ -199,17 +199,25 @@ def test_results_of_modules_are_not_walked_into_the_user(how: str) -> None:
     result: Any = {"cyclic": cyclic, "huge": list(range(100_000)), "lazy": Lazy(a=1)}[how]
 
     class Returns(nn.Module):
-        def forward(self, x: Tensor) -> Any:
-            return x.exp(), result
+        def __init__(self, result: Any) -> None:
+            super().__init__()
+            self.result = (result,)
 
-    model, x = Returns(), torch.ones(256, requires_grad=True)
-    with dc.profile(model, memory=True):
-        model(x)  # what the process learns of an operator once is not what this counts
-    with dc.profile(model, memory=True) as prof:
-        calls = python_calls(lambda: model(x))
-    assert calls < 300
-    assert prof.report.memory is not None
-    assert prof.report.memory.saved == KB * READABLE  # what exp saves is its result
+        def forward(self, x: Tensor) -> Any:
+            return x.exp(), self.result[0]
+
+    def calls(model: nn.Module) -> int:
+        x = torch.ones(256, requires_grad=True)
+        for _ in range(2):  # what the process learns of an operator once is not what this counts
+            with dc.profile(model, memory=True) as prof:
+                count = python_calls(lambda: model(x))
+        memory = prof.report.memory
+        assert memory is not None
+        assert memory.saved == KB * READABLE  # what exp saves is its result
+        return count
+
+    # How many calls there are in all depends on the frames above, if FSDP is loaded.
+    assert calls(Returns(result)) < calls(Returns(None)) + 60
 
 
 def test_no_tensor_lives_longer_inside_the_block() -> None:
