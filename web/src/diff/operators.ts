@@ -2,6 +2,7 @@
 import type { OperatorSum, Run } from "../model/run.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { byId } from "../shared/dom.ts";
+import { nameColumn } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 import { changeColumn, sideColumns } from "./figures.ts";
 
@@ -37,19 +38,7 @@ export class ChangedOperators {
       noun: "operator",
       sort: { key: "change", down: true },
       columns: [
-        {
-          key: "name",
-          label: "Operator",
-          fixed: true,
-          value: ({ name }) => name,
-          text: ({ name }) => name,
-          tip: ({ name }) => name,
-          search: true,
-          paint: (cell, { name }) => {
-            cell.classList.add("mono");
-            cell.textContent = name;
-          },
-        },
+        nameColumn("Operator"),
         ...sideColumns<Row>(sides, shown),
         changeColumn<Row>(sides, "calls"),
         ...tree.metrics

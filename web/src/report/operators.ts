@@ -3,6 +3,7 @@ import type { OperatorSum, Run } from "../model/run.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { byId, el } from "../shared/dom.ts";
 import { exact, human, type Figure } from "../shared/numbers.ts";
+import { nameColumn } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 import { figureColumn, inOrder, isMain, shareColumn } from "../model/figures.ts";
 
@@ -31,19 +32,7 @@ export class OperatorTable {
       noun: "operator",
       sort: { key: "share", down: true },
       columns: [
-        {
-          key: "name",
-          label: "Operator",
-          fixed: true,
-          value: ({ name }) => name,
-          text: ({ name }) => name,
-          tip: ({ name }) => name,
-          search: true,
-          paint: (cell, { name }) => {
-            cell.classList.add("mono");
-            cell.textContent = name;
-          },
-        },
+        nameColumn("Operator"),
         shareColumn<OperatorSum>({
           value: (row) => row.values.get(shared()) ?? 0n,
           whole: () => whole(shared()),

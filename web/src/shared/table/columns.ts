@@ -28,6 +28,21 @@ export interface Column<Row> {
   paint?: (cell: HTMLTableCellElement, row: Row) => void;
 }
 
+/** The first column of a table of operators: names as code, which the search looks at. */
+export const nameColumn = <Row extends { name: string }>(label: string): Column<Row> => ({
+  key: "name",
+  label,
+  fixed: true,
+  value: ({ name }) => name,
+  text: ({ name }) => name,
+  tip: ({ name }) => name,
+  search: true,
+  paint: (cell, { name }) => {
+    cell.classList.add("mono");
+    cell.textContent = name;
+  },
+});
+
 export interface Sort {
   key: string;
   down: boolean;
