@@ -1,20 +1,27 @@
-"""Draws the pictures of README.md into docs/pictures/: ``python docs/pictures.py``.
+"""Draws the pictures of README.md and the docs into docs/pictures/: ``python docs/pictures.py``.
 
 ``icicle.svg`` is a plot of a report; ``terminal.svg`` is what ``dispatchcount profile`` shows on a
 terminal with colours. Both are of a language model that is built on meta, so that no weights are
-needed and the figures are the same everywhere.
+needed and the figures are the same everywhere. The others are photographs of pages, which need
+Playwright with a Chromium. ``python docs/pictures.py page`` makes the picture of that name alone.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
-from io import StringIO
+from collections.abc import Callable
+from io import BytesIO, StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import matplotlib as mpl
+import torch
+import torchvision
+from PIL import Image
+from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 
@@ -38,9 +45,16 @@ CONFIG = {
 """The shape of Llama-3-8B, in the form of its ``config.json``."""
 
 WIDTH = 112
+"""Columns of the terminal."""
+
+WINDOW = {"width": 1400, "height": 1130}
+"""Pixels of the browser's window."""
+
+SAVED = (1000, 807)
+"""Pixels of its picture."""
 
 
-def report() -> dc.Report:
+def llama() -> dc.Report:
     """What the command line counts for one prompt of 2,048 tokens."""
     with TemporaryDirectory() as folder:
         Path(folder, MODEL).mkdir()
@@ -50,25 +64,68 @@ def report() -> dc.Report:
         return dc.Report.from_json(Path(folder, "report.json"))
 
 
-def draw() -> None:
-    """Write the pictures."""
-    HERE.mkdir(exist_ok=True)
-    shown = report()
-    # Nothing in the files may differ from run to run.
+def of_torchvision(name: str) -> dc.Report:
+    """One image of 224 by 224 through a model of torchvision."""
+    model = torchvision.models.get_model(name, weights=None).eval()
+    image = torch.rand(1, 3, 224, 224)
+    with dc.profile(model) as prof, torch.no_grad():
+        model(image)
+    return prof.report.with_labels(model=name, input="1×3×224×224")
+
+
+def icicle(path: Path) -> None:
+    """Draw the plot of the language model."""
+    # Nothing in the file may differ from run to run.
     mpl.rcParams.update({"svg.hashsalt": "dispatchcount", "svg.fonttype": "path"})
-    figure = shown.plot("icicle")
-    figure.savefig(HERE / "icicle.svg", metadata={"Date": None})
+    llama().plot("icicle").savefig(path, metadata={"Date": None})
+
+
+def terminal(path: Path) -> None:
+    """Draw what a terminal shows of it."""
     console = Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True)
     with in_shell():
-        console.print(shown)
+        console.print(llama())
     console.save_svg(
-        str(HERE / "terminal.svg"),
+        str(path),
         title=" ".join(["dispatchcount", *COMMAND]),
         theme=DIMMED_MONOKAI,
         unique_id="terminal",
     )
 
 
+def photograph(shown: dc.Report | dc.Diff, path: Path) -> None:
+    """Open the page of a report or a diff in a browser, and save what is seen of it at first."""
+    own = shutil.which("chromium") or shutil.which("google-chrome")
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        page = Path(folder, "page.html")
+        shown.to_html(page)
+        browser = playwright.chromium.launch(executable_path=own, args=["--no-sandbox"])
+        tab = browser.new_page(viewport=WINDOW)
+        tab.goto(page.as_uri())
+        tab.locator("#modules tbody tr").first.wait_for()
+        seen = Image.open(BytesIO(tab.screenshot()))
+        browser.close()
+    small = seen.convert("RGB").resize(SAVED, Image.Resampling.LANCZOS)
+    # Pillow's own way to choose 256 colours would give small areas, as of a legend, those of others.
+    few = small.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+
+
+PICTURES: dict[str, Callable[[Path], None]] = {
+    "icicle.svg": icicle,
+    "terminal.svg": terminal,
+    "page.png": lambda path: photograph(llama(), path),
+    "resnet50.png": lambda path: photograph(of_torchvision("resnet50"), path),
+    "diff.png": lambda path: photograph(
+        of_torchvision("resnet50").diff(of_torchvision("resnext50_32x4d")), path
+    ),
+}
+"""What draws each of the pictures, by the name of its file."""
+
+
 if __name__ == "__main__":
-    draw()
-    print(*sorted(HERE.iterdir()), sep="\n", file=sys.stderr)
+    HERE.mkdir(exist_ok=True)
+    for file, draw in PICTURES.items():
+        if not sys.argv[1:] or Path(file).stem in sys.argv[1:]:
+            draw(HERE / file)
+            print(HERE / file, file=sys.stderr)

@@ -49,13 +49,14 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
     """
     here = f"docs/{page.file.src_uri}"
     folder = str(PurePosixPath(_IN_REPOSITORY.get(here, here)).parent)
+    folder_of_site = str(PurePosixPath(page.file.src_uri).parent)
 
     def turned(link: re.Match[str]) -> str:
         text, target, anchor = link.groups(default="")
         path = normpath(f"{folder}/{target}")
         inside = BROUGHT_IN.get(path, relpath(path, "docs"))
         if files.get_file_from_path(inside) is not None:
-            return f"[{text}]({inside}{anchor})"
+            return f"[{text}]({relpath(inside, folder_of_site)}{anchor})"
         return f"{text} (`{path}`)" if (ROOT / path).exists() else link.group()
 
     return _LINK.sub(turned, markdown)

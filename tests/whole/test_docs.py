@@ -15,7 +15,7 @@ import pytest
 
 HERE = Path(__file__).parents[2]
 PACKAGE = HERE / "dispatchcount"
-PAGES = sorted([*HERE.glob("*.md"), *(HERE / "docs").glob("*.md")])
+PAGES = sorted([*HERE.glob("*.md"), *(HERE / "docs").rglob("*.md")])
 ARCHITECTURE = (HERE / "docs" / "architecture.md").read_text()
 CONTRIBUTING = (HERE / "CONTRIBUTING.md").read_text()
 README = (HERE / "README.md").read_text()
@@ -169,6 +169,7 @@ def test_limits_are_those_of_the_code(module: str) -> None:
 
 
 def test_every_page_is_in_the_index() -> None:
-    index = (HERE / "docs" / "README.md").read_text()
-    pages = {page.name for page in (HERE / "docs").glob("*.md")} - {"README.md"}
+    docs = HERE / "docs"
+    index = (docs / "README.md").read_text()
+    pages = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")} - {"README.md"}
     assert pages <= set(LINK.findall(index))
