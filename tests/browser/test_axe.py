@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from dispatchcount.dashboard.site import build
 from tests.browser.conftest import Open
+from tests.render.test_collectives import spread
 from tests.report import make
 
 SCHEMES = ("light", "dark")
@@ -45,6 +46,14 @@ def test_the_page_of_a_report_with_menus_open_on_a_phone(open_page: Open, tmp_pa
     page.get_by_label("Search modules").fill("part1")
     menus = page.locator("details.menu")
     menus.evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_page_of_a_report_of_one_rank(scheme: str, open_page: Open, tmp_path: Path) -> None:
+    spread().to_html(tmp_path / "report.html")
+    page = open_page(tmp_path / "report.html", color_scheme=scheme)
+    expect(page.locator("#collectives tbody tr")).to_have_count(2)
     assert faults(page) == []
 
 

@@ -12,6 +12,7 @@ from dispatchcount.report.fold import Fold, Folding
 from dispatchcount.report.metrics import CONDENSED
 from dispatchcount.report.samples import profile_stats
 from dispatchcount.report_api import Report
+from tests.render.test_collectives import NAME, spread
 from tests.report import make
 
 pytestmark = pytest.mark.torch_alone
@@ -137,3 +138,40 @@ def test_calls_have_their_shapes() -> None:
     ]
     assert signatures["calls"] == [1] * 6
     assert signatures["line"] == [-1] * 6  # each was always called alike
+
+
+def test_what_was_sent_is_that_of_the_report() -> None:
+    """Two all-reduces of 80 bytes in all, 140 on the wire, and a barrier without data."""
+    report = spread()
+    data = page_data(report, "x")
+    kinds = data["collectives"]
+    assert kinds["op"] == ["c10d.allreduce_", "c10d.barrier"]
+    assert kinds["pattern"] == ["all-reduce", "barrier"]
+    assert kinds["side"] == [row.payload_of for row in report.by_collective()]
+    assert kinds["control"] == [False, True]
+    assert kinds["groups"] == {
+        "label": ["dp", "group 0"],
+        "size": [8, 2],
+        "ranks": ["0–7", "0, 9"],
+    }
+    place = names(data["rows"])
+    for run, calls in zip(
+        data["runs"], ([2, 1], [1], [2]), strict=True
+    ):  # block, forward, backward
+        sent = run["collectives"]
+        assert [data["figures"]["calls"][line] for line in sent["line"]] == calls, run["label"]
+    sent = data["runs"][0]["collectives"]
+    assert [place[row] for row in sent["row"]] == [NAME, make.NO_MODULE]
+    assert [place[row] for row in sent["issuer"]] == [make.NO_MODULE, make.NO_MODULE]
+    assert [sent["groups"][group] for group in sent["group"]] == [0, 1]
+    figures = {
+        key: [data["figures"][key][line] for line in sent["line"]]
+        for key in ("payload_bytes", "wire_bytes")
+    }
+    assert figures == {"payload_bytes": [80, 0], "wire_bytes": [140, 0]}
+
+
+def test_a_report_without_collectives_says_so() -> None:
+    data = page_data(make.training(), "x")
+    assert data["collectives"] is None
+    assert {run["collectives"] for run in data["runs"]} == {None}

@@ -27,6 +27,7 @@ const data = (big = 0n): TreeData => ({
   },
   figures: { calls: [0, 1, 1], flops: [0, 5, big ? String(big) : 7], params: [0, 2, 3] },
   operators: { name: ["aten.mm"], status: ["counted"] },
+  collectives: null,
   runs: [
     {
       label: "Whole block",
@@ -35,6 +36,7 @@ const data = (big = 0n): TreeData => ({
       row: [0, 1, 2, 3, 4, 5, 6, 7, 8],
       line: [0, 0, 0, 1, 0, 1, 0, 1, 2],
       operators: { row: [3, 5, 7, 8], operator: [0, 0, 0, 0], line: [1, 1, 1, 2] },
+      collectives: null,
     },
     {
       label: "forward",
@@ -43,6 +45,7 @@ const data = (big = 0n): TreeData => ({
       row: [3],
       line: [1],
       operators: { row: [3], operator: [0], line: [1] },
+      collectives: null,
     },
   ],
 });

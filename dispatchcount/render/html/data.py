@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dispatchcount.render.html.figures import Figures, Texts, column_for_script, for_script
 from dispatchcount.render.html.groups import of_report, placed
 from dispatchcount.render.html.rows import Facts, row, table
-from dispatchcount.render.html.runs import Operators, block, phases, samples
+from dispatchcount.render.html.runs import Shared, block, phases, samples
 from dispatchcount.report.expert_load import expert_load
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.views import path_totals
@@ -30,11 +30,8 @@ def page_data(report: ReportData, title: str) -> dict[str, Any]:
     place = {index: number for number, index in enumerate(facts.shown)}
     rows = [row(facts, i, place.get(report.modules[i].parent, -1)) for i in facts.shown]
     figures = Figures([report.total], report.memory is not None)
-    operators = Operators()
-    runs = [
-        block(report, place, figures, operators, "Whole block"),
-        *phases(report, place, figures, operators),
-    ]
+    shared = Shared(figures)
+    runs = [block(report, place, shared, "Whole block"), *phases(report, place, shared)]
     of_samples, run_of = samples(report, place, figures)
     signatures = _signatures(report, place, figures)
     data = {
@@ -46,7 +43,6 @@ def page_data(report: ReportData, title: str) -> dict[str, Any]:
         "gap": report.incomplete,
         "calls": for_script(report.total.calls),
         "rows": table(rows, placed(of_report(report, facts.shown), place)),
-        "operators": operators.all(),
         "samples": _samples(report, place, run_of, len(runs)),
         "runs": [*runs, *of_samples],
         "signatures": signatures,
@@ -61,7 +57,7 @@ def page_data(report: ReportData, title: str) -> dict[str, Any]:
         ],
         "memory": _memory(report),
     }
-    return data | {"figures": figures.columns()}
+    return data | shared.for_script()
 
 
 def _signatures(

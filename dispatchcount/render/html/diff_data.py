@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dispatchcount.render.html.figures import Figures
 from dispatchcount.render.html.groups import of_pairs, of_report
 from dispatchcount.render.html.rows import Facts, Row, row, table
-from dispatchcount.render.html.runs import Operators, block
+from dispatchcount.render.html.runs import Shared, block
 from dispatchcount.report.diff import CHANGES
 from dispatchcount.report.pairs import SAME, Pair, pairs
 
@@ -25,12 +25,12 @@ def diff_data(diff: DiffData, title: str) -> dict[str, Any]:
     groups = of_pairs(found, names, of_report(diff.old, old.shown), of_report(diff.new, new.shown))
     memory = diff.old.memory is not None or diff.new.memory is not None
     figures = Figures([diff.old.total, diff.new.total], memory)
-    operators = Operators()
+    shared = Shared(figures)
     place_old = {pair.old: place for place, pair in enumerate(found) if pair.old is not None}
     place_new = {pair.new: place for place, pair in enumerate(found) if pair.new is not None}
     runs = [
-        block(diff.old, place_old, figures, operators, "Old"),
-        block(diff.new, place_new, figures, operators, "New"),
+        block(diff.old, place_old, shared, "Old", "old"),
+        block(diff.new, place_new, shared, "New", "new"),
     ]
     changes = [SAME, *CHANGES]
     return {
@@ -38,7 +38,6 @@ def diff_data(diff: DiffData, title: str) -> dict[str, Any]:
         "convention": {"name": diff.old.convention, "unit": diff.old.flop_definition.unit},
         "metrics": figures.described(),
         "rows": table(rows, groups),
-        "operators": operators.all(),
         "runs": runs,
         "changes": changes,
         "change": [changes.index(pair.change) for pair in found],
@@ -48,7 +47,7 @@ def diff_data(diff: DiffData, title: str) -> dict[str, Any]:
             if pair.old is not None and diff.old.modules[pair.old].name != _name(pair, diff)
         },
         "sides": [_side(diff.old), _side(diff.new)],
-        "figures": figures.columns(),
+        **shared.for_script(),
     }
 
 

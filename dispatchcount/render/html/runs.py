@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from dispatchcount.render.html.collectives import Collectives, sent
 from dispatchcount.render.html.figures import Figures
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.tally import Tally
@@ -35,18 +36,40 @@ class Operators:
         return {"name": list(self._numbers), "status": self._statuses}
 
 
+class Shared:
+    """What the runs of one page share: its lines of figures, its operators and collectives.
+
+    Args:
+        figures: the page's figures.
+    """
+
+    def __init__(self, figures: Figures) -> None:
+        self.figures = figures
+        self.operators = Operators()
+        self.collectives = Collectives()
+
+    def for_script(self) -> dict[str, Any]:
+        """All of it, once the runs are made."""
+        return {
+            "figures": self.figures.columns(),
+            "operators": self.operators.all(),
+            "collectives": self.collectives.all(),
+        }
+
+
 def block(
-    report: ReportData, place: dict[int, int], figures: Figures, operators: Operators, label: str
+    report: ReportData, place: dict[int, int], shared: Shared, label: str, kind: str = "block"
 ) -> dict[str, Any]:
-    """The run of a whole block: what each module did itself, and by operator.
+    """The run of a whole block: what each module did itself, by operator, and what was sent.
 
     Args:
         report: the report.
         place: the row of each module's index.
-        figures: the page's figures.
-        operators: the page's operators.
+        shared: what the page's runs share.
         label: the run's name.
+        kind: what the script knows the run by.
     """
+    figures = shared.figures
     stats = report.by_module()
     held = {row.module: row for row in report.memory.modules} if report.memory else {}
     lines = []
@@ -55,17 +78,16 @@ def block(
         lines.append(figures.line(row.self_ or row, held.get(index)))
     return {
         "label": label,
-        "kind": "block",
+        "kind": kind,
         "base": None,
         "row": list(place.values()),
         "line": lines,
-        "operators": _by_operator(report, None, place, figures, operators),
+        "operators": _by_operator(report, None, place, shared),
+        "collectives": sent(report, None, place, figures, shared.collectives),
     }
 
 
-def phases(
-    report: ReportData, place: dict[int, int], figures: Figures, operators: Operators
-) -> list[dict[str, Any]]:
+def phases(report: ReportData, place: dict[int, int], shared: Shared) -> list[dict[str, Any]]:
     """A run for each phase, if there are several. What a phase did not touch has no line."""
     names = list(report.by_phase())
     if len(names) < 2:
@@ -80,10 +102,11 @@ def phases(
             "base": 0,
             "row": [place[index] for index in tallies[name]],
             "line": [
-                figures.line(tally.stats(report.flop_definition))
+                shared.figures.line(tally.stats(report.flop_definition))
                 for tally in tallies[name].values()
             ],
-            "operators": _by_operator(report, name, place, figures, operators),
+            "operators": _by_operator(report, name, place, shared),
+            "collectives": sent(report, name, place, shared.figures, shared.collectives),
         }
         for name in names
     ]
@@ -119,6 +142,7 @@ def samples(
                 "row": [place[index] for index in tallies],
                 "line": [figures.line(t.stats(report.flop_definition)) for t in tallies.values()],
                 "operators": None,
+                "collectives": None,
             }
         )
     return runs, found
@@ -128,13 +152,12 @@ def _by_operator(
     report: ReportData,
     phase: str | None,
     place: dict[int, int],
-    figures: Figures,
-    operators: Operators,
+    shared: Shared,
 ) -> dict[str, list[int]]:
     """What each module did itself by operator: one place of the lists is a pair of the two."""
     tallies: defaultdict[tuple[int, int], Tally] = defaultdict(Tally)
     for entry in report.entries:
-        number = operators.number(entry.op, entry.status)
+        number = shared.operators.number(entry.op, entry.status)
         if phase is None or entry.phase == phase:
             tally = tallies[report.paths[entry.path].module, number]
             tally.add_entry(entry)
@@ -143,5 +166,5 @@ def _by_operator(
     return {
         "row": [place[module] for module, _ in tallies],
         "operator": [operator for _, operator in tallies],
-        "line": [figures.line(row) for row in rows],
+        "line": [shared.figures.line(row) for row in rows],
     }

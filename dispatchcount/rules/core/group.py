@@ -31,18 +31,25 @@ class Group:
         """The number of its members, 0 if the group was not to be found."""
         return len(self.ranks)
 
+    @property
+    def label(self) -> str:
+        """What people call it: its dimension, or ``"group 0"``."""
+        return self.dimension or f"group {self.name}"
+
+    @property
+    def span(self) -> str:
+        """Its ranks in a few words: ``"0–7"``, ``"0, 2, 4, 6"``; ``""`` if they are not known."""
+        steps = {b - a for a, b in zip(self.ranks, self.ranks[1:], strict=False)}
+        if self.size > 2 and steps == {1}:
+            return f"{self.ranks[0]}–{self.ranks[-1]}"
+        return ", ".join(map(str, self.ranks[:_SHOWN])) + (", …" if self.size > _SHOWN else "")
+
     def __str__(self) -> str:
         """The group in a few words: ``"dp: 4 ranks 0, 2, 4, 6"``."""
         if not self.ranks:
             return f"group {self.name}, ranks not known" if self.name else "group not known"
-        first, *others = self.ranks
-        steps = {b - a for a, b in zip(self.ranks, others, strict=False)}
-        if self.size > 2 and steps == {1}:
-            ranks = f"{first}–{self.ranks[-1]}"
-        else:
-            ranks = ", ".join(map(str, self.ranks[:_SHOWN])) + (", …" if self.size > _SHOWN else "")
         counted = f"{self.size:,} ranks" if self.size > 1 else "1 rank"
-        return f"{self.dimension or f'group {self.name}'}: {counted} {ranks}"
+        return f"{self.label}: {counted} {self.span}"
 
     def __repr__(self) -> str:
         return f"<Group {self.name!r} {self}>"

@@ -1,5 +1,5 @@
 /** The buttons that save the chart and the table, and copy the link to the view. */
-import { byId } from "../shared/dom.ts";
+import { byId, el } from "../shared/dom.ts";
 import { csv } from "../shared/table/columns.ts";
 import type { Table } from "../shared/table/table.ts";
 import { download, fileName, pngBlob, svgText } from "./export.ts";
@@ -41,4 +41,13 @@ export const listenForFiles = <Row>({ title, pictures, table, remember }: FilesO
       () => said("The browser does not let the page copy; the address in its bar leads to this view."),
     );
   });
+};
+
+/** A button beside a table that saves it, as it stands, as CSV. */
+export const csvButton = <Row>(name: string, of: string, table: () => Table<Row>): HTMLElement => {
+  const save = (): void => {
+    const { rows, columns } = table();
+    download(fileName(name, "csv"), new Blob([csv(rows, columns)], { type: "text/csv" }));
+  };
+  return el("button", { type: "button", class: "button", "aria-label": `Save ${of} as CSV`, onclick: save }, "CSV");
 };

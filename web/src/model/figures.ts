@@ -14,15 +14,31 @@ export interface FigureOptions<Row> {
 
 const NONE = "–";
 
-const MAIN = new Set(["flops", "time_ns", "macs", "params", "activations", "bytes", "arithmetic", "transcendentals"]);
+const MAIN = new Set([
+  "flops",
+  "time_ns",
+  "payload_bytes",
+  "wire_bytes",
+  "macs",
+  "params",
+  "activations",
+  "bytes",
+  "arithmetic",
+  "transcendentals",
+]);
+/** What was measured and what was sent, in this order beside the FLOPs. */
+const BESIDE = ["flops", "time_ns", "payload_bytes", "wire_bytes"];
 
 /** True for the figures that are shown without being asked for; the others are a column that the reader may choose. */
 export const isMain = (key: string): boolean => MAIN.has(key) || key.startsWith("memory_");
 
-/** Metrics in the order of their columns: what was measured stands beside the FLOPs, work by element at the end. */
+/** Metrics in the order of their columns: time and communication stand beside the FLOPs, work by element at the end. */
 export const inOrder = (metrics: readonly Metric[]): Metric[] => {
-  const rank = ({ key, elementwise }: Metric): number =>
-    key === "flops" ? 0 : key === "time_ns" ? 1 : elementwise ? 4 : key.startsWith("memory_") ? 3 : 2;
+  const rank = ({ key, elementwise }: Metric): number => {
+    const beside = BESIDE.indexOf(key);
+    if (beside >= 0) return beside;
+    return BESIDE.length + (elementwise ? 2 : key.startsWith("memory_") ? 1 : 0);
+  };
   return [...metrics].sort((a, b) => rank(a) - rank(b));
 };
 
@@ -51,6 +67,8 @@ export const figureColumn = <Row>(metric: Metric, { value, digits, most, mark }:
 };
 
 export interface ShareOptions<Row> {
+  key?: string;
+  help?: string;
   value: (row: Row) => Figure;
   whole: () => Figure;
   head: () => string;
@@ -58,10 +76,16 @@ export interface ShareOptions<Row> {
 
 const BAR = 64;
 
-export const shareColumn = <Row>({ value, whole, head }: ShareOptions<Row>): Column<Row> => ({
-  key: "share",
+export const shareColumn = <Row>({
+  key = "share",
+  help = "Share of the whole block, of the figure that the chart is drawn of",
+  value,
+  whole,
+  head,
+}: ShareOptions<Row>): Column<Row> => ({
+  key,
   label: "Share",
-  help: "Share of the whole block, of the figure that the chart is drawn of",
+  help,
   head,
   num: true,
   value: (row) => part(value(row), whole()),

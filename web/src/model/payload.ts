@@ -31,6 +31,33 @@ export interface RunData {
   row: number[];
   line: number[];
   operators: { row: number[]; operator: number[]; line: number[] } | null;
+  /** null where nothing was sent, or where it is not recorded. */
+  collectives: Sent | null;
+}
+
+/** What was sent in a run: a place of the lists is a sum of calls. */
+export interface Sent {
+  /** The module whose data it is, and the one that ran; -1 for none. */
+  row: number[];
+  issuer: number[];
+  kind: number[];
+  /** A place of `groups`. */
+  group: number[];
+  line: number[];
+  /** The numbers of the run's process groups among those of the page. */
+  groups: number[];
+}
+
+/** Kinds of collectives and process groups, by number. */
+export interface CollectiveKinds {
+  op: string[];
+  /** True where it carries no data of the model's: objects, metadata, barriers. */
+  control: boolean[];
+  /** What people call it: "all-reduce". */
+  pattern: string[];
+  /** What its payload is: what a rank hands in, or what it gets. */
+  side: ("input" | "output" | "")[];
+  groups: { label: string[]; size: number[]; ranks: string[] };
 }
 
 export interface TreeData {
@@ -39,6 +66,8 @@ export interface TreeData {
   /** Distinct lines of figures: a column a metric. */
   figures: Record<string, Raw[]>;
   operators: { name: string[]; status: string[] };
+  /** null if nothing was sent. */
+  collectives: CollectiveKinds | null;
   runs: RunData[];
 }
 

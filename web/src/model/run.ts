@@ -1,5 +1,5 @@
 import type { Figure, Raw } from "../shared/numbers.ts";
-import type { RunData } from "./payload.ts";
+import type { RunData, Sent } from "./payload.ts";
 
 /** Figures by row: doubles while they hold every integer exactly, else big integers. */
 export type Column = Float64Array | bigint[];
@@ -40,6 +40,11 @@ export class Run {
   /** True if it is known which operators did it. */
   get hasOperators(): boolean {
     return this.data.operators !== null;
+  }
+
+  /** What was sent, and for whom; null where nothing was. */
+  get collectives(): Sent | null {
+    return this.data.collectives;
   }
 
   own(metric: string): Column {

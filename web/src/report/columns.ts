@@ -39,6 +39,7 @@ export const moduleColumns = (options: ColumnsOptions): Column<Node>[] => {
     name,
     ...(wide ? [type] : []),
     share(options),
+    ...(page.figures.wire_bytes ? [sentShare(options)] : []),
     ...(wide ? rate : []),
     ...figures(options),
     callsColumn(options),
@@ -64,6 +65,18 @@ const share = ({ tree, metric, run }: ColumnsOptions): Column<Node> =>
     whole: () => tree.total(tree.top, metric(), run()),
     head: () => `of ${tree.metric(metric()).label}`,
   });
+
+/** The communication of a module, beside its share of the chosen figure. */
+const sentShare = ({ tree, run }: ColumnsOptions): Column<Node> => ({
+  ...shareColumn<Node>({
+    key: "sent",
+    help: "Share of the bytes on the wire of the whole block: its communication beside what it computes",
+    value: (node) => tree.total(node, "wire_bytes", run()),
+    whole: () => tree.total(tree.top, "wire_bytes", run()),
+    head: () => `of ${tree.metric("wire_bytes").label}`,
+  }),
+  label: "Communication",
+});
 
 const figures = ({ tree, page, run, digits }: ColumnsOptions): Column<Node>[] => {
   const whole = (key: string): Figure => tree.total(tree.top, key, run());

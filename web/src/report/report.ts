@@ -9,6 +9,7 @@ import { byId, el, options } from "../shared/dom.ts";
 import { payload } from "../shared/payload.ts";
 import { listenForMenus } from "../shared/menu.ts";
 import { followTheme } from "../shared/theme.ts";
+import { CollectiveTable } from "./collectives.ts";
 import { Calls, showChosen } from "./details.ts";
 import { Modules } from "./modules.ts";
 import { OperatorTable } from "./operators.ts";
@@ -60,6 +61,17 @@ const modules = new Modules({
 });
 const operators = new OperatorTable(tree, run, () => metric, digits);
 const calls = new Calls(page, tree, digits);
+const collectives = page.collectives
+  ? new CollectiveTable({
+      title: page.title,
+      kinds: page.collectives,
+      tree,
+      run,
+      digits,
+      select: (node) => select(node),
+      hover: (node) => chart.light(node),
+    })
+  : null;
 if (page.roof) showRoof(page.roof);
 const roofline = page.figures.time_ns ? new Roofline(tree, run) : null;
 const chosenRun = (): number => runPlace;
@@ -113,6 +125,7 @@ const show = (): void => {
   draw();
   modules.refresh();
   operators.show(selected);
+  collectives?.show(selected);
   calls.show(selected);
   roofline?.show(selected);
 };
@@ -209,7 +222,7 @@ for (const one of ["icicle", "treemap"] as const) {
 }
 byId("fold").addEventListener("click", () => toggle(selected));
 digits.addEventListener("change", () => {
-  for (const table of [modules.table, operators, calls]) table.measure();
+  for (const table of [modules.table, operators, collectives, calls]) table?.measure();
 });
 byId("skip").addEventListener("click", (event) => {
   event.preventDefault();
