@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from dispatchcount.capture.block_mask import block_mask_of, computed_scores, masked_scores
-from dispatchcount.capture.key import Named, Part, part_of
+from dispatchcount.capture.key import FOR_USERS, Named, Part, part_of
 from dispatchcount.capture.plan import Plan
 from dispatchcount.capture.signature import Pseudo
 from dispatchcount.capture.torch_private import tree_map, triton_kernel
@@ -45,7 +45,7 @@ def run_higher_order(mode: CountingMode, plan: Plan, args: Any, kwargs: Any) -> 
     watched = _Watched(mode)
     out = mode.run(plan.func, tree_map(watched.wrap, args), tree_map(watched.wrap, kwargs))
     if not watched.called:
-        mode.ran(mode.counter.pseudo(plan, part_of(args), part_of(kwargs), part_of(out)))
+        mode.ran(mode.counter.pseudo(plan, *_all(plan, args, kwargs), part_of(out)))
     return out
 
 
@@ -82,7 +82,7 @@ def _operands(plan: Plan, args: Any, kwargs: Any) -> tuple[Part, Part]:
     `masked`, each left out where it is not known.
     """
     if "flex_attention" not in plan.packet:
-        return part_of(args), part_of(kwargs)
+        return _all(plan, args, kwargs)
     named: list[tuple[str, Part]] = []
     mask = block_mask_of(args)
     if mask is not None:
@@ -90,7 +90,12 @@ def _operands(plan: Plan, args: Any, kwargs: Any) -> tuple[Part, Part]:
         masked = masked_scores(args, mask)
         if masked is not None:
             named.append(("masked", masked))
-    return part_of(args), Named(named)
+    return part_of(args, plan.kept), Named(named)
+
+
+def _all(plan: Plan, args: Any, kwargs: Any) -> tuple[Part, Part]:
+    """The parts of all arguments, by position and by name."""
+    return part_of(args, plan.kept), part_of(kwargs, plan.kept)
 
 
 def _record_triton(mode: CountingMode, plan: Plan, kwargs: Any) -> None:
@@ -103,8 +108,5 @@ def _record_triton(mode: CountingMode, plan: Plan, kwargs: Any) -> None:
         OpKind.UNKNOWN,
         reason="a triton kernel without a rule; give it one with @dispatchcount.register",
     )
-    mode.ran(
-        mode.counter.pseudo(
-            Pseudo(packet.replace("::", "."), entry), (), part_of(kwargs["kwargs"]), None
-        )
-    )
+    named = part_of(kwargs["kwargs"], FOR_USERS)
+    mode.ran(mode.counter.pseudo(Pseudo(packet.replace("::", "."), entry), (), named, None))

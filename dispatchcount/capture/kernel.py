@@ -8,11 +8,11 @@ from operator import index
 from types import TracebackType
 from typing import Any, TypeVar
 
-from dispatchcount.capture.key import part_of
+from dispatchcount.capture.key import FOR_USERS, part_of
 from dispatchcount.capture.signature import Pseudo
 from dispatchcount.capture.torch_private import dispatch_modes
 from dispatchcount.rules.core.cost import Cost
-from dispatchcount.rules.core.registry import OpKind, RegistryEntry, takes_out
+from dispatchcount.rules.core.registry import USER, OpKind, RegistryEntry, takes_out
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,7 +84,7 @@ class kernel:  # noqa: N801  used like a function
         """The cost as an entry of a registry. A fixed cost is a rule that ignores shapes."""
         cost = self._cost
         rule = cost if callable(cost) else lambda *args, **kwargs: cost
-        return RegistryEntry(OpKind.RULE, rule, family="user", takes_out=takes_out(rule))
+        return RegistryEntry(OpKind.RULE, rule, family=USER, takes_out=takes_out(rule))
 
     def _record(self, args: Any, kwargs: Any, out: Any) -> None:
         """Count the kernel in every block that is open in this thread."""
@@ -97,5 +97,6 @@ class kernel:  # noqa: N801  used like a function
                     self._entry(),
                     cost=id(self._cost) if callable(self._cost) else self._cost,
                 )
-                mode.counter.pseudo(plan, part_of(args), part_of(kwargs), part_of(out))
+                given, named = part_of(args, FOR_USERS), part_of(kwargs, FOR_USERS)
+                mode.counter.pseudo(plan, given, named, part_of(out))
                 mode.watch.filled()

@@ -32,6 +32,12 @@ WORDS = frozenset((int, bool, str, type(None), torch.dtype))
 NUMBERS = frozenset((int, bool, float))
 """Types of arguments that are numbers to compute with, such as an exponent."""
 
+FOR_USERS = WORDS | NUMBERS
+"""Types of arguments that the rule of a user is shown the values of.
+
+Nobody knows by which of them a user's kernel chooses its work: a capacity factor is a float.
+"""
+
 _SCALARS = WORDS | NUMBERS | {complex, torch.device, torch.layout, torch.memory_format}
 """Types of arguments that are no tensors.
 

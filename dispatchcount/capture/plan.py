@@ -9,12 +9,12 @@ import torch
 
 from dispatchcount.capture.composite import Composite, Kinds, composite, is_composite, kinds_of
 from dispatchcount.capture.inner_keys import calls_others, keys_inside
-from dispatchcount.capture.key import NUMBERS, WORDS
+from dispatchcount.capture.key import FOR_USERS, NUMBERS, WORDS
 from dispatchcount.capture.signature import Signature
 from dispatchcount.capture.torch_private import DispatchKeySet, HigherOrderOperator, OpOverload
 from dispatchcount.rules.core.classify import ATOMIC
 from dispatchcount.rules.core.names import candidates
-from dispatchcount.rules.core.registry import OpKind, Registry, RegistryEntry
+from dispatchcount.rules.core.registry import USER, OpKind, Registry, RegistryEntry
 from dispatchcount.rules.core.traffic import COLLECTIVES
 from dispatchcount.rules.core.values import EXPONENTS, VALUES
 
@@ -131,6 +131,10 @@ class Plan:
             self.name = f"higher_order.{name}"
             self.keyless = False
             self.way = Way.HIGHER
+        # One that has no rule yet may be given one by the user as well.
+        entry = self.entry(rules)
+        if entry is None or entry.family == USER:
+            self.kept = FOR_USERS
         self.short = self.inside is None and (
             self.way is Way.FREE
             or (self.way is Way.COUNT and not (self.values or self.outs or self.collective))
@@ -156,12 +160,12 @@ class Plan:
         self.kept = WORDS if relevant else frozenset()
         if any(name in EXPONENTS for name in candidates(self.packet)):
             self.kept |= NUMBERS
+        entry = rules.get(self.packet, self.overload)
         wanted = VALUES.get(self.packet, ())
         self.values = tuple(place for place, a in _places(func) if a.name in wanted)
         # How little of a result must be in a key?
         self.settled = _settled(func)
         self.settled_by_device = self.packet in _SETTLED_BY_DEVICE
-        entry = rules.get(self.packet, self.overload)
         self.keyless = entry is not None and entry.kind is OpKind.FREE
         self.group = next((place for place, a in _places(func) if _is_group(a)), None)
         self.collective = not self.keyless and (

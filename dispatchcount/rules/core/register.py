@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from dispatchcount.rules.core.names import target_name
 from dispatchcount.rules.core.registry import (
     RULES,
+    USER,
     OpKind,
     Registry,
     RegistryEntry,
@@ -22,8 +23,10 @@ def register(*targets: Any, replace: bool = False) -> Callable[[F], F]:
     """Decorator: the function below is the rule of `targets`, from now on and for every profile.
 
     The rule is called with the operator's own arguments, each tensor replaced by a `Shape` (a tuple
-    of sizes with a `dtype`). If it has a keyword `out`, it gets the shapes of the result there. It
-    returns a `Cost`, or an int of MACs.
+    of sizes with a `dtype`). Numbers and strings are as they are; dtypes and devices are None.
+    torch leaves out arguments that have their default, so give the rule the operator's defaults.
+    If it has a keyword `out`, it gets the shapes of the result there. It returns a `Cost`, or an
+    int of MACs.
 
     Example:
         >>> @dc.register(torch.ops.mylib.attn)
@@ -86,7 +89,7 @@ def _enter(registry: Registry, names: list[str], rule: Any, replace: bool) -> No
         raise TypeError(
             f"the rule of {', '.join(names)} is {rule!r}; it must be a function of shapes"
         )
-    entry = RegistryEntry(OpKind.RULE, rule, family="user", takes_out=takes_out(rule))
+    entry = RegistryEntry(OpKind.RULE, rule, family=USER, takes_out=takes_out(rule))
     # Check every name before the first is entered, so that an error leaves the registry as it was.
     for name in names if not replace else ():
         registry.check_free(name)

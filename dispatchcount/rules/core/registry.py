@@ -24,6 +24,10 @@ Rule = Callable[..., "Cost | int"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+USER = "user"
+"""The family of rules that users gave."""
+
+
 class OpKind(str, Enum):
     """The class that an operator is in; every operator is in exactly one."""
 
@@ -43,7 +47,7 @@ class RegistryEntry:
         rule: turns shapes and scalars into a `Cost`, or into an int of MACs. None for FREE and
             UNKNOWN.
         reason: why an operator is UNKNOWN.
-        family: the module under ``rules/`` that the rule comes from, ``"matmul"``.
+        family: the module under ``rules/`` that the rule comes from, ``"matmul"``, or `USER`.
         takes_out: True if the rule asks for the shapes of the result, as keyword `out`.
         widths: says how many bits the factors of its MACs have; see `core.widths`.
         uses: says in how many MACs each element of an operand takes part; see `core.uses`. None if

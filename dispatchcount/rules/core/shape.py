@@ -9,9 +9,10 @@ from typing import TypeAlias
 Operand: TypeAlias = object
 """An argument or a result of an operator, as a rule gets it.
 
-It is a `Shape` for a tensor; else a number, a string, a dtype, None, or a list of such. Capture
-gives only the type of a float where its value does not matter. A rule that reads an operand says
-what type it expects; those annotated with `Operand` are not read, or only searched for shapes.
+It is a `Shape` for a tensor; else a number, a string, None, or a list of such. A dtype or a device
+is None, and so is a float for rules of this package, but for those that read an exponent. A rule
+that reads an operand says what type it expects; those annotated with `Operand` are not read, or
+only searched for shapes.
 """
 
 _ITEMSIZE = {

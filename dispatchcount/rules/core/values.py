@@ -43,8 +43,8 @@ _NORMS = (
 EXPONENTS = frozenset(f"aten::{name}" for name in ("pow", "_foreach_pow", *_NORMS))
 """Operators whose rule reads a number among the arguments: an exponent.
 
-For all other operators capture keeps only the type of a float, so that calls with different numbers
-share one key.
+For all other operators of torch, capture keeps only the type of a float, so that calls with
+different numbers share one key. Rules of users are given every number.
 """
 
 

@@ -81,3 +81,70 @@ def test_all_targets_or_none() -> None:
 def test_one_operator_by_two_names() -> None:
     with pytest.raises(ValueError, match="both aten::mm"):
         local_rules({torch.ops.aten.mm: rule, "aten::mm": rule})
+
+
+def numbers(_: Any, *given: Any, out: Any, **named: Any) -> int:
+    """A rule that costs what its numbers say: a sum that tells their places apart."""
+    values = [*given, *named.values()]
+    flat = [x for value in values for x in (value if isinstance(value, tuple) else [value])]
+    return round(sum(10**place * number for place, number in enumerate(flat)))
+
+
+NUMBERS = {
+    "float factor": ((1.5,), {}, 2),  # round(1.5)
+    "float factor, int k": ((0.25, 7), {}, 70),  # round(0.25 + 10 * 7)
+    "float[] factors": (([1.0, 2.0, 3.0],), {}, 321),
+    "float? factor=None": ((4.0,), {}, 4),
+    "Scalar factor": ((5.0,), {}, 5),
+    "*, float factor": ((), {"factor": 6.0}, 6),
+    "float first, *, float factor": ((1.0,), {"factor": 6.0}, 61),
+    "bool flag, float factor": ((True, 2.0), {}, 21),
+}
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["a rule at once", "a rule later"])
+@pytest.mark.parametrize("schema", NUMBERS)
+def test_a_rule_is_given_numbers(schema: str, later: bool) -> None:
+    """A user's operator may choose its work by any number: a capacity factor is a float."""
+    args, named, macs = NUMBERS[schema]
+    name = f"op{list(NUMBERS).index(schema)}_{int(later)}"
+    library = torch.library.Library("numlib", "FRAGMENT")
+    library.define(f"{name}(Tensor x, {schema}) -> Tensor")
+    library.impl(name, lambda x, *_, **__: x.clone(), "CPU")
+    operator = getattr(torch.ops.numlib, name)
+    if later:  # blocks share what they learned of operators
+        with dc.profile() as prof:
+            operator(torch.ones(2), *args, **named)
+        assert prof.report.unknown_ops
+        dc.register(operator)(numbers)
+    with dc.profile(rules={} if later else {operator: numbers}, strict=True) as prof:
+        operator(torch.ones(2), *args, **named)
+    assert prof.report.macs == macs
+
+
+def test_calls_with_other_floats_are_other_calls() -> None:
+    library = torch.library.Library("numlib", "FRAGMENT")
+    library.define("route(Tensor x, float factor) -> Tensor")
+    library.impl("route", lambda x, factor: x.clone(), "CPU")
+    with dc.profile(rules={"numlib::route": lambda x, factor: round(4 * factor)}) as prof:
+        for factor in (1.0, 1.25, 1.25):
+            torch.ops.numlib.route(torch.ones(2), factor)
+    assert prof.report.macs == 4 + 5 + 5
+
+
+def test_a_rule_in_place_of_ours_is_given_floats() -> None:
+    rules = {"aten::leaky_relu": lambda x, slope: round(x.numel * slope)}
+    with dc.profile(rules=rules) as prof:
+        torch.nn.functional.leaky_relu(torch.ones(8), 0.25)
+    assert prof.report.macs == 2  # 8 · 0.25
+
+
+def test_the_rule_of_a_named_kernel_is_given_floats() -> None:
+    @dc.kernel("route", cost=lambda x, factor, *, more: round(x.numel * factor + more))
+    def route(x: torch.Tensor, factor: float, *, more: float) -> torch.Tensor:
+        return x
+
+    with dc.profile() as prof:
+        route(torch.ones(4), 1.25, more=2.0)
+        route(torch.ones(4), 2.0, more=1.0)
+    assert prof.report.macs == (5 + 2) + (8 + 1)
