@@ -18,6 +18,7 @@ from dispatchcount.capture.torch_private import set_torch_function_state, torch_
 from dispatchcount.errors import UncountedError
 from dispatchcount.render.numbers import plural
 from dispatchcount.report.conventions import find_convention
+from dispatchcount.report.rows import UNSEEN
 from dispatchcount.report_api import Report
 from dispatchcount.rules import library as library
 from dispatchcount.rules.core.register import local_rules
@@ -262,9 +263,14 @@ def _raise_uncounted(report: Report) -> None:
             f"in {_listed(issue.modules)})"
             for issue in issues
         )
+        # A kernel that nothing saw has no name that a rule could be registered for.
+        statuses = {issue.status for issue in issues}
+        advice = ["Give rules with @dispatchcount.register."] if statuses - {UNSEEN} else []
+        if UNSEEN in statuses:
+            advice.append("Give the costs of unseen kernels with dispatchcount.kernel.")
         raise UncountedError(
             f"{plural(len(issues), 'operator')} {'is' if len(issues) == 1 else 'are'} not counted: "
-            f"{listed}. Give rules with @dispatchcount.register."
+            f"{listed}. {' '.join(advice)}"
         )
 
 
