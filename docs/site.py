@@ -64,7 +64,8 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
 
 def on_post_page(output: str, page: Page, config: Any) -> str:
     """Let a page take the script for its search from the site."""
-    return output.replace(SHIM, "vendor/iframe-worker.js")
+    folder_of_site = str(PurePosixPath(page.url).parent)
+    return output.replace(SHIM, relpath("vendor/iframe-worker.js", folder_of_site))
 
 
 def on_post_template(output: str, template_name: str, config: Any) -> str:

@@ -7,10 +7,13 @@ A guide takes nothing as given. All of its blocks run in one new folder, in the 
 stand:
 
 * ```` ```python ```` runs, all in one process. An expression with a figure behind it as a comment
-  must have that value. A block ```` ```text ```` right below it is all that it prints.
+  must have that value. A block ```` ```text ```` right below it is all that it prints, and stands
+  there if it prints anything. With the title "Times differ from run to run" its words must agree
+  and its figures need not.
 * ```` ```python title="net.py" ```` (any language) is a file, and is saved under that name.
 * ```` ```console ```` has commands behind a ``$``; each must print what stands below it, standard
-  error included. ``echo $?`` is the exit status of the command before it.
+  error included. A command goes on below a line that ends with a backslash. ``echo $?`` is the exit
+  status of the command before it.
 
 A ``…`` in the output stands for whatever is left out there; alone on a line, for any lines.
 """
@@ -32,7 +35,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```\n', re.MULTILINE | re.DOTALL)
-SHOWN_BELOW = re.compile(r"\n*^```text\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+VARIES = "Times differ from run to run"
+SHOWN_BELOW = re.compile(
+    rf'\n*^```text(?: title="({VARIES})")?\n(.*?)^```\n', re.MULTILINE | re.DOTALL
+)
+FIGURE = re.compile(r"\d[\d.,]*(?: ?(?:[kMGTP]?B|[kMGTP]|ms|µs|ns|s)\b)?")
+HERE = Path(__file__).parents[2]
+TERMINAL = {"COLUMNS", "FORCE_COLOR", "CLICOLOR_FORCE", "CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS"}
+"""What a terminal or a service of CI says of itself, which would change what programs print."""
 
 
 @dataclass
@@ -64,20 +74,15 @@ class Follower:
 
     def console(self, block: str) -> str:
         """Run the commands of a block, and return the block as it should be."""
-        lines = []
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                lines += [line, *self.command(line[2:]).splitlines()]
-        return "".join(f"{line.rstrip()}\n" for line in lines)
+        commands = re.findall(r"^\$ ((?:.*\\\n)*.*)", block, re.MULTILINE)
+        return "".join(f"$ {command}\n{tidy(self.command(command))}" for command in commands)
 
     def command(self, command: str) -> str:
         """Run a command, and return what it prints."""
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("COLUMNS", "FORCE_COLOR", "CLICOLOR_FORCE")
-        }
-        environment["PATH"] = f"{self.programs}{os.pathsep}{environment['PATH']}"
+        environment = {name: value for name, value in os.environ.items() if name not in TERMINAL}
+        for name, first in {"PATH": self.programs, "PYTHONPATH": HERE}.items():
+            others = filter(None, [environment.get(name)])
+            environment[name] = os.pathsep.join([str(first), *others])
         done = subprocess.run(
             ["bash", "-c", f"(exit {self.status}); {command}"],
             cwd=self.folder,
@@ -112,13 +117,24 @@ def run(code: str, names: dict[str, Any]) -> None:
             assert value == ast.literal_eval(shown), (value, shown)
 
 
-def agrees(shown: str, printed: str) -> bool:
-    """True if the page shows what was printed; a ``…`` stands for whatever is left out."""
-    pattern = re.escape("\n".join(line.rstrip() for line in shown.splitlines()))
-    pattern = re.sub(r"(?m)^…$", r"[\\s\\S]*", pattern).replace("…", ".*")
-    return (
-        re.fullmatch(pattern, "\n".join(line.rstrip() for line in printed.splitlines())) is not None
+def tidy(text: str) -> str:
+    """The text without blanks at the ends of its lines."""
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def agrees(shown: str, printed: str, *, figures: bool = True) -> bool:
+    """True if the page shows what was printed; a ``…`` stands for whatever is left out.
+
+    Without `figures`, any figure agrees with any other, and so do the widths of columns.
+    """
+    shown, printed = tidy(shown), tidy(printed)
+    if not figures:
+        shown, printed = (re.sub(r"[ ─]+", " ", FIGURE.sub("#", text)) for text in (shown, printed))
+    pattern = "".join(
+        r"(?:.*\n)*" if line == "…" else re.escape(line).replace("…", ".*") + r"\n"
+        for line in shown.splitlines()
     )
+    return re.fullmatch(pattern, printed) is not None
 
 
 def follow(text: str, folder: Path) -> str:
@@ -145,10 +161,13 @@ def follow(text: str, folder: Path) -> str:
                 printed = follower.python(code)
                 below = SHOWN_BELOW.match(text, fence.end())
                 if below:
-                    begin, end = below.span(1)
-                    printed = "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
-                    parts += [text[at:begin], below[1] if agrees(below[1], printed) else printed]
+                    begin, end = below.span(2)
+                    agree = agrees(below[2], printed, figures=below[1] is None)
+                    parts += [text[at:begin], below[2] if agree else tidy(printed)]
                     at = end
+                elif printed.strip():
+                    parts += [text[at : fence.end()], f"\n```text\n{tidy(printed)}```\n"]
+                    at = fence.end()
     finally:
         os.chdir(before)
         sys.path.remove(str(folder))
