@@ -61,14 +61,17 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--schedule",
         metavar="NAME",
-        help="also say how long the stages of a pipeline wait: gpipe, 1f1b, interleaved, zb-h1,"
-        " zb-h2; stages are the mesh's dimension pp",
+        help="also say how long the ranks of a pipeline wait: gpipe, 1f1b, interleaved, looped-bfs,"
+        " zb-h1, interleaved-zb, zb-h2, zbv, dualpipev; ranks are the mesh's dimension pp",
     )
     parser.add_argument(
         "--microbatches", type=int, metavar="M", help="micro-batches of a step, for --schedule"
     )
     parser.add_argument(
-        "--virtual", type=int, default=1, metavar="V", help="stages of each rank, if interleaved"
+        "--virtual",
+        type=int,
+        metavar="V",
+        help="stages of each rank, for schedules that have several",
     )
     parser.add_argument(
         "--top", type=how_many, default=15, metavar="N", help="modules with times, or all"

@@ -10,15 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from dispatchcount.distributed.cluster import (
-    asks_for_values,
-    check,
-    cluster,
-    made_on,
-    padding,
-    stand_in,
-    wrapped_on_meta,
-)
+from dispatchcount.distributed.cluster.ddp import wrapped_on_meta
+from dispatchcount.distributed.cluster.defaults import made_on
+from dispatchcount.distributed.cluster.fsdp import padding
+from dispatchcount.distributed.cluster.rank import cluster
+from dispatchcount.distributed.cluster.requirements import check
+from dispatchcount.distributed.cluster.stand_in import stand_in
+from dispatchcount.distributed.cluster.values import asks_for_values
 from dispatchcount.distributed.mesh import Mesh, mesh_of, rank_in
 from dispatchcount.distributed.planned import Plan
 from dispatchcount.errors import UsageError, described

@@ -1,15 +1,13 @@
-"""What is worked out from a plan: least times, comparisons, waiting, text and files."""
+"""What is worked out from a plan: least times, comparisons, text and files."""
 
 from __future__ import annotations
-
-from fractions import Fraction
 
 import pytest
 import torch
 from torch import nn
 
 import dispatchcount as dc
-from dispatchcount.distributed import Plan, bubble, compare, plan
+from dispatchcount.distributed import Plan, compare, plan
 from dispatchcount.distributed.mesh import Mesh, mesh_of
 from dispatchcount.distributed.padding import Padding
 from dispatchcount.errors import ReportError, UsageError
@@ -126,57 +124,6 @@ def test_padding_is_told_by_module(wide: Plan) -> None:
     assert wide.padding[1] == Padding("layers.0", 6, useful, layer)
     assert wide.padding[0].sent - wide.padding[0].useful == 4 * 2  # the last norm
     assert wide.padded == Padding("", 6, 378_112, 2 * layer + 4 * (2 * 96 * 64 + 66))
-
-
-# Pipelines
-
-
-def gpipe(stages: int, batches: int, forward: int, backward: int) -> Fraction:
-    """The share of waiting, by running it: all forwards, then all backwards."""
-    free = [0] * stages
-    arrived = [0] * batches
-    for stage in range(stages):
-        for batch in range(batches):
-            free[stage] = arrived[batch] = max(free[stage], arrived[batch]) + forward
-    arrived = [free[-1]] * batches
-    for stage in reversed(range(stages)):
-        for batch in range(batches):
-            free[stage] = arrived[batch] = max(free[stage], arrived[batch]) + backward
-    return 1 - Fraction(batches * (forward + backward), max(free))
-
-
-@pytest.mark.parametrize(("stages", "batches"), [(1, 4), (2, 4), (4, 4), (8, 32)])
-def test_the_share_of_gpipe_is_that_of_a_pipeline_that_runs(stages: int, batches: int) -> None:
-    found = bubble("GPipe", stages, batches)
-    assert found.share == gpipe(stages, batches, 1, 2) == gpipe(stages, batches, 3, 1)
-    assert bubble("1f1b", stages, batches).share == found.share
-    assert found.formula in str(found)
-    assert found.source in str(found)
-
-
-def test_shares_of_other_schedules() -> None:
-    # Two stages a rank halve the waiting: 7 / (2 · 32 + 7).
-    assert bubble("interleaved", 8, 32, 2).share == Fraction(7, 71)
-    # Of three equal parts, one of waiting is left: (p - 1) · 1 of m · 3 + (p - 1) · 1.
-    assert bubble("zb-h1", 8, 32).share == Fraction(7, 103)
-    assert bubble("zb-h2", 8, 32).share == 0
-    assert bubble("1f1b", 8, 32).seconds(32.0) == pytest.approx(39.0)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("pipedream", 2, 2), "no schedule is called 'pipedream'"),
-        (("1f1b", 0, 2), "stages is 0"),
-        (("1f1b", 2, True), "microbatches is True"),
-        (("1f1b", 2, 2, 2), "virtual is for interleaved"),
-        (("interleaved", 4, 6, 2), "4 stages divide, got 6"),
-        (("zb-h2", 4, 6), "at least 7 micro-batches, got 6"),
-    ],
-)
-def test_a_pipeline_that_cannot_be_is_refused(arguments: tuple[object, ...], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        bubble(*arguments)  # type: ignore[arg-type]
 
 
 # Text and files
