@@ -6,10 +6,12 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 from dispatchcount.render.plain import ROOT
 from dispatchcount.report import derived
+from dispatchcount.report.collection import no_collection
 from dispatchcount.report.coverage import below_or_at, gaps, ran
 from dispatchcount.report.fold import Fold, Folding, together
 from dispatchcount.report.memory_totals import memory_of_all, memory_totals
@@ -22,6 +24,7 @@ from dispatchcount.report.parameter_totals import (
 )
 from dispatchcount.report.rows import Module, ModuleMemory
 from dispatchcount.report.shapes import batch_of, inputs_by_module, outputs_by_module
+from dispatchcount.report.tree import upward
 
 Depth = int | Literal["auto"] | None
 """Levels below the root to show: so many, all (None), or as far as a table of `ROWS` rows goes."""
@@ -136,6 +139,7 @@ class Selection:
     min_share: float
 
 
+@no_collection()
 def select(
     report: ReportData,
     depth: Depth = None,
@@ -145,7 +149,7 @@ def select(
     fold: bool = False,
     most: int = ROWS,
     batch: int | None = None,
-    wanted: Callable[[Row], bool] = lambda _: True,
+    wanted: Callable[[int], bool] = lambda _: True,
     size: Callable[[Row], tuple[int, ...]] | None = None,
 ) -> Selection:
     """The rows to show: top rows, and modules down to a depth that have a share of all flops.
@@ -158,7 +162,8 @@ def select(
         fold: True to show equal siblings as one row; see `Folding`.
         most: how many rows `AUTO` shows; see `_opened`.
         batch: how many samples the block ran; by default what its inputs say, see `batch_of`.
-        wanted: False for a row that the table leaves out with all below it, and without a word.
+        wanted: False for the index of a module that the table leaves out with all below it, and
+            without a word. It says the same of equal modules.
         size: puts first what `AUTO` opens first; by default what has the most flops, or without
             any the most parameters.
 
@@ -178,13 +183,17 @@ def select(
     stack = rows_of.below(None, 0)
     while stack:
         one, row = stack.pop()
+        small = row.level and (row.share or 0) < min_share
+        cut = shown is not None and one.members not in shown
+        if (isinstance(depth, int) and row.level > depth) or (cut and not min_share):
+            # What is below it is cut as well, and needs no rows to be counted.
+            deeper += rows_of.branch(one)
+            continue
         below = rows_of.below(one, row.level + 1)
         stack += below
-        if isinstance(depth, int) and row.level > depth:
-            deeper += row.members
-        elif row.level and (row.share or 0) < min_share:
+        if small:
             smaller += row.members
-        elif shown is not None and one.members not in shown:
+        elif cut:
             deeper += row.members
         elif shown is None:
             rows.append(row)
@@ -260,7 +269,7 @@ class _Rows:
         report: ReportData,
         key: Key | None,
         fold: bool,
-        wanted: Callable[[Row], bool],
+        wanted: Callable[[int], bool],
         batch: int | None,
     ) -> None:
         self._report = report
@@ -282,8 +291,8 @@ class _Rows:
 
         The last row comes first, as a stack has them.
         """
-        rows = [(one, self._row(one, level)) for one in self._folding.below(above)]
-        rows = [pair for pair in rows if self._wanted(pair[1])]
+        folds = [one for one in self._folding.below(above) if self._wanted(one.first)]
+        rows = [(one, self._row(one, level)) for one in folds]
         if self._key is not None:
             key = self._key
             rows.sort(key=lambda pair: key(pair[1]))
@@ -291,6 +300,19 @@ class _Rows:
             # The work outside every module comes last.
             rows.sort(key=lambda pair: pair[0].first == 0)
         return rows[::-1]
+
+    def branch(self, top: Fold) -> int:
+        """How many modules a row stands for, with all modules below it."""
+        return self._sizes[top.first] * len(top.members)
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        """For each module by index: how many it is with those below it, of those wanted."""
+        modules = self._report.modules
+        sizes = [int(self._wanted(index)) for index in range(len(modules))]
+        for index, parent in upward(modules):
+            sizes[parent] += sizes[index] if sizes[parent] else 0
+        return sizes
 
     def _row(self, fold: Fold, level: int) -> Row:
         index = fold.first

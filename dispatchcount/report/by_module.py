@@ -33,13 +33,12 @@ def by_module(report: ReportRows, ancestors: str = "owner") -> dict[str, Stats]:
     own, total = self_and_total(report)
     if ancestors == "caller":
         total = _caller_totals(report)
-    for path in report.paths:
-        own[path.module].calls += path.calls
+        for whole, part in zip(total, own, strict=True):
+            whole.calls = part.calls
     elements = module_elements(report)
     rows: dict[str, Stats] = {}
     for index, module in enumerate(report.modules):
         mine = own[index].stats(report.flop_definition, elements=module.elements)
-        total[index].calls = own[index].calls
         rows[module.name] = total[index].stats(
             report.flop_definition, elements=elements[index], self_=mine
         )
@@ -54,13 +53,21 @@ def by_module(report: ReportRows, ancestors: str = "owner") -> dict[str, Stats]:
 
 
 def self_and_total(report: ReportRows) -> tuple[list[Tally], list[Tally]]:
-    """For each module by index: what it did itself, and with all modules below it by name."""
+    """For each module by index: what it did itself, and with all modules below it by name.
+
+    `calls` are those of the module in both. A module that holds no others, as most do, has one and
+    the same tally in both.
+    """
     own = [Tally() for _ in report.modules]
-    total = [Tally() for _ in report.modules]
     for entry in report.entries:
         own[report.paths[entry.path].module].add_entry(entry)
-    for index, tally in enumerate(own):
-        total[index].add(tally)
+    for path in report.paths:
+        own[path.module].calls += path.calls
+    total = list(own)
+    for index in {module.parent for module in report.modules if module.parent >= 0}:
+        total[index] = Tally()
+        total[index].add(own[index])
+        total[index].calls = own[index].calls
     for module, parent in upward(report.modules):
         total[parent].add(total[module])
     return own, total

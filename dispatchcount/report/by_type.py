@@ -25,8 +25,6 @@ def by_type(report: ReportRows) -> dict[str, Stats]:
     """
     own, total = self_and_total(report)
     parameters = module_elements(report)
-    for path in report.paths:
-        own[path.module].calls += path.calls
     sums: dict[str, tuple[Tally, Tally]] = {}
     elements: dict[str, tuple[Elements, Elements]] = {}
     outermost = _outermost(report)

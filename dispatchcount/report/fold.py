@@ -7,13 +7,14 @@ so agree on what is folded, under which name, and what it adds up to.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
+from dispatchcount.report.alike import local_name
 from dispatchcount.report.coverage import gaps
-from dispatchcount.report.memory_totals import memory_totals
-from dispatchcount.report.metrics import COMPARED, METRICS, Stats
+from dispatchcount.report.metrics import METRICS, Stats
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import Module
 from dispatchcount.report.tree import children
@@ -92,7 +93,7 @@ class Folding:
         self._fold = fold
         shown = report.by_module()
         self._below = children(report.modules, lambda index: report.modules[index].name in shown)
-        self._alike = _alike(report, self._below) if fold else []
+        self._alike = report.alike if fold else []
         self._idle = _idle(report, shown) if fold else []
 
     def below(self, above: Fold | None = None) -> list[Fold]:
@@ -146,19 +147,6 @@ class Folding:
         return groups
 
 
-def local_name(modules: Sequence[Module], index: int) -> tuple[str, bool]:
-    """The part of a module's name that its parent's does not have, and if that is all of it.
-
-    It is the whole name where the parent's is no part of it, and below a root without a name.
-    """
-    module = modules[index]
-    above = modules[module.parent].name if module.parent >= 0 else ""
-    length = len(above)
-    if above and module.name.startswith(above) and module.name[length : length + 1] == ".":
-        return module.name[length + 1 :], False
-    return module.name, bool(above) or module.parent < 0
-
-
 def together(rows: Iterable[Stats]) -> Stats:
     """The figures of equal modules added up, `self_` as well.
 
@@ -179,54 +167,11 @@ def together(rows: Iterable[Stats]) -> Stats:
     return replace(first, **figures, self_=own)
 
 
-def _alike(report: ReportData, below: dict[int, list[int]]) -> list[int]:
-    """For each module by index a number that equal modules share."""
-    stats = report.by_module()
-    figures = [metric.key for metric in COMPARED]
-    memory = memory_totals(report) if report.memory else []
-    gap = gaps(report)
-    in_samples: list[list[object]] = [[] for _ in report.modules]
-    for number, profile in enumerate(report.profiles):
-        for done in profile:
-            in_samples[done.module].append((number, done.calls, done.cost))
-    known: dict[object, int] = {}
-    alike = [0] * len(report.modules)
-    # Children come after their parents in the table, so that backwards each finds its own done.
-    for index in range(len(report.modules) - 1, -1, -1):
-        module = report.modules[index]
-        row = stats.get(module.name)
-        own = row.self_ if row is not None else None
-        if own is None or module.aliases:
-            alike[index] = -1 - index
-            continue
-        held = memory[index] if memory else None
-        start = len(module.name) + 1 if module.name else 0
-        key = (
-            module.type,
-            tuple(
-                (p.name[start:], p.shape, p.dtype, p.trainable, p.tied_to is None, p.local)
-                for p in module.parameters
-            ),
-            (module.container, module.fused, gap[index], own.estimate, own.estimate_elementwise),
-            tuple([getattr(own, key) for key in figures]),
-            held and (held.parameters, held.gradients, held.optimizer, held.saved),
-            tuple(in_samples[index]),
-            tuple(
-                [
-                    (local_name(report.modules, child)[0], alike[child])
-                    for child in below.get(index, ())
-                ]
-            ),
-        )
-        alike[index] = known.setdefault(key, len(known) + 1)
-    return alike
-
-
 def _idle(report: ReportData, stats: dict[str, Stats]) -> list[bool]:
     """For each module by index: True if it only holds others, and no more can be said of it."""
     gap = gaps(report)
     held = {row.module for row in report.memory.modules} if report.memory else set()
-    figures = [metric.key for metric in METRICS if metric.key != "calls"]
+    figures = attrgetter(*(metric.key for metric in METRICS if metric.key != "calls"))
 
     def idle(index: int, module: Module) -> bool:
         own = stats[module.name].self_ if module.name in stats else None
@@ -234,7 +179,7 @@ def _idle(report: ReportData, stats: dict[str, Stats]) -> list[bool]:
             module.container
             and not (module.parameters or module.aliases or gap[index] or index in held)
             and own is not None
-            and not any(getattr(own, key) for key in figures)
+            and not any(figures(own))
         )
 
     return [idle(index, module) for index, module in enumerate(report.modules)]

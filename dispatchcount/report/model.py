@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from dispatchcount.report import by_module, by_type, collectives, coverage, views
 from dispatchcount.report import samples as over_samples
+from dispatchcount.report.alike import alike as equal_modules
 from dispatchcount.report.conventions import find_convention
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.parameter_totals import (
@@ -164,6 +165,11 @@ class ReportData(ReportRows):
     @cached_property
     def _by_owner(self) -> dict[str, Stats]:
         return by_module.by_module(self)
+
+    @cached_property
+    def alike(self) -> list[int]:
+        """For each module by index a number that equal modules share; see `report.fold`."""
+        return equal_modules(self, self._by_owner)
 
     def by_module(self, ancestors: str = "owner") -> dict[str, Stats]:
         """Every module's total, called or not; `self_` on each row is the module's own part.

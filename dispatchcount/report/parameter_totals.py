@@ -42,13 +42,14 @@ class ParameterTotals:
 
 def own_parameters(module: Module) -> ParameterTotals:
     """The parameters that a module holds itself."""
-    counted = [p for p in module.parameters if p.tied_to is None]
-    return ParameterTotals(
-        sum(p.numel for p in counted),
-        sum(p.numel for p in counted if p.trainable),
-        sum(p.numel * itemsize(p.dtype) for p in counted),
-        sum(p.local_numel for p in counted),
-    )
+    own = ParameterTotals()
+    for parameter in module.parameters:
+        if parameter.tied_to is None:
+            own.params += parameter.numel
+            own.trainable += parameter.numel if parameter.trainable else 0
+            own.param_bytes += parameter.numel * itemsize(parameter.dtype)
+            own.local_params += parameter.local_numel
+    return own
 
 
 def all_parameters(rows: Iterable[ParameterTotals]) -> ParameterTotals:

@@ -121,8 +121,12 @@ class Module(Brief):
     @property
     def elements(self) -> Elements:
         """The same, and those of them that are not zero."""
-        own = [p for p in self.parameters if p.tied_to is None]
-        return Elements(sum(p.numel for p in own), sum(p.nonzero or 0 for p in own))
+        params = nonzero = 0
+        for parameter in self.parameters:
+            if parameter.tied_to is None:
+                params += parameter.numel
+                nonzero += parameter.nonzero or 0
+        return Elements(params, nonzero)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

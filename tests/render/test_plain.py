@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dispatchcount.render.console.samples import samples_table
 from dispatchcount.render.plain import ROOT, clean
-from dispatchcount.report.fold import local_name
+from dispatchcount.report.alike import local_name
 from tests.report.make import HOSTILE, cnn, reports, routed, stack, training, troubled
 
 pytestmark = pytest.mark.torch_alone

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatchcount.render.select import AUTO, MORE, ROWS, Row, select
+from dispatchcount.render.select import AUTO, MORE, ROWS, Row, _Rows, select
 from dispatchcount.report.rows import (
     NO_MODULE,
     Memory,
@@ -221,3 +221,39 @@ def test_samples_and_columns_that_are_not_there_are_answered_with_those_that_are
         routed().side_by_side(columns=("time_ns",))
     with pytest.raises(ValueError, match="depth="):
         routed().side_by_side(["x0"])  # type: ignore[arg-type]
+
+
+@given(reports(), st.integers(0, 3), st.booleans(), st.integers(0, 6))
+@settings(deadline=None)
+def test_every_module_is_shown_or_counted(
+    report: Report, depth: int, fold: bool, most: int
+) -> None:
+    for limit in (depth, AUTO, None):
+        found = select(report, limit, fold=fold, most=most)
+        shown = sum(row.members for row in found.rows)
+        assert shown + found.deeper + found.smaller == len(report.by_module())
+
+
+@given(reports(), st.integers(0, 3), st.booleans())
+@settings(deadline=None)
+def test_what_is_left_out_without_a_word_is_counted_nowhere(
+    report: Report, depth: int, fold: bool
+) -> None:
+    found = select(report, depth, fold=fold, wanted=lambda index: index > 0)
+    shown = sum(row.members for row in found.rows)
+    assert shown + found.deeper == len(set(report.by_module()) - {report.modules[0].name})
+
+
+def test_what_is_beyond_the_table_gets_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    row_of = _Rows._row
+    monkeypatch.setattr(
+        _Rows,
+        "_row",
+        lambda self, fold, level: made.append(fold.first) or row_of(self, fold, level),
+    )
+    # A root with 20 modules, of which each holds 50. Of 8 rows the root and 7 of the 20 are shown,
+    # and each of those is marked if what it holds is not: that takes 7 × 50 rows.
+    report = tree([0] * 20 + [1 + i // 50 for i in range(1000)], [1] * 1020)
+    assert select(report, AUTO, most=8).deeper == 1 + 20 + 1000 - 8
+    assert len(set(made)) == 1 + 20 + 7 * 50

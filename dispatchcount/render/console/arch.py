@@ -31,7 +31,9 @@ def architecture(report: ReportData, *, fold: bool = True) -> Printable:
         report: the report.
         fold: True to show equal siblings once with their sum.
     """
-    selection = select(report, fold=fold, wanted=lambda row: row.module.name != NO_MODULE)
+    selection = select(
+        report, fold=fold, wanted=lambda index: report.modules[index].name != NO_MODULE
+    )
     rows = selection.rows
     text = Text()
     ends: list[str] = []

@@ -10,7 +10,7 @@ from dispatchcount.render.numbers import bytes_said, nbytes
 from dispatchcount.render.plain import Printable, clean, named
 from dispatchcount.render.select import AUTO, Depth, Row, select
 from dispatchcount.render.summary import Line, folded, footer, hidden
-from dispatchcount.report.memory_totals import memory_of_all
+from dispatchcount.report.memory_totals import memory_of_all, memory_totals
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import MEMORY_KINDS, Memory, ModuleMemory
 
@@ -34,11 +34,12 @@ def memory_table(
         raise ValueError(
             "the report says nothing of memory; ask for it: profile(model, memory=True)"
         )
+    held = memory_totals(report)
     selection = select(
         report,
         depth,
         fold=fold,
-        wanted=lambda row: _held(row).together > 0,
+        wanted=lambda index: held[index].together > 0,
         size=lambda row: (-_held(row).together,),
     )
     whole = memory_of_all(report.memory.modules)

@@ -44,7 +44,9 @@ def samples_table(
             f"top={top} is negative; give a number of samples from 0 up, or None for all"
         )
     report.distribution()  # raises if the block had no samples
-    selection = select(report, depth, fold=fold, wanted=lambda row: row.module.name != NO_MODULE)
+    selection = select(
+        report, depth, fold=fold, wanted=lambda index: report.modules[index].name != NO_MODULE
+    )
     table, lines = _samples(report, top, exact)
     modules = _modules(
         list(selection.rows), report.by_module_over_samples(), measured(report), exact

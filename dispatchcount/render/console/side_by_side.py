@@ -64,7 +64,9 @@ def side_by_side(
     for name in names:
         if name not in known:
             raise ValueError(f"column {name!r} is not known; it is one of {', '.join(known)}")
-    selection = select(report, depth, fold=fold, wanted=lambda row: row.module.name != NO_MODULE)
+    selection = select(
+        report, depth, fold=fold, wanted=lambda index: report.modules[index].name != NO_MODULE
+    )
     rows = list(selection.rows)
     cells = [
         Cells(

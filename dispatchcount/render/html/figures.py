@@ -92,7 +92,7 @@ class Figures:
 
     def line(self, stats: Stats, held: ModuleMemory | None = None) -> int:
         """The number of the line that holds these figures."""
-        figures = [stats.calls, *(metric.value(stats) for metric in self.metrics)]
+        figures = [stats.calls, *[metric.value(stats) for metric in self.metrics]]
         if self._memory:
             figures += [getattr(held, kind) if held else 0 for kind in MEMORY_KINDS]
         return self._lines.setdefault(tuple(figures), len(self._lines))

@@ -15,6 +15,7 @@ from dispatchcount.render.diff import diff_markdown
 from dispatchcount.render.html.data import page_data
 from dispatchcount.render.html.diff_data import diff_data
 from dispatchcount.render.html.notebook import escaped, to_notebook
+from dispatchcount.report.collection import no_collection
 
 if TYPE_CHECKING:
     from dispatchcount.report.diff import DiffData
@@ -37,6 +38,7 @@ def to_html(
     return whole
 
 
+@no_collection()
 def page(report: ReportData, script: str | None = None, roof: dict[str, Any] | None = None) -> str:
     """The report as a page.
 
@@ -70,6 +72,7 @@ def diff_to_html(diff: DiffData, path: str | PathLike[str] | None = None) -> str
     return whole
 
 
+@no_collection()
 def diff_page(diff: DiffData, script: str | None = None) -> str:
     """The diff as a page; `script` as of `page`."""
     old, new = (_title(report) for report in (diff.old, diff.new))

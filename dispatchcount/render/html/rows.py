@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from dispatchcount.render.html.figures import Texts
 from dispatchcount.render.html.groups import Groups
+from dispatchcount.report.alike import local_name
 from dispatchcount.report.coverage import gaps
-from dispatchcount.report.fold import local_name
 from dispatchcount.report.roles import ROLES, roles
 
 if TYPE_CHECKING:

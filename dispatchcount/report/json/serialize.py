@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from os import PathLike
 from typing import Any, TypeVar
 
 import orjson
 
 from dispatchcount import files
+from dispatchcount.report.collection import no_collection
 from dispatchcount.report.json.format import SCHEMA, VERSION
 from dispatchcount.report.json.migrations import MIGRATIONS
 from dispatchcount.report.json.read import from_object
@@ -63,20 +62,5 @@ def from_json(source: bytes | str | PathLike[str], *, make: Callable[..., R]) ->
             file and the place in it.
         TypeError: `source` is neither bytes nor a path.
     """
-    with _no_collection():
+    with no_collection():
         return from_object(FORMAT.read(source), make)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Python does not look for garbage meanwhile.
-
-    Rows hold no cycles, and looking through all of them again and again doubles the loading time.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dispatchcount.report.by_module import module_elements, self_and_total
+from dispatchcount.report.collection import no_collection
 from dispatchcount.report.json.format import MODULE, REPORT, SCHEMA, VERSION
 from dispatchcount.report.json.types import Strings
 from dispatchcount.report.model import ReportData
@@ -12,6 +13,7 @@ from dispatchcount.report.parameter_totals import parameter_totals
 from dispatchcount.report.shapes import inputs_by_module, outputs_by_module
 
 
+@no_collection()
 def to_object(report: ReportData) -> dict[str, Any]:
     """The report as nested dicts and lists, in the order of `format.py`."""
     strings = Strings()
@@ -53,9 +55,6 @@ def module_objects(report: ReportData) -> list[dict[str, Any]]:
 def _modules(report: ReportData) -> list[dict[str, Any]]:
     """What each module is, its total figures and, under ``"self"``, its own."""
     own, total = self_and_total(report)
-    for path in report.paths:
-        own[path.module].calls += path.calls
-        total[path.module].calls += path.calls
     elements = module_elements(report)
     parameters = parameter_totals(report)
     inputs, outputs = inputs_by_module(report), outputs_by_module(report)
