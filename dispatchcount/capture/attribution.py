@@ -90,8 +90,7 @@ class Attribution:
     def _owner(self, autograd_node: Any) -> tuple[Node, int | None]:
         """The call that made an autograd node, and the backward pass that did if one did."""
         if autograd_node is None:
-            self._tape.settle()
-            return self._tape.node, None
+            return self._tape.current(), None
         sequence = sequence_of(autograd_node)
         if sequence is None:
             return self._holder(autograd_node.variable), None
@@ -153,8 +152,7 @@ class Attribution:
         """A backward pass that built a graph has ended."""
         self._passes.pop(task, None)
         self._last = None
-        self._tape.settle()
-        self._intervals.mark(self._tape.node, next_sequence())
+        self._intervals.mark(self._tape.current(), next_sequence())
 
 
 _NOBODY: tuple[Info | None, str] = (None, "")

@@ -18,15 +18,13 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
+from dispatchcount.capture.activity import Activity
 from dispatchcount.capture.attribution import Attribution
-from dispatchcount.capture.claims import Claim
-from dispatchcount.capture.distributed_frames import in_set_up, may_set_up
 from dispatchcount.capture.frames import call_kwargs, module_calls
 from dispatchcount.capture.inputs import input_shapes, output_shapes, plain_shapes
-from dispatchcount.capture.modules import Info, Modules
-from dispatchcount.capture.optimizer_steps import OptimizerSteps
-from dispatchcount.capture.record import Issued, Node, Place, Recording, Table
-from dispatchcount.capture.signature import Signature
+from dispatchcount.capture.modules import Modules
+from dispatchcount.capture.record import Recording
+from dispatchcount.capture.recorder import Recorder
 from dispatchcount.capture.tape import LIMIT, Tape
 from dispatchcount.capture.torch_private import (
     count_function_modes,
@@ -35,13 +33,8 @@ from dispatchcount.capture.torch_private import (
     is_tracing,
     next_sequence,
 )
-from dispatchcount.report.rows import FORWARD, OPTIMIZER, RECOMPUTE, SET_UP
 
 _TENSOR = torch.Tensor
-
-
-_OF_MODULES = (FORWARD, RECOMPUTE)
-"""The phases whose operators belong to the innermost module call."""
 
 
 class Bypass(Protocol):
@@ -64,6 +57,7 @@ class ModuleStack:
 
     Attributes:
         tape: gets module calls, and their operators, of the forward phase.
+        recorder: gets all other operators.
         attribution: finds the modules that backward passes work for.
     """
 
@@ -71,35 +65,27 @@ class ModuleStack:
         self, modules: Modules, recording: Recording, bypass: Bypass, *, direct: bool
     ) -> None:
         """`direct`: True if no operator may wait on the tape."""
+        activity = Activity()
         self.tape = Tape(recording, direct=direct)
         self.attribution = Attribution(modules, recording, self.tape)
+        self.recorder = Recorder(recording, self.tape, activity, self.attribution, direct=direct)
         self._modules = modules
         self._infos = modules.infos
         self._recording = recording
         # Weakly: a block that is over is freed at once then, and not when Python looks for cycles.
         self._bypass = weakref.ref(bypass)
-        self._direct = direct
-        self._stack: list[Info] = []
-        # Of the calls that began in a backward pass: the depth of each, and the pass.
-        self._in_backward: list[tuple[int, int]] = []
-        self._steps = OptimizerSteps()
-        self._steps_taken = self._steps.taken
+        self._activity = activity
+        # Lists of the activity, which are never replaced.
+        self._stack = activity.stack
+        self._in_backward = activity.in_backward
+        self._steps_taken = activity.steps.taken
         self._thread = get_ident()
         self._handles: list[Any] = []
         self._on_modules: list[Any] = []
-        # How many module calls, and which backward pass, began before the block did.
+        # How many module calls began before the block did.
         self._outer = 0
-        self._outer_pass = -1
-        # True while operators may be part of setting up a distributed run.
-        self._setting_up = False
         # Ids of modules whose calls began while a line of ours was at work.
         self._let_by: list[int] = []
-
-    @property
-    def node(self) -> Node:
-        """The innermost call running."""
-        self.tape.settle()
-        return self.tape.node
 
     def install(self) -> None:
         """Put the hooks on; `remove` takes them off."""
@@ -107,7 +93,7 @@ class ModuleStack:
         self._handles.append(register_optimizer_step_pre_hook(self._enter_step))
         self._handles.append(register_optimizer_step_post_hook(self._leave_step))
         self.tape.intervals.mark(self._recording.tree, next_sequence())
-        self._outer, self._outer_pass = module_calls(), graph_task()
+        self._outer, self._activity.outer_pass = module_calls(), graph_task()
 
     def remove(self) -> None:
         """Take the hooks off."""
@@ -136,123 +122,6 @@ class ModuleStack:
                 self._skip(False)
         bypass = self._bypass()
         return bypass is None or not bypass.aside
-
-    def record(self, signature: Signature, task: int, claim: Claim | None = None) -> Place | None:
-        """Put an operator that runs in the backward pass `task` into the tree.
-
-        Args:
-            signature: the call.
-            task: the pass, -1 for none.
-            claim: what is known of a collective; None for any other operator.
-
-        Returns:
-            None if a line of ours was at work; the operator is let by then.
-        """
-        tape, thread = self.tape, get_ident()
-        before = tape.worker
-        if before == thread:
-            return None
-        tape.worker = thread
-        try:
-            if tape.events:
-                tape.settle()
-            # Most operators that come here run in a backward pass that began inside the block, and
-            # in no module that the pass calls.
-            if self._steps_taken or self._in_backward or task == -1 or task == self._outer_pass:
-                table = self._table(task)
-            else:
-                table = self.attribution.table(task)
-            if self._setting_up:
-                table = self._set_up(table)
-            if claim is not None:
-                table = self._claimed(table, claim)
-            calls = table.calls
-            count = calls.get(signature)
-            if count is None:
-                self._recording.new(calls, signature)
-            else:
-                calls[signature] = count + 1
-            return table, signature
-        finally:
-            tape.worker = before
-
-    def _claimed(self, table: Table, claim: Claim) -> Table:
-        """Where a collective is recorded that `table` would hold if it were any other operator."""
-        node = table.node
-        if claim.runs is not None and claim.runs is not node.info and table.phase in _OF_MODULES:
-            # A hook of the module's own runs, and torch told of the end of the call before it.
-            node = self._latest(claim.runs)
-            self._mark_hook(node)
-        phase = table.phase
-        if claim.set_up:
-            phase = SET_UP
-            self.watch_set_up()
-        issued = Issued(node.info, claim.control)
-        if claim.owner is not None and claim.owner is not node.info:
-            node = self._latest(claim.owner)
-        return node.collectives(phase, issued)
-
-    def watch_set_up(self) -> None:
-        """Ask of each operator from here on if it is part of setting up a distributed run.
-
-        The first that is not ends this. A set-up runs once, and its operators go straight into the
-        tree.
-        """
-        self._setting_up = True
-        self._choose_way()
-
-    def _set_up(self, table: Table) -> Table:
-        """Where an operator is recorded that `table` would hold if nothing was being set up."""
-        if in_set_up():
-            return table.node.table(SET_UP)
-        self._setting_up = False
-        self._choose_way()
-        return table
-
-    def _latest(self, info: Info) -> Node:
-        """The latest call of a module; one that stands for none if it was not called."""
-        return self._recording.latest.get(info) or self._recording.tree.child(info, "")
-
-    def _mark_hook(self, node: Node) -> None:
-        """The autograd node of a collective that a module's own hook calls is that module's.
-
-        It is the latest one: autograd made it before the collective ran.
-        """
-        intervals, now = self.tape.intervals, next_sequence()
-        if intervals.latest < now:
-            intervals.mark(node, max(intervals.latest, now - 1))
-            intervals.mark(self.tape.node, now)
-
-    def _table(self, task: int) -> Table:
-        """Where an operator that runs now, in the backward pass `task`, is recorded."""
-        if task == self._outer_pass:
-            task = -1
-        if self._steps.at_work((len(self._stack), task)):
-            return self.tape.node.table(OPTIMIZER)
-        if task == -1:
-            return self.tape.node.forward
-        if self._begun_in(task):
-            return self.tape.node.table(RECOMPUTE)
-        return self.attribution.table(task)
-
-    def running(self) -> Node:
-        """The call that an operator running now belongs to."""
-        task = self._task()
-        if task == -1 or self._begun_in(task):
-            return self.node
-        return self.attribution.running()
-
-    def _task(self) -> int:
-        """The backward pass that runs, -1 if none that began after the block did."""
-        task = graph_task()
-        return -1 if task == self._outer_pass else task
-
-    def _begun_in(self, task: int) -> bool:
-        """True if the innermost call began in that very backward pass.
-
-        In a pass that the call itself runs, it did not.
-        """
-        return bool(self._in_backward) and self._in_backward[-1] == (len(self._stack), task)
 
     def _elsewhere(self) -> bool:
         """True if this thread's operators do not reach the mode.
@@ -309,8 +178,7 @@ class ModuleStack:
         stack = self._stack
         if not stack:
             self.tape.used = self._modules.used
-            if may_set_up() and in_set_up():
-                self.watch_set_up()
+            self.recorder.look_for_set_up()
         elif info.caller is not stack[-1]:
             if not info.inside(stack[-1]):
                 self._enter_directly(module, inputs)
@@ -346,12 +214,12 @@ class ModuleStack:
             if info is None:
                 info = self._modules.meet(module, tape.node.info)
             if self._steps_taken and not self._stack:
-                self._steps.drop_stopped()
-                self._choose_way()
+                self._activity.steps.drop_stopped()
+                self.recorder.choose_way()
             # Its caller is the innermost call; or, where a checkpoint runs a module again, the
             # caller of the first run.
-            task = self._task()
-            if task == -1 or self._begun_in(task) or not torch.is_grad_enabled():
+            task = self._activity.task()
+            if task == -1 or self._activity.begun_in(task) or not torch.is_grad_enabled():
                 caller = tape.node
             else:
                 caller = self.attribution.caller(info)
@@ -419,7 +287,7 @@ class ModuleStack:
         This is checked only when a module calls one that is not its descendant, the sign that the
         stack is stale.
         """
-        if self._task() == -1:
+        if self._activity.task() == -1:
             for _ in range(len(self._stack) - (module_calls() - 1 - self._outer)):
                 self._pop()
 
@@ -437,21 +305,15 @@ class ModuleStack:
         finally:
             tape.worker = before
 
-    def _choose_way(self) -> None:
-        """Let operators wait on the tape, unless an optimizer takes a step or something is set up.
-
-        The tape holds work of the forward phase only.
-        """
-        self.tape.direct = self._direct or bool(self._steps_taken) or self._setting_up
-
     def _enter_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """The hook that torch runs before each step of an optimizer."""
         if not self._elsewhere():
-            self._steps.begin((len(self._stack), self._task()), args, kwargs)
-            self._choose_way()
+            activity = self._activity
+            activity.steps.begin((len(activity.stack), activity.task()), args, kwargs)
+            self.recorder.choose_way()
 
     def _leave_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """The hook that torch runs after each step of an optimizer."""
         if not self._elsewhere():
-            self._steps.end()
-            self._choose_way()
+            self._activity.steps.end()
+            self.recorder.choose_way()

@@ -20,8 +20,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import torch
-
 from dispatchcount.capture.attribution import Attribution
 from dispatchcount.capture.distributed_frames import (
     called_by_backward,
@@ -225,8 +223,3 @@ def _is_book_keeping(args: Any) -> bool:
         )
         and called_by_backward()
     )
-
-
-def distributed() -> bool:
-    """True if ranks are connected, so that there may be buckets to follow."""
-    return bool(torch.distributed.is_available() and torch.distributed.is_initialized())

@@ -7,9 +7,8 @@ from typing import Any
 
 import torch
 
-from dispatchcount.capture.calls import ModuleStack
-from dispatchcount.capture.claims import Claims, distributed
-from dispatchcount.capture.groups import Groups
+from dispatchcount.capture.claims import Claims
+from dispatchcount.capture.groups import Groups, distributed
 from dispatchcount.capture.key import (
     Named,
     Part,
@@ -22,8 +21,9 @@ from dispatchcount.capture.key import (
 )
 from dispatchcount.capture.plan import Plan
 from dispatchcount.capture.record import Place, Recording
+from dispatchcount.capture.recorder import Recorder
 from dispatchcount.capture.signature import Pseudo, Signature
-from dispatchcount.capture.tape import LIMIT
+from dispatchcount.capture.tape import LIMIT, Tape
 from dispatchcount.capture.torch_private import graph_task
 from dispatchcount.capture.used import note_parameters
 from dispatchcount.rules.core.registry import OpKind, RegistryEntry
@@ -48,16 +48,21 @@ class CallCounter:
     """
 
     def __init__(
-        self, recording: Recording, stack: ModuleStack, groups: Groups, claims: Claims
+        self,
+        recording: Recording,
+        tape: Tape,
+        recorder: Recorder,
+        groups: Groups,
+        claims: Claims,
     ) -> None:
         self.function = ""
-        self.events = stack.tape.events
+        self.events = tape.events
         self.signatures = recording.signatures
         self.block = recording.block
         self.bumps = 0
         self._recording = recording
-        self._stack = stack
-        self._tape = stack.tape
+        self._tape = tape
+        self._recorder = recorder
         self._groups = groups
         self._claims = claims
 
@@ -73,7 +78,7 @@ class CallCounter:
         self.bumps += 1
         if signature.block is not self.block:
             self.meet(signature, out)
-        return self._stack.record(signature, task, self._claims.of(plan, args, kwargs))
+        return self._recorder.record(signature, task, self._claims.of(plan, args, kwargs))
 
     def find(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Signature:
         """The signature shared by all calls like this one."""
@@ -139,7 +144,7 @@ class CallCounter:
         if signature.block is not self.block:
             self.meet(signature, out)
         if task != -1 or self._tape.direct:
-            return self._stack.record(signature, task)
+            return self._recorder.record(signature, task)
         self.events.append(signature)
         if len(self.events) >= LIMIT:
             self._tape.settle()

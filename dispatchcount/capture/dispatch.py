@@ -15,7 +15,6 @@ from dispatchcount.capture.calls import ModuleStack
 from dispatchcount.capture.claims import Claims
 from dispatchcount.capture.composite import Composite
 from dispatchcount.capture.counter import NOT_SHORT, CallCounter
-from dispatchcount.capture.distributed_frames import in_set_up, may_set_up
 from dispatchcount.capture.exporting import ExportWatch
 from dispatchcount.capture.groups import Groups
 from dispatchcount.capture.higher_order import run_higher_order
@@ -76,13 +75,13 @@ class CountingMode(TorchDispatchMode):
         self.recording = recording
         self.rules = rules
         self.calls = ModuleStack(modules, recording, self, direct=self.always_direct)
-        self.counter = CallCounter(
-            recording, self.calls, Groups(modules), Claims(modules, self.calls.attribution)
-        )
+        self._tape = self.calls.tape
+        self._recorder = self.calls.recorder
+        claims = Claims(modules, self.calls.attribution)
+        self.counter = CallCounter(recording, self._tape, self._recorder, Groups(modules), claims)
         self.watch = Watch()
         self.exports = ExportWatch(self._export, recording.notes)
         self.exports.parties.append((self.calls.leave_modules, self.calls.watch_modules))
-        self._tape = self.calls.tape
         # The recording's own, which it never replaces: the hot path looks calls up in it.
         self._signatures = recording.signatures
         self._block = recording.block
@@ -130,7 +129,7 @@ class CountingMode(TorchDispatchMode):
         if signature.block is not self._block:
             self.counter.meet(signature, out)
         if task != -1 or tape.direct:
-            self.calls.record(signature, task)
+            self._recorder.record(signature, task)
         else:
             events = tape.events
             events.append(signature)
@@ -166,11 +165,11 @@ class CountingMode(TorchDispatchMode):
 
     def count(self, plan: Plan, args: Any, kwargs: Any, out: Any) -> Place | None:
         """Count a call that ran, and see to memory that nothing has written yet."""
+        if plan.way is Way.ALLOCATE:
+            self._recorder.look_for_set_up()
         place = self.counter.count(plan, args, kwargs, out)
         if plan.way is Way.ALLOCATE:
             self.watch.allocated(out)
-            if may_set_up() and in_set_up():
-                self.calls.watch_set_up()
         elif self.watch.storages:
             self.watch.check(self.counter, plan, args, kwargs)
         return place

@@ -13,14 +13,22 @@ import os
 import sys
 from functools import cache
 from inspect import unwrap
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import nn
 
-from dispatchcount.capture.frames import TORCH, backward_code, code_of, frames, innermost_code
+from dispatchcount.capture.frames import (
+    OURS,
+    TORCH,
+    backward_code,
+    code_of,
+    frames,
+    innermost_code,
+)
+from dispatchcount.capture.groups import distributed
 from dispatchcount.capture.torch_private import loaded
 
 
@@ -122,8 +130,23 @@ def in_set_up() -> bool:
 
 
 def may_set_up() -> bool:
-    """True if pipelines are loaded, whose set-up runs modules."""
-    return _PIPELINES in sys.modules
+    """True if `in_set_up` may be true, for code that asks often: this looks at few frames.
+
+    Set-up calls modules and allocates memory from torch's own files. So the search ends at the
+    first function that is neither torch's nor ours, which in a loop of training is the user's. A
+    process that belongs to no group sets nothing up.
+    """
+    if not distributed():
+        return False
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(_SETTING_UP):
+            return True
+        if not name.startswith(_TORCH_OR_OURS):
+            return False
+        frame = frame.f_back
+    return False
 
 
 def rebuilds_buckets() -> bool:
@@ -182,6 +205,14 @@ _SETS_UP = {
 """Where in torch set-up is written, and what the functions are called."""
 
 _DISTRIBUTED = os.path.join(TORCH, "distributed")
+_TORCH_OR_OURS = (TORCH, OURS)
+_SETTING_UP = (
+    os.path.join(_DISTRIBUTED, "pipelining") + os.sep,
+    os.path.join(_DISTRIBUTED, "fsdp") + os.sep,
+    os.path.join(TORCH, "nn", "parallel", "distributed.py"),
+)
+"""Where the functions lie that call modules or allocate memory in a set-up."""
+
 _SCHEDULES = os.path.join(_DISTRIBUTED, "pipelining", "schedules.py")
 _SHARDING = os.path.join(_DISTRIBUTED, "fsdp") + os.sep
 _CONTROL_FILES = frozenset(

@@ -212,7 +212,7 @@ def instruction() -> int:
     """
     return hash(
         tuple(
-            [(f.f_code, f.f_lasti) for f in frames(1) if not f.f_code.co_filename.startswith(_OURS)]
+            [(f.f_code, f.f_lasti) for f in frames(1) if not f.f_code.co_filename.startswith(OURS)]
         )
     )
 
@@ -222,13 +222,13 @@ def innermost_code() -> CodeType | None:
 
     An operator that C++ called on its own is the work of the function that called C++.
     """
-    return next((f.f_code for f in frames(1) if not f.f_code.co_filename.startswith(_OURS)), None)
+    return next((f.f_code for f in frames(1) if not f.f_code.co_filename.startswith(OURS)), None)
 
 
 def call_site() -> str:
     """File and line of the innermost frame that is neither torch's nor ours."""
     for frame in frames(1):
-        if not frame.f_code.co_filename.startswith((TORCH, _OURS)):
+        if not frame.f_code.co_filename.startswith((TORCH, OURS)):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
     return "an unknown place"
 
@@ -315,4 +315,5 @@ _MODULE_FILE = None if _CALL is None else _CALL.co_filename
 _STEP = next(_inner(getattr(Optimizer, "profile_hook_step", None), "wrapper"), None)
 TORCH = os.path.dirname(torch.__file__) + os.sep
 """The folder of torch's own code."""
-_OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
+OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
+"""The folder of this package."""

@@ -106,3 +106,12 @@ class Groups:
                 if isinstance(held, dtensor) and held.device_mesh not in seen:
                     seen.add(held.device_mesh)
                     yield held.device_mesh
+
+
+def distributed() -> bool:
+    """True if this process belongs to a group of ranks."""
+    return _AVAILABLE and bool(dist.is_initialized())
+
+
+_AVAILABLE = dist.is_available()
+"""A torch may be built without ``torch.distributed``."""

@@ -18,8 +18,8 @@ class OptimizerSteps:
     the user passed.
 
     Attributes:
-        taken: for each, where it began, and weakly the function that its closure runs. `Calls`
-            reads this very list; it is never another.
+        taken: for each, where it began, and weakly the function that its closure runs.
+            `ModuleStack` and `Recorder` read this very list; it is never another.
     """
 
     def __init__(self) -> None:

@@ -61,6 +61,11 @@ class Tape:
         self._settling = False
         self._recording = recording
 
+    def current(self) -> Node:
+        """The innermost call that is under way."""
+        self.settle()
+        return self.node
+
     def unfinished(self) -> list[Node]:
         """The calls in the tree that have not ended, outermost first."""
         return [*self.callers[1:], self.node] if self.callers else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,10 +10,16 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.optim import ZeroRedundancyOptimizer
-from torch.distributed.pipelining import PipelineStage, Schedule1F1B, ScheduleGPipe
+from torch.distributed.pipelining import (
+    PipelineStage,
+    Schedule1F1B,
+    ScheduleGPipe,
+    ScheduleInterleaved1F1B,
+)
 from torch.nn.parallel import DistributedDataParallel
 
 import dispatchcount as dc
+from dispatchcount.capture import recorder
 from dispatchcount.report.collectives import Collective
 from tests.distributed.decoder import LAYER, PARAMETERS, STEP, Decoder, step
 from tests.distributed.spawn import on_ranks
@@ -47,22 +54,42 @@ def replicated(steps: int, optimizer: Any = optimizer_of, **options: Any) -> lis
     return reports
 
 
-def piped(schedule: Any) -> list[bytes]:
-    """The reports of the first two steps of a pipeline of two stages and four micro-batches."""
+def piped(schedule: Any, stages: int = 1) -> list[bytes]:
+    """The reports of the first two steps of a pipeline over four micro-batches.
+
+    There are two ranks, each with so many stages.
+    """
     rank = dist.get_rank()
-    model = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8))
-    stage = PipelineStage(model, rank, 2, torch.device("cpu"))
-    run = schedule(stage, 4, loss_fn=lambda out, target: ((out - target) ** 2).sum())
+    models = [nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8)) for _ in range(stages)]
+    held = [
+        PipelineStage(model, rank + 2 * place, 2 * stages, torch.device("cpu"))
+        for place, model in enumerate(models)
+    ]
+    run = schedule(
+        held if stages > 1 else held[0],
+        4,
+        loss_fn=lambda out, target: ((out - target) ** 2).sum(),
+    )
     batch = torch.ones(16, 8)
     reports = []
     for _ in range(2):
-        with dc.profile(model, strict=True) as prof:
+        with dc.profile(*models, strict=True) as prof:
             if rank == 0:
                 run.step(batch)
             else:
                 run.step(target=batch)
         reports.append(prof.report.to_json())
     return reports
+
+
+def always_asked(run: Callable[[], list[bytes]]) -> list[bytes]:
+    """What `run` returns where each look for a set-up goes up the whole of Python's stack."""
+    usual = recorder.may_set_up
+    recorder.may_set_up = lambda: True
+    try:
+        return run()
+    finally:
+        recorder.may_set_up = usual
 
 
 def control() -> list[bytes]:
@@ -95,6 +122,8 @@ def all_scenarios() -> Reports:
         "zero": replicated(1, zero),
         "gpipe": piped(ScheduleGPipe),
         "1f1b": piped(Schedule1F1B),
+        "1f1b, always asked": always_asked(lambda: piped(Schedule1F1B)),
+        "interleaved": piped(ScheduleInterleaved1F1B, 2),
         "control": control(),
     }
 
@@ -184,6 +213,32 @@ def test_set_up_of_a_pipeline_is_not_in_the_step(ranks: list[Reports], name: str
         assert "set-up" not in second.by_phase()
         assert first.by_phase()["forward"].bytes_read == second.by_phase()["forward"].bytes_read
         assert not first.unknown_ops
+
+
+def test_a_pipeline_of_two_stages_on_each_rank(ranks: list[Reports]) -> None:
+    for rank in (0, 1):
+        first, second = (report(ranks, "interleaved", place, rank) for place in (0, 1))
+        # Two stages run each of 4 micro-batches of 4 rows. Of the four stages in all, only the very
+        # first needs no gradient of its input.
+        forward, backward = 4 * 256 * 2, 4 * 256 * (3 + rank)
+        for one in (first, second):
+            phases = one.by_phase()
+            assert (phases["forward"].macs, phases["backward"].macs) == (forward, backward)
+        # Stage 0 sends on what stage 1 gets, and so on: rank 0 sends twice forward and once back.
+        sent = data(second, "c10d.send")
+        assert (sent.calls, sent.payload_bytes) == (4 * 3, 4 * 3 * 4 * 8 * 4)
+        assert data(second, "c10d.recv_").calls == 4 * 3
+        assert list(sent.modules) == ["(no module)"]
+        assert "set-up" not in second.by_phase()
+        # One micro-batch more forward; backward, gradients of inputs alone, of which stage 0 has none.
+        assert first.by_phase()["set-up"].macs == 2 * 256 + 256 * (1 + rank)
+
+
+def test_the_look_at_few_frames_misses_no_set_up(ranks: list[Reports]) -> None:
+    for rank in (0, 1):
+        for place in (0, 1):
+            few = report(ranks, "1f1b", place, rank)
+            assert few.entries == report(ranks, "1f1b, always asked", place, rank).entries
 
 
 def test_objects_metadata_and_barriers_are_control(ranks: list[Reports]) -> None:

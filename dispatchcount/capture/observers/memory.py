@@ -170,7 +170,7 @@ class MemoryWatch:
                 self._live.read_again()
             if self._live.nbytes > self._peak:
                 self._peak = self._live.nbytes
-                self._place = (mode.calls.running().info, plan.name)
+                self._place = (mode.calls.recorder.running().info, plan.name)
             # 4. The autograd node of this operator is looked at before the next one.
             if plan.packet != _SAVING:
                 saved.ran((args, kwargs), out)

@@ -138,7 +138,7 @@ class Trace:
             traced = indexed(args[0], args[1], lifted(self._indexing, *args[2:3]))
         else:
             traced = operands(name, args, kwargs, out)
-        node = self._mode.calls.node
+        node = self._mode.calls.tape.current()
         inside = "" if self._python_op is None else self._python_op[1].kind
         for kind, inputs, outputs in traced:
             self._add(node, Call(kind, inputs, outputs, inside))
@@ -187,7 +187,7 @@ class Trace:
             inputs = tuple(map(Value.of, forward_arguments(found[0])))
             # The frame is held: a later frame cannot be the same object then.
             self._frame = frame
-            self._python_op = (self._mode.calls.node, Call(kind, inputs, ()))
+            self._python_op = (self._mode.calls.tape.current(), Call(kind, inputs, ()))
 
     def _python_op_made(self, out: Any) -> None:
         """Take `out` for the output of the running custom autograd function, until the next one."""
