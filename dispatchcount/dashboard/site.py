@@ -18,7 +18,7 @@ from dispatchcount.dashboard.series import Budget, Series, in_series
 from dispatchcount.errors import ReportError, UsageError
 from dispatchcount.files import identity, write
 from dispatchcount.render.html.figures import described, for_script
-from dispatchcount.render.html.page import asset, diff_page, embedded, fill, page
+from dispatchcount.render.html.page import asset, diff_page, frame, page
 from dispatchcount.report.conventions import find_convention
 
 if TYPE_CHECKING:
@@ -230,11 +230,16 @@ def index(
         ],
         "bad": [{"file": one.file, "error": one.error} for one in bad],
     }
-    return fill(
-        "dashboard.html",
-        asset("dashboard.js"),
-        style=asset("dashboard.css"),
-        data=embedded(data),
+    return frame(
+        "dashboard",
+        data,
+        title="Model costs",
+        about="What is here",
+        table="runs",
+        static=(
+            "<p>The tables and trends need JavaScript. The pages of the reports are in the folder "
+            "reports.</p>"
+        ),
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dispatchcount.report.roles import OTHER, ROLES
+
 pytestmark = pytest.mark.torch_alone
 
 WEB = Path(__file__).parents[2] / "web"
@@ -41,3 +43,14 @@ def test_the_licences_of_bundled_code_are_shipped() -> None:
     assert packages
     for name, version in packages:
         assert f"\n{name} {version} (" in shipped
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_each_part_that_a_module_plays_has_a_colour(theme: str) -> None:
+    source = (WEB / "src/chart/colours.ts").read_text(encoding="utf-8")
+    palette = source[source.index("FILLS") :]
+    fills = re.search(rf"{theme}: \[(.*?)\]", palette, re.DOTALL)
+    # A page colours a part by its place in ROLES; what plays no part comes last and is quiet.
+    assert fills is not None
+    assert len(re.findall(r"#\w{6}", fills[1])) == len(ROLES) - 1
+    assert ROLES[-1] == OTHER

@@ -1,13 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  changeColour,
-  NEUTRAL,
-  PANEL,
-  rankColour,
-  roleColour,
-  type Change,
-  type Colour,
-} from "../src/chart/colours.ts";
+import { changeColour, FILLS, NEUTRAL, PANEL, nthColour, type Change, type Colour } from "../src/chart/colours.ts";
 
 const luminance = (hex: string): number => {
   const [r, g, b] = [1, 3, 5]
@@ -23,23 +15,9 @@ const contrast = (a: string, b: string): number => {
 };
 
 describe.each(["light", "dark"] as const)("in the %s theme", (theme) => {
-  const roles = [
-    "attention",
-    "MLP",
-    "norm",
-    "embedding",
-    "head",
-    "convolution",
-    "linear",
-    "recurrent",
-    "activation",
-    "pooling",
-    "other",
-  ];
   const changes: Change[] = ["grew", "shrank", "added", "removed", "same"];
   const all: Colour[] = [
-    ...roles.map((role) => roleColour(role, theme)),
-    ...Array.from({ length: 12 }, (_, rank) => rankColour(rank, theme)),
+    ...Array.from({ length: 12 }, (_, rank) => nthColour(rank, theme)),
     ...changes.map((change) => changeColour(change, theme)),
     NEUTRAL[theme],
   ];
@@ -52,7 +30,9 @@ describe.each(["light", "dark"] as const)("in the %s theme", (theme) => {
     for (const { fill, edge } of all) expect(contrast(edge ?? fill, PANEL[theme])).toBeGreaterThanOrEqual(3);
   });
 
-  it("parts have colours of their own", () => {
-    expect(new Set(roles.map((role) => roleColour(role, theme).fill)).size).toBe(roles.length);
+  it("no two fills are the same, and those beyond the palette are quiet", () => {
+    expect(new Set(FILLS[theme]).size).toBe(FILLS[theme].length);
+    expect(nthColour(FILLS[theme].length, theme)).toEqual(NEUTRAL[theme]);
+    expect(nthColour(-1, theme)).toEqual(NEUTRAL[theme]);
   });
 });

@@ -49,14 +49,17 @@ def page(report: ReportData, script: str | None = None, roof: dict[str, Any] | N
         roof: the run on a device's roofline, as the page's script takes it; None for no device.
     """
     title = _title(report)
-    return fill(
-        "report.html",
-        asset("report.js"),
-        script,
-        title=escaped(title),
-        style=asset("report.css"),
-        data=embedded(page_data(report, title) | {"roof": roof}),
-        static=to_notebook(report),
+    return frame(
+        "report",
+        page_data(report, title) | {"roof": roof},
+        title=title,
+        about="About this run",
+        table="modules",
+        static=(
+            "<p>The chart and the tables need JavaScript. These are the biggest modules.</p>"
+            + to_notebook(report)
+        ),
+        address=script,
     )
 
 
@@ -77,14 +80,17 @@ def diff_page(diff: DiffData, script: str | None = None) -> str:
     """The diff as a page; `script` as of `page`."""
     old, new = (_title(report) for report in (diff.old, diff.new))
     title = f"Diff of {new}" if old == new else f"{old} → {new}"
-    return fill(
-        "diff.html",
-        asset("diff.js"),
-        script,
-        title=escaped(title),
-        style=asset("diff.css"),
-        data=embedded(diff_data(diff, title)),
-        static=escaped(diff_markdown(diff)),
+    return frame(
+        "diff",
+        diff_data(diff, title),
+        title=title,
+        about="The two reports",
+        table="modules",
+        static=(
+            "<p>The charts and the tables need JavaScript. This is the diff as Markdown.</p>"
+            f"<pre>{escaped(diff_markdown(diff))}</pre>"
+        ),
+        address=script,
     )
 
 
@@ -106,26 +112,49 @@ def embedded(data: Any) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def fill(template: str, script: str, address: str | None = None, **parts: str) -> str:
-    """A template of `render/html/assets` with each ``%%name%%`` replaced.
+def frame(
+    name: str,
+    data: Any,
+    *,
+    title: str,
+    about: str,
+    table: str,
+    static: str,
+    address: str | None = None,
+) -> str:
+    """A page: the frame that all pages share, around the parts of this one.
 
     Args:
-        template: its file name.
-        script: the page's script, bundled.
-        address: where the page finds the script; None puts it into the page.
-        **parts: what the names stand for.
+        name: the page, which has a ``.html``, a ``.css`` and a ``.js`` among the assets.
+        data: what its script is given.
+        title: its title, as plain text.
+        about: what the facts below the title are about.
+        table: the section, by its id, that the first link of the page leads to.
+        static: what stands there without JavaScript, as HTML.
+        address: where the page finds its script, so that many pages share one; None puts the script
+            into the page.
 
     The page's policy names its script by its hash: no other script runs, and nothing is fetched
     from elsewhere.
     """
-    parts["script"] = (
-        f"<script>{script}</script>" if address is None else f'<script src="{address}"></script>'
-    )
+    script = asset(f"{name}.js")
     source = _hash(script) if address is None else "'self' file:"
-    parts["policy"] = (
-        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {source}"
-    )
-    return re.sub(r"%%(\w+)%%", lambda match: parts[match[1]], asset(template))
+    parts = {
+        "title": escaped(title),
+        "about": about,
+        "table": table,
+        "static": static,
+        "style": asset(f"{name}.css"),
+        "main": asset(f"{name}.html"),
+        "data": embedded(data),
+        "script": f"<script>{script}</script>"
+        if address is None
+        else f'<script src="{address}"></script>',
+        "policy": (
+            f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {source}"
+        ),
+    }
+    return re.sub(r"%%(\w+)%%", lambda match: parts[match[1]], asset("frame.html"))
 
 
 def _hash(script: str) -> str:

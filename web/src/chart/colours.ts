@@ -12,7 +12,7 @@ export interface Colour {
 export const PANEL: Record<Theme, string> = { light: "#ffffff", dark: "#1a1f28" };
 const INK: Record<Theme, string> = { light: "#ffffff", dark: "#0b0e13" };
 
-/** Distinct fills, the first ones for what there is most of. */
+/** Distinct fills: one for each part that a module can play, but for "other", the last in report/roles.py. */
 export const FILLS: Record<Theme, string[]> = {
   light: ["#2563b8", "#a8500a", "#1f7a43", "#7d47ad", "#b3324f", "#0b7276", "#7a6400", "#8c4a3c", "#4b57b5", "#9a3b8a"],
   dark: ["#7fb0f5", "#f2a65e", "#74cf95", "#c3a0ee", "#f58ea2", "#5fcdcf", "#dcc24f", "#d8a795", "#a5b1f7", "#e79ad8"],
@@ -31,27 +31,14 @@ const CHANGES: Record<Theme, Partial<Record<Change, string>>> = {
   dark: { grew: "#f58ea2", shrank: "#74cf95", added: "#c3a0ee", removed: "#dcc24f" },
 };
 
-/** The part that a module plays always has the same colour, on every page. */
-const ROLES = [
-  "attention",
-  "MLP",
-  "norm",
-  "embedding",
-  "head",
-  "convolution",
-  "linear",
-  "recurrent",
-  "activation",
-  "pooling",
-];
-
 const strong = (fill: string | undefined, theme: Theme): Colour =>
   fill ? { fill, ink: INK[theme], edge: null } : NEUTRAL[theme];
 
-export const roleColour = (role: string, theme: Theme): Colour => strong(FILLS[theme][ROLES.indexOf(role)], theme);
-
-/** The colour of the n-th most of something; beyond the palette all are alike. */
-export const rankColour = (rank: number, theme: Theme): Colour => strong(FILLS[theme][rank], theme);
+/**
+ * The colour of the n-th of a list: of the parts that modules play, which so have the same colour on every page, or of
+ * classes by how much they have. Beyond the palette all are alike and quiet.
+ */
+export const nthColour = (place: number, theme: Theme): Colour => strong(FILLS[theme][place], theme);
 
 /** The colour of a change. */
 export const changeColour = (change: Change, theme: Theme): Colour => strong(CHANGES[theme][change], theme);

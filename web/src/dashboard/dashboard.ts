@@ -2,8 +2,7 @@
 import { byId, chip, el, options } from "../shared/dom.ts";
 import { date, plural } from "../shared/numbers.ts";
 import { Table } from "../shared/table/table.ts";
-import { listenForMenus } from "../shared/menu.ts";
-import { followTheme } from "../shared/theme.ts";
+import { listenToFrame } from "../shared/frame.ts";
 import { figures, open, status, words } from "./columns.ts";
 import { data, newest, seriesOf, type Run, type Series } from "./data.ts";
 import { MOST, Trend } from "./trend.ts";
@@ -160,7 +159,6 @@ options(
   data.metrics.map(({ key, label }) => [key, label] as const),
 );
 chosen.addEventListener("change", draw);
-listenForMenus();
-followTheme(draw);
+listenToFrame(draw);
 models.show(data.series);
 show(drawn);

@@ -1,7 +1,7 @@
 /** The page of a diff: two icicles on one scale, and the rows of both reports, the biggest change first. */
 import { Chart } from "../chart/chart.ts";
-import { changeColour, roleColour, type Change, type Colour } from "../chart/colours.ts";
-import { listenForFiles } from "../chart/files.ts";
+import { changeColour, nthColour, type Change, type Colour } from "../chart/colours.ts";
+import { showExport } from "../chart/files.ts";
 import { icicle, type Tile } from "../chart/layout.ts";
 import { showLegend } from "../chart/legend.ts";
 import type { Run } from "../model/run.ts";
@@ -11,9 +11,9 @@ import { showTrail } from "../model/trail.ts";
 import { Tree, type Node } from "../model/tree.ts";
 import { byId, el, options } from "../shared/dom.ts";
 import { growth, human } from "../shared/numbers.ts";
+import { listenToFrame } from "../shared/frame.ts";
 import { payload } from "../shared/payload.ts";
-import { listenForMenus } from "../shared/menu.ts";
-import { followTheme, theme } from "../shared/theme.ts";
+import { theme } from "../shared/theme.ts";
 import { ChangedModules } from "./modules.ts";
 import { ChangedOperators } from "./operators.ts";
 import type { DiffPage } from "./page.ts";
@@ -38,9 +38,11 @@ const changeOf = (node: Node): Change => {
 
 const smaller = (rest: number): string => `${rest.toLocaleString("en-US")} smaller`;
 
+const roleColour = (role: string): Colour => nthColour(page.rows.roles.indexOf(role), theme());
+
 const colourOf = ({ node, rest }: Tile): Colour => {
   if (rest) return changeColour("same", theme());
-  return colour === "role" ? roleColour(tree.role(node), theme()) : changeColour(changeOf(node), theme());
+  return colour === "role" ? roleColour(tree.role(node)) : changeColour(changeOf(node), theme());
 };
 
 const tip = ({ node }: Tile): HTMLElement => {
@@ -134,7 +136,7 @@ const drawCharts = (): void => {
   const parts = [...new Set(page.rows.role)].map((role) => page.rows.roles[role]!);
   showLegend(
     colour === "role"
-      ? parts.map((one) => [one, roleColour(one, theme()), ""])
+      ? parts.map((one) => [one, roleColour(one), ""])
       : words.map(([label, change]) => [label, changeColour(change, theme()), ""]),
   );
   for (const chart of charts) {
@@ -227,19 +229,15 @@ byId("folded").addEventListener("change", () => {
   tree.setFolds(byId<HTMLInputElement>("folded").checked);
   reselect();
 });
-listenForFiles({
+showExport({
   title: page.title,
+  chart: "Charts",
   pictures: () => charts.map(({ picture }, i) => [i ? "_new" : "_old", picture]),
   table: modules.table,
   remember: () => address.remember(),
 });
-byId("skip").addEventListener("click", (event) => {
-  event.preventDefault();
-  byId("modules").focus();
-});
 
 showSides(page);
 showTotals(tree, old, now);
-listenForMenus();
-followTheme(drawCharts);
+listenToFrame(drawCharts);
 address.follow(restore);

@@ -45,7 +45,7 @@ export const moduleColumns = (options: ColumnsOptions): Column<Node>[] => {
     callsColumn(options),
     ...(wide ? [] : rate),
     ...(wide ? [] : [type]),
-    roleColumn(tree),
+    roleColumn(options),
     {
       key: "depth",
       label: "Depth",
@@ -102,16 +102,18 @@ const callsColumn = ({ tree, run, digits }: ColumnsOptions): Column<Node> => ({
   room: () => "1,000,000",
 });
 
+const longestOf = (texts: string[]): string =>
+  texts.reduce((most, text) => (text.length > most.length ? text : most), "");
+
 const typeColumn = ({ tree, page }: ColumnsOptions): Column<Node> => {
   const fitting = page.rows.types.filter((type) => type.length <= LONGEST_TYPE);
-  const longest = fitting.reduce((most, type) => (type.length > most.length ? type : most), "");
   return {
     key: "type",
     label: "Type",
     value: (node) => tree.type(node),
     text: (node) => tree.type(node),
     tip: (node) => tree.extra(node) || tree.type(node),
-    room: () => longest,
+    room: () => longestOf(fitting),
     paint: (cell, node) => {
       cell.classList.add("type");
       cell.textContent = tree.type(node);
@@ -119,14 +121,14 @@ const typeColumn = ({ tree, page }: ColumnsOptions): Column<Node> => {
   };
 };
 
-const roleColumn = (tree: Tree): Column<Node> => ({
+const roleColumn = ({ tree, page }: ColumnsOptions): Column<Node> => ({
   key: "role",
   label: "Part",
   help: "What part it plays, as far as its name tells",
   hidden: true,
   value: (node) => tree.role(node),
   text: (node) => tree.role(node),
-  room: () => "convolution",
+  room: () => longestOf(page.rows.roles),
 });
 
 /** In how many samples a module ran. A container that is never called has no rate. */

@@ -1,6 +1,6 @@
 /** What the chart of a report draws: which tiles, in which colours, and what is said of each. */
 import { Chart } from "../chart/chart.ts";
-import { NEUTRAL, rankColour, roleColour, type Colour } from "../chart/colours.ts";
+import { NEUTRAL, nthColour, type Colour } from "../chart/colours.ts";
 import { icicle, nested, type Figures, type Tile, type View } from "../chart/layout.ts";
 import { showLegend } from "../chart/legend.ts";
 import type { ReportPage } from "../model/payload.ts";
@@ -127,7 +127,7 @@ export class Picture {
   }
 
   private colourAt(key: string, rank: number): Colour {
-    return this.colour === "role" ? roleColour(key, theme()) : rankColour(rank, theme());
+    return nthColour(this.colour === "role" ? this.options.page.rows.roles.indexOf(key) : rank, theme());
   }
 
   private title({ node, operator, rest }: Tile): string {

@@ -1,14 +1,13 @@
 /** The page of a report: one run and one selected module, which the chart and all tables follow. */
-import { listenForFiles } from "../chart/files.ts";
+import { showExport } from "../chart/files.ts";
 import { Address } from "../model/address.ts";
 import type { ReportPage } from "../model/payload.ts";
 import type { Run } from "../model/run.ts";
 import { showTrail } from "../model/trail.ts";
 import { Tree, type Node } from "../model/tree.ts";
 import { byId, el, options } from "../shared/dom.ts";
+import { listenToFrame } from "../shared/frame.ts";
 import { payload } from "../shared/payload.ts";
-import { listenForMenus } from "../shared/menu.ts";
-import { followTheme } from "../shared/theme.ts";
 import { CollectiveTable } from "./collectives.ts";
 import { Calls, showChosen } from "./details.ts";
 import { Modules } from "./modules.ts";
@@ -224,12 +223,9 @@ byId("fold").addEventListener("click", () => toggle(selected));
 digits.addEventListener("change", () => {
   for (const table of [modules.table, operators, collectives, calls]) table?.measure();
 });
-byId("skip").addEventListener("click", (event) => {
-  event.preventDefault();
-  byId("modules").focus();
-});
-listenForFiles({
+showExport({
   title: page.title,
+  chart: "Chart",
   pictures: () => [["", chart.picture]],
   table: modules.table,
   remember: () => address.remember(),
@@ -241,9 +237,8 @@ showTotals(page, tree, go);
 showGroups(page);
 showLoads(page.loads, tree, go);
 showWords(page, tree);
-followTheme(() => {
+listenToFrame(() => {
   draw();
   chart.look();
 });
-listenForMenus();
 address.follow(restore);
