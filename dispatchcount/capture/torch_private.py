@@ -301,3 +301,11 @@ def _handler(operator: HigherOrderOperator) -> Callable[..., Any]:
         return mode.__torch_dispatch__(operator, (), args, kwargs)
 
     return handle
+
+
+# Accelerators.
+
+spin: Callable[[int], None] = _optional(torch.cuda, "_sleep", lambda cycles: None)
+"""Puts a kernel into the current stream of CUDA that does nothing for so many cycles.
+
+Without it, the time of an operator holds what the host takes to launch it."""

@@ -36,7 +36,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--tf32",
         action="store_true",
-        help="float32 products ran at the device's TF32 rate",
+        help="float32 matrix products ran at the device's TF32 rate, as convolutions do by default",
+    )
+    parser.add_argument(
+        "--no-tf32", action="store_true", help="float32 convolutions did not run at it either"
     )
     parser.add_argument(
         "--by", default="operator", metavar="WHAT", help="operator (default), module or phase"
@@ -58,11 +61,17 @@ def run(args: argparse.Namespace) -> int:
     """Show the roofline."""
     if args.measure and args.device:
         raise UsageError("--measure takes the device at hand; leave --device out")
+    if args.tf32 and args.no_tf32:
+        raise UsageError("--tf32 and --no-tf32 contradict each other; give one of them")
     written = output(args.output, inputs(args.file))
     drawn = None if args.plot is None else output(args.plot, inputs(args.file))
     report = load(args.file)
     chosen = _device(args)
-    roof = report.roofline(chosen.with_tf32() if args.tf32 else chosen)
+    if args.tf32:
+        chosen = chosen.with_tf32()
+    if args.no_tf32:
+        chosen = chosen.without_tf32()
+    roof = report.roofline(chosen)
     with usage():
         if drawn is not None:
             _plot(roof, drawn)

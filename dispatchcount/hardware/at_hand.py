@@ -40,11 +40,30 @@ def device_at_hand() -> Device:
     )
 
 
-def uses_tf32() -> bool:
-    """True if torch may round float32 products to TF32 on the device at hand."""
+def as_torch_rounds(device: Device) -> Device:
+    """`device` with its TF32 peak for those products that torch may round at present.
+
+    Matrix products and cuDNN's convolutions have a switch each.
+    """
     import torch
 
-    return bool(torch.cuda.is_available() and torch.get_float32_matmul_precision() != "highest")
+    if not torch.cuda.is_available():
+        return device
+    matrices = torch.get_float32_matmul_precision() != "highest"
+    convolutions = _cudnn_rounds()
+    rounded = device.with_tf32() if matrices else device
+    return rounded if convolutions else rounded.without_tf32()
+
+
+def _cudnn_rounds() -> bool:
+    """True if torch lets cuDNN round float32 convolutions to TF32."""
+    import torch
+
+    cudnn: Any = torch.backends.cudnn
+    # The old name raises where the new one, which came with torch 2.9, was set.
+    if hasattr(cudnn, "conv"):
+        return str(cudnn.conv.fp32_precision) == "tf32"
+    return bool(cudnn.allow_tf32)
 
 
 def _facts(kind: str) -> tuple[str, float | None, int | None]:

@@ -29,6 +29,7 @@ DTYPES = (
 """The dtypes that a device may have a peak for: torch's names, and `TF32`."""
 
 _SAME_UNITS = {
+    TF32: "float32",
     "complex64": "float32",
     "complex128": "float64",
     "complex32": "float16",
@@ -38,6 +39,7 @@ _SAME_UNITS = {
 }
 """Which peak holds for a dtype that has none of its own.
 
+A device without a TF32 unit does not round.
 A complex multiply-accumulate is counted as four real ones, which run on the real dtype's units.
 """
 
@@ -140,14 +142,23 @@ class Device(Brief):
         return _rate(self.vector, dtype)
 
     def with_tf32(self) -> Device:
-        """The same device where torch may round float32 products to TF32.
+        """The same device where torch may round float32 matrix products to TF32.
 
-        torch does so where `torch.get_float32_matmul_precision()` is not ``"highest"``. A device
-        without a TF32 unit is returned as it is.
+        torch does so where `torch.get_float32_matmul_precision()` is not ``"highest"``. Float32
+        convolutions and recurrent layers are at the TF32 peak by default, as in torch; see
+        `without_tf32`. A device without a TF32 unit is returned as it is.
         """
         if TF32 not in self.peak:
             return self
         return replace(self, peak={**self.peak, "float32": self.peak[TF32]})
+
+    def without_tf32(self) -> Device:
+        """The same device where torch may not round float32 convolutions to TF32 either.
+
+        torch does so by default. It does not where ``torch.backends.cudnn.allow_tf32`` is False.
+        """
+        peak = {dtype: rate for dtype, rate in self.peak.items() if dtype != TF32}
+        return replace(self, peak=peak)
 
     def __str__(self) -> str:
         return self.title or self.name or "a device of your own"

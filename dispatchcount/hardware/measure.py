@@ -6,13 +6,14 @@ a process gets. Rates measured here are a roof for it, and for any device that i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.errors import DeviceError
-from dispatchcount.hardware.device import Device
+from dispatchcount.hardware.device import TF32, Device
 
 if TYPE_CHECKING:
     import torch
@@ -31,13 +32,16 @@ _LEAST_SECONDS = 0.2
 
 _LEAST_RUNS = 3
 
+_FIRST_WITH_TF32 = (8, 0)
+"""The compute capability of the first GPUs with a TF32 unit."""
+
 _SIDES = 7
 """About how many sides of matrices share the time of a dtype."""
 
 
 def measure_device(
     device: Any = None,
-    dtypes: Sequence[Any] = ("float32", "bfloat16", "float16", "float64"),
+    dtypes: Sequence[Any] = ("float32", "tf32", "bfloat16", "float16", "float64"),
     *,
     seconds: float = _LEAST_SECONDS,
     size: int | None = None,
@@ -52,7 +56,8 @@ def measure_device(
 
     Args:
         device: a torch device or its name; by default the accelerator at hand, else the CPU.
-        dtypes: of the products; those that the device cannot multiply are left out.
+        dtypes: of the products; those that the device cannot multiply are left out. ``"tf32"`` is
+            float32 that torch may round, on a GPU of NVIDIA, and is left out elsewhere.
         seconds: how long each figure is measured at least.
         size: side of the square matrices at most. Products of smaller ones are measured as well,
             and the best rate is taken; the next larger side is left out where one product of it
@@ -71,7 +76,8 @@ def measure_device(
     with torch.no_grad():
         peak = {}
         for dtype in dtypes:
-            rate = _product_rate(place, dtype, size, seconds)
+            with _rounding(place, dtype) as kind:
+                rate = None if kind is None else _product_rate(place, kind, size, seconds)
             if rate is not None:
                 peak[str(dtype).removeprefix("torch.")] = rate
         if not peak:
@@ -99,11 +105,35 @@ def _place(device: Any) -> torch.device:
     return current or torch.device("cpu")
 
 
-def _product_rate(place: torch.device, dtype: Any, size: int, seconds: float) -> float | None:
-    """Flops a second of a product of square matrices; None if `dtype` is not multiplied there."""
+@contextmanager
+def _rounding(place: torch.device, dtype: Any) -> Iterator[torch.dtype | None]:
+    """The dtype of torch that is measured for `dtype`, with torch set to round for TF32.
+
+    For float32 torch is set not to round. It is None for TF32 where there is no such unit.
+    """
     import torch
 
-    kind = getattr(torch, str(dtype).removeprefix("torch."))
+    name = str(dtype).removeprefix("torch.")
+    on_nvidia = place.type == "cuda" and torch.version.hip is None
+    if name not in ("float32", TF32) or not on_nvidia:
+        yield None if name == TF32 else getattr(torch, name)
+    elif name == TF32 and torch.cuda.get_device_capability(place) < _FIRST_WITH_TF32:
+        yield None
+    else:
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high" if name == TF32 else "highest")
+        try:
+            yield torch.float32
+        finally:
+            torch.set_float32_matmul_precision(before)
+
+
+def _product_rate(
+    place: torch.device, kind: torch.dtype, size: int, seconds: float
+) -> float | None:
+    """Flops a second of a product of square matrices; None if `kind` is not multiplied there."""
+    import torch
+
     side, best = min(size, _LEAST_SIZE), 0.0
     while True:
         try:

@@ -13,15 +13,13 @@ def roof_data(roof: Roofline) -> dict[str, Any]:
     Without the device's bandwidth there is no slope, and so no roof to draw.
     """
     device = roof.device
-    dtypes = dict.fromkeys(work.dtype for work in roof.work if work.macs)
-    peaks = {dtype: peak for dtype in dtypes if (peak := device.peak_of(dtype)) is not None}
     return {
         "device": str(device),
         "least": roof.least_seconds * 1e9,
         "memory": roof.share(MEMORY),
         "roofs": [
-            {"name": dtype, "peak": peak, "bandwidth": device.bandwidth}
-            for dtype, peak in peaks.items()
+            {"name": name, "peak": peak, "bandwidth": device.bandwidth}
+            for name, peak in roof.peaks.items()
             if device.bandwidth is not None
         ],
         "operators": [

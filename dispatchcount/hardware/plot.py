@@ -39,14 +39,12 @@ def _draw_roofs(axes: Any, roof: Roofline, rows: list[RooflineRow]) -> None:
     """A line for each dtype with matrix products: bandwidth up to the ridge, the peak beyond."""
     device = roof.device
     intensities = [row.intensity for row in rows if row.intensity]
-    dtypes = dict.fromkeys(work.dtype for work in roof.work if work.macs)
-    for dtype in dtypes:
-        peak = device.peak_of(dtype)
-        if peak is None or device.bandwidth is None:
-            continue
+    if device.bandwidth is None:
+        return
+    for name, peak in roof.peaks.items():
         ridge = peak / device.bandwidth
         ends = [min([*intensities, ridge]) / 2, ridge, 2 * max([*intensities, ridge])]
-        axes.plot(ends, [ends[0] * device.bandwidth, peak, peak], label=f"{dtype} roof")
+        axes.plot(ends, [ends[0] * device.bandwidth, peak, peak], label=f"{name} roof")
 
 
 def _draw_points(axes: Any, rows: list[RooflineRow]) -> None:

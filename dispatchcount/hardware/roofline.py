@@ -111,6 +111,17 @@ class Roofline(Brief):
         """The whole run."""
         return _row("", self.work, self.device, None)
 
+    @cached_property
+    def peaks(self) -> dict[str, float]:
+        """The peaks that bound the products that ran, in flops a second by dtype or ``"tf32"``."""
+        known = {
+            # A device without a TF32 unit has its float32 peak for what others round.
+            one.rate if one.rate in self.device.peak else one.dtype: self.device.peak_of(one.rate)
+            for one in self.work
+            if one.macs
+        }
+        return {name: peak for name, peak in known.items() if peak is not None}
+
     @property
     def least_seconds(self) -> float:
         """A lower bound of the time of the run on the device."""
@@ -242,7 +253,7 @@ def _row(name: str, work: Iterable[Work], device: Device, whole: float | None) -
 
 def _compute_seconds(work: Work, device: Device) -> float:
     """Matrix units and vector units may work at the same time: the larger of their times."""
-    peak, vector = device.peak_of(work.dtype), device.vector_of(work.dtype)
+    peak, vector = device.peak_of(work.rate), device.vector_of(work.dtype)
     products = FLOPS_PER_MAC * work.macs / peak if peak else 0.0
     return max(products, work.elementwise / vector if vector else 0.0)
 
@@ -253,7 +264,7 @@ def _memory_seconds(work: Work, device: Device) -> float:
 
 def _notes(report: ReportRows, work: Iterable[Work], device: Device) -> Iterable[str]:
     missing = dict.fromkeys(
-        one.dtype for one in work if one.macs and device.peak_of(one.dtype) is None
+        one.dtype for one in work if one.macs and device.peak_of(one.rate) is None
     )
     if missing:
         yield f"{device} has no peak for {', '.join(missing)}: only the bytes of such work bound it"

@@ -20,7 +20,7 @@ from math import isfinite
 from dispatchcount.errors import DeviceError
 from dispatchcount.hardware.at_hand import GIVE
 from dispatchcount.hardware.device import Device
-from dispatchcount.hardware.work import FLOPS_PER_MAC, by_dtype, uncounted, work_of
+from dispatchcount.hardware.work import FLOPS_PER_MAC, by_rate, uncounted, work_of
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.report_rows import ReportRows
 from dispatchcount.report.rows import SET_UP
@@ -38,8 +38,9 @@ class StepCost(Brief):
     """The matrix work of a run: what utilization needs to know of it.
 
     Attributes:
-        model: multiply-accumulates of forward and backward by dtype, each product once.
-        hardware: multiply-accumulates of all that ran by dtype, recomputation included.
+        model: multiply-accumulates of forward and backward, each product once, by the peak that
+            bounds them: a dtype, or ``"tf32"`` for float32 convolutions (`Device.without_tf32`).
+        hardware: multiply-accumulates of all that ran in the same way, recomputation included.
         unmasked: those of `model` without scores that the calls themselves say are masked.
         uncounted: operators whose cost is not known: both are too small by theirs.
     """
@@ -77,9 +78,9 @@ def step_cost(report: ReportRows) -> StepCost:
     work = [one for one in work_of(report) if one.phase != SET_UP]
     needed = [one for one in work if one.phase in MODEL_PHASES]
     return StepCost(
-        model=by_dtype(needed, lambda one: one.macs - one.recomputed),
-        hardware=by_dtype(work, lambda one: one.macs),
-        unmasked=by_dtype(needed, lambda one: one.macs - one.recomputed - one.masked),
+        model=by_rate(needed, lambda one: one.macs - one.recomputed),
+        hardware=by_rate(work, lambda one: one.macs),
+        unmasked=by_rate(needed, lambda one: one.macs - one.recomputed - one.masked),
         uncounted=uncounted(report),
     )
 
@@ -155,7 +156,8 @@ def utilization(report: ReportRows, device: Device, seconds: float) -> Utilizati
 
     Args:
         report: of exactly the work that was timed.
-        device: the one device that did it; `Device.with_tf32` where float32 products are rounded.
+        device: the one device that did it; `Device.with_tf32` where float32 matrix products are
+            rounded, `Device.without_tf32` where float32 convolutions are not.
         seconds: time of the same work without the profiler, which slows a run down.
 
     Raises:
@@ -197,7 +199,7 @@ def at_peak(macs: Mapping[str, int], device: Device) -> float | None:
 
 
 def _notes(cost: StepCost, device: Device) -> Iterable[str]:
-    missing = [dtype for dtype in cost.hardware if device.peak_of(dtype) is None]
+    missing = [rate for rate in cost.hardware if device.peak_of(rate) is None]
     if missing and at_peak(cost.hardware, device) is None:
         yield f"no MFU: {device} has no peak for {', '.join(missing)}; {GIVE}"
     elif missing:

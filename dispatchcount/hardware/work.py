@@ -5,11 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from dispatchcount.hardware.device import TF32
 from dispatchcount.report.report_rows import ReportRows
 from dispatchcount.report.rows import COUNTED, ZERO
 
 FLOPS_PER_MAC = 2
 """A multiply-accumulate is two operations, in vendors' peaks as in the formulas of papers."""
+
+
+CUDNN = ("convolution", "rnn")
+"""What the names of the operators hold that torch gives to cuDNN on a GPU of NVIDIA."""
+
+
+def rate_of(op: str, dtype: str) -> str:
+    """The key of the peak that bounds an operator's products: its dtype, or `TF32`.
+
+    torch lets cuDNN round float32 convolutions and recurrent layers to TF32 by default
+    (``torch.backends.cudnn.allow_tf32``), though not matrix products
+    (``torch.get_float32_matmul_precision()``). So a device with a TF32 unit may do them faster than
+    its float32 peak. `Device.without_tf32` is the same device with that switched off.
+
+    Args:
+        op: the operator's name, as ``"aten.convolution"``.
+        dtype: of its operands.
+    """
+    rounded = dtype == "float32" and op.startswith("aten.") and any(part in op for part in CUDNN)
+    return TF32 if rounded else dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +68,11 @@ class Work:
         """All arithmetic, two for a multiply-accumulate."""
         return FLOPS_PER_MAC * self.macs + self.elementwise
 
+    @property
+    def rate(self) -> str:
+        """The key of the peak that bounds its products; see `rate_of`."""
+        return rate_of(self.op, self.dtype)
+
 
 def work_of(report: ReportRows) -> Iterator[Work]:
     """The work of a report, entry by entry."""
@@ -82,11 +108,11 @@ def masked_once(macs: int, recomputed: int, masked: int) -> int:
     return masked - masked * recomputed // macs if macs else 0
 
 
-def by_dtype(work: Iterable[Work], macs: Callable[[Work], int]) -> dict[str, int]:
-    """Multiply-accumulates by dtype, dtypes without any left out."""
+def by_rate(work: Iterable[Work], macs: Callable[[Work], int]) -> dict[str, int]:
+    """Multiply-accumulates by the peak that bounds them, those without any left out."""
     sums: dict[str, int] = {}
     for one in work:
         count = macs(one)
         if count:
-            sums[one.dtype] = sums.get(one.dtype, 0) + count
+            sums[one.rate] = sums.get(one.rate, 0) + count
     return sums

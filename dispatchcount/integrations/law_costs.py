@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
 from dispatchcount.hardware.utilization import MODEL_PHASES, StepCost
-from dispatchcount.hardware.work import masked_once
+from dispatchcount.hardware.work import masked_once, rate_of
 from dispatchcount.laws.law import LawData
 from dispatchcount.laws.views import by_phase_and_operator
 
@@ -52,20 +53,19 @@ class LawCosts:
         Raises:
             LawError: the law does not hold for the batch's sizes.
         """
-        model, hardware, unmasked = self._work(tuple(self._sizes(batch).items()))
-        return StepCost({dtype: model}, {dtype: hardware}, {dtype: unmasked})
+        return self._work(tuple(self._sizes(batch).items()), dtype)
 
 
 _Sizes = tuple[tuple[str, int], ...]
 
-_Work = Callable[[_Sizes], tuple[int, int, int]]
-"""MACs at given sizes: of the model, of all that ran, and the model's without masked scores."""
+_Work = Callable[[_Sizes, str], StepCost]
+"""The matrix work at given sizes, of products of a dtype."""
 
 
 def _work_of_function(law: Callable[..., HasMacs]) -> _Work:
-    def work(sizes: _Sizes) -> tuple[int, int, int]:
+    def work(sizes: _Sizes, dtype: str) -> StepCost:
         macs = int(law(**dict(sizes)).macs)
-        return macs, macs, macs
+        return StepCost({dtype: macs}, {dtype: macs}, {dtype: macs})
 
     return work
 
@@ -74,21 +74,24 @@ def _work_of_law(law: LawData) -> _Work:
     law = law.with_convention("macs")  # it then holds wherever its MACs have a formula
     law.macs  # noqa: B018  (a law without that formula is refused here, before any batch)
     rows = [
-        (phase in MODEL_PHASES, row)
-        for (phase, _), row in by_phase_and_operator(law).items()
+        (phase in MODEL_PHASES, op, row)
+        for (phase, op), row in by_phase_and_operator(law).items()
         if row.macs
     ]
 
-    def work(sizes: _Sizes) -> tuple[int, int, int]:
+    def work(sizes: _Sizes, dtype: str) -> StepCost:
         point = law.inside(dict(sizes))
-        model = hardware = unmasked = 0
-        for needed, row in rows:
+        model: Counter[str] = Counter()
+        hardware: Counter[str] = Counter()
+        unmasked: Counter[str] = Counter()
+        for needed, op, row in rows:
             at = row.at(point)
-            hardware += at.macs
+            rate = rate_of(op, dtype)
+            hardware[rate] += at.macs
             if needed:
                 once = at.macs - at.recomputed_macs
-                model += once
-                unmasked += once - masked_once(at.macs, at.recomputed_macs, at.masked_macs)
-        return model, hardware, unmasked
+                model[rate] += once
+                unmasked[rate] += once - masked_once(at.macs, at.recomputed_macs, at.masked_macs)
+        return StepCost(dict(model), dict(hardware), dict(unmasked))
 
     return work

@@ -22,7 +22,7 @@ from typing import Any
 
 from torch import nn
 
-from dispatchcount.hardware.at_hand import device_at_hand, uses_tf32
+from dispatchcount.hardware.at_hand import as_torch_rounds, device_at_hand
 from dispatchcount.hardware.device import Device
 from dispatchcount.hardware.utilization import NO_COST, StepCost
 from dispatchcount.integrations.clocks import Clock, Interval, clock_for
@@ -64,8 +64,8 @@ class Meter:
     Args:
         model: whose training it is; wrapped by DDP, FSDP or the like if it is.
         device: whose peak MFU is of. By default the one at hand; a device that is not known gives
-            flops a second and no MFU. Where float32 products may be rounded to TF32
-            (`torch.get_float32_matmul_precision`), the device at hand has its TF32 peak for them.
+            flops a second and no MFU. The device at hand has its TF32 peak for float32 products
+            that torch may round at present: see `Device.with_tf32` and `Device.without_tf32`.
         every: count every so many batches of a signature again, and warn if their cost moved: for
             models whose work depends on the contents of a batch. None never does.
         law: says what a batch costs, ``law(**sizes(batch))``, instead of counting. It is one of
@@ -100,7 +100,7 @@ class Meter:
         rules: Mapping[Any, Any] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.device = _at_hand() if device is None else device
+        self.device = as_torch_rounds(device_at_hand()) if device is None else device
         self._costs = Costs(model, every=every, law=law, sizes=sizes, dtype=dtype, rules=rules)
         self._tokens = tokens
         self._model = model
@@ -288,8 +288,3 @@ def _macs(cost: StepCost) -> dict[str, dict[str, int]]:
         "hardware": dict(cost.hardware),
         "unmasked": dict(cost.unmasked),
     }
-
-
-def _at_hand() -> Device:
-    device = device_at_hand()
-    return device.with_tf32() if uses_tf32() else device

@@ -206,7 +206,7 @@ def events() -> Timing:
         event.at = NOW[0]
         return event
 
-    return Timing(accelerated=True, mark=mark)
+    return Timing(accelerated=True, mark=mark, hold=lambda device: None)
 
 
 def place() -> Place:
@@ -242,6 +242,22 @@ def test_events_are_read_when_the_block_ends_and_used_again(events: Timing) -> N
     assert FakeEvent.made == made == 4
 
 
+def test_the_device_is_kept_busy_before_the_first_event_of_each_operator() -> None:
+    seen: list[str] = []
+
+    def mark(device: torch.device, used: FakeEvent | None) -> FakeEvent:
+        seen.append("event")
+        return used or FakeEvent()
+
+    clock = Timing(
+        accelerated=True, mark=mark, hold=lambda device: seen.append(f"hold {device.type}")
+    )
+    for _ in range(2):
+        call(clock, 1, place())
+    call(clock, 1, place(), "cpu")
+    assert seen == ["hold cuda", "event", "event"] * 2
+
+
 def test_waiting_events_are_bounded(events: Timing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "WAITING", 8)
     row = place()
@@ -256,7 +272,7 @@ def test_a_device_whose_events_take_no_time_is_noted() -> None:
     def mark(device: torch.device, used: Any) -> Any:
         raise RuntimeError("no timing here")
 
-    clock, row = Timing(accelerated=True, mark=mark), place()
+    clock, row = Timing(accelerated=True, mark=mark, hold=lambda device: None), place()
     call(clock, 5, row)
     clock.settle()
     assert spent(row) == 0
