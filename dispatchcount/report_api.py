@@ -234,7 +234,7 @@ class Report(ReportData):
             exact: show every digit.
 
         Raises:
-            ValueError: no collective ran, or `top` is negative.
+            ValueError: `top` is negative.
         """
         from dispatchcount.render.console.collectives import collective_table
 

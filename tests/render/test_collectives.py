@@ -66,8 +66,7 @@ def test_markdown_has_a_table_of_its_own() -> None:
 
 
 def test_a_report_without_any_says_so() -> None:
-    with pytest.raises(ValueError, match="no collective ran in the block"):
-        cnn().collectives()
+    assert str(cnn().collectives()).startswith("collectives  none ran in the block")
 
 
 def test_the_command_line_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,5 +79,5 @@ def test_the_command_line_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "c10d.allreduce_" in shown
     assert "--format collectives lists them" in " ".join(shown.split())
     cnn().to_json(path)
-    assert main(["show", str(path), "--format", "collectives"]) == 2
-    assert "no collective ran" in capsys.readouterr().err
+    assert main(["show", str(path), "--format", "collectives"]) == 0
+    assert "none ran in the block" in capsys.readouterr().out

@@ -25,18 +25,16 @@ def collective_table(report: ReportData, *, top: int | None = 15, exact: bool = 
         exact: show every digit.
 
     Raises:
-        ValueError: no collective ran, or `top` is negative.
+        ValueError: `top` is negative.
     """
     if top is not None and top < 0:
         raise ValueError(
             f"top={top} is negative; give a number of modules from 0 up, or None for all"
         )
     rows, modules = texts(report, exact=exact)
-    if not rows:
-        raise ValueError(
-            "no collective ran in the block, so there is nothing to list; profile a step of a "
-            "distributed run"
-        )
+    if not rows:  # as on one device, where the same script runs as well
+        none = ("collectives", "none ran in the block", "")
+        return Printable(footer([none, *summary(report, exact=exact)]))
     parts: list[RenderableType] = [_grid(HEADERS, LEFT, rows), Text()]
     if modules[:top]:
         left = (True, *(False for _ in BY_MODULE[1:]))
