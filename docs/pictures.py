@@ -3,7 +3,8 @@
 ``icicle.svg`` is a plot of a report; ``terminal.svg`` is what ``dispatchcount profile`` shows on a
 terminal with colours. Both are of a language model that is built on meta, so that no weights are
 needed and the figures are the same everywhere. The others are photographs of pages, which need
-Playwright with a Chromium. ``python docs/pictures.py page`` makes the picture of that name alone.
+Playwright with a Chromium; those of guides show the pages that the guides' own blocks write.
+``python docs/pictures.py page`` makes the picture of that name alone.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO, StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import matplotlib as mpl
-import torch
-import torchvision
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from rich.console import Console
@@ -28,7 +28,8 @@ from rich.terminal_theme import DIMMED_MONOKAI
 import dispatchcount as dc
 from dispatchcount.render.hints import in_shell
 
-HERE = Path(__file__).parent / "pictures"
+DOCS = Path(__file__).parent
+HERE = DOCS / "pictures"
 MODEL = "Llama-3-8B"
 COMMAND = ["profile", MODEL, "--length", "2048"]
 CONFIG = {
@@ -64,15 +65,6 @@ def llama() -> dc.Report:
         return dc.Report.from_json(Path(folder, "report.json"))
 
 
-def of_torchvision(name: str) -> dc.Report:
-    """One image of 224 by 224 through a model of torchvision."""
-    model = torchvision.models.get_model(name, weights=None).eval()
-    image = torch.rand(1, 3, 224, 224)
-    with dc.profile(model) as prof, torch.no_grad():
-        model(image)
-    return prof.report.with_labels(model=name, input="1×3×224×224")
-
-
 def icicle(path: Path) -> None:
     """Draw the plot of the language model."""
     # Nothing in the file may differ from run to run.
@@ -93,20 +85,42 @@ def terminal(path: Path) -> None:
     )
 
 
-def photograph(shown: dc.Report | dc.Diff, path: Path) -> None:
-    """Open the page of a report or a diff in a browser, and save what is seen of it at first."""
-    own = shutil.which("chromium") or shutil.which("google-chrome")
-    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+def page_of_llama(path: Path) -> None:
+    """Photograph the page of the language model."""
+    with TemporaryDirectory() as folder:
         page = Path(folder, "page.html")
-        shown.to_html(page)
+        llama().to_html(page)
+        photograph(page, path)
+
+
+def page_of_guide(guide: str, page: str, path: Path, view: str = "", at: str = "body") -> None:
+    """Photograph a page that the blocks of a guide write."""
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tests.whole.guide", str(DOCS / "guides" / guide)]
+        subprocess.run([*command, "--folder", folder], cwd=DOCS.parent, check=True)
+        photograph(Path(folder, page), path, view, at)
+
+
+def photograph(page: Path, path: Path, view: str = "", at: str = "body") -> None:
+    """Open a page in a browser, and save what is seen of it.
+
+    Args:
+        page: the page.
+        path: where to save the picture.
+        view: the part of the page's address that sets the view.
+        at: the element at the upper edge of the picture, as a selector.
+    """
+    own = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=own, args=["--no-sandbox"])
         tab = browser.new_page(viewport=WINDOW)
-        tab.goto(page.as_uri())
+        tab.goto(page.resolve().as_uri() + view)
         tab.locator("#modules tbody tr").first.wait_for()
+        tab.locator(at).evaluate("element => element.scrollIntoView()")
         seen = Image.open(BytesIO(tab.screenshot()))
         browser.close()
     small = seen.convert("RGB").resize(SAVED, Image.Resampling.LANCZOS)
-    # Pillow's own way to choose 256 colours would give small areas, as of a legend, those of others.
+    # Pillow's own way to choose 256 colours would give a legend's small areas those of larger ones.
     few = small.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
 
@@ -114,10 +128,11 @@ def photograph(shown: dc.Report | dc.Diff, path: Path) -> None:
 PICTURES: dict[str, Callable[[Path], None]] = {
     "icicle.svg": icicle,
     "terminal.svg": terminal,
-    "page.png": lambda path: photograph(llama(), path),
-    "resnet50.png": lambda path: photograph(of_torchvision("resnet50"), path),
-    "diff.png": lambda path: photograph(
-        of_torchvision("resnet50").diff(of_torchvision("resnext50_32x4d")), path
+    "page.png": page_of_llama,
+    "resnet50.png": partial(page_of_guide, "tour.md", "resnet50.html"),
+    "diff.png": partial(page_of_guide, "tour.md", "diff.html"),
+    "samples.png": partial(
+        page_of_guide, "dynamic.md", "samples.html", view="#&run=4", at="#samples"
     ),
 }
 """What draws each of the pictures, by the name of its file."""

@@ -28,7 +28,7 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -179,9 +179,10 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("page", type=Path)
     parser.add_argument("--write", action="store_true", help="put what was printed into the page")
+    parser.add_argument("--folder", help="work in this empty folder, and leave there what is made")
     options = parser.parse_args()
     page = options.page.read_text(encoding="utf-8")
-    with TemporaryDirectory() as folder:
+    with nullcontext(options.folder) if options.folder else TemporaryDirectory() as folder:
         real = follow(page, Path(folder).resolve())
     if options.write:
         options.page.write_text(real, encoding="utf-8")
