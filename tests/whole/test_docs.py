@@ -20,7 +20,7 @@ ARCHITECTURE = (HERE / "docs" / "architecture.md").read_text()
 CONTRIBUTING = (HERE / "CONTRIBUTING.md").read_text()
 README = (HERE / "README.md").read_text()
 
-CODE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"^ *```(\w*)(?: title=[^\n]*)?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`([\w/]+(?:/|\.py))`")
 TYPE = re.compile(r"\(`([A-Z]\w+)`")
