@@ -37,6 +37,12 @@ from dispatchcount.capture.torch_private import (
 _TENSOR = torch.Tensor
 
 
+ELSEWHERE = (
+    "modules also ran in other threads, and that is not counted here: "
+    "open a block in each thread and merge the reports"
+)
+
+
 class Bypass(Protocol):
     """Lets operators by uncounted: the part of `CountingMode` that the stack uses."""
 
@@ -135,6 +141,19 @@ class ModuleStack:
             return False
         return self._bypass() not in dispatch_modes()
 
+    def _note_elsewhere(self, module: nn.Module) -> None:
+        """Say that a module of the model runs in a thread whose operators do not reach the mode.
+
+        That is no gap where a block of that thread counts them. `DataParallel` makes copies of the
+        modules, one for each thread.
+        """
+        info = self._infos.get(id(module))
+        ours = info is not None and info.ref() is module
+        if ours or getattr(module, "_is_replica", False):
+            kind = type(self._bypass())
+            if not any(isinstance(mode, kind) for mode in dispatch_modes()):
+                self._recording.notes[ELSEWHERE] = None
+
     def _skip(self, skipping: bool) -> None:
         bypass = self._bypass()
         if bypass is not None:
@@ -144,6 +163,7 @@ class ModuleStack:
         """The hook that torch runs before each module's forward."""
         thread = get_ident()
         if thread != self._thread and self._elsewhere():
+            self._note_elsewhere(module)
             return
         # What were its inputs? Most modules take one plain tensor, and nothing can be watching its
         # shape being read.
