@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dispatchcount.errors import DeviceError
 from dispatchcount.hardware.device import TF32, Device
+from dispatchcount.render.numbers import plural
 
 if TYPE_CHECKING:
     import torch
@@ -85,7 +86,7 @@ def measure_device(
                 f"{place} multiplies matrices in none of {', '.join(map(str, dtypes))}"
             )
         bandwidth = _memory_rate(place, nbytes, seconds)
-    threads = f", {torch.get_num_threads()} threads" if on_host else ""
+    threads = f", {plural(torch.get_num_threads(), 'thread')}" if on_host else ""
     return Device(
         peak=peak,
         bandwidth=bandwidth,

@@ -59,6 +59,11 @@ class JobThroughput(Brief):
         }
         return {name: value for name, value in figures.items() if value is not None}
 
+    def __str__(self) -> str:
+        from dispatchcount.integrations.show import job_line
+
+        return job_line(self)
+
 
 def over_ranks(own: Throughput, group: Any = None) -> JobThroughput:
     """The figures of all ranks of a job. Every rank of `group` must call it, with its own.

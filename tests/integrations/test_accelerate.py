@@ -59,6 +59,9 @@ def test_rates_of_ranks_add_up_and_utilizations_are_averaged():
     silent = JobThroughput((throughput(10**9, 0.01), throughput(10**9, 0.02, 32)))
     assert silent.tokens_per_s is None
     assert "tokens_per_s" not in silent.logs()
+    assert str(job) == "MFU 15.0 %, HFU 15.0 %, 300 G flops/s, 8.00 k tokens/s (2 ranks)"
+    assert str(silent) == "MFU 15.0 %, HFU 15.0 %, 300 G flops/s (2 ranks)"
+    assert str(JobThroughput((Throughput(CPU),))) == "nothing timed yet (1 rank)"
 
 
 def test_without_a_process_group_a_rank_is_the_whole_job():
