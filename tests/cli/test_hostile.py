@@ -151,17 +151,19 @@ USUAL = {
     "ops": ["addmm"],
 }
 SLOW = {"demo": 10, "ops": 10, "plan": 5}  # every so many words
+PIECES = 8
 
 
-def variants(command: str) -> Iterator[list[str]]:
-    """The command with each of its arguments and each of its options replaced by each word."""
+def variants(command: str, piece: int) -> Iterator[list[str]]:
+    """The command with each of its arguments and options replaced by each word of an eighth of them."""
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers()
     importlib.import_module(f"dispatchcount.cli.{command}").add_parser(commands)
     actions = [action for action in commands.choices[command]._actions if action.nargs != 0]
     options = [action.option_strings[-1] for action in actions if action.option_strings]
     usual = USUAL[command]
-    for word in [STANDS_FOR.get(word, word) for word in WORDS[:: SLOW.get(command, 1)]]:
+    words = [STANDS_FOR.get(word, word) for word in WORDS[:: SLOW.get(command, 1)]]
+    for word in words[piece::PIECES]:
         for i, argument in enumerate(usual):
             if not argument.startswith("--"):
                 yield [command, *usual[:i], word, *usual[i + 1 :]]
@@ -175,16 +177,21 @@ def test_every_command_is_walked() -> None:
     assert set(USUAL) == set(COMMANDS)
 
 
+@pytest.mark.proof(
+    every=PIECES - 1
+)  # an eighth of the words for each command, and another for each
+@pytest.mark.parametrize("piece", range(PIECES))
 @pytest.mark.parametrize("command", COMMANDS)
 def test_hostile_words(
     command: str,
+    piece: int,
     place: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])  # a target's folder is put into it
     kept = {path: path.read_bytes() for path in [*place.glob("in/*"), *place.glob("*.py")]}
-    for arguments in variants(command):
+    for arguments in variants(command, piece):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
         code = main(arguments)
         said = capsysbinary.readouterr().err.decode("utf-8", "surrogateescape")

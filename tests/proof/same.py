@@ -17,6 +17,10 @@ REGIMES: dict[str, Callable[[], Any]] = {
 }
 
 
+PIECES = 8
+"""A sweep over all operators or modules of torch is a test for each eighth of them, so that a run may take a sample."""
+
+
 class BareMode(TorchDispatchMode):
     """A dispatch mode that does nothing."""
 

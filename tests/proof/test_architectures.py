@@ -59,6 +59,7 @@ def sweep(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     transformers.logging.set_verbosity(level)
 
 
+@pytest.mark.proof(every=4)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_operator_is_counted_at_full_size(kind: str, sweep: Any) -> None:
     row = sweep.measure(kind)

@@ -172,6 +172,7 @@ def regnet_on_meta(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BlockParams, "from_init_params", on_cpu)
 
 
+@pytest.mark.proof(every=6)
 @pytest.mark.parametrize("name", [n for n in PUBLISHED if n not in QUANTIZED])
 @pytest.mark.usefixtures("regnet_on_meta")
 def test_torchvision_published(name: str) -> None:
@@ -183,6 +184,7 @@ def test_torchvision_published(name: str) -> None:
     assert report.params == weights.meta["num_params"]
 
 
+@pytest.mark.proof(every=4)
 @pytest.mark.parametrize("name", sorted(QUANTIZED))
 def test_torchvision_quantized_published(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = PUBLISHED[name]

@@ -57,6 +57,7 @@ def gradients(result: Any, leaves: list[torch.Tensor]) -> Any:
     )
 
 
+@pytest.mark.proof(every=7)
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("name", INFOS)
 def test_same_results_state_and_gradients_and_all_counted(name: str, training: bool) -> None:

@@ -124,6 +124,7 @@ def differences(a: list[Any], b: list[Any], name: str = "") -> list[str]:
     return [f"sample {i}: {text}" for i, text in enumerate(found) if text]
 
 
+@pytest.mark.proof(every=8)
 @pytest.mark.parametrize("name", INFOS)
 def test_forward_is_the_same_counted_and_worth_the_same_macs_in_every_regime(name: str) -> None:
     info = INFOS[name]
@@ -147,6 +148,7 @@ def test_forward_is_the_same_counted_and_worth_the_same_macs_in_every_regime(nam
             assert macs["grad"] == macs["no_grad"] == macs["inference"]
 
 
+@pytest.mark.proof(every=8)
 @pytest.mark.parametrize("name", [name for name, info in INFOS.items() if differentiable(info)])
 def test_backward_is_the_same_and_counted(name: str) -> None:
     info = INFOS[name]

@@ -25,6 +25,7 @@ table = load()
 ROWS = {row.model: row for row in table.published()}
 
 
+@pytest.mark.proof(every=3)
 @pytest.mark.parametrize(
     "name",
     [

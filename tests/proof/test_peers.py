@@ -35,6 +35,7 @@ IMAGE_MODELS = (
 )  # fmt: skip
 
 
+@pytest.mark.proof(every=4)
 @pytest.mark.parametrize("name", IMAGE_MODELS)
 def test_torchvision(name: str) -> None:
     options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
@@ -53,6 +54,7 @@ TEXT_CONFIGS = ("AlbertConfig", "BertConfig", "BloomConfig", "ElectraConfig", "G
                 "Qwen2Config", "RobertaConfig", "T5Config")  # fmt: skip
 
 
+@pytest.mark.proof(every=4)
 @pytest.mark.parametrize("name", TEXT_CONFIGS)
 def test_transformers(name: str) -> None:
     config = getattr(tf, name)(num_hidden_layers=2)

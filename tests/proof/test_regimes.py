@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_map_only
 
 import dispatchcount as dc
 from tests.capture.test_subclasses import Wrapper
-from tests.proof.same import REGIMES, difference, outcome, seed
+from tests.proof.same import PIECES, REGIMES, difference, outcome, seed
 from tests.proof.test_module_db import built
 from tests.proof.test_op_db import VALUES_ONLY
 
@@ -191,16 +191,18 @@ VIEWS = {"complex64", "conjugate", "negative"}
 """Those that have conjugate or negative views: operators in complex numbers make some for themselves."""
 
 
+@pytest.mark.proof(every=PIECES - 1)  # at least a piece of each form, and another one of each
+@pytest.mark.parametrize("piece", range(PIECES))
 @pytest.mark.parametrize("form", FORMS)
-def test_every_operator_of_torch(form: str) -> None:
+def test_every_operator_of_torch(form: str, piece: int) -> None:
     dtype, ways = IN.get(form, torch.float32), FORMS[form]
-    known = [info for info in op_db if dtype in info.supported_dtypes("cpu")]
+    known = [info for info in op_db if dtype in info.supported_dtypes("cpu")][piece::PIECES]
     found = {
         (info.full_name, *row)
         for info in known
         for row in differing(lambda info=info: ways(info), limit=LIMITS.get(form, SAMPLES))
     }  # type: ignore[misc]
-    assert len(known) > 200
+    assert len(known) > 200 // PIECES
     allowed = {
         "no_grad": SAVED | MORE_RESULTS,
         "inference": COPIED_AHEAD if form in VIEWS else set(),
@@ -213,12 +215,14 @@ def test_every_operator_of_torch(form: str) -> None:
     } == set()
 
 
+@pytest.mark.proof(every=PIECES - 1)
+@pytest.mark.parametrize("piece", range(PIECES))
 @pytest.mark.parametrize("cast", [False, True])
-def test_every_module_of_torch(cast: bool) -> None:
+def test_every_module_of_torch(cast: bool, piece: int) -> None:
     context = (lambda: torch.autocast("cpu")) if cast else nullcontext
     found = {
         (info.name, *row)
-        for info in module_db
+        for info in module_db[piece::PIECES]
         for training in ((True,) if cast else (True, False))
         for row in differing(
             lambda i=info, t=training: [call for _, call, _ in built(i, t)], context=context

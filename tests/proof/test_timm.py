@@ -35,6 +35,7 @@ table = load()
 ROWS = {row.model: row for row in table.published()}
 
 
+@pytest.mark.proof(every=4)
 @pytest.mark.parametrize(
     "name",
     [
