@@ -18,7 +18,6 @@ PACKAGE = HERE / "dispatchcount"
 PAGES = sorted([*HERE.glob("*.md"), *(HERE / "docs").rglob("*.md")])
 ARCHITECTURE = (HERE / "docs" / "architecture.md").read_text()
 CONTRIBUTING = (HERE / "CONTRIBUTING.md").read_text()
-README = (HERE / "README.md").read_text()
 
 CODE = re.compile(r"^ *```(\w*)(?: title=[^\n]*)?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -108,40 +107,6 @@ def test_adding_a_rule_goes_as_contributing_has_it(tmp_path: Path) -> None:
     with (tmp_path / "dispatchcount" / "rules" / "bilinear.py").open("a") as file:
         file.write(f"\n\n{rule}")
     assert "4 passed" in run()
-
-
-def run_python(code: str) -> str:
-    """What the code prints, in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", code], cwd=HERE, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def block_of(text: str) -> str:
-    """The one block in the README that has this text."""
-    (found,) = [code for _, code in CODE.findall(README) if text in code]
-    return found
-
-
-def test_the_readme_shows_what_the_first_example_prints() -> None:
-    figures = re.search(r"`report.flops` is (\d+), .*?flops` is\s+(\d+)", README, re.DOTALL)
-    assert figures
-    code = block_of("resnet50()") + "print(report.flops, report.with_convention('torch').flops)\n"
-    assert run_python(code) == block_of("ResNet ") + " ".join(figures.groups()) + "\n"
-
-
-def test_the_readme_shows_what_the_demo_prints() -> None:
-    code = "from dispatchcount.cli import main; main(['demo'])"
-    assert run_python(code).startswith(block_of("early_exit"))
-
-
-def test_the_readme_shows_the_law_that_comes_out() -> None:
-    code = block_of("GPT2Config")
-    shown = re.findall(r"^(law\S*(?: s=\d+\))?\S*)  # (.*)$", code, re.MULTILINE)
-    assert len(shown) == 2
-    prints = "".join(f"print({expression})\n" for expression, _ in shown)
-    expected = "".join(f"{value}\n" for _, value in shown)
-    assert run_python(f"import torch\nimport dispatchcount as dc\n{code}{prints}") == expected
 
 
 LIMITS = {
