@@ -10,72 +10,14 @@ import time
 from importlib.metadata import version
 from math import prod
 from pathlib import Path
-from random import Random
 from typing import Any
+from zlib import crc32
 
 import torch
 
 import dispatchcount as dc
 from benchmarks.law_models import CASES, Case
 from benchmarks.page import machine, table
-from dispatchcount.laws.figures import FIGURES
-
-MOST_CALLS = 8000
-"""So many operator calls may a direct run have."""
-
-
-def far_bound(law: dc.Law, size: str) -> int:
-    """The largest value of a size that the law was checked at."""
-    return max((point[size] for point in law.checked), default=law.start[size])
-
-
-def inside(law: dc.Law, random: Random) -> dict[str, int]:
-    """Random sizes inside the domain, as large as those checked, every order of magnitude as likely as any other.
-
-    Loops in Python bound them, for a run of more calls takes minutes.
-    """
-    steps = {}
-    for range_ in law.domain().ranges:
-        most = max(far_bound(law, range_.size), range_.least + 40 * range_.step)
-        if range_.most is not None:
-            most = min(most, range_.most)
-        high = (most - range_.least) // range_.step
-        steps[range_.size] = range_, int((high + 1) ** random.random()) - 1
-    while True:
-        point = {size: range_.least + k * range_.step for size, (range_, k) in steps.items()}
-        figures = law.total.at(point)
-        calls = 0 if "calls" in figures.absent else figures.calls
-        if calls <= MOST_CALLS or not any(k for _, k in steps.values()):
-            return point
-        steps = {size: (range_, k // 2) for size, (range_, k) in steps.items()}
-
-
-def contradicted(law: dc.Law, model: Any, case: Case, point: dict[str, int]) -> str:
-    """How a direct run contradicts the law, ``""`` if it does not."""
-    try:
-        figures = law(**point)
-    except dc.LawError:
-        return ""
-    try:
-        with dc.profile(model, convention=law.convention) as prof:
-            case.run(model, **point)
-    except RuntimeError as error:
-        if "overflow" in str(error):  # more elements than 64 bits count
-            return ""
-        raise
-    report = prof.report
-    for metric in FIGURES:
-        if metric not in figures.absent and getattr(figures, metric) != getattr(
-            report.total, metric
-        ):
-            return f"{metric} at {point}: the law says {getattr(figures, metric):,}, a run {getattr(report.total, metric):,}"
-    rows, formulas = report.by_module(), law.by_module()
-    for name, row in rows.items():
-        found = formulas[name].at(point)
-        for metric in FIGURES:
-            if metric not in found.absent and getattr(found, metric) != getattr(row, metric):
-                return f"{name} {metric} at {point}: {getattr(found, metric):,} and {getattr(row, metric):,}"
-    return ""
 
 
 def measure(name: str, case: Case, tries: int) -> dict[str, Any]:
@@ -85,15 +27,17 @@ def measure(name: str, case: Case, tries: int) -> dict[str, Any]:
     training = "training" in name
     with torch.set_grad_enabled(training):
         begin = time.perf_counter()
-        law = dc.law(model, lambda **sizes: case.run(model, **sizes), far=case.far, **case.sizes)
+
+        def run(**sizes: int) -> None:
+            case.run(model, **sizes)
+
+        law = dc.law(model, run, far=case.far, **case.sizes)
         seconds = time.perf_counter() - begin
-        random = Random(name)
         faults, tried = [], 0
-        for _ in range(tries):
-            tried += 1
-            fault = contradicted(law, model, case, inside(law, random))
-            if fault:
-                faults.append(fault)
+        try:
+            tried = len(law.verify(model, run, tries, seed=crc32(name.encode())))
+        except dc.LawError as error:
+            faults.append(str(error))
     return {
         "name": name,
         "law": law,

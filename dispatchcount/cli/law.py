@@ -70,6 +70,13 @@ def add_parser(subparsers: Any) -> None:
         "--causal", action="store_true", help="count the pairs that a causal mask leaves"
     )
     parser.add_argument("--format", choices=FORMATS, default="table", help="how it is shown")
+    parser.add_argument(
+        "--verify",
+        type=_runs,
+        default=0,
+        metavar="N",
+        help="then hold the law against N more runs, at random sizes inside its domain",
+    )
     parser.add_argument("--json", metavar="FILE", help="save the law there")
     add_convention(parser)
     parser.set_defaults(run=run)
@@ -78,8 +85,10 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make or read the law, save it, and show it."""
     if _is_file(args.target):
-        if args.input or args.size:
-            raise UsageError("--input and --size make a law; a file holds one already")
+        if args.input or args.size or args.verify:
+            raise UsageError(
+                "--input, --size and --verify need a model to run; a file holds the law alone"
+            )
         law = load_law(args.target)
         saved = output(args.json, inputs(args.target))
     else:
@@ -150,7 +159,7 @@ def _make(args: argparse.Namespace) -> Law:
                 to_run_backward_from(out).backward()
 
         with usage(), torch.set_grad_enabled(args.backward):
-            return law(
+            made = law(
                 model,
                 forward,
                 far=args.far,
@@ -158,6 +167,9 @@ def _make(args: argparse.Namespace) -> Law:
                 progress=say,
                 **args.size,
             )
+            if args.verify:
+                made.verify(model, forward, args.verify, progress=say)
+            return made
 
 
 def _show(law: Law, args: argparse.Namespace) -> None:
@@ -222,3 +234,12 @@ def _filled(shape: str, sizes: dict[str, int]) -> str:
     parts, separator, dtype = shape.partition(":")
     filled = [str(sizes.get(part.strip(), part)) for part in parts.split(",")]
     return ",".join(filled) + separator + dtype
+
+
+def _runs(text: str) -> int:
+    """A number of runs."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10**6:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of runs; give a whole number from 1 to 1000000"
+        )
+    return int(text)

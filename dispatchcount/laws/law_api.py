@@ -6,7 +6,7 @@ reports. Each method imports what it hands on to, so that reading a law does not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,6 +41,46 @@ class Law(LawData):
         from dispatchcount.laws.causal import causal
 
         return causal(self, window, sizes)
+
+    def verify(
+        self,
+        model: Any,
+        run: Callable[..., Any],
+        times: int = 20,
+        *,
+        seed: int = 0,
+        progress: Callable[[str], None] | None = None,
+    ) -> tuple[dict[str, int], ...]:
+        """Hold the law against more runs, at random sizes inside its domain.
+
+        Every metric of the whole and of every module, operator and phase is compared. Use it where
+        a wrong law would be dear, where you suspect code of doing something else at odd sizes, and
+        to try a saved law on a model that has changed since:
+
+            law = dc.Law.from_json("gpt2.law.json")
+            law.verify(model, lambda b, s: model(tokens(b, s)), times=50)
+
+        Args:
+            model: as for `dispatchcount.law`.
+            run: as for `dispatchcount.law`, under the same conditions: with gradients or without,
+                in the same mode.
+            times: how many sizes are chosen, each order of magnitude as likely as any other, up to
+                the largest that the law was compared with. Of equal ones one is run.
+            seed: the same seed chooses the same sizes.
+            progress: told in a line what is being done, before each run.
+
+        Returns:
+            The sizes at which a run agreed. Sizes at which this machine has no memory are left out.
+
+        Raises:
+            LawError: a run disagrees; the message names sizes, row and metric, and both figures. Or
+                the code raises inside the domain, or the law is a view such as `causal`.
+            ValueError: `times` is below 1.
+        """
+        from dispatchcount.laws.runs import Runs
+        from dispatchcount.laws.verify import verify
+
+        return verify(self, Runs(model, run, self.sizes, progress), times, seed)
 
     def packed(self, **lengths: int | Sequence[int]) -> LawStats:
         """Figures of sequences of different lengths that are packed without padding:

@@ -10,6 +10,7 @@ import torch
 from dispatchcount.errors import described
 from dispatchcount.laws.observed import Observation, observed
 from dispatchcount.profiler import profile
+from dispatchcount.report_api import Report
 
 Point = tuple[int, ...]
 """The sizes of one run, in the order of their names."""
@@ -73,17 +74,22 @@ class Runs:
 
     def again(self, point: Point) -> Observation | Raised:
         """What one more run at `point` does, whatever was known of it."""
+        report = self.report(point)
+        return report if isinstance(report, Raised) else observed(report)
+
+    def report(self, point: Point, convention: str = "fvcore") -> Report | Raised:
+        """The report of one more run at `point`."""
         self.made += 1
         if self._say is not None:
             self._say(f"run {self.made}: {self.text(point)}")
         try:
-            with profile(self._model) as prof:
+            with profile(self._model, convention=convention) as prof:
                 self._run(**self.named(point))
         except Exception as error:
             # Anything may be raised where the model does not allow these sizes. A Ctrl-C is no
             # Exception and ends it all.
             return Raised(error)
-        return observed(prof.report)
+        return prof.report
 
     def replace(self, point: Point, observation: Observation) -> None:
         """Take `observation` for what a run at `point` does."""

@@ -97,7 +97,7 @@ def test_check_compares_formulas(net: Path, capsys: pytest.CaptureFixture[str]) 
         (["net.py:build", "--input", "b,9", "--size", "b=2"], "the run at b=2 raised"),
         (["missing.json"], "cannot read missing.json"),
         (["net.py"], "net.py: it is not JSON"),
-        (["missing.json", "--size", "b=2"], "a file holds one already"),
+        (["missing.json", "--size", "b=2"], "a file holds the law alone"),
     ],
 )
 def test_wrong_use(
