@@ -39,6 +39,7 @@ from dispatchcount.capture.used import note_parameters
 from dispatchcount.rules.core.registry import Registry
 
 _PARAMETER = torch.nn.Parameter
+_DETACH = torch.ops.aten.detach.default
 
 MAX_TYPES = 256
 """Combinations of operands' classes that a block remembers; classes may be made anew in every call.
@@ -298,10 +299,12 @@ class CountingMode(TorchDispatchMode):
         """
         if self._unwrapping is plan.func:
             # The call below has come here again: torch asks modes before subclasses. This lets the
-            # subclass have it.
-            self._unwrapping = None
+            # subclass have it. Up to torch 2.9, a detach then comes once more, for the copy that
+            # autograd makes of its result.
+            if plan.func is not _DETACH:
+                self._unwrapping = None
             return NotImplemented
-        before, outer = self.counter.bumps, self._inside
+        before, outer, detaching = self.counter.bumps, self._inside, self._unwrapping
         self._inside = Inside((args, kwargs), outer)
         self._choose_way()
         self._unwrapping = plan.func
@@ -309,7 +312,7 @@ class CountingMode(TorchDispatchMode):
             with self, self._tracing():
                 out = plan.func(*args, **kwargs)
         finally:
-            self._unwrapping, self._inside = None, outer
+            self._unwrapping, self._inside = detaching, outer
             self._choose_way()
         # ``to`` the dtype that is there returns its operand: nothing ran.
         same = not plan.writes and any(out is arg for arg in args)

@@ -55,9 +55,14 @@ def figures(plan: Plan) -> list[tuple[str, str, str]]:
         ("parameters", nbytes(plan.parameters), held),
         ("gradients", nbytes(plan.gradients), ""),
         ("optimizer", nbytes(plan.optimizer), ""),
-        ("activations", nbytes(plan.activations), "kept for backward: each module's most"),
+        ("activations", _kept(plan), "kept for backward: each module's most"),
         ("peak", nbytes(plan.peak), f"of all tensors together, {at}".rstrip(", ")),
     ]
+
+
+def _kept(plan: Plan) -> str:
+    """Nothing is kept without a backward, or this torch does not show it, as a note then says."""
+    return nbytes(plan.activations) if plan.activations else ABSENT
 
 
 def notes(plan: Plan) -> list[Line]:

@@ -8,6 +8,7 @@ import pytest
 
 from dispatchcount.cli import main
 from dispatchcount.distributed import Plan
+from tests.distributed.spread import plans
 
 pytestmark = pytest.mark.torch_alone
 
@@ -39,6 +40,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "train.py"
 
 
+@plans
 def test_one_mesh(train: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--mesh=dp=2", "--rank=1", "--device=h100-sxm", "--json=plan.json"]
     assert main(["plan", train, *arguments]) == 0
@@ -52,6 +54,7 @@ def test_one_mesh(train: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert planned.optimizer > 0
 
 
+@plans
 def test_several_meshes(train: str, capsys: pytest.CaptureFixture[str]) -> None:
     meshes = ["--mesh=dp=2", "--mesh=pp=4,dp=4"]
     more = ["--schedule=1f1b", "--microbatches=8"]
@@ -73,7 +76,7 @@ def test_several_meshes(train: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["--mesh=dp=2", "--device=h100-sxm", "--interconnect=fast"], "not understood"),
         (["--mesh=dp=2", "--schedule=1f1b"], "no dimension pp"),
         (["--mesh=pp=2", "--schedule=1f1b"], "--microbatches 32"),
-        (["--mesh=tp=2"], "parallelize"),
+        pytest.param(["--mesh=tp=2"], "parallelize", marks=plans),
         (["--mesh=dp=2", "--json=train.py"], "would overwrite"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 from torch.distributed.fsdp import fully_shard
@@ -17,7 +18,20 @@ from torch.distributed.tensor.parallel import (
     parallelize_module,
 )
 
+from dispatchcount.distributed.cluster.requirements import missing
 from tests.distributed.decoder import Decoder
+
+LACKING = ", ".join(missing())
+
+plans = pytest.mark.skipif(bool(LACKING), reason=f"this torch lacks {LACKING}")
+"""For tests that plan: torch 2.6 cannot run collectives on tensors without values."""
+
+VERSION = tuple(map(int, torch.__version__.split(".")[:2]))
+
+uneven = pytest.mark.skipif(
+    VERSION < (2, 9), reason="FSDP of tensor parallelism is for even shards up to torch 2.8"
+)
+"""For tests whose ranks do not divide the rows that tensor parallelism leaves."""
 
 
 def llama(depth: int) -> Callable[[], Decoder]:

@@ -12,7 +12,7 @@ from dispatchcount.distributed.mesh import Mesh, mesh_of
 from dispatchcount.distributed.padding import Padding
 from dispatchcount.errors import ReportError, UsageError
 from tests.distributed.decoder import Decoder
-from tests.distributed.spread import adamw, both, sharded, step
+from tests.distributed.spread import LACKING, adamw, both, plans, sharded, step
 
 pytestmark = pytest.mark.torch_alone
 
@@ -21,13 +21,20 @@ DEVICE = dc.Device(
 )
 
 
+def skip_unless_plans() -> None:
+    if LACKING:
+        pytest.skip(f"this torch lacks {LACKING}")
+
+
 @pytest.fixture(scope="module")
 def planned() -> Plan:
-    return plan(Decoder, both, step(), {"dp": 3, "tp": 2}, rank=3, optimizer=adamw)
+    skip_unless_plans()
+    return plan(Decoder, both, step(), {"dp": 4, "tp": 2}, rank=3, optimizer=adamw)
 
 
 @pytest.fixture(scope="module")
 def wide() -> Plan:
+    skip_unless_plans()
     return plan(Decoder, sharded, step(), "dp=6", optimizer=adamw)
 
 
@@ -90,7 +97,7 @@ def test_a_rate_is_a_positive_number(planned: Plan, rate: object) -> None:
 
 
 def test_a_rate_of_no_dimension_is_refused(planned: Plan) -> None:
-    with pytest.raises(UsageError, match=r"'ep', which the mesh dp=3,tp=2 does not have"):
+    with pytest.raises(UsageError, match=r"'ep', which the mesh dp=4,tp=2 does not have"):
         planned.on(DEVICE, {"ep": 1e9})
     with pytest.raises(UsageError, match="which no mesh has"):
         compare([planned], DEVICE, {"ep": 1e9})
@@ -108,7 +115,7 @@ def test_the_least_time_comes_first(planned: Plan, wide: Plan) -> None:
     # The mesh dp=6 has no dimension tp, which is left out for it alone.
     assert compare([wide, planned], DEVICE, {"tp": 8e9}).times[1].links == {"": 1e9}
     for text in (str(found), found.to_markdown()):
-        assert text.index("dp=3,tp=2") < text.index("dp=6")
+        assert text.index("dp=4,tp=2") < text.index("dp=6")
     with pytest.raises(UsageError, match="no plan to compare"):
         compare([])
 
@@ -137,9 +144,9 @@ def test_a_plan_comes_back_from_json(planned: Plan, tmp_path: object) -> None:
     ("old", "new", "message"),
     [
         (b'"dispatchcount.plan"', b'"dispatchcount.report"', "no plan of dispatchcount"),
-        (b'"rank":3', b'"rank":6', "rank 6 is not in the mesh"),
+        (b'"rank":3', b'"rank":8', "rank 8 is not in the mesh"),
         (b'"rank":3', b'"rank":"3"', "rank: expected an integer"),
-        (b'"ranks":3}', b'"ranks":-3}', r"mesh\[0\].ranks: expected an integer"),
+        (b'"ranks":4}', b'"ranks":-4}', r"mesh\[0\].ranks: expected an integer"),
         (b'"version":1,"mesh"', b'"version":2,"mesh"', "upgrade it"),
         (b'"padding"', b'"pudding"', "padding is missing"),
     ],
@@ -159,14 +166,15 @@ def test_it_shows_itself(planned: Plan) -> None:
         assert "\n" not in repr(value)
         assert len(repr(value)) < 400
         assert value._repr_html_().startswith("<")
-    assert repr(planned).startswith("<Plan of rank 3 of dp=3,tp=2: ")
+    assert repr(planned).startswith("<Plan of rank 3 of dp=4,tp=2: ")
     for text in (str(planned), planned.to_markdown()):
         assert "as rank 3 (dp 1, tp 1) has it" in text.replace("\\", "")
-        assert "dp: 3 ranks 1, 3, 5" in text
+        assert "dp: 4 ranks 1, 3, 5, 7" in text
     with pytest.raises(ValueError, match="negative"):
         time.table(-1)
 
 
+@plans
 def test_an_operator_without_a_rule_is_named() -> None:
     """No output hides a gap."""
 

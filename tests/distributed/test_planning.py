@@ -22,18 +22,21 @@ from dispatchcount.errors import UsageError
 from tests.distributed.decoder import STEP as SMALL
 from tests.distributed.decoder import Decoder
 from tests.distributed.spread import (
+    VERSION,
     adamw,
     both,
     llama,
     megatron,
+    plans,
     sequence_parallel,
     sharded,
     step,
     step_macs,
     tensor_parallel,
+    uneven,
 )
 
-pytestmark = pytest.mark.torch_alone
+pytestmark = [pytest.mark.torch_alone, plans]
 
 MESSAGE = 4096 * 4096 * 2
 """Bytes of the activations between two layers: one sequence, 4,096 wide, 2 bytes each."""
@@ -108,6 +111,7 @@ def test_fsdp_gathers_each_layer_twice_and_the_rest_once(dp: int) -> None:
     assert (planned.padded.factor == 1.0) == (dp == 128) == ("padding" not in str(planned))
 
 
+@uneven
 def test_fsdp_of_tensor_parallelism_on_1024_ranks() -> None:
     layers, rest = padded(4, 128, 8)
     planned = plan(llama(4), both, LLAMA, mesh="dp=128,tp=8")
@@ -119,6 +123,7 @@ def test_fsdp_of_tensor_parallelism_on_1024_ranks() -> None:
     assert found["all_gather_into_tensor", "tp"][0] == 4 * 4 + 3
 
 
+@uneven
 def test_10000_ranks_cost_no_more_and_the_plan_says_what_padding_sends() -> None:
     """All 32 layers are planned in ``benchmarks/plan.py``."""
     layers, rest = padded(2, 1250, 8)
@@ -167,6 +172,7 @@ def test_fsdp_small(ranks: int) -> None:
     assert planned.parameters == planned.gradients == 378_112 // ranks
 
 
+@pytest.mark.skipif(VERSION < (2, 8), reason="torch 2.7 asks for a GPU's event in HSDP on CPUs")
 def test_hsdp_small() -> None:
     planned = small(sharded, {"replicate": 2, "shard": 2})
     assert sent(planned) == {

@@ -7,6 +7,7 @@ own here, next to a sentence that says what goes wrong otherwise and in which ve
 that is private to torch and used by planning is in this folder.
 
     requirements   what torch and the process must have; what is missing is named
+    kernels        collectives on tensors without values
     rank           the fake process group and its mesh
     defaults       what code sets for the whole process, put back
     dtensor        layouts that DTensor remembers, and its all-to-all

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import overrides
@@ -37,14 +38,24 @@ def made_on(device: str) -> Iterator[None]:
     modes = overrides._get_current_function_mode_stack()
     current, chosen = devices.CURRENT_DEVICE, torch._GLOBAL_DEVICE_CONTEXT.__dict__.copy()
     try:
-        if torch.get_default_device() != torch.device(device):
+        # First as if no default device had been set: up to torch 2.9, one that is set later would
+        # lose against one that is there.
+        _set_modes([mode for mode in modes if not isinstance(mode, devices.DeviceContext)])
+        devices.CURRENT_DEVICE = None
+        torch._GLOBAL_DEVICE_CONTEXT.__dict__.clear()
+        if device != "cpu":
             torch.set_default_device(device)
         yield
     finally:
-        while overrides._len_torch_function_stack():
-            overrides._pop_mode()
-        for mode in modes:
-            overrides._push_mode(mode)
+        _set_modes(modes)
         devices.CURRENT_DEVICE = current
         torch._GLOBAL_DEVICE_CONTEXT.__dict__.clear()
         torch._GLOBAL_DEVICE_CONTEXT.__dict__.update(chosen)
+
+
+def _set_modes(modes: Sequence[Any]) -> None:
+    """Make these the modes for torch functions, the outermost first."""
+    while overrides._len_torch_function_stack():
+        overrides._pop_mode()
+    for mode in modes:
+        overrides._push_mode(mode)

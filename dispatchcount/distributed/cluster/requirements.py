@@ -10,7 +10,11 @@ from torch import overrides
 from torch.utils import _device as devices
 
 from dispatchcount.capture.torch_private import fake_mode
+from dispatchcount.distributed.cluster.kernels import has_kernels
 from dispatchcount.errors import UsageError
+
+OLDEST = "2.7"
+"""The oldest version of torch that can plan."""
 
 VERIFIED = "2.14.1"
 """The newest version of torch that the traps were read and run with."""
@@ -27,8 +31,8 @@ def check() -> None:
     lacking = missing()
     if lacking:
         raise UsageError(
-            f"torch {torch.__version__} lacks {', '.join(lacking)}, which planning uses; it was "
-            f"verified with torch {VERIFIED}"
+            f"torch {torch.__version__} lacks {', '.join(lacking)}, which planning uses; plan with "
+            f"torch {OLDEST} to {VERIFIED}, which it was tried with, or a later one"
         )
     if dist.is_initialized():
         raise UsageError(
@@ -61,6 +65,7 @@ def missing() -> list[str]:
         (overrides, "_pop_mode"),
         (overrides, "_push_mode"),
         (devices, "CURRENT_DEVICE"),
+        (devices, "DeviceContext"),
         (torch, "_GLOBAL_DEVICE_CONTEXT"),
     ]
     lacking = [f"{place.__name__}.{name}" for place, name in wanted if not hasattr(place, name)]
@@ -68,4 +73,6 @@ def missing() -> list[str]:
         from torch.testing._internal.distributed.fake_pg import FakeStore as FakeStore
     except ImportError:
         lacking.append("torch.testing._internal.distributed.fake_pg.FakeStore")
+    if not has_kernels():
+        lacking.append("kernels of collectives for tensors without values")
     return lacking
