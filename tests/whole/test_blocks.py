@@ -14,8 +14,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from dispatchcount.cli import _parser
 
@@ -259,6 +261,15 @@ def test_the_test_of_ci_fails_as_the_page_has_it(shell) -> None:
     assert set(lines[:-1]) <= set(said)
 
 
+def scripts(value: Any) -> Iterator[str]:
+    """The lines of every text in a job of a service of CI."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from scripts(item)
+    elif isinstance(value, str):
+        yield from re.sub(r"\$\{\{.*?\}\}", "EXPRESSION", value).splitlines()
+
+
 def commands() -> Iterator[tuple[str, str]]:
     """The command lines of every page, each with the page's name."""
     for page in PAGES:
@@ -267,6 +278,7 @@ def commands() -> Iterator[tuple[str, str]]:
             line for code in blocks(page, "sh") for line in code.replace("\\\n", " ").splitlines()
         ]
         shown += [command for command, _ in consoles(page)]
+        shown += [line for code in blocks(page, "yaml") for line in scripts(yaml.safe_load(code))]
         shown += [
             line.strip() for line in text.splitlines() if line.startswith("    dispatchcount ")
         ]
