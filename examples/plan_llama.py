@@ -141,6 +141,11 @@ def step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 optimizer = partial(torch.optim.AdamW, foreach=True)
 
 
+def samples(mesh: dict[str, int]) -> int:
+    """Sequences in a step of all ranks: each has one, and those of "tp" share it."""
+    return mesh["dp"]
+
+
 def main(mesh: str = "dp=128,tp=8", layers: int = 2) -> tuple[Any, Any]:
     planned = dc.distributed.plan(
         partial(build, layers), parallelize, step, mesh, optimizer=optimizer

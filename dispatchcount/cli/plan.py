@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from dispatchcount.hardware.device import Device
 
 NEEDED = ("build", "step")
-OPTIONAL = ("parallelize", "optimizer", "load")
+OPTIONAL = ("parallelize", "optimizer", "load", "samples")
+BY = ("sample", "macs", "step")
 FORMATS = ("table", "markdown")
 
 
@@ -30,7 +31,8 @@ def add_parser(subparsers: Any) -> None:
             " defines build(), which returns the model; parallelize(model, mesh), which returns it"
             " as it is trained; step(model), which makes its inputs and runs a step; and if wanted"
             " optimizer(parameters), with which the step is called as step(model, optimizer), and"
-            " load, the tokens by expert that are assumed."
+            " load, the tokens by expert that are assumed, and samples(mesh), how many samples all"
+            " ranks of a mesh, ranks by name, work on in a step."
         ),
         epilog="examples: dispatchcount plan train.py --mesh dp=128,tp=8 --device h100-sxm    "
         "dispatchcount plan train.py --mesh dp=1024 --mesh dp=128,tp=8 --device h100-sxm",
@@ -57,6 +59,12 @@ def add_parser(subparsers: Any) -> None:
         metavar="RATE",
         help="bytes a second of a rank's link, both directions together, instead of the device's:"
         " 100e9, or by dimension dp=100e9,tp=900e9",
+    )
+    parser.add_argument(
+        "--by",
+        choices=BY,
+        help="what the times of several meshes are divided by before they are sorted: samples,"
+        " MACs of the forward on all ranks, or nothing; the first that FILE allows by default",
     )
     parser.add_argument(
         "--schedule",
@@ -107,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         emit(plans[0].to_json(), saved)
         if saved is None:
             return 0
-    found = compare(plans, device, rates)
+    found = compare(plans, device, rates, args.by)
     with usage():
         if args.format == "markdown":
             emit((plans[0] if len(plans) == 1 else found).to_markdown(), None)
@@ -148,8 +156,8 @@ def _plans(args: argparse.Namespace, meshes: list[Mesh]) -> list[Plan]:
         if lacking:
             raise UsageError(
                 f"{args.file} has no {' and no '.join(lacking)}; a plan needs functions build() "
-                "and step(model), and takes parallelize(model, mesh), optimizer(parameters) and "
-                "load"
+                "and step(model), and takes parallelize(model, mesh), optimizer(parameters), "
+                "load and samples(mesh)"
             )
         plans = []
         for mesh in meshes:
@@ -165,10 +173,16 @@ def _plans(args: argparse.Namespace, meshes: list[Mesh]) -> list[Plan]:
                         args.rank,
                         optimizer=given["optimizer"],
                         load=given["load"],
+                        samples=_samples(given["samples"], mesh),
                         convention=args.convention or "fvcore",
                     )
                 )
     return plans
+
+
+def _samples(given: Any, mesh: Mesh) -> Any:
+    """What FILE says of the samples in a step, a number or a function of the mesh."""
+    return given(mesh.as_dict()) if callable(given) else given
 
 
 def _device(args: argparse.Namespace) -> Device | None:

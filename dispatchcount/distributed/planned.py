@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dispatchcount.distributed.mesh import Mesh
 from dispatchcount.distributed.padding import Padding, together
 from dispatchcount.report.collectives import Collective
-from dispatchcount.report.rows import Memory
+from dispatchcount.report.rows import FORWARD, Memory
 from dispatchcount.report_api import Report
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Plan:
         report: everything that the rank does in the step, as a run would have it.
         padding: what FSDP adds to parameters, for each module that they are sharded at.
         load: tokens by expert that were assumed, by the name of the layer.
+        samples: what all ranks together work on in a step, in the user's unit; None if not given.
     """
 
     mesh: Mesh
@@ -41,6 +42,7 @@ class Plan:
     report: Report
     padding: tuple[Padding, ...] = ()
     load: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    samples: int | None = None
 
     @property
     def coordinates(self) -> dict[str, int]:
@@ -58,6 +60,17 @@ class Plan:
     def macs(self) -> int:
         """Multiply-accumulates."""
         return self.report.macs
+
+    @property
+    def forward_macs(self) -> int:
+        """Multiply-accumulates of the forward on all ranks, if each does what this one does.
+
+        Plans of one model are compared by it: the backward and what is recomputed are the way that
+        a mesh does the work, and the forward is the work. What several ranks do alike is in it as
+        often as it is done.
+        """
+        phases = self.report.by_phase()
+        return self.mesh.ranks * phases[FORWARD].macs if FORWARD in phases else 0
 
     # Stores
 

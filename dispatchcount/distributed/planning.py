@@ -33,6 +33,7 @@ def plan(
     *,
     optimizer: Callable[[Any], torch.optim.Optimizer] | None = None,
     load: Mapping[str, Sequence[int]] | None = None,
+    samples: int | None = None,
     convention: str = "fvcore",
     labels: Mapping[str, str] | None = None,
 ) -> Plan:
@@ -70,6 +71,8 @@ def plan(
         load: tokens by expert for each layer of experts, which is what the plan assumes of routing.
             Where tokens go depends on values, so no plan can find it out. The step is given it as
             ``load=``, and the plan says that it was assumed.
+        samples: how many sequences, images or tokens all ranks together work on in a step, by which
+            `compare` sets plans side by side whose steps do not do the same work.
         convention: what a flop is; see `Report.with_convention`.
         labels: what to remember of the plan; see `dispatchcount.profile`.
 
@@ -81,6 +84,11 @@ def plan(
     shape = mesh_of(mesh)
     rank_in(shape, rank)
     assumed = _assumed(load)
+    if samples is not None and (type(samples) is not int or samples < 1):
+        raise UsageError(
+            f"samples is {samples!r}; give how many all ranks together work on in a step, an "
+            "integer from 1 up"
+        )
     check()
     with cluster(shape, rank) as device_mesh:
         with _said("build()"), made_on("meta"):
@@ -92,7 +100,8 @@ def plan(
                     "parallelize(model, mesh)",
                     "return the model, also where it was changed in place",
                 )
-        return _run(model, step, optimizer, shape, rank, assumed, convention, labels)
+        planned = _run(model, step, optimizer, shape, rank, assumed, convention, labels)
+    return replace(planned, samples=samples)
 
 
 def _run(

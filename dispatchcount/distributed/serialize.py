@@ -43,6 +43,7 @@ def to_json(plan: Plan, path: str | PathLike[str] | None = None) -> bytes:
                 for row in plan.padding
             ],
             "load": [{"layer": name, "tokens": list(tokens)} for name, tokens in plan.load],
+            **({} if plan.samples is None else {"samples": plan.samples}),
             "report": report_object(plan.report),
         }
     )
@@ -87,6 +88,7 @@ def from_json(source: bytes | str | PathLike[str], *, make: Callable[..., P]) ->
             (_text(row["layer"]), tuple(_count(number) for number in row["tokens"].items()))
             for row in top["load"].items()
         ),
+        samples=_samples(top["samples"]) if "samples" in top else None,
     )
 
 
@@ -101,3 +103,10 @@ def _count(value: JsonValue) -> int:
     if type(found) is not int or found < 0:
         value.fail("an integer from 0 up")
     return int(found)
+
+
+def _samples(value: JsonValue) -> int:
+    found = _count(value)
+    if not found:
+        value.fail("an integer from 1 up")
+    return found

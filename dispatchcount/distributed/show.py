@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from dispatchcount.distributed.work import MACS, SAMPLE, STEP
 from dispatchcount.render.collectives import HEADERS, LEFT, texts
 from dispatchcount.render.console.grid import Cells, Grid
 from dispatchcount.render.numbers import ABSENT, duration, human, nbytes, percent, plural
@@ -180,11 +181,8 @@ def comparison_table(found: Comparison) -> Printable:
         ]
     if found.times:
         device = found.times[0].device
-        said = (
-            f"on {device}, compute and communication overlapping. A step is what step() runs on "
-            "one rank, so a mesh that shares the data among more ranks works on a larger batch"
-        )
-        lines.append(("least time", said, "dim"))
+        lines.append(("least time", f"on {device}, compute and communication overlapping", "dim"))
+        lines.append(("sorted", f"by the least time {_BY[found.by]}", "dim"))
     body = [Grid(_cells(comparison_cells(found)))]
     return Printable(Group(*body, Text(), footer(lines)) if lines else Group(*body))
 
@@ -211,9 +209,31 @@ def comparison_cells(found: Comparison) -> list[Column]:
             ),
             ("bound", True, [time.bound for time in found.times]),
             ("least time", False, [_seconds(time.least_seconds) for time in found.times]),
+            *_by_work(found),
             ("fits", True, [_YES_NO[time.fits] for time in found.times]),
         ]
     return columns
+
+
+_BY = {
+    SAMPLE: "for one sample: that of a step, by the samples of all ranks in it",
+    MACS: "for 10^15 MACs of the forward: that of a step, by the MACs of the forward on all ranks. "
+    "A mesh that shares the data among more ranks works on a larger batch in a step",
+    STEP: "of a step, whatever work that is",
+}
+"""What times are divided by, in words."""
+
+
+def _by_work(found: Comparison) -> list[Column]:
+    """What a step does, and the time for the same work; no column if steps are compared."""
+    if found.by == STEP:
+        return []
+    unit = "sample" if found.by == SAMPLE else "PMAC forward"
+    shown = [f"{done:,}" if found.by == SAMPLE else human(done) for done in found.work]
+    return [
+        ("samples" if found.by == SAMPLE else "forward MACs, all ranks", False, shown),
+        (f"time by {unit}", False, [_seconds(seconds) for seconds in found.seconds]),
+    ]
 
 
 _YES_NO = {True: "yes", False: "no", None: ABSENT}

@@ -62,7 +62,16 @@ def test_several_meshes(train: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "27.3% of a step is waiting with p=4, m=8" in capsys.readouterr().out  # 3 / 11
     arguments = ["--device=h100-sxm", "--interconnect=dp=100e9", "--format=markdown"]
     assert main(["plan", train, *meshes, *arguments]) == 0
-    assert "| pp=4,dp=4 |" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "| pp=4,dp=4 |" in shown
+    assert "time by PMAC forward" in shown
+    with open(train, "a") as stream:
+        stream.write("\ndef samples(mesh):\n    return 2 * mesh['dp']\n")
+    assert main(["plan", train, *meshes, "--device=h100-sxm"]) == 0
+    shown = capsys.readouterr().out
+    assert "time by sample" in shown
+    assert main(["plan", train, *meshes, "--device=h100-sxm", "--by=step"]) == 0
+    assert "time by" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

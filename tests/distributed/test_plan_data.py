@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -11,7 +13,7 @@ from dispatchcount.distributed import Plan, compare, plan
 from dispatchcount.distributed.mesh import Mesh, mesh_of
 from dispatchcount.distributed.padding import Padding
 from dispatchcount.errors import ReportError, UsageError
-from tests.distributed.decoder import Decoder
+from tests.distributed.decoder import PRODUCTS, SCORES, Decoder
 from tests.distributed.spread import LACKING, adamw, both, plans, sharded, step
 
 pytestmark = pytest.mark.torch_alone
@@ -19,6 +21,10 @@ pytestmark = pytest.mark.torch_alone
 DEVICE = dc.Device(
     peak={"float32": 1e12}, bandwidth=1e15, memory=10**6, interconnect=2e9, name="mine"
 )
+
+
+FORWARD = PRODUCTS + 2 * SCORES
+"""MACs of a batch in the forward."""
 
 
 def skip_unless_plans() -> None:
@@ -106,18 +112,63 @@ def test_a_rate_of_no_dimension_is_refused(planned: Plan) -> None:
 # Comparisons
 
 
-def test_the_least_time_comes_first(planned: Plan, wide: Plan) -> None:
+def test_the_least_time_for_the_same_work_comes_first(planned: Plan, wide: Plan) -> None:
+    """A step of dp=6 has 6 batches, and one of dp=4,tp=2 has 4: the same times 8 / 6 ranks' work."""
     found = compare([wide, planned], DEVICE)
-    times = [time.least_seconds for time in found.times]
-    assert times == sorted(times)
-    assert found.plans == (planned, wide)
+    assert found.by == "macs"
+    assert set(found.plans) == {planned, wide}
+    forward = [one.mesh.ranks * one.report.by_phase()["forward"].macs for one in found.plans]
+    assert found.work == tuple(forward) == tuple(one.forward_macs for one in found.plans)
+    # Sequence parallelism spreads all products over tp, so ranks of one batch do it once together.
+    assert (wide.forward_macs, planned.forward_macs) == (6 * FORWARD, 4 * FORWARD)
+    assert list(found.seconds) == sorted(found.seconds)
+    assert found.seconds == tuple(
+        pytest.approx(10**15 * time.least_seconds / work)
+        for time, work in zip(found.times, found.work, strict=True)
+    )
     assert compare([wide, planned]).plans == (wide, planned)
     # The mesh dp=6 has no dimension tp, which is left out for it alone.
-    assert compare([wide, planned], DEVICE, {"tp": 8e9}).times[1].links == {"": 1e9}
+    linked = compare([wide, planned], DEVICE, {"tp": 8e9})
+    assert linked.times[linked.plans.index(wide)].links == {"": 1e9}
     for text in (str(found), found.to_markdown()):
-        assert text.index("dp=4,tp=2") < text.index("dp=6")
+        assert "time by PMAC forward" in text
+        assert text.index(str(found.plans[0].mesh)) < text.index(str(found.plans[1].mesh))
     with pytest.raises(UsageError, match="no plan to compare"):
         compare([])
+
+
+def test_times_are_divided_by_samples_where_plans_say_them(planned: Plan, wide: Plan) -> None:
+    """As many samples as batches of 2; or few for one of them, which turns the order around."""
+    fair = [replace(wide, samples=12), replace(planned, samples=8)]
+    found = compare(fair, DEVICE)
+    assert found.by == "sample"
+    assert found.work == tuple(one.samples for one in found.plans)
+    by_macs = compare([wide, planned], DEVICE, by="macs")
+    assert [one.mesh for one in found.plans] == [one.mesh for one in by_macs.plans]
+    first = found.plans[0]
+    slow = [replace(one, samples=1) if one is first else one for one in found.plans]
+    assert compare(slow, DEVICE).plans[-1].mesh == first.mesh
+    assert "time by sample" in str(found)
+    assert Plan.from_json(fair[0].to_json()) == fair[0]
+    # Of a step, whatever it does.
+    found = compare(fair, DEVICE, by="step")
+    assert found.seconds == tuple(time.least_seconds for time in found.times)
+    assert list(found.seconds) == sorted(found.seconds)
+    assert "time by" not in str(found)
+    # One plan without them: the next way that all have.
+    assert compare([fair[0], planned], DEVICE).by == "macs"
+    with pytest.raises(UsageError, match=r"by is 'sample', and the plan of dp=4,tp=2 was made wit"):
+        compare([fair[0], planned], DEVICE, by="sample")
+    with pytest.raises(UsageError, match="by is 'tokens'; it is one of sample, macs, step"):
+        compare(fair, DEVICE, by="tokens")
+
+
+@plans
+def test_a_step_without_macs_is_compared_as_it_is() -> None:
+    idle = plan(lambda: nn.Linear(1, 1), None, lambda model: None, {"dp": 2})
+    assert compare([idle], DEVICE).by == "step"
+    with pytest.raises(UsageError, match="has a forward without MACs"):
+        compare([idle], DEVICE, by="macs")
 
 
 # Padding
@@ -149,6 +200,7 @@ def test_a_plan_comes_back_from_json(planned: Plan, tmp_path: object) -> None:
         (b'"ranks":4}', b'"ranks":-4}', r"mesh\[0\].ranks: expected an integer"),
         (b'"version":1,"mesh"', b'"version":2,"mesh"', "upgrade it"),
         (b'"padding"', b'"pudding"', "padding is missing"),
+        (b'"padding"', b'"samples":0,"padding"', "samples: expected an integer from 1 up"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(

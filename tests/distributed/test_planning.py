@@ -431,6 +431,8 @@ def test_a_step_that_fails_leaves_no_patch_behind() -> None:
         ({"step": lambda model: torch.ones(2).nonzero()}, "in a plan tensors have none"),
         ({"step": lambda model: torch.ones(2).sum().item()}, "in a plan tensors have none"),
         ({"load": [3, 4]}, "tokens of each expert"),
+        ({"samples": 0}, "samples is 0; give how many all ranks together work on"),
+        ({"samples": True}, "samples is True"),
         ({"load": {"moe": [3, -4]}}, "tokens of each expert"),
     ],
 )
