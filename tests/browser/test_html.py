@@ -93,7 +93,7 @@ def test_the_page_of_a_report_in_which_nothing_ran_opens(
     expect(page.locator("#empty")).to_contain_text(
         "Nothing ran: (root) has no FLOPs to draw."
     ) if len(modules) > 1 else expect(page.locator("#empty")).to_contain_text("Nothing ran")
-    expect(page.locator("#operators")).to_contain_text("No operator matches.")
+    expect(page.locator("#operators")).to_contain_text("No operator ran here.")
     expect(page.locator("#chart-help")).to_be_hidden()
 
 

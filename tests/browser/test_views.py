@@ -186,7 +186,7 @@ def test_memory_and_where_its_peak_was(open_page: Open, tmp_path: Path) -> None:
     page.locator("#totals").get_by_role("button", name="features.0").click()
     expect(page.locator("#trail button[aria-current]")).to_have_text("0")
     page.select_option("#metric", "memory_saved")
-    expect(page.locator("#chosen")).to_contain_text("2.05 kB Memory: saved")
+    expect(page.locator("#chosen")).to_contain_text("Memory: saved 2.05 kB")
 
 
 def test_calls_by_the_shapes_of_their_inputs(open_page: Open, tmp_path: Path) -> None:

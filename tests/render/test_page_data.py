@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
+from dispatchcount.render.html import runs
 from dispatchcount.render.html.data import page_data
 from dispatchcount.report.fold import Fold, Folding
 from dispatchcount.report.metrics import CONDENSED
+from dispatchcount.report.rows import ModuleCost, Sample
 from dispatchcount.report.samples import profile_stats
 from dispatchcount.report_api import Report
 from tests.render.test_collectives import NAME, spread
@@ -175,3 +179,26 @@ def test_a_report_without_collectives_says_so() -> None:
     data = page_data(make.training(), "x")
     assert data["collectives"] is None
     assert {run["collectives"] for run in data["runs"]} == {None}
+
+
+def many_samples(flops: Sequence[int]) -> Report:
+    """A report of samples that each have a profile of their own: two modules, of so many MACs."""
+    report = make.stack(2)
+    profiles = tuple(
+        (ModuleCost(1, 1, make.cost(macs - 1)), ModuleCost(2, 1, make.cost(1))) for macs in flops
+    )
+    samples = tuple(Sample(f"image-{i}", i) for i in range(len(flops)))
+    return replace(report, convention="macs", samples=samples, profiles=profiles)
+
+
+def test_samples_beyond_the_room_have_their_flops_and_those_that_tell_most_come_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Five of these profiles of two rows fit into 10: the least, the median and the most flops, and
+    # then the first two of the others.
+    monkeypatch.setattr(runs, "MOST_SAMPLE_ROWS", 10)
+    flops = [50, 60, 70, 80, 90, 10, 30, 20, 99]
+    data = page_data(many_samples(flops), "many")
+    places = data["samples"]["run"]
+    assert data["samples"]["flops"] == flops
+    assert [i for i, place in enumerate(places) if place is not None] == [0, 1, 2, 5, 8]

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 from reports import REPORTS, wider
 
+from dispatchcount.dashboard.series import parse_budget
+from dispatchcount.dashboard.site import build
 from dispatchcount.report_api import Report
 
 DEVICES = {
@@ -34,6 +37,7 @@ VIEWS = {
     "training-time": ("training", "#&metric=time_ns&run=2"),
     "training-memory": ("training", "#&metric=memory_saved&view=treemap"),
     "diff": ("diff", ""),
+    "dashboard": ("site/index", ""),
 }
 """The pictures: which page, and the part of the address that sets the view."""
 
@@ -49,12 +53,32 @@ def reports(folder: Path) -> dict[str, Report]:
     return found
 
 
+def dashboard(made: dict[str, Report], folder: Path) -> None:
+    """A dashboard of three models, one of which became wider and then smaller than it was."""
+    history = {
+        "ResNet-50": [
+            made[name] for name in ("resnet50", "resnet50", "wider", "wider", "resnet50")
+        ],
+        "Llama-3-8B": [made["llama8b"]] * 2,
+        "ViT, a step of training": [made["training"]] * 3,
+    }
+    runs = folder / "runs"
+    runs.mkdir(exist_ok=True)
+    for model, reports in history.items():
+        for day, report in enumerate(reports):
+            meta = replace(report.meta, created=1_790_000_000 + 86_400 * day, labels=())
+            labels = {"model": model, "commit": f"{day:x}a5c3d9e07b{day}"}
+            dated = replace(report, meta=meta).with_labels(**labels)
+            dated.to_json(runs / f"{model}-{day}.json")
+    build(runs, folder / "site", "fvcore", budgets=[parse_budget("ResNet-50:flops=4.5G")])
+
+
 def take(browser: Browser, page: Path, fragment: str, picture: Path, device: str) -> None:
     """One picture of a whole page."""
     context = browser.new_context(**DEVICES[device])  # type: ignore[arg-type]
     tab = context.new_page()
     tab.goto(page.resolve().as_uri() + fragment)
-    tab.locator("#modules tbody tr").first.wait_for()
+    tab.locator("main tbody tr").first.wait_for()
     tab.screenshot(path=picture, full_page=True)
     wide = tab.evaluate("document.documentElement.scrollWidth")
     if wide > DEVICES[device]["viewport"]["width"]:  # type: ignore[index]
@@ -69,6 +93,7 @@ def main(folder: Path) -> None:
     for name in REPORTS:
         made[name].to_html(folder / f"{name}.html")
     made["resnet50"].diff(made["wider"]).to_html(folder / "diff.html")
+    dashboard(made, folder)
     own = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=own, args=["--no-sandbox"])

@@ -1,5 +1,6 @@
+// @vitest-environment jsdom
 import { expect, it } from "vitest";
-import { csv, matches, sorted, type Column } from "../src/shared/table/columns.ts";
+import { csv, fit, matches, sorted, widthOf, type Column } from "../src/shared/table/columns.ts";
 
 interface Row {
   name: string;
@@ -38,4 +39,35 @@ it("writes CSV that a spreadsheet reads as text and figures", () => {
     { name: 'a,"b"\n', size: 10n ** 20n },
   ];
   expect(csv(odd, columns)).toBe('Name,Size\r\n"\'=cmd(""x"")",-5\r\n"a,""b""\n",100000000000000000000\r\n');
+});
+
+it("writes into a file what stands in it by a name and a value of its own", () => {
+  const change: Column<Row> = {
+    key: "change",
+    label: "Change",
+    num: true,
+    value: ({ size }) => Math.abs(Number(size)), // sorted by size
+    text: ({ size }) => String(size),
+    file: { label: () => "Change of FLOPs", value: ({ size }) => size },
+  };
+  expect(csv([{ name: "a", size: -5 }], [change])).toBe("Change of FLOPs\r\n-5\r\n");
+});
+
+it("hides the columns that yield until the others fit, and no more", () => {
+  const named = (key: string): Column<Row> => ({
+    key,
+    label: key,
+    value: () => 0,
+    text: () => "",
+    room: () => "999 MB",
+  });
+  const all = ["name", "flops", "macs", "time"].map(named);
+  const wide = 300 + all.slice(1).reduce((sum, column) => sum + widthOf(column), 0);
+  const left = (room: number): string[] =>
+    fit(all, room, ["macs", "absent", "flops", "name"])
+      .filter(({ hidden }) => !hidden)
+      .map(({ key }) => key);
+  expect(left(wide)).toEqual(["name", "flops", "macs", "time"]);
+  expect(left(wide - 1)).toEqual(["name", "flops", "time"]);
+  expect(left(0)).toEqual(["name", "time"]); // the first column never yields
 });

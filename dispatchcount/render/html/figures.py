@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dispatchcount.report.metrics import CONDENSED, Metric, Stats
+from dispatchcount.report.metrics import CONDENSED, KNOWN_OF, Metric, Stats
 from dispatchcount.report.rows import MEMORY_KINDS, ModuleMemory
 
 _EXACT_IN_JAVASCRIPT = 2**53 - 1
@@ -53,16 +53,14 @@ class Figures:
     """The distinct lines of figures of one page.
 
     Args:
-        totals: the totals of the blocks that the page shows. A metric that is 0 in all of them is
-            left out, except flops.
+        totals: the totals of the blocks that the page shows. A metric that tells nothing in any of
+            them is left out, except flops.
         memory: True if memory was followed in one of them.
     """
 
     def __init__(self, totals: Sequence[Stats], memory: bool) -> None:
         self.metrics = [
-            metric
-            for metric in METRICS
-            if metric.key == "flops" or any(metric.value(total) for total in totals)
+            metric for metric in METRICS if metric.key == "flops" or _tells(metric, totals)
         ]
         self._memory = memory
         self._lines: dict[tuple[int, ...], int] = {}
@@ -108,6 +106,13 @@ class Figures:
 def column_for_script(values: Iterable[int]) -> list[int | str]:
     """Integers for the page, each as `for_script` gives it."""
     return [for_script(value) for value in values]
+
+
+def _tells(metric: Metric, totals: Sequence[Stats]) -> bool:
+    """True unless a metric is 0, or says that another one is known of all MACs."""
+    if metric.key in KNOWN_OF:
+        return any(metric.value(total) not in (0, total.macs) for total in totals)
+    return any(metric.value(total) for total in totals)
 
 
 class Texts:

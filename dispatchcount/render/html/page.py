@@ -15,6 +15,7 @@ from dispatchcount.render.diff import diff_markdown
 from dispatchcount.render.html.data import page_data
 from dispatchcount.render.html.diff_data import diff_data
 from dispatchcount.render.html.notebook import escaped, to_notebook
+from dispatchcount.render.plain import clean
 from dispatchcount.report.collection import no_collection
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def frame(
     script = asset(f"{name}.js")
     source = _hash(script) if address is None else "'self' file:"
     parts = {
-        "title": escaped(title),
+        "title": escaped(clean(title)),
         "about": about,
         "table": table,
         "static": static,

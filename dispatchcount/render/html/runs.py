@@ -115,7 +115,7 @@ def phases(report: ReportData, place: dict[int, int], shared: Shared) -> list[di
 def samples(
     report: ReportData, place: dict[int, int], figures: Figures
 ) -> tuple[list[dict[str, Any]], dict[int, int]]:
-    """A run for each profile of the samples.
+    """A run for each profile of the samples, as far as there is room.
 
     Returns:
         The runs, and the place among them of each profile that has one. Operators of a sample are
@@ -123,11 +123,8 @@ def samples(
     """
     runs: list[dict[str, Any]] = []
     found: dict[int, int] = {}
-    room = MOST_SAMPLE_ROWS
-    for number, profile in enumerate(report.profiles):
-        room -= len(profile)
-        if room < 0:
-            break
+    for number in _with_runs(report):
+        profile = report.profiles[number]
         tallies: defaultdict[int, Tally] = defaultdict(Tally)
         for done in profile:
             if done.module in place:
@@ -146,6 +143,26 @@ def samples(
             }
         )
     return runs, found
+
+
+def _with_runs(report: ReportData) -> list[int]:
+    """The profiles that get a run, in order.
+
+    Those of the samples with the least, the median and the most flops come before all others, so
+    that the page can show them however many there are.
+    """
+    flops = report.sample_flops()
+    by_flops = sorted(range(len(flops)), key=lambda sample: flops[sample])
+    told = [by_flops[place] for place in (-1, 0, (len(flops) - 1) // 2)] if flops else []
+    first = [report.samples[sample].profile for sample in told]
+    room = MOST_SAMPLE_ROWS
+    chosen = []
+    for number in dict.fromkeys([*first, *range(len(report.profiles))]):
+        rows = len(report.profiles[number])
+        if rows <= room:
+            room -= rows
+            chosen.append(number)
+    return sorted(chosen)
 
 
 def _by_operator(

@@ -4,6 +4,7 @@ import { fitted, FONTS, textWidth } from "../shared/measure.ts";
 import type { Node } from "../model/tree.ts";
 import type { Colour } from "./colours.ts";
 import type { Tile } from "./layout.ts";
+import { visible } from "../shared/visible.ts";
 
 export interface ChartOptions {
   element: HTMLElement;
@@ -120,7 +121,7 @@ export class Chart {
     );
     if (width < 14 || height < 13) return group;
     const room = width - 2 * PADDING;
-    const text = title(tile).replace(/\p{Cc}/gu, " ");
+    const text = visible(title(tile));
     const name = fitted(text.slice(0, 200), room, "tile");
     const value = figure(tile);
     const line = (content: string, y: number, more: Record<string, string> = {}): void => {

@@ -95,7 +95,13 @@ export class Trend {
         symbol: "none",
         data: [{ yAxis: budget[0] }],
         lineStyle: { color: shade, type: "dashed", width: 1.5 },
-        label: { color: color("text"), formatter: `budget ${budget[1]}`, position: "insideEndTop" },
+        label: {
+          color: color("text"),
+          backgroundColor: color("panel"),
+          padding: [0, 3],
+          formatter: `budget ${budget[1]}`,
+          position: "insideEndTop",
+        },
       },
     };
   }

@@ -4,6 +4,7 @@ import { changeColour, nthColour, type Change, type Colour } from "../chart/colo
 import { showExport } from "../chart/files.ts";
 import { icicle, type Tile } from "../chart/layout.ts";
 import { showLegend } from "../chart/legend.ts";
+import { inWords } from "../model/figures.ts";
 import type { Run } from "../model/run.ts";
 import { Address } from "../model/address.ts";
 import { USUAL, type Shown } from "../model/state.ts";
@@ -83,7 +84,7 @@ const side = (id: "old" | "new", run: Run): Chart => {
     figure: (tile) => human(tile.value, tree.metric(metric).kind),
     tip,
     say: ({ node }) =>
-      `${tree.path(node)}, ${id}: ${human(tree.total(node, metric, run), tree.metric(metric).kind)} ${tree.metric(metric).label}, ${growth(tree.total(node, metric, old), tree.total(node, metric, now))}`,
+      `${tree.path(node)}, ${id}: ${inWords(tree.total(node, metric, run), tree.metric(metric))}, ${growth(tree.total(node, metric, old), tree.total(node, metric, now))}`,
     found: null,
     select: (node) => select(node === selected && node.above ? node.above : node),
     up: () => selected.above && select(selected.above),
@@ -146,12 +147,12 @@ const drawCharts = (): void => {
 };
 
 const titles = (): void => {
-  const { kind, label } = tree.metric(metric);
+  const shown = tree.metric(metric);
   const [before, after] = [tree.total(selected, metric, old), tree.total(selected, metric, now)];
-  byId("old-title").replaceChildren("Old ", el("span", { class: "muted" }, `${human(before, kind)} ${label}`));
+  byId("old-title").replaceChildren("Old ", el("span", { class: "muted" }, inWords(before, shown)));
   byId("new-title").replaceChildren(
     "New ",
-    el("span", { class: "muted" }, `${human(after, kind)} ${label}, ${growth(before, after)}`),
+    el("span", { class: "muted" }, `${inWords(after, shown)}, ${growth(before, after)}`),
   );
 };
 
@@ -198,14 +199,19 @@ const address = new Address(usual, () => ({
   shown: { ...usual, metric, colour, folded: tree.folded, opened: tree.openedRows(), ...modules.shown() },
 }));
 
-const restore = (name: string, wanted: Shown): void => {
+/** Show what an address tells; returns what of it there is not, in words. */
+const restore = (name: string, wanted: Shown): string[] => {
   tree.setFolds(wanted.folded, wanted.opened);
-  selected = (name && tree.find(name)) || tree.top;
+  const found = name ? tree.find(name) : tree.top;
+  selected = found ?? tree.top;
   metric = page.metrics.some(({ key }) => key === wanted.metric) ? wanted.metric : usual.metric;
   colour = wanted.colour === "role" ? "role" : "change";
-  modules.restore(wanted);
+  const gone = modules.restore(wanted);
+  if (!found) gone.unshift(`module “${name}”`);
+  if (metric !== wanted.metric) gone.push(`figure “${wanted.metric}”`);
   show();
   measure();
+  return gone;
 };
 
 // The controls.

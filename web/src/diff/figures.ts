@@ -38,6 +38,7 @@ export const sideColumns = <Row>({ old, now, kind, label }: Sides<Row>, metric: 
       label: "Old",
       num: true,
       head: () => `Old ${label(metric())}`,
+      file: { label: () => `Old ${label(metric())}` },
       value: (row) => old(row, metric()),
       text: (row) => human(old(row, metric()), kind(metric())),
       tip: (row) => exact(old(row, metric())),
@@ -48,6 +49,7 @@ export const sideColumns = <Row>({ old, now, kind, label }: Sides<Row>, metric: 
       label: "New",
       num: true,
       head: () => `New ${label(metric())}`,
+      file: { label: () => `New ${label(metric())}` },
       value: (row) => now(row, metric()),
       text: (row) => human(now(row, metric()), kind(metric())),
       tip: (row) => exact(now(row, metric())),
@@ -59,6 +61,7 @@ export const sideColumns = <Row>({ old, now, kind, label }: Sides<Row>, metric: 
       help: "New minus old; sorted by size, whatever the sign",
       num: true,
       value: (row) => size(grown(row)),
+      file: { label: () => `Change of ${label(metric())}`, value: grown },
       text: way,
       tip: (row) => exact(grown(row)),
       room: () => "+999 MB",
@@ -69,6 +72,12 @@ export const sideColumns = <Row>({ old, now, kind, label }: Sides<Row>, metric: 
       label: "%",
       num: true,
       value: (row) => Number(size(grown(row))) / (Number(old(row, metric())) || Number.MIN_VALUE),
+      file: {
+        value: (row) => {
+          const before = Number(old(row, metric()));
+          return before ? (100 * Number(grown(row))) / before : null;
+        },
+      },
       text: percent,
       room: () => "+1000.0 %",
       paint: (cell, row) => colour(cell, row, percent(row)),
@@ -84,6 +93,7 @@ export const changeColumn = <Row>({ old, now, kind, label }: Sides<Row>, metric:
     label: `Δ ${label(metric)}`,
     num: true,
     value: (row) => size(difference(old(row, metric), now(row, metric))),
+    file: { value: (row) => difference(old(row, metric), now(row, metric)) },
     text,
     tip: (row) => exact(difference(old(row, metric), now(row, metric))),
     room: () => "+999 MB",
@@ -93,4 +103,12 @@ export const changeColumn = <Row>({ old, now, kind, label }: Sides<Row>, metric:
       cell.textContent = text(row);
     },
   };
+};
+
+/** On a narrow screen, where there is room for three columns, the change stands beside the name. */
+export const changeFirst = <Row>(columns: Column<Row>[]): Column<Row>[] => {
+  if (innerWidth > 640) return columns;
+  const order = ["change", "percent", "old", "new"];
+  const rank = ({ key }: Column<Row>): number => (order.includes(key) ? order.indexOf(key) : order.length);
+  return [...columns].sort((a, b) => rank(a) - rank(b));
 };

@@ -4,11 +4,12 @@ import type { Run } from "../model/run.ts";
 import type { Shown } from "../model/state.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { isMain } from "../model/figures.ts";
-import { byId, el, options as offer } from "../shared/dom.ts";
+import { byId, el, options as offer, pick } from "../shared/dom.ts";
 import { sorted, type Column, type Sort } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 import type { DiffPage } from "./page.ts";
-import { changeColumn, sideColumns } from "./figures.ts";
+import { changeColumn, changeFirst, sideColumns } from "./figures.ts";
+import { visible } from "../shared/visible.ts";
 
 export interface ChangedOptions {
   tree: Tree;
@@ -87,9 +88,11 @@ export class ChangedModules {
     };
   }
 
-  restore({ query, type, sort, columns }: Shown): void {
-    this.kind.value = type;
+  /** Returns what of the view there is not, in words. */
+  restore({ query, type, sort, columns }: Shown): string[] {
+    const known = pick(this.kind, type);
     this.table.restore(query, sort ?? ORDER, columns ?? this.usual);
+    return known ? [] : [`modules that are “${type}”`];
   }
 
   get searching(): boolean {
@@ -127,6 +130,15 @@ export class ChangedModules {
       (most, type) => (type.length > most.length && type.length <= 40 ? type : most),
       "",
     );
+    const what: Column<Node> = {
+      key: "what",
+      label: "What",
+      value: (node) => this.change(node),
+      text: (node) => this.change(node),
+      room: () => "renamed",
+      extra: 18,
+      paint: (cell, node) => cell.append(el("span", { class: `badge ${this.change(node)}` }, this.change(node))),
+    };
     const columns: Column<Node>[] = [
       {
         key: "name",
@@ -149,16 +161,7 @@ export class ChangedModules {
           if (was && node.rows.length === 1) cell.append(el("span", { class: "muted" }, ` ← ${was}`));
         },
       },
-      {
-        key: "what",
-        label: "What",
-        value: (node) => this.change(node),
-        text: (node) => this.change(node),
-        room: () => "renamed",
-        extra: 18,
-        paint: (cell, node) => cell.append(el("span", { class: `badge ${this.change(node)}` }, this.change(node))),
-      },
-      ...sideColumns<Node>(sides, metric),
+      ...changeFirst([what, ...sideColumns<Node>(sides, metric)]),
       ...page.metrics
         .filter(({ key }) => key !== "flops")
         .map(({ key }) => ({
@@ -174,17 +177,10 @@ export class ChangedModules {
         room: () => longest,
         paint: (cell, node) => {
           cell.classList.add("type");
-          cell.textContent = tree.type(node);
+          cell.textContent = visible(tree.type(node));
         },
       },
     ];
-    // Where there is room for three columns, they are the name and the change.
-    if (innerWidth <= 640)
-      columns.splice(
-        1,
-        5,
-        ...["change", "percent", "old", "new", "what"].map((key) => columns.find((column) => column.key === key)!),
-      );
     return columns;
   }
 }

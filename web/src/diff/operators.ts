@@ -4,7 +4,7 @@ import type { Node, Tree } from "../model/tree.ts";
 import { byId } from "../shared/dom.ts";
 import { nameColumn } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
-import { changeColumn, sideColumns } from "./figures.ts";
+import { changeColumn, changeFirst, sideColumns } from "./figures.ts";
 
 interface Row {
   name: string;
@@ -39,7 +39,7 @@ export class ChangedOperators {
       sort: { key: "change", down: true },
       columns: [
         nameColumn("Operator"),
-        ...sideColumns<Row>(sides, shown),
+        ...changeFirst(sideColumns<Row>(sides, shown)),
         changeColumn<Row>(sides, "calls"),
         ...tree.metrics
           .filter(({ key }) => key === "activations" || key === "bytes")

@@ -1,3 +1,5 @@
+import { byId } from "../shared/dom.ts";
+import { visible } from "../shared/visible.ts";
 import { fromHash, toHash, type Shown } from "./state.ts";
 
 /** Keeps the view in the page's address, so that a link and the Back button lead to it. */
@@ -11,23 +13,35 @@ export class Address {
     private readonly now: () => { name: string; shown: Shown },
   ) {}
 
+  private tell(gone: string[]): void {
+    const note = byId("gone");
+    note.hidden = !gone.length;
+    note.textContent = visible(`The link leads to what this page does not have: ${gone.join(", ")}.`);
+  }
+
   /** Write the view. A selection is a step that the Back button undoes; all else is not. */
   remember(step = false): void {
     if (!this.ready) return;
     const { name, shown } = this.now();
     const hash = `#${toHash(name, shown, this.usual)}`;
     if (hash === location.hash || (hash === "#" && !location.hash)) return;
-    if (step) history.pushState(null, "", hash);
-    else history.replaceState(null, "", hash);
+    if (step) {
+      this.tell([]);
+      history.pushState(null, "", hash);
+    } else history.replaceState(null, "", hash);
   }
 
-  /** Restore the view that the address tells, now and whenever the browser goes back or on. */
-  follow(restore: (name: string, shown: Shown) => void): void {
+  /**
+   * Restore the view that the address tells, now and whenever the browser goes back or on.
+   *
+   * `restore` returns what of it the page does not have, in words. The reader is told of it; all else is as it was.
+   */
+  follow(restore: (name: string, shown: Shown) => string[]): void {
     const read = (): void => {
       const found = fromHash(location.hash, this.usual);
-      if (!found) return;
       this.ready = false;
-      restore(found.name, found.shown);
+      const gone = restore(found?.name ?? "", found?.shown ?? this.usual);
+      this.tell(found ? gone : ["a view that can be read"]);
       this.ready = true;
     };
     addEventListener("popstate", read);

@@ -42,6 +42,16 @@ export const inOrder = (metrics: readonly Metric[]): Metric[] => {
   return [...metrics].sort((a, b) => rank(a) - rank(b));
 };
 
+/** Columns that are hidden where a table is too narrow for all, the first to go first. */
+export const YIELDING = [
+  ...["transcendentals", "arithmetic", "intensity", "macs", "activations"],
+  ...["memory_gradients", "memory_optimizer", "memory_parameters", "bytes", "calls"],
+];
+
+/** A figure in a sentence: "4.11 G FLOPs", "Time 4.96 ms". */
+export const inWords = (value: Figure, { label, kind }: Pick<Metric, "label" | "kind">): string =>
+  kind === "count" ? `${human(value, kind)} ${label}` : `${label} ${human(value, kind)}`;
+
 export const figureText = (value: Figure | null, { kind }: { kind: Metric["kind"] }, digits: boolean): string => {
   if (value === null) return NONE;
   return digits ? exact(value) + (kind === "time" ? " ns" : "") : human(value, kind);

@@ -1,5 +1,6 @@
 /** The cell of a module's name in a table that is a tree, or a flat list of full names. */
 import { el } from "../shared/dom.ts";
+import { nameOf } from "../shared/visible.ts";
 import type { Node, Tree } from "./tree.ts";
 
 export interface NameOptions {
@@ -24,7 +25,7 @@ export const paintName = (
   { tree, flat, indent, open, expand, select, unfold }: NameOptions,
 ): void => {
   const path = tree.path(node);
-  const label = node.label || "(root)";
+  const label = nameOf(node.label);
   cell.classList.add("name", "mono");
   if (!flat) {
     cell.style.paddingLeft = `${6 + (innerWidth <= 640 ? STEP.narrow : STEP.wide) * Math.min(DEEPEST, indent)}px`;

@@ -1,4 +1,5 @@
 import type { Figure } from "../shared/numbers.ts";
+import { nameOf } from "../shared/visible.ts";
 import { Folds } from "./folds.ts";
 import type { Metric, TreeData } from "./payload.ts";
 import { Run, sum, type OperatorSum } from "./run.ts";
@@ -116,7 +117,7 @@ export class Tree {
 
   /** Its name below the node above, and how many siblings it folds: "layers.0–31 ×32". */
   title(node: Node): string {
-    const label = node.label || "(root)";
+    const label = nameOf(node.label);
     return node.times > 1 ? `${label} ×${node.times.toLocaleString("en-US")}` : label;
   }
 

@@ -1,11 +1,13 @@
 /** The columns of the table of modules. */
-import { figureColumn, inOrder, isMain, shareColumn } from "../model/figures.ts";
+import { figureColumn, inOrder, isMain, shareColumn, YIELDING } from "../model/figures.ts";
 import type { ReportPage } from "../model/payload.ts";
 import type { Run } from "../model/run.ts";
 import type { Node, Tree } from "../model/tree.ts";
+import { tableRoom } from "../shared/dom.ts";
 import { exact, human, percent, type Figure } from "../shared/numbers.ts";
 import type { Metric } from "../shared/payload.ts";
-import type { Column } from "../shared/table/columns.ts";
+import { fit, type Column } from "../shared/table/columns.ts";
+import { visible } from "../shared/visible.ts";
 
 export interface ColumnsOptions {
   tree: Tree;
@@ -35,7 +37,7 @@ export const moduleColumns = (options: ColumnsOptions): Column<Node>[] => {
   const wide = innerWidth > NARROW;
   const type = typeColumn(options);
   const rate = page.samples ? [rateColumn(options)] : [];
-  return [
+  const columns: Column<Node>[] = [
     name,
     ...(wide ? [type] : []),
     share(options),
@@ -57,6 +59,7 @@ export const moduleColumns = (options: ColumnsOptions): Column<Node>[] => {
     },
     ...ratios(options),
   ];
+  return fit(columns, tableRoom(), YIELDING);
 };
 
 const share = ({ tree, metric, run }: ColumnsOptions): Column<Node> =>
@@ -116,7 +119,7 @@ const typeColumn = ({ tree, page }: ColumnsOptions): Column<Node> => {
     room: () => longestOf(fitting),
     paint: (cell, node) => {
       cell.classList.add("type");
-      cell.textContent = tree.type(node);
+      cell.textContent = visible(tree.type(node));
     },
   };
 };

@@ -3,15 +3,16 @@ import type { ReportPage } from "../model/payload.ts";
 import type { Run } from "../model/run.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { byId, el } from "../shared/dom.ts";
-import { exact, human, part, percent, type Figure } from "../shared/numbers.ts";
+import { exact, part, percent, type Figure } from "../shared/numbers.ts";
 import { Table } from "../shared/table/table.ts";
-import { figureColumn, inOrder, isMain } from "../model/figures.ts";
+import { figureColumn, inOrder, inWords, isMain } from "../model/figures.ts";
+import { visible } from "../shared/visible.ts";
 
 export const showChosen = (tree: Tree, node: Node, run: Run, key: string): void => {
   const metric = tree.metric(key);
   const extra = tree.extra(node);
   const value = tree.total(node, key, run);
-  const figure = `${human(value, metric.kind)} ${metric.label}, ${percent(part(value, tree.total(tree.top, key, run)))} of the whole`;
+  const figure = `${inWords(value, metric)}, ${percent(part(value, tree.total(tree.top, key, run)))} of the whole`;
   const calls = tree.calls(node, run);
   const times = `${exact(calls)} ${Number(calls) === 1 ? "time" : "times"}`;
   const called =
@@ -80,7 +81,7 @@ export class Calls {
           search: true,
           paint: (cell, { text }) => {
             cell.classList.add("mono");
-            cell.textContent = text || "(no tensor)";
+            cell.textContent = visible(text) || "(no tensor)";
           },
         },
         {

@@ -3,7 +3,7 @@ import { paintName } from "../model/name.ts";
 import type { ReportPage } from "../model/payload.ts";
 import type { Run } from "../model/run.ts";
 import type { Node, Tree } from "../model/tree.ts";
-import { el, options as offer } from "../shared/dom.ts";
+import { el, options as offer, pick } from "../shared/dom.ts";
 import { sorted, type Sort } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 import { Branches } from "./branches.ts";
@@ -121,11 +121,14 @@ export class Modules {
     };
   }
 
-  restore({ query, type, status, depth, sort, columns }: Shown): void {
-    this.type.value = type;
-    this.status.value = status;
-    this.depth.value = depth ? String(depth) : "";
+  /** Returns what of the view there is not, in words. */
+  restore({ query, type, status, depth, sort, columns }: Shown): string[] {
+    const gone: string[] = [];
+    if (!pick(this.type, type)) gone.push(`class “${type}”`);
+    if (!pick(this.status, status)) gone.push(`status “${status}”`);
+    if (!pick(this.depth, depth ? String(depth) : "")) gone.push(`depth ${depth}`);
     this.table.restore(query, sort, columns ?? this.usual);
+    return gone;
   }
 
   /** The rows anew, from the selected node down. */

@@ -1,11 +1,11 @@
 /** The table of what operators did in the selected module and below it. */
 import type { OperatorSum, Run } from "../model/run.ts";
 import type { Node, Tree } from "../model/tree.ts";
-import { byId, el } from "../shared/dom.ts";
+import { byId, el, tableRoom } from "../shared/dom.ts";
 import { exact, human, type Figure } from "../shared/numbers.ts";
-import { nameColumn } from "../shared/table/columns.ts";
+import { fit, nameColumn, type Column } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
-import { figureColumn, inOrder, isMain, shareColumn } from "../model/figures.ts";
+import { figureColumn, inOrder, isMain, shareColumn, YIELDING } from "../model/figures.ts";
 
 export class OperatorTable {
   private readonly table: Table<OperatorSum>;
@@ -25,43 +25,46 @@ export class OperatorTable {
       digits: () => digits.checked,
       most: whole,
     };
+    const columns: Column<OperatorSum>[] = [
+      nameColumn("Operator"),
+      shareColumn<OperatorSum>({
+        value: (row) => row.values.get(shared()) ?? 0n,
+        whole: () => whole(shared()),
+        head: () => `of ${tree.metric(shared()).label}`,
+      }),
+      ...inOrder(metrics).map((one) => ({ ...figureColumn<OperatorSum>(one, figures), hidden: !isMain(one.key) })),
+      {
+        key: "calls",
+        label: "Calls",
+        num: true,
+        value: ({ calls }) => calls,
+        text: ({ calls }) => (digits.checked ? exact(calls) : human(calls)),
+        tip: ({ calls }) => exact(calls),
+        room: () => "1,000,000",
+      },
+      {
+        key: "status",
+        label: "Status",
+        value: ({ status }) => status,
+        text: ({ status }) => status,
+        search: true,
+        room: () => "counted",
+        extra: 18,
+        paint: (cell, { status }) => void cell.append(el("span", { class: `badge ${status}` }, status)),
+      },
+    ];
     this.table = new Table<OperatorSum>({
       section: byId("operators"),
       id: "operators",
       title: "Operators",
       noun: "operator",
       sort: { key: "share", down: true },
-      columns: [
-        nameColumn("Operator"),
-        shareColumn<OperatorSum>({
-          value: (row) => row.values.get(shared()) ?? 0n,
-          whole: () => whole(shared()),
-          head: () => `of ${tree.metric(shared()).label}`,
-        }),
-        ...inOrder(metrics).map((one) => ({ ...figureColumn<OperatorSum>(one, figures), hidden: !isMain(one.key) })),
-        {
-          key: "calls",
-          label: "Calls",
-          num: true,
-          value: ({ calls }) => calls,
-          text: ({ calls }) => (digits.checked ? exact(calls) : human(calls)),
-          tip: ({ calls }) => exact(calls),
-          room: () => "1,000,000",
-        },
-        {
-          key: "status",
-          label: "Status",
-          value: ({ status }) => status,
-          text: ({ status }) => status,
-          search: true,
-          room: () => "counted",
-          extra: 18,
-          paint: (cell, { status }) => void cell.append(el("span", { class: `badge ${status}` }, status)),
-        },
-      ],
+      columns: fit(columns, tableRoom(), YIELDING),
       empty: () =>
         run().hasOperators
-          ? "No operator matches."
+          ? this.table.search.value
+            ? "No operator matches."
+            : "No operator ran here."
           : "Which operators a sample ran is not recorded; the whole block has them.",
     });
   }

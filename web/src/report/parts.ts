@@ -1,4 +1,5 @@
 /** The parts of the page that do not follow the selection: what was run, problems, totals, groups, words. */
+import type { Run } from "../model/run.ts";
 import type { Tree } from "../model/tree.ts";
 import type { ReportPage } from "../model/payload.ts";
 import { byId, chip, el } from "../shared/dom.ts";
@@ -60,21 +61,21 @@ export const showIssues = ({ issues, meta }: ReportPage): void => {
   section.replaceChildren(el("h2", { id: "issues-title" }, title), el("ul", {}, ...lines));
 };
 
-export const showTotals = (page: ReportPage, tree: Tree, go: (name: string) => void): void => {
+/** The figures of a run: `name` says which, "" for the whole block. */
+export const showTotals = (page: ReportPage, tree: Tree, run: Run, name: string, go: (name: string) => void): void => {
   const { metrics, convention, memory } = page;
-  const [run] = tree.runs;
   const card = (value: string, label: string | HTMLElement, title: string, first = false): HTMLElement =>
     el("div", { class: first ? "total first" : "total", title }, el("b", {}, value), el("span", {}, label));
   const cards = metrics
     .filter(({ key }) => isMain(key) && !key.startsWith("memory_"))
     .map(({ key, label, kind, help, estimable }, i) => {
-      const value = tree.total(tree.top, key, run!);
-      const unit = key === "flops" ? `FLOPs (${convention.name}): ${convention.unit}` : label;
+      const value = tree.total(tree.top, key, run);
+      const unit = key === "flops" ? `FLOPs${name && ` of ${name}`} (${convention.name}): ${convention.unit}` : label;
       const mark = !estimable ? "" : page.gap ? "≥ " : page.estimate ? "≈ " : "";
       return card(mark + human(value, kind), unit, `${exact(value)}: ${help}`, i === 0);
     });
-  cards.push(card(human(page.calls), "Operator calls", exact(page.calls)));
-  if (memory) {
+  if (!name) cards.push(card(human(page.calls), "Operator calls", exact(page.calls)));
+  if (memory && !name) {
     const place = el(
       "button",
       { type: "button", class: "link", onclick: () => go(memory.module) },
@@ -91,8 +92,12 @@ export const showTotals = (page: ReportPage, tree: Tree, go: (name: string) => v
   byId("totals").replaceChildren(cards[0]!, el("div", { class: "rest" }, ...cards.slice(1)));
 };
 
+/** Figures that tables of groups have room for beside each other. */
+const MOST_BESIDE = 5;
+
 export const showGroups = ({ groups, metrics }: ReportPage): void => {
   const shown = inOrder(metrics).filter(({ key, additive }) => additive && isMain(key) && key !== "macs");
+  byId("groups").classList.toggle("stacked", shown.length > MOST_BESIDE);
   const sections = groups
     .filter((group) => group.rows.length > 1)
     .map(({ title, label, rows }) => {

@@ -3,12 +3,14 @@ import { Chart } from "../chart/chart.ts";
 import { NEUTRAL, nthColour, type Colour } from "../chart/colours.ts";
 import { icicle, nested, type Figures, type Tile, type View } from "../chart/layout.ts";
 import { showLegend } from "../chart/legend.ts";
+import { inWords } from "../model/figures.ts";
 import type { ReportPage } from "../model/payload.ts";
 import type { Run } from "../model/run.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { byId, el } from "../shared/dom.ts";
 import { human, part, percent } from "../shared/numbers.ts";
 import { theme } from "../shared/theme.ts";
+import { visible } from "../shared/visible.ts";
 
 export type ColourBy = "role" | "type";
 
@@ -62,7 +64,7 @@ export class Picture {
     this.ranked = this.ranks();
     const empty = !(this.value(this.options.selected()) > 0);
     byId("empty").hidden = !empty;
-    byId("empty").textContent = empty ? this.why() : "";
+    byId("empty").textContent = empty ? visible(this.why()) : "";
     byId("chart").hidden = empty;
     byId("chart-help").hidden = empty;
     this.drawLegend();
@@ -159,9 +161,8 @@ export class Picture {
 
   private said(tile: Tile): string {
     const { tree, metric } = this.options;
-    const { label, kind } = tree.metric(metric());
     const share = percent(part(tile.value, this.value(tree.top)));
-    return `${this.path(tile)}, ${tree.type(tile.node)}, ${human(tile.value, kind)} ${label}, ${share}`;
+    return `${this.path(tile)}, ${tree.type(tile.node)}, ${inWords(tile.value, tree.metric(metric()))}, ${share}`;
   }
 
   private drawLegend(): void {
@@ -178,9 +179,14 @@ export class Picture {
   private why(): string {
     const { tree, page, run, metric, selected } = this.options;
     const empty = `${tree.path(selected())} has no ${tree.metric(metric()).label} to draw`;
-    const ran = page.operators.name.length > 0 || run().touched.some((row) => row > 0);
-    if (!ran || (tree.size <= 1 && !page.operators.name.length))
-      return `Nothing ran: ${empty}. Call the model inside the with block.`;
+    if (!page.operators.name.length) {
+      const called = run()
+        .own("calls")
+        .some((calls) => Number(calls) > 0);
+      return called
+        ? `${empty}: modules were called, and no operator ran in them.`
+        : `Nothing ran: ${empty}. Call the model inside the with block.`;
+    }
     if (page.gap && !this.value(tree.top)) {
       const unknown = "because no operator that ran could be counted";
       return `${empty}, ${unknown}. The list on top names them; dispatchcount.register gives one a rule.`;

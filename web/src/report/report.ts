@@ -89,15 +89,21 @@ const shown = (): Shown => ({
 });
 const address = new Address(usual, () => ({ name: tree.address(selected), shown: shown() }));
 
-const restore = (name: string, wanted: Shown): void => {
+/** Show what an address tells; returns what of it there is not, in words. */
+const restore = (name: string, wanted: Shown): string[] => {
   tree.setFolds(wanted.folded, wanted.opened);
   byId<HTMLInputElement>("folded").checked = wanted.folded;
-  selected = (name && tree.find(name)) || tree.top;
+  const found = name ? tree.find(name) : tree.top;
+  selected = found ?? tree.top;
   setMetric(wanted.metric);
   picture.view = wanted.view;
   picture.colour = wanted.colour === "type" ? "type" : "role";
-  modules.restore(wanted);
+  const gone = modules.restore(wanted);
   setRun(wanted.run);
+  if (!found) gone.unshift(`module “${name}”`);
+  if (metric !== wanted.metric) gone.push(`figure “${wanted.metric}”`);
+  if (runPlace !== wanted.run) gone.push(`run ${wanted.run}`);
+  return gone;
 };
 
 // Changes of what is shown.
@@ -150,15 +156,25 @@ const toggle = (node: Node): void => {
   reselect(node === selected && node.above ? node.above : selected);
 };
 
+/** The sample that was chosen; samples that are alike share a run. */
+let sampleName = "";
+
+/** What a sentence calls the run; "" for the whole block. */
+const runName = (): string => {
+  const { kind } = run().data;
+  return kind === "block" ? "" : kind === "sample" ? `sample ${sampleName}` : run().label;
+};
+
 const setRun = (place: number, label = ""): void => {
   runPlace = tree.runs[place] ? place : 0;
   const box = byId<HTMLSelectElement>("run");
   if (run().data.kind === "sample") {
-    const known = page.samples?.label[page.samples.run.indexOf(runPlace)] ?? "";
+    sampleName = label || (page.samples?.label[page.samples.run.indexOf(runPlace)] ?? "");
     box.querySelector("[data-sample]")?.remove();
-    box.append(el("option", { value: runPlace, "data-sample": true }, `Sample ${label || known}`));
+    box.append(el("option", { value: runPlace, "data-sample": true }, `Sample ${sampleName}`));
   }
   box.value = String(runPlace);
+  showTotals(page, tree, run(), runName(), go);
   samples?.refresh();
   modules.table.measure();
   show();
@@ -233,7 +249,6 @@ showExport({
 
 showLabels(page);
 showIssues(page);
-showTotals(page, tree, go);
 showGroups(page);
 showLoads(page.loads, tree, go);
 showWords(page, tree);

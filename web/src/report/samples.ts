@@ -35,10 +35,10 @@ export const bins = (values: number[]): Bin[] => {
   return found.map((range) => ({ from: range.x0!, to: range.x1!, samples: [...range] }));
 };
 
-const HEIGHT = 200;
+const HEIGHT = 210;
 const LEFT = 44;
 const BOTTOM = 38;
-const TOP = 10;
+const TOP = 24;
 
 export class SampleViews {
   private readonly table: Table<Sample>;
@@ -78,11 +78,18 @@ export class SampleViews {
       { class: "muted small" },
       "A bar lists the samples in it below; a sample's row shows it in the chart and the tables above.",
     );
+    const without = run.filter((place) => place === null).length;
+    const left = el(
+      "p",
+      { class: "small", id: "samples-left-out" },
+      `The page has the modules of ${exact(label.length - without)} of the ${plural(label.length, "sample")}, those with the least, the median and the most FLOPs first. Of the other ${exact(without)} it has the FLOPs alone; report.by_sample() has all.`,
+    );
     section.replaceChildren(
       el("header", { class: "head" }, el("h2", { id: "samples-title" }, "FLOPs over the samples")),
       el("dl", { class: "figures" }, ...facts),
       this.picture,
       help,
+      ...(without ? [left] : []),
       list,
     );
     this.all = el(
@@ -105,7 +112,7 @@ export class SampleViews {
           fixed: true,
           value: (row) => row.name,
           text: (row) => row.name,
-          tip: (row) => row.name,
+          tip: (row) => row.name + (row.run === null ? ": only its FLOPs are on this page" : ""),
           search: true,
           paint: (cell, row) => {
             cell.classList.add("name");
@@ -226,6 +233,7 @@ export class SampleViews {
         ...lines,
         ...bars,
         ...labels,
+        svg("text", { class: "axis", x: 0, y: 12 }, "samples"),
         svg("text", { class: "axis", x: width - 24, y: HEIGHT - 1, "text-anchor": "end" }, "FLOPs of a sample"),
       ),
     );
@@ -263,7 +271,7 @@ export const showLoads = (loads: Load[], tree: Tree, go: (name: string) => void)
     const table = el(
       "table",
       { "aria-label": `Load of ${name}` },
-      el("thead", {}, el("tr", {}, ...head, el("td", {}))),
+      el("thead", {}, el("tr", {}, ...head, el("td", { class: "wide" }))),
       el("tbody", {}, ...lines),
     );
     return [

@@ -2,7 +2,7 @@
 import { scaleLog, scaleSqrt } from "d3-scale";
 import type { Roof } from "../model/payload.ts";
 import { el, svg } from "../shared/dom.ts";
-import { FONTS, fitted } from "../shared/measure.ts";
+import { FONTS, textWidth } from "../shared/measure.ts";
 import { human, part, percent } from "../shared/numbers.ts";
 
 export interface Point {
@@ -23,8 +23,45 @@ const RIGHT = 24;
 const BOTTOM = 44;
 const TOP = 14;
 const MOST_NAMED = 14;
+const GAP = 4; // pixels between a dot and its name
+const LINE = 13;
 
 const around = (values: number[]): [number, number] => [Math.min(...values) / 2, Math.max(...values) * 2];
+
+interface Box {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+
+/**
+ * Where names stand beside their dots: whole, and on no dot or other name. What finds no such place is left out.
+ *
+ * The table below the picture has all names.
+ */
+export const placed = (
+  names: { text: string; dot: Box }[],
+  dots: Box[],
+  room: { left: number; right: number },
+): { text: string; left: number; level: number }[] => {
+  const taken = [...dots];
+  return names.flatMap(({ text, dot }) => {
+    const width = textWidth(text, "tile");
+    const middle = (dot.top + dot.bottom) / 2;
+    for (const left of [dot.right + GAP, dot.left - GAP - width]) {
+      const box = { left, right: left + width, top: middle - LINE / 2, bottom: middle + LINE / 2 };
+      const free = taken.every((one) => one === dot || !overlap(one, box));
+      if (left < room.left || box.right > room.right || !free) continue;
+      taken.push(box);
+      return [{ text, left, level: middle + 4 }];
+    }
+    return [];
+  });
+};
+
+const overlap = (a: Box, b: Box): boolean =>
+  a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
 export class Scatter {
   readonly picture = el("div", { class: "roofline", role: "img" });
@@ -93,17 +130,15 @@ export class Scatter {
         svg("circle", { class: "dot", cx: x(intensity), cy: y(rate), r: size(time) }),
       );
     });
-    const names: SVGTextElement[] = [];
-    const taken: [number, number][] = [];
-    for (const { name, intensity, rate, time } of this.found.slice(0, MOST_NAMED)) {
-      const [at, level] = [x(intensity) + size(time) + 4, y(rate) + 4];
-      // A name that would lie on another is left out; the operator table has all.
-      if (taken.some(([a, b]) => Math.abs(b - level) < 13 && Math.abs(a - at) < 150)) continue;
-      const shown = fitted(name.replace(/^aten\./, ""), width - RIGHT - at, "tile");
-      if (!shown) continue;
-      taken.push([at, level]);
-      names.push(svg("text", { class: "label", x: at, y: level }, shown));
-    }
+    const boxes = this.found.map(({ intensity, rate, time }) => {
+      const [cx, cy, r] = [x(intensity), y(rate), size(time)];
+      return { left: cx - r, right: cx + r, top: cy - r, bottom: cy + r };
+    });
+    const names = placed(
+      this.found.slice(0, MOST_NAMED).map(({ name }, i) => ({ text: name.replace(/^aten\./, ""), dot: boxes[i]! })),
+      boxes,
+      { left: LEFT, right: width - RIGHT },
+    ).map(({ text, left, level }) => svg("text", { class: "label", x: left, y: level }, text));
     const axes = [
       svg("text", { class: "axis", x: width - RIGHT, y: HEIGHT - 6, "text-anchor": "end" }, "FLOP/byte"),
       svg("text", { class: "axis", x: 0, y: TOP - 2 }, "FLOP/s"),

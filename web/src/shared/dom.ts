@@ -1,4 +1,5 @@
 /** Elements of the page. Text goes in as text, never as markup: names of modules may hold anything. */
+import { visible } from "./visible.ts";
 
 type Value = string | number | boolean | null | undefined | ((event: never) => void);
 type Child = Node | string | null | undefined | false;
@@ -11,7 +12,7 @@ const fill = <E extends Element>(node: E, attributes: Record<string, Value>, chi
     if (typeof value === "function") node.addEventListener(name.slice(2), value as EventListener);
     else node.setAttribute(name, value === true ? "" : String(value));
   }
-  for (const child of children) if (child) node.append(child);
+  for (const child of children) if (child) node.append(typeof child === "string" ? visible(child) : child);
   return node;
 };
 
@@ -38,7 +39,7 @@ export const byId = <E extends HTMLElement = HTMLElement>(id: string): E => {
 
 /** A small fact about the run, for the list below the page's title. */
 export const chip = (label: string, value: string | number): HTMLLIElement =>
-  el("li", { title: `${label}: ${value}` }, el("b", {}, label), ` ${value}`);
+  el("li", { title: `${label}: ${value}` }, el("b", {}, label), el("bdi", {}, ` ${value}`));
 
 /** The options of a select, with one of them chosen. */
 export const options = (
@@ -50,3 +51,14 @@ export const options = (
     ...[...values].map(([value, label]) => el("option", { value, selected: value === chosen }, label)),
   );
 };
+
+/** Choose an option by its value, or the first one where there is none of that value; false then. */
+export const pick = (select: HTMLSelectElement, value: string): boolean => {
+  select.value = value;
+  if (select.selectedIndex >= 0) return true;
+  select.selectedIndex = 0;
+  return false;
+};
+
+/** The room that a table in a panel of the page has, in pixels. */
+export const tableRoom = (): number => byId("main").clientWidth - 2 * (24 + 21);

@@ -55,5 +55,8 @@ export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
 
 /** Seconds since 1970 as a minute in UTC. */
-export const date = (seconds: number): string =>
-  `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+export const minute = (seconds: number): string =>
+  new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ");
+
+/** The same, where nothing around it says that it is UTC. */
+export const date = (seconds: number): string => `${minute(seconds)} UTC`;

@@ -1,14 +1,18 @@
+import { textWidth } from "../measure.ts";
 import type { Figure } from "../numbers.ts";
+import { visible } from "../visible.ts";
 
 /** A column of a table: what it shows of a row, sorts by, and writes into a CSV file. */
 export interface Column<Row> {
   key: string;
   label: string;
-  /** What rows are sorted by and what a CSV file holds; null where there is no figure. */
+  /** What rows are sorted by, and what a CSV file holds unless `file` says other; null where there is no figure. */
   value: (row: Row) => Figure | string | null;
   text: (row: Row) => string;
   /** The header, where it changes. */
   head?: () => string;
+  /** What a CSV file has above the column and in it, where that is not the label and the value. */
+  file?: { label?: () => string; value?: (row: Row) => Figure | string | null };
   /** One sentence on what stands in the column. */
   help?: string;
   tip?: (row: Row) => string;
@@ -39,7 +43,7 @@ export const nameColumn = <Row extends { name: string }>(label: string): Column<
   search: true,
   paint: (cell, { name }) => {
     cell.classList.add("mono");
-    cell.textContent = name;
+    cell.textContent = visible(name);
   },
 });
 
@@ -47,6 +51,40 @@ export interface Sort {
   key: string;
   down: boolean;
 }
+
+const PADDING = 22; // pixels
+const ARROW = 18;
+
+const isNarrow = (): boolean => innerWidth <= 640;
+
+/** The least width of the first column, which takes what the others leave, in pixels. */
+export const firstWidth = (): number => (isNarrow() ? 138 : 300);
+
+/** The width of a column: that of its widest text. */
+export const widthOf = <Row>({ room, extra, head, label }: Column<Row>): number => {
+  const text = Math.max(textWidth(room?.() ?? "", "body"), extra ? 48 : 0);
+  return Math.ceil(Math.max(textWidth(head?.() ?? label, "head") + ARROW, text + (extra ?? 0)) + PADDING);
+};
+
+/**
+ * The columns with so many of them hidden that the others stand side by side in `room` pixels.
+ *
+ * `yielding` are keys of those that may be hidden, the first to go first. The reader can choose them again. On a narrow
+ * screen nothing is hidden: there tables are scrolled sideways.
+ */
+export const fit = <Row>(columns: Column<Row>[], room: number, yielding: readonly string[]): Column<Row>[] => {
+  if (isNarrow()) return columns;
+  const [, ...others] = columns.filter(({ hidden }) => !hidden);
+  let taken = others.reduce((sum, column) => sum + widthOf(column), firstWidth());
+  const gone = new Set<string>();
+  for (const key of yielding) {
+    const column = others.find((one) => one.key === key);
+    if (taken <= room || !column) continue;
+    gone.add(key);
+    taken -= widthOf(column);
+  }
+  return columns.map((column) => (gone.has(column.key) ? { ...column, hidden: true } : column));
+};
 
 /** Compare two values of a column: figures by size, text by letters, and what is missing last. */
 const compare = (a: Figure | string | null, b: Figure | string | null): number => {
@@ -83,11 +121,11 @@ const cell = (value: Figure | string | null): string => {
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 
-/** The rows as CSV: a line of labels, then every digit of every figure. */
+/** The rows as CSV: a line of headers, then every digit of every figure. */
 export const csv = <Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string => {
   const lines = [
-    columns.map(({ label }) => cell(label)),
-    ...rows.map((row) => columns.map((column) => cell(column.value(row)))),
+    columns.map(({ label, file }) => cell(file?.label?.() ?? label)),
+    ...rows.map((row) => columns.map(({ value, file }) => cell((file?.value ?? value)(row)))),
   ];
   return lines.map((line) => `${line.join(",")}\r\n`).join("");
 };

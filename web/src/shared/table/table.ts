@@ -8,14 +8,13 @@ import {
 } from "@tanstack/table-core";
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import { el } from "../dom.ts";
-import { textWidth } from "../measure.ts";
 import { plural } from "../numbers.ts";
 import { columnChooser } from "./chooser.ts";
-import { matches, sorted, type Column, type Sort } from "./columns.ts";
+import { firstWidth, matches, sorted, widthOf, type Column, type Sort } from "./columns.ts";
+import { visible } from "../visible.ts";
 
 export const ROW = 32; // pixels, as in table.css
 const SPARE = 12; // rows kept ready above and below those in sight
-const PADDING = 22;
 
 export interface Options<Row> {
   section: HTMLElement;
@@ -174,12 +173,7 @@ export class Table<Row> {
 
   /** Columns as wide as their widest text; the first takes what is left. */
   measure(): void {
-    const sizes = this.columns.slice(1).map((column) => {
-      const text = Math.max(textWidth(column.room?.() ?? "", "body"), column.extra ? 48 : 0);
-      return Math.ceil(
-        Math.max(textWidth(column.head?.() ?? column.label, "head") + 18, text + (column.extra ?? 0)) + PADDING,
-      );
-    });
+    const sizes = this.columns.slice(1).map(widthOf);
     this.widths.replaceChildren(
       el("col"),
       ...sizes.map((size) => {
@@ -188,8 +182,7 @@ export class Table<Row> {
         return column;
       }),
     );
-    const first = innerWidth <= 640 ? 138 : 300;
-    this.table.style.minWidth = `${sizes.reduce((sum, size) => sum + size, first)}px`;
+    this.table.style.minWidth = `${sizes.reduce((sum, size) => sum + size, firstWidth())}px`;
     this.paint();
   }
 
@@ -218,7 +211,7 @@ export class Table<Row> {
           el(
             "td",
             { class: "note", colspan: this.columns.length },
-            this.options.empty?.() ?? `No ${this.options.noun} matches.`,
+            el("p", {}, this.options.empty?.() ?? `No ${this.options.noun} matches.`),
           ),
         ),
       );
@@ -315,7 +308,7 @@ export class Table<Row> {
       const look = [column.num ? "num" : "", column.num && !Number(value) ? "zero" : ""].filter(Boolean).join(" ");
       const cell = el(i ? "td" : "th", { scope: i ? null : "row", class: look || null, title: column.tip?.(row) });
       if (column.paint) column.paint(cell, row);
-      else cell.textContent = column.text(row);
+      else cell.textContent = visible(column.text(row));
       return cell;
     });
     const selected = this.options.selected?.(row);
