@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dispatchcount.errors import LawError
 from dispatchcount.laws.notation import plain
 from dispatchcount.laws.polynomial import Polynomial
+from dispatchcount.render.plots.figure import new_figure, save
 
 if TYPE_CHECKING:
     from dispatchcount.laws.domain import Domain
@@ -51,12 +52,7 @@ def plot(
     formula = law.total.polynomial(metric)
     point = {name: law.start[name] for name in law.sizes} | others
     values = _values(law.domain(metric), law, size, point, most)
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("a plot needs matplotlib: pip install 'dispatchcount[plot]'") from error
-
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = new_figure(7, 4.5)
     axes = figure.add_subplot()
     axes.set(xscale="log", yscale="log", xlabel=size, ylabel=metric)
     drawn = [formula.at([(point | {size: x})[name] for name in law.sizes]) for x in values]
@@ -72,9 +68,7 @@ def plot(
     axes.set_title(f"{metric} of {model}" + (f" at {fixed}" if fixed else ""))
     axes.legend()
     axes.grid(alpha=0.3)
-    if path is not None:
-        figure.savefig(path)
-    return figure
+    return save(figure, path)
 
 
 def _values(

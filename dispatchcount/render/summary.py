@@ -23,7 +23,7 @@ from dispatchcount.render.plain import clean, cut, first_line, named, some
 from dispatchcount.render.select import AUTO, MORE, Selection
 from dispatchcount.report.coverage import inputs, topmost_uncalled
 from dispatchcount.report.model import ReportData
-from dispatchcount.report.rows import PHASES, UNKNOWN, UNSEEN, OpIssue
+from dispatchcount.report.rows import FORWARD, UNKNOWN, UNSEEN, OpIssue
 from dispatchcount.report.shapes import batch_of
 
 _MOST = 5
@@ -45,8 +45,8 @@ def summary(report: ReportData, *, exact: bool = False) -> list[Line]:
     if report.params:
         lines.append(("params", _parameters(report, exact), ""))
     phases = report.by_phase()
-    if set(phases) - {PHASES[0]}:
-        parts = [f"{name} {count(phases[name].flops, exact)}" for name in PHASES if name in phases]
+    if set(phases) - {FORWARD}:
+        parts = [f"{name} {count(row.flops, exact)}" for name, row in phases.items()]
         lines.append(("phases", f"{', '.join(parts)} flops", ""))
     where = [", ".join(map(clean, part)) for part in (meta.devices, meta.dtypes) if part]
     mode = [] if meta.training is None else ["train mode" if meta.training else "eval mode"]

@@ -11,7 +11,7 @@ from functools import reduce
 
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.report_rows import ReportRows
-from dispatchcount.report.rows import Elements, Entry
+from dispatchcount.report.rows import PHASES, Elements, Entry
 from dispatchcount.report.tally import Tally
 from dispatchcount.report.tree import below, upward
 
@@ -62,6 +62,8 @@ def grouped(
 def by_phase(report: ReportRows, name: str | None = None) -> dict[str, Stats]:
     """Totals by phase, of the whole block or of module `name` and those below it.
 
+    The phases stand in the order in which they follow each other in a step.
+
     Raises:
         KeyError: no module goes by that name.
     """
@@ -69,7 +71,8 @@ def by_phase(report: ReportRows, name: str | None = None) -> dict[str, Stats]:
     if name is not None:
         within = below(report.modules, report.module_index(name))
         entries = [entry for entry in report.entries if report.paths[entry.path].module in within]
-    return grouped(report, lambda e: e.phase, entries)
+    rows = grouped(report, lambda e: e.phase, entries)
+    return {phase: rows[phase] for phase in PHASES if phase in rows}
 
 
 def path_totals(report: ReportRows) -> list[Tally]:

@@ -6,14 +6,20 @@ import sys
 from dataclasses import replace
 
 import pytest
+import torch
 from hypothesis import given, settings
+from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
+from torch import nn
 
+from dispatchcount import Device, law
 from dispatchcount.render.plots.figure import PALETTE, ink
 from tests.report.make import cnn, huge, reports, routed, stack, training, troubled
 
 CONV, NORM, HEAD = 512 * 27, 1024, 80
 """The flops of `cnn()`: 512 outputs of 27 MACs, two figures for each of 512 elements, 10 · 8."""
+
+LAYER = nn.Linear(4, 3)
 
 
 def bars_of(figure: Figure) -> dict[str, float]:
@@ -113,6 +119,21 @@ def test_the_extra_that_is_missing_is_named(monkeypatch):
 @pytest.mark.parametrize("kind", ["bars", "icicle"])
 def test_any_report_can_be_drawn(make, kind, tmp_path):
     make().plot(kind, tmp_path / "picture.png")
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        lambda: cnn().plot(),
+        lambda: cnn().plot("icicle"),
+        lambda: cnn().roofline(Device(peak={"float32": 1e12}, bandwidth=1e11)).plot(),
+        lambda: law(LAYER, lambda b: LAYER(torch.zeros(b, 4)), b=2).plot("b"),
+    ],
+    ids=["bars", "icicle", "roofline", "law"],
+)
+def test_a_notebook_shows_a_figure_although_nobody_asked_for_pyplot(plot):
+    shown, _ = DisplayFormatter().format(plot())
+    assert shown["image/png"].startswith(b"\x89PNG")
 
 
 def test_nothing_that_ran_is_an_empty_picture(tmp_path):

@@ -25,8 +25,8 @@ _LONGEST_TITLE = 60
 def new_figure(width: float, height: float) -> Any:
     """An empty figure of so many inches.
 
-    It belongs to no window and no notebook: `matplotlib.pyplot`, which keeps figures until they
-    are closed, is not asked.
+    It belongs to no window: `matplotlib.pyplot`, which keeps figures until they are closed, is not
+    asked.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -36,7 +36,9 @@ def new_figure(width: float, height: float) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("a plot needs matplotlib: pip install 'dispatchcount[plot]'") from error
-    figure = Figure(figsize=(width, height), layout="constrained")
+    from dispatchcount.render.plots.shown_figure import ShownFigure
+
+    figure: Figure = ShownFigure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)  # It can measure texts.
     return figure
 
