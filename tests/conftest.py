@@ -1,4 +1,4 @@
-"""Decides which tests a run takes: a sample of the proofs, and no file that it cannot import.
+"""Decides what a run takes: a sample of the proofs, no file that it cannot import, the same examples.
 
 Some tests are proofs: one statement, tried on hundreds of cases (every operator of torch, every
 published figure). All of them together take longer than a change should wait, so a run takes a
@@ -7,6 +7,9 @@ sample of each, unless it names what it wants. See `pytest_collection_modifyitem
 `pytest -m torch_alone` chooses tests by their marker, but pytest reads a marker only after it has
 imported the file, and a file that imports timm cannot be imported where timm is missing. So this
 file looks for the marker in the text of each test file before pytest imports it.
+
+Tests of properties try the same examples each time, and none fails because the machine is slow: a
+change must not fail for what another one brought. ``--hypothesis-profile=search`` tries new ones.
 """
 
 from __future__ import annotations
@@ -16,6 +19,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", UNHURRIED)
+settings.register_profile("same", UNHURRIED, derandomize=True, database=None)
+settings.load_profile("same")
 
 ALONE = "torch_alone"
 PROOF = "proof"

@@ -18,7 +18,7 @@ from tests.laws.code import Nothing, agree, meta, of, product
 coefficients = st.integers(0, 9)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
 @given(coefficients, coefficients, coefficients, coefficients, coefficients)
 def test_any_polynomial_is_found(a: int, b: int, c: int, d: int, e: int) -> None:
     """MACs a·x²y² + b·x²y + c·xy² + d·xy + e, each term a product of matrices of these sizes."""
@@ -36,7 +36,7 @@ def test_any_polynomial_is_found(a: int, b: int, c: int, d: int, e: int) -> None
     assert law.holds == {"x": "x ≥ 1", "y": "y ≥ 1"}
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from([2, 3, 4, 5, 6, 7, 8, 12, 14, 16, 30, 32, 60, 64, 224, 256]),
     st.integers(2, 70),
@@ -62,7 +62,7 @@ def test_strides_are_found(stride: int, start: int, up: bool) -> None:
         law(b=4, x=start + 1)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(3, 5000))
 def test_windows_are_found(window: int) -> None:
     """min(x, W)·x: a square below W, linear from W on. The law is that of large sizes, and says exactly where it begins."""

@@ -62,7 +62,7 @@ def test_what_follows_the_order_of_two_sizes_is_refused(cost: Cost, start: dict[
     assert not has_a_formula(held(cost, **start))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(8, 40_000), st.integers(1, 9), st.booleans())
 def test_thresholds_of_sums_and_products_bound_the_domain(t: int, c: int, product_: bool) -> None:
     """The law holds for a box of sizes, whose corner is inside as well."""
@@ -78,7 +78,7 @@ def test_the_cheaper_of_two_orders_bounds_the_domain() -> None:
     assert 70 * least["x"] * least["y"] >= 1000 * (least["x"] + least["y"])
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from(
         [(4, 0), (8, 0), (16, 0), (64, 0), (256, 0), (3, 0), (5, 0), (7, 0), (8, -1), (64, -1)]
@@ -99,7 +99,7 @@ def test_a_band_between_round_numbers_is_refused(low: int, high: int) -> None:
     assert not has_a_formula(held(lambda x: x * (2 if low <= x < high else 1), x=16))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(40, 30_000), st.integers(1, 3))
 def test_a_band_of_one_size_is_never_missed(first: int, factor: int) -> None:
     """From one size to the next but one power of two and more, the code does something else."""
@@ -124,7 +124,7 @@ def test_what_is_no_polynomial_of_one_size(cost: Cost) -> None:
     held(cost, x=16)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_any_mixture_is_exact_or_refused(data: st.DataObject) -> None:
     """Sums of products of what code makes of sizes: windows, strides, paddings, thresholds, the larger one.

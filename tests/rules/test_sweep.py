@@ -92,16 +92,22 @@ def sweep(op: Any) -> Iterator[Sweep]:
         yield seen
 
 
-@pytest.fixture(scope="module")
-def swept() -> list[Sweep]:
+PIECES = 8
+
+pytestmark = pytest.mark.proof(every=PIECES - 1)
+
+
+@pytest.fixture(scope="module", params=range(PIECES))
+def swept(request: pytest.FixtureRequest) -> list[Sweep]:
+    """What an eighth of the operators ran."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [seen for op in op_db for seen in sweep(op)]
+        return [seen for op in op_db[request.param :: PIECES] for seen in sweep(op)]
 
 
 def test_every_kernel_has_an_entry(swept: list[Sweep]) -> None:
     calls = {(c.packet, c.overload) for seen in swept for c in seen.calls}
-    assert len({packet for packet, _ in calls}) > 500
+    assert len({packet for packet, _ in calls}) > 100
     assert (
         sorted({packet for packet, overload in calls if RULES.get(packet, overload) is None}) == []
     )

@@ -193,9 +193,17 @@ ANEW: dict[str, tuple[Callable[[], nn.Module] | None, Step, int]] = {
 }
 made: list[None] = []
 
+PLAIN: dict[str, bool] = {}
+WATCHED = {"memory": True, "time": True}
+EACH_WAY = [
+    (what, options)
+    for number, what in enumerate(ANEW)
+    for options in ([PLAIN, WATCHED] if number % 2 else [WATCHED, PLAIN])
+]
 
-@pytest.mark.parametrize("options", [{}, {"memory": True, "time": True}])
-@pytest.mark.parametrize("what", ANEW)
+
+@pytest.mark.proof(every=2)  # each of them, by turns watched and not
+@pytest.mark.parametrize(("what", "options"), EACH_WAY)
 def test_what_is_made_anew_each_time_leaves_nothing_that_grows(
     what: str, options: dict[str, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
