@@ -17,13 +17,12 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 import dispatchcount as dc
 from tests.distributed.decoder import LAYERS, step
 from tests.distributed.ways import (
+    SEQUENCE,
+    SHARDED,
+    SHARDED_BY_WRAPPER,
+    TENSOR,
     Way,
-    fsdp1,
-    fsdp2,
-    mesh_of,
     prepared,
-    sequence_parallel,
-    tensor_parallel,
 )
 
 
@@ -55,7 +54,8 @@ def of_step(way: Way) -> dc.Report:
 
 
 @pytest.mark.parametrize(
-    ("way", "gather"), [(fsdp2, "c10d._allgather_base_"), (fsdp1, "c10d.allgather_")]
+    ("way", "gather"),
+    [(SHARDED, "c10d._allgather_base_"), (SHARDED_BY_WRAPPER, "c10d.allgather_")],
 )
 def test_sharded_layers_own_what_is_gathered_ahead_of_time(way: Way, gather: str) -> None:
     report = of_step(way)
@@ -110,7 +110,7 @@ def test_hooks_of_a_module_work_for_it() -> None:
 
 
 def test_each_module_of_tensor_parallelism() -> None:
-    report = of_step(lambda: tensor_parallel(mesh_of(("tp", -1))))
+    report = of_step(TENSOR)
     per_layer = ("attend.query", "attend.key", "attend.value", "gated.gate", "gated.up")
     rows = ("attend.merge", "gated.down")
     expected = {
@@ -121,7 +121,7 @@ def test_each_module_of_tensor_parallelism() -> None:
 
 
 def test_backward_of_a_hook_belongs_to_its_module_too() -> None:
-    report = of_step(lambda: sequence_parallel(mesh_of(("tp", -1))))
+    report = of_step(SEQUENCE)
     four = ("attend", "attend.merge", "gated", "gated.down")
     expected = {f"layers.{place}.{name}": 1 for place in range(LAYERS) for name in four}
     # `attend` gathers in its hook, and its backward scatters; `merge` scatters, and its backward

@@ -16,7 +16,7 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 import dispatchcount as dc
 from dispatchcount.capture import recorder
 from tests.distributed.decoder import LAYERS, Decoder, step
-from tests.distributed.ways import fsdp1, fsdp2, optimizer_of
+from tests.distributed.ways import SHARDED, SHARDED_BY_WRAPPER, optimizer_of
 from tests.work import python_calls
 
 
@@ -72,7 +72,7 @@ def replicated() -> DistributedDataParallel:
     return model
 
 
-@pytest.mark.parametrize("make", [fsdp1, fsdp2, replicated])
+@pytest.mark.parametrize("make", [SHARDED_BY_WRAPPER.made, SHARDED.made, replicated])
 def test_the_look_at_few_frames_misses_nothing(
     make: Callable[[], nn.Module], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,7 +82,7 @@ def test_the_look_at_few_frames_misses_nothing(
 
 
 def test_what_sharded_and_replicated_modules_make_for_themselves_is_set_up() -> None:
-    first, second, _ = first_steps(fsdp1)
+    first, second, _ = first_steps(SHARDED_BY_WRAPPER.made)
     assert first["set-up", "aten.empty"] == LAYERS + 1  # what each shard is gathered into
     assert "set-up" not in {phase for phase, _ in second}
     first, second, third = first_steps(replicated)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -21,25 +21,42 @@ from torch.distributed.tensor.parallel import (
     SequenceParallel,
     parallelize_module,
 )
+from torch.nn.parallel import DistributedDataParallel
 
 from tests.distributed.decoder import Decoder, Layer, step
+from tests.distributed.spread import adamw
 
-Way = Callable[[], nn.Module]
-"""Makes a decoder that is spread over all ranks."""
-
-
-def mesh_of(*dimensions: tuple[str, int]) -> DeviceMesh:
-    """A mesh over all ranks; a size of -1 stands for what the others leave."""
-    left = dist.get_world_size()
-    for _, size in dimensions:
-        left //= max(size, 1)
-    sizes = tuple(left if size == -1 else size for _, size in dimensions)
-    return init_device_mesh("cpu", sizes, mesh_dim_names=tuple(name for name, _ in dimensions))
+Spread = Callable[[Any, DeviceMesh], nn.Module]
+"""Spreads a decoder over a mesh."""
 
 
-def fsdp2(mesh: DeviceMesh | None = None, *, checkpoint: bool = False, **options: Any) -> nn.Module:
+class Way(NamedTuple):
+    """A way to spread a decoder over all ranks.
+
+    Attributes:
+        spread: does it.
+        sizes: of the dimensions of the mesh; -1 stands for what the others leave.
+    """
+
+    spread: Spread
+    sizes: dict[str, int]
+
+    def mesh(self, ranks: int) -> dict[str, int]:
+        """The sizes of the dimensions for so many ranks."""
+        left = ranks
+        for size in self.sizes.values():
+            left //= max(size, 1)
+        return {name: left if size == -1 else size for name, size in self.sizes.items()}
+
+    def made(self) -> nn.Module:
+        """A decoder that is spread over the ranks of the process's group."""
+        sizes = self.mesh(dist.get_world_size())
+        mesh = init_device_mesh("cpu", tuple(sizes.values()), mesh_dim_names=tuple(sizes))
+        return self.spread(Decoder(), mesh)
+
+
+def fsdp2(model: Any, mesh: DeviceMesh, *, checkpoint: bool = False, **options: Any) -> nn.Module:
     """Each layer and the rest sharded on their own."""
-    model = Decoder()
     for place, layer in enumerate(model.layers):
         if checkpoint:
             model.layers[place] = layer = checkpoint_wrapper(layer)
@@ -47,16 +64,23 @@ def fsdp2(mesh: DeviceMesh | None = None, *, checkpoint: bool = False, **options
     return fully_shard(model, mesh=mesh, **options)
 
 
-def fsdp1() -> nn.Module:
+def fsdp1(model: Any, mesh: DeviceMesh) -> nn.Module:
     """The same by the older wrapper."""
     return FullyShardedDataParallel(
-        Decoder(), auto_wrap_policy=ModuleWrapPolicy({Layer}), device_id=torch.device("cpu")
+        model,
+        auto_wrap_policy=ModuleWrapPolicy({Layer}),
+        device_id=torch.device("cpu"),
+        process_group=mesh.get_group(),
     )
 
 
-def tensor_parallel(mesh: DeviceMesh) -> nn.Module:
+def replicated(model: Any, mesh: DeviceMesh) -> nn.Module:
+    """A whole model on each rank, whose gradients are averaged."""
+    return DistributedDataParallel(model, process_group=mesh.get_group())
+
+
+def tensor_parallel(model: Any, mesh: DeviceMesh) -> nn.Module:
     """Plain `parallelize_module`: columns first, then rows."""
-    model = Decoder()
     plan: dict[str, Any] = {
         "embed": RowwiseParallel(input_layouts=Replicate()),
         "head": ColwiseParallel(output_layouts=Replicate()),
@@ -69,9 +93,8 @@ def tensor_parallel(mesh: DeviceMesh) -> nn.Module:
     return parallelize_module(model, mesh, plan)
 
 
-def sequence_parallel(mesh: DeviceMesh) -> nn.Module:
+def sequence_parallel(model: Any, mesh: DeviceMesh) -> nn.Module:
     """Norms work on a share of the tokens."""
-    model = Decoder()
     gathered = partial(
         PrepareModuleInput,
         input_layouts=(Shard(1),),
@@ -94,52 +117,57 @@ def sequence_parallel(mesh: DeviceMesh) -> nn.Module:
     return parallelize_module(model, mesh, plan)
 
 
-def sharded_and_sequence_parallel() -> nn.Module:
+def sharded_and_sequence_parallel(model: Any, mesh: DeviceMesh) -> nn.Module:
     """FSDP2 over one dimension of the mesh, tensor parallelism over the other."""
-    mesh = mesh_of(("dp", -1), ("tp", 2))
-    model: Any = sequence_parallel(mesh["tp"])
-    for layer in model.layers:
-        fully_shard(layer, mesh=mesh["dp"])
-    return fully_shard(model, mesh=mesh["dp"])
+    return fsdp2(sequence_parallel(model, mesh["tp"]), mesh["dp"])
 
 
 HALF = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
 
+SHARDED, SHARDED_BY_WRAPPER = Way(fsdp2, {"dp": -1}), Way(fsdp1, {"dp": -1})
+TENSOR, SEQUENCE = Way(tensor_parallel, {"tp": -1}), Way(sequence_parallel, {"tp": -1})
+
 WAYS: dict[str, Way] = {
-    "fsdp2": fsdp2,
-    "fsdp1": fsdp1,
-    "tp": lambda: tensor_parallel(mesh_of(("tp", -1))),
-    "sp": lambda: sequence_parallel(mesh_of(("tp", -1))),
+    "fsdp2": SHARDED,
+    "fsdp1": SHARDED_BY_WRAPPER,
+    "tp": TENSOR,
+    "sp": SEQUENCE,
 }
 """Ways that any number of ranks can go."""
 
 WAYS_OF_TWO: dict[str, Way] = {
-    "fsdp2 in bfloat16": lambda: fsdp2(mp_policy=HALF),
-    "fsdp2 checkpointed": lambda: fsdp2(checkpoint=True),
+    "fsdp2 in bfloat16": Way(partial(fsdp2, mp_policy=HALF), {"dp": -1}),
+    "fsdp2 checkpointed": Way(partial(fsdp2, checkpoint=True), {"dp": -1}),
 }
 """Ways that are tried on two ranks, for more would show nothing more."""
 
 WAYS_OF_FOUR: dict[str, Way] = {
-    "hsdp": lambda: fsdp2(mesh_of(("replicate", 2), ("shard", 2))),
-    "fsdp2 x sp": sharded_and_sequence_parallel,
+    "hsdp": Way(fsdp2, {"replicate": 2, "shard": 2}),
+    "fsdp2 x sp": Way(sharded_and_sequence_parallel, {"dp": -1, "tp": 2}),
 }
 """Ways for four ranks."""
 
 
-def ways(ranks: int) -> dict[str, Way]:
+WAYS_OF_REAL_RANKS: dict[str, Way] = {"ddp": Way(replicated, {"dp": -1})}
+"""Ways that need real ranks: torch's replicated training fails on the fake group."""
+
+
+def ways(ranks: int, *, real: bool) -> dict[str, Way]:
     """The ways that are tried on so many ranks."""
-    return WAYS | (WAYS_OF_FOUR if ranks == 4 else WAYS_OF_TWO)
+    found = WAYS | (WAYS_OF_FOUR if ranks == 4 else WAYS_OF_TWO)
+    return found | WAYS_OF_REAL_RANKS if real else found
 
 
 def optimizer_of(model: nn.Module) -> torch.optim.Optimizer:
     """AdamW, one parameter at a time."""
-    return torch.optim.AdamW(model.parameters(), foreach=False)
+    return adamw(model.parameters())
 
 
 def prepared(way: Way) -> tuple[nn.Module, torch.optim.Optimizer]:
-    """A model after its first step, in which torch prepares much."""
+    """A model after two steps, in which torch prepares much."""
     torch.manual_seed(0)
-    model = way()
+    model = way.made()
     optimizer = optimizer_of(model)
-    step(model, optimizer)
+    for _ in range(2):
+        step(model, optimizer)
     return model, optimizer
