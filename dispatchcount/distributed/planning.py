@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
+from dispatchcount.distributed import functions
 from dispatchcount.distributed.cluster.ddp import wrapped_on_meta
 from dispatchcount.distributed.cluster.defaults import made_on
 from dispatchcount.distributed.cluster.fsdp import padding
 from dispatchcount.distributed.cluster.rank import cluster
 from dispatchcount.distributed.cluster.requirements import check
 from dispatchcount.distributed.cluster.stand_in import stand_in
-from dispatchcount.distributed.cluster.values import asks_for_values
 from dispatchcount.distributed.mesh import Mesh, mesh_of, rank_in
 from dispatchcount.distributed.planned import Plan
-from dispatchcount.errors import UsageError, described
+from dispatchcount.errors import UsageError
 from dispatchcount.profiler import profile
 from dispatchcount.report_api import Report
 
@@ -89,13 +88,14 @@ def plan(
             f"samples is {samples!r}; give how many all ranks together work on in a step, an "
             "integer from 1 up"
         )
+    functions.check(build, parallelize, step, optimizer, loaded=bool(assumed))
     check()
     with cluster(shape, rank) as device_mesh:
-        with _said("build()"), made_on("meta"):
-            model = _module(build(), "build()", "return the model")
-        with _said("parallelize(model, mesh)"), wrapped_on_meta():
+        with functions.said("build()"), made_on("meta"):
+            model = functions.module(build(), "build()", "return the model")
+        with functions.said("parallelize(model, mesh)"), wrapped_on_meta():
             if parallelize is not None:
-                model = _module(
+                model = functions.module(
                     parallelize(model, device_mesh),
                     "parallelize(model, mesh)",
                     "return the model, also where it was changed in place",
@@ -118,14 +118,15 @@ def _run(
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     with FakeTensorMode(allow_non_fake_inputs=True):
-        with _said("taking the model to fake tensors"):
+        with functions.said("taking the model to fake tensors"):
             stand_in(model)
         given: list[Any] = [model]
         if optimizer is not None:
-            with _said("optimizer(parameters)"):
-                given.append(optimizer(model.parameters()))
+            with functions.said("optimizer(parameters)"):
+                given.append(functions.optimizer(optimizer(model.parameters())))
         named = {"load": dict(load)} if load else {}
-        with _said("step(model)", "the first time"):
+        called = functions.step_call(optimizer, loaded=bool(load))
+        with functions.said(called, "the first time"):
             step(*given, **named)
         model.zero_grad(set_to_none=True)
         block = profile(
@@ -134,7 +135,7 @@ def _run(
             convention=convention,
             labels=labels,
         )
-        with _said("step(model)", "the second time"), block:
+        with functions.said(called, "the second time"), block:
             step(*given, **named)
         return Plan(
             mesh=mesh,
@@ -156,47 +157,6 @@ def _with_dimensions(report: Report, mesh: Mesh, rank: int) -> Report:
         for group in report.groups
     )
     return replace(report, groups=groups)
-
-
-def _module(value: Any, what: str, expected: str) -> nn.Module:
-    """`value`, if it is a module.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if not isinstance(value, nn.Module):
-        got = "None" if value is None else f"a {type(value).__name__}"
-        raise UsageError(f"{what} returned {got}, not a torch.nn.Module; it must {expected}")
-    return value
-
-
-@contextmanager
-def _said(what: str, when: str = "") -> Iterator[None]:
-    """Say which of the user's functions raised, and what values have to do with it.
-
-    Raises:
-        UsageError: something was raised inside, which is its cause.
-    """
-    try:
-        yield
-    except UsageError:
-        raise
-    except Exception as error:
-        raised = f"{what} raised {when}".rstrip()
-        said = described(error).rstrip(".")
-        raise UsageError(f"{raised}: {said}{_hint(error)}") from error
-
-
-def _hint(error: BaseException) -> str:
-    """What to do about an error that comes of planning; ``""`` for any other."""
-    if asks_for_values(error):
-        return (
-            ". It read a value out of a tensor, and in a plan tensors have none. Where the value "
-            "says how tokens are routed, give what is assumed of it as load="
-        )
-    if "device" in str(error):
-        return ". In a plan all tensors are on the CPU: move none to another device"
-    return ""
 
 
 def _assumed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,8 +14,11 @@ from torch.utils import _device as devices
 
 @contextmanager
 def defaults_kept() -> Iterator[None]:
-    """Have tensors made on the CPU inside, and put back what code may set for the whole process."""
-    dtype = torch.get_default_dtype()
+    """Have tensors made on the CPU inside, and put back what code may set for the whole process.
+
+    Python's random numbers are among it: torch's collectives without values draw from them.
+    """
+    dtype, drawn = torch.get_default_dtype(), random.getstate()
     with (
         made_on("cpu"),
         torch.random.fork_rng(devices=[]),
@@ -25,6 +29,7 @@ def defaults_kept() -> Iterator[None]:
             yield
         finally:
             torch.set_default_dtype(dtype)
+            random.setstate(drawn)
 
 
 @contextmanager
