@@ -144,6 +144,41 @@ class Plan:
             for name, tokens in self.load
         }
 
+    # All ranks
+
+    def redundancy(
+        self,
+        logical: Plan | None = None,
+        metric: str = "macs",
+        *,
+        distinct: Mapping[str, int] | None = None,
+    ) -> dict[str, float | None]:
+        """How many times over all ranks hold or do what there is once: ranks · local ÷ logical.
+
+        It is told by module, with those below it, as if every rank did and held what this one does.
+        None where there is nothing.
+
+            one = plan(build, None, step, {"dp": 1}, samples=1)
+            plan(build, parallelize, step, "dp=4,tp=8", samples=4).redundancy(one)["layers.0"]
+
+        Without `logical`, elements of parameters are compared. Logical MACs are not in a plan of
+        one rank: tensors that a layer hands on are plain ones, which do not say what other ranks
+        have.
+
+        Args:
+            logical: a plan of the same model on one rank. Its work is taken as often as its samples
+                go into those of this plan; both then need `samples`.
+            metric: what of `logical` is compared with, as of `Ranks.spread`.
+            distinct: as of `Ranks.redundancy`.
+
+        Raises:
+            UsageError: there is no such metric, samples are missing, the logical plan is one of
+                several ranks, or `distinct` names no module.
+        """
+        from dispatchcount.distributed.repeated import repeated
+
+        return repeated(self, logical, metric, distinct or {})
+
     # With hardware
 
     def on(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import pstdev
@@ -14,6 +14,7 @@ from dispatchcount.report.merge import merge
 from dispatchcount.report.metrics import KEYS, SUMS
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.parameter_totals import parameter_totals
+from dispatchcount.report.redundancy import redundancy, with_distinct
 from dispatchcount.report.rows import MEMORY_KINDS, Memory
 
 R = TypeVar("R", bound=ReportData)
@@ -168,7 +169,7 @@ class RanksData(Brief, Generic[R]):
         Raises:
             ValueError: there is no such metric.
         """
-        rows = [_figures(report, metric) for report in self.reports]
+        rows = [figures(report, metric) for report in self.reports]
         names = dict.fromkeys(name for row in rows for name in row)
         return {name: Spread(self.ranks, tuple(row.get(name, 0) for row in rows)) for name in names}
 
@@ -179,37 +180,44 @@ class RanksData(Brief, Generic[R]):
         return Heat(metric, tuple(rows), self.ranks, values)
 
     def redundancy(
-        self, logical: ReportData | None = None, metric: str = "macs"
+        self,
+        logical: ReportData | None = None,
+        metric: str = "macs",
+        *,
+        distinct: Mapping[str, int] | None = None,
     ) -> dict[str, float | None]:
         """How many times over the ranks together hold or do what there is once, by module.
 
         It is the sum of the ranks' local figures over the logical figure, which is ranks · local ÷
         logical where all ranks have the same: 1 for what is spread over the ranks, and the number
-        of ranks for what each does whole. None where there is nothing. Parameters of one name are
-        taken for one parameter, also where ranks hold different experts under it.
+        of ranks for what each does whole. None where there is nothing.
 
         Args:
             logical: a report of the same step on one device, with the batches of all ranks
                 together. Without it, elements of parameters are compared: those that the ranks hold
                 with those that the model has.
             metric: what of `logical` is compared with, as of `spread`.
+            distinct: how many different modules the ranks hold under a name, for parameters
+                compared without `logical`: ``{"layers.0.experts": 4}`` where each of 4 ranks has
+                experts of its own. Parameters of one name are else taken for one parameter.
 
         Raises:
-            ValueError: there is no such metric, or ranks are missing.
+            ValueError: there is no such metric, ranks are missing, `distinct` names no module, or
+                is given besides `logical`, in which all modules are.
         """
         if self.missing:
             raise ValueError(f"reports are missing of ranks {list(self.missing)}")
         if logical is not None:
-            whole = _figures(logical, metric)
+            if distinct:
+                raise ValueError("distinct goes without logical, in which every module has a name")
+            whole = figures(logical, metric)
             local = self.by_module(metric)
         else:
             whole, local = {}, self.by_module(LOCAL_PARAMS)
             for report in self.reports:
-                whole = _figures(report, "params") | whole
-        return {
-            name: local[name].sum / value if value and name in local else None
-            for name, value in whole.items()
-        }
+                whole = figures(report, "params") | whole
+            whole = with_distinct(whole, distinct or {})
+        return redundancy({name: spread.sum for name, spread in local.items()}, whole)
 
 
 def _total(report: ReportData, metric: str) -> int:
@@ -226,8 +234,12 @@ def _total(report: ReportData, metric: str) -> int:
     return sum(getattr(report.total, key) for key in _keys(metric))
 
 
-def _figures(report: ReportData, metric: str) -> dict[str, int]:
-    """A figure of every module of a report; raises as `_total` does."""
+def figures(report: ReportData, metric: str) -> dict[str, int]:
+    """A figure of every module of a report, with those below it.
+
+    Raises:
+        ValueError: there is no such metric, or the report has no bytes held.
+    """
     if metric == LOCAL_PARAMS:
         held = [row.local_params for row in parameter_totals(report)]
     elif metric in HELD:

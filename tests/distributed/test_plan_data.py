@@ -171,6 +171,41 @@ def test_a_step_without_macs_is_compared_as_it_is() -> None:
         compare([idle], DEVICE, by="macs")
 
 
+# Redundancy
+
+
+@plans
+def test_what_ranks_hold_and_do_alike() -> None:
+    """On dp=2,tp=2: with plain tensor parallelism, tp does norms twice and no product."""
+    from tests.distributed.spread import tensor_parallel
+
+    def spread(model: Decoder, mesh: object) -> nn.Module:
+        return tensor_parallel(model, mesh["tp"])  # type: ignore[index]
+
+    once = plan(Decoder, None, step(), {"dp": 1}, samples=1, optimizer=adamw)
+    both_ways = plan(Decoder, spread, step(), "dp=2,tp=2", samples=2, optimizer=adamw)
+    held = both_ways.redundancy()
+    assert held["layers.0.gated.up"] == 2.0  # by dp; tp shares its rows
+    assert held["layers.0.before"] == held["embed"] == 4.0
+    done = both_ways.redundancy(once)
+    assert {value for name, value in done.items() if name and value is not None} == {1.0}
+    # Norms are done by both ranks of tp, embeddings are looked up twice.
+    assert both_ways.redundancy(once, "transcendentals")["layers.0.before"] == 2.0
+    assert both_ways.redundancy(once, "memory_gradients")["layers.0.gated.up"] == 2.0
+    assert both_ways.redundancy(once, "memory_optimizer")["embed"] == 4.0
+    # Two different modules under a name, each on two ranks.
+    assert both_ways.redundancy(distinct={"embed": 2})["embed"] == 2.0
+    for arguments, message in (
+        ((once, "flop"), "metric 'flop' is not known"),
+        ((both_ways,), "the logical plan is on dp=2,tp=2; give one of the model on one rank"),
+        ((replace(once, samples=None),), "the plan of dp=1 was made without samples="),
+    ):
+        with pytest.raises(UsageError, match=message):
+            both_ways.redundancy(*arguments)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="there is no such module"):
+        both_ways.redundancy(distinct={"nowhere": 2})
+
+
 # Padding
 
 

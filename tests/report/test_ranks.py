@@ -69,6 +69,26 @@ def test_what_is_held_twice() -> None:
         job(0, 2).redundancy()
 
 
+def test_modules_of_one_name_may_be_different_ones() -> None:
+    """Elements are counted as often as there are different ones, and so are those above them."""
+    ranks, one = job(0, 1, 2), cnn().by_module()
+    name = next(name for name, row in one.items() if "." not in name and name and row.params)
+    found = ranks.redundancy(distinct={name: 3})
+    assert found[name] == 1.0
+    assert found[""] == 3 * one[""].params / (one[""].params + 2 * one[name].params)
+    assert {found[other] for other in one if other.startswith(f"{name}.")} <= {1.0, None}
+    assert ranks.redundancy(distinct={name: 1}) == ranks.redundancy()
+    for distinct, message in (
+        ({"nowhere": 2}, "distinct names 'nowhere', and there is no such module"),
+        ({name: 0}, "an integer from 1 up"),
+        ({"": 2, name: 2}, f"distinct names '' and '{name}', which lies in it"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ranks.redundancy(distinct=distinct)
+    with pytest.raises(ValueError, match="distinct goes without logical"):
+        ranks.redundancy(cnn(), distinct={name: 3})
+
+
 def test_ranks_that_are_missing_are_named() -> None:
     ranks = job(0, 2)
     assert ranks.missing == (1,)
