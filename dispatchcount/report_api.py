@@ -529,6 +529,19 @@ class Ranks(RanksData[Report]):
 
         return ranks_table(self, metric, depth, exact=exact)
 
+    def to_html(self, path: str | PathLike[str] | None = None) -> str:
+        """One self-contained HTML page of all ranks; written to `path` as well, if given.
+
+        It has a heat map by module and rank, and every rank's figures in all its views.
+
+        Raises:
+            ValueError: the conventions of the reports differ.
+            OSError: `path` cannot be written.
+        """
+        from dispatchcount.render.html.page import ranks_to_html
+
+        return ranks_to_html(self, path)
+
     def to_json(self, path: str | PathLike[str] | None = None) -> bytes:
         """All reports as JSON in one file; written to `path` as well, if given."""
         from dispatchcount.report.json.ranks_file import to_json

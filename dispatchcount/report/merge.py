@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import add
 from typing import TypeVar
 
 from dispatchcount.report.model import ReportData
@@ -44,11 +47,16 @@ def merge(reports: Sequence[ReportData], *, make: Callable[..., R]) -> R:
     return merger.result(reports, make)
 
 
+Key = tuple[int, str, str, str, str, str, int | None, int | None, bool]
+"""What entries share that become one: path, operator, phase, dtype, status, function, group, issuer
+and control, with the indices of the merged report."""
+
+
 class _Merger:
     def __init__(self) -> None:
         self.modules: dict[str, tuple[int, Module]] = {}
         self.paths: dict[tuple[int, int, str], tuple[int, Path]] = {}
-        self.entries: dict[tuple[object, ...], Entry] = {}
+        self.entries: dict[Key, list[Entry]] = {}
         self.groups: dict[Group, int] = {}
         self.issues: dict[tuple[str, str], OpIssue] = {}
         self.samples: list[Sample] = []
@@ -63,11 +71,18 @@ class _Merger:
             paths.append(self._path(replace(path, parent=parent, module=modules[path.module])))
         groups = [self.groups.setdefault(group, len(self.groups)) for group in report.groups]
         for entry in report.entries:
-            entry = replace(entry, path=paths[entry.path])
-            if entry.group is not None and entry.issuer is not None:
-                group, issuer = groups[entry.group], modules[entry.issuer]
-                entry = replace(entry, group=group, issuer=issuer)
-            self._entry(entry)
+            key = (
+                paths[entry.path],
+                entry.op,
+                entry.phase,
+                entry.dtype,
+                entry.status,
+                entry.function,
+                None if entry.group is None else groups[entry.group],
+                None if entry.issuer is None else modules[entry.issuer],
+                entry.control,
+            )
+            self.entries.setdefault(key, []).append(entry)
         for issue in report.issues:
             self._issue(issue)
         offset = len(self.profiles)
@@ -115,24 +130,6 @@ class _Merger:
             self.paths[key] = (index, replace(before, calls=calls, outputs=outputs))
         return self.paths[key][0]
 
-    def _entry(self, entry: Entry) -> None:
-        key = (
-            entry.path,
-            entry.op,
-            entry.phase,
-            entry.dtype,
-            entry.status,
-            entry.function,
-            entry.group,
-            entry.issuer,
-            entry.control,
-        )
-        before = self.entries.get(key)
-        if before is not None:
-            calls, time_ns = before.calls + entry.calls, before.time_ns + entry.time_ns
-            entry = replace(before, calls=calls, cost=before.cost + entry.cost, time_ns=time_ns)
-        self.entries[key] = entry
-
     def _issue(self, issue: OpIssue) -> None:
         key = (issue.op, issue.status)
         before = self.issues.get(key)
@@ -169,7 +166,7 @@ class _Merger:
             convention=first.convention,
             modules=tuple(module for _, module in self.modules.values()),
             paths=tuple(path for _, path in self.paths.values()),
-            entries=tuple(self.entries.values()),
+            entries=tuple(_together(key, alike) for key, alike in self.entries.items()),
             issues=tuple(self.issues.values()),
             samples=tuple(self.samples),
             profiles=tuple(self.profiles),
@@ -177,3 +174,23 @@ class _Merger:
             and Memory(tuple(self.memory.values()), peak.peak, peak.peak_module, peak.peak_op),
             groups=tuple(self.groups),
         )
+
+
+def _together(key: Key, entries: list[Entry]) -> Entry:
+    """Entries of several reports as one."""
+    path, op, phase, dtype, status, function, group, issuer, control = key
+    costs = Counter(entry.cost for entry in entries)  # ranks mostly do the same
+    return Entry(
+        path,
+        op,
+        phase,
+        dtype,
+        status,
+        function,
+        sum(entry.calls for entry in entries),
+        reduce(add, (cost * times for cost, times in costs.items())),
+        sum(entry.time_ns for entry in entries),
+        group,
+        issuer,
+        control,
+    )

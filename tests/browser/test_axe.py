@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from dispatchcount.dashboard.site import build
 from tests.browser.conftest import Open
+from tests.browser.test_ranks import job
 from tests.render.test_collectives import spread
 from tests.report import make
 
@@ -54,6 +55,14 @@ def test_the_page_of_a_report_of_one_rank(scheme: str, open_page: Open, tmp_path
     spread().to_html(tmp_path / "report.html")
     page = open_page(tmp_path / "report.html", color_scheme=scheme)
     expect(page.locator("#collectives tbody tr")).to_have_count(2)
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_page_of_all_ranks(scheme: str, open_page: Open, tmp_path: Path) -> None:
+    job().to_html(tmp_path / "ranks.html")
+    page = open_page(tmp_path / "ranks.html", color_scheme=scheme)
+    expect(page.locator("#heat-map svg")).to_be_visible()
     assert faults(page) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -103,6 +104,100 @@ def wider() -> dc.Report:
     with dc.profile(model) as prof, torch.no_grad():
         model(torch.randn(1, 3, 224, 224))
     return prof.report.with_labels(model="ResNet-50, wider", input="1×3×224×224")
+
+
+class Mixture(nn.Module):
+    """Experts that are spread over the ranks: tokens go to their expert's rank and come back."""
+
+    width, tokens, experts = 256, 512, 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.router = nn.Linear(self.width, self.experts, bias=False)
+        self.experts_here = nn.ModuleList(
+            nn.Sequential(nn.Linear(self.width, 1024), nn.GELU(), nn.Linear(1024, self.width))
+            for _ in range(self.experts)
+        )
+
+    def forward(self, x: torch.Tensor, loads: list[int]) -> torch.Tensor:
+        """`loads` are the tokens that each expert of this rank gets."""
+        from torch.distributed import _functional_collectives as functional
+        from torch.distributed import get_world_size
+
+        ranks = get_world_size()
+        sent = [len(x) // ranks] * ranks
+        kept = [(sum(loads) + i) // ranks for i in range(ranks)]
+        x = x * self.router(x).softmax(-1).amax(-1, keepdim=True)
+        group = torch.distributed.group.WORLD
+        got = functional.all_to_all_single_autograd(x, kept, sent, group)
+        parts = zip(self.experts_here, got.split(loads), strict=True)
+        done = torch.cat([expert(part) for expert, part in parts])
+        return functional.all_to_all_single_autograd(done, sent, kept, group)
+
+
+class MixtureLayer(nn.Module):
+    """Attention, and a mixture of experts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(Mixture.width)
+        self.attention = nn.MultiheadAttention(Mixture.width, 4, batch_first=True)
+        self.mixture = Mixture()
+
+    def forward(self, x: torch.Tensor, loads: list[int]) -> torch.Tensor:
+        """One layer."""
+        y = self.norm(x)
+        x = x + self.attention(y, y, y, need_weights=False)[0].clone()
+        return x + self.mixture(x[0], loads)[None]
+
+
+class MixtureModel(nn.Module):
+    """Four layers, whose experts are chosen unevenly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(1000, Mixture.width)
+        self.layers = nn.ModuleList(MixtureLayer() for _ in range(4))
+        self.head = nn.Linear(Mixture.width, 1000)
+
+    def forward(self, tokens: torch.Tensor, loads: list[list[int]]) -> torch.Tensor:
+        """`loads` are those of each layer."""
+        x = self.embed(tokens)
+        for layer, load in zip(self.layers, loads, strict=True):
+            x = layer(x, load)
+        return self.head(x)
+
+
+def _loads(rank: int) -> list[list[int]]:
+    """Tokens by layer and expert of a rank; rank 5 has a favourite in the third layer."""
+    drawn = random.Random(rank)
+    loads = [[drawn.randint(96, 160) for _ in range(Mixture.experts)] for _ in range(4)]
+    if rank == 5:
+        loads[2][1] = 400
+    return loads
+
+
+def job() -> dc.Ranks:
+    """A step of training of `MixtureModel` on 16 ranks, each of them planned."""
+    import torch.distributed as dist
+    from torch.distributed.fsdp import fully_shard
+
+    def parallelize(model: nn.Module, mesh: object) -> nn.Module:
+        for layer in model.layers:  # type: ignore[union-attr]
+            fully_shard(layer.attention, mesh=mesh["dp"])  # type: ignore[index]
+        return model
+
+    def step(model: nn.Module) -> None:
+        tokens = torch.zeros(1, Mixture.tokens, dtype=torch.long)
+        model(tokens, _loads(dist.get_rank())).mean().backward()
+
+    reports = [
+        dc.distributed.plan(MixtureModel, parallelize, step, {"dp": 16}, rank).report.with_labels(
+            model="Mixture of experts", rank=str(rank), world_size="16"
+        )
+        for rank in range(16)
+    ]
+    return dc.Report.merge(reports, axis="rank")
 
 
 REPORTS: dict[str, Callable[[], dc.Report]] = {

@@ -26,12 +26,30 @@ _MOST_LOADS = 200
 
 def page_data(report: ReportData, title: str) -> dict[str, Any]:
     """All that the page shows. Integers that JavaScript cannot hold exactly become decimal text."""
+    data, _, shared = report_data(report, title, "Whole block")
+    return data | shared.for_script()
+
+
+def report_data(
+    report: ReportData, title: str, label: str
+) -> tuple[dict[str, Any], dict[str, int], Shared]:
+    """All that the page shows of one report.
+
+    Args:
+        report: the report.
+        title: the page's title.
+        label: what the run of the whole block is called.
+
+    Returns:
+        The data without what the runs share, the row of each module's name, and what they share,
+        to which a page with more runs may add.
+    """
     facts = Facts(report)
     place = {index: number for number, index in enumerate(facts.shown)}
     rows = [row(facts, i, place.get(report.modules[i].parent, -1)) for i in facts.shown]
     figures = Figures([report.total], report.memory is not None)
     shared = Shared(figures)
-    runs = [block(report, place, shared, "Whole block"), *phases(report, place, shared)]
+    runs = [block(report, place, shared, label), *phases(report, place, shared)]
     of_samples, run_of = samples(report, place, figures)
     signatures = _signatures(report, place, figures)
     data = {
@@ -56,8 +74,9 @@ def page_data(report: ReportData, title: str) -> dict[str, Any]:
             {"title": "Dtypes", "label": "Dtype", "rows": _group(report.by_dtype(), figures)},
         ],
         "memory": _memory(report),
+        "ranks": None,
     }
-    return data | shared.for_script()
+    return data, {report.modules[index].name: row for index, row in place.items()}, shared
 
 
 def _signatures(

@@ -88,12 +88,16 @@ class Figures:
         ]
         return [*map(described, self.metrics), *held]
 
-    def line(self, stats: Stats, held: ModuleMemory | None = None) -> int:
-        """The number of the line that holds these figures."""
+    def values(self, stats: Stats, held: ModuleMemory | None = None) -> tuple[int, ...]:
+        """The figures of a line, in the order of `keys`."""
         figures = [stats.calls, *[metric.value(stats) for metric in self.metrics]]
         if self._memory:
             figures += [getattr(held, kind) if held else 0 for kind in MEMORY_KINDS]
-        return self._lines.setdefault(tuple(figures), len(self._lines))
+        return tuple(figures)
+
+    def line(self, stats: Stats, held: ModuleMemory | None = None) -> int:
+        """The number of the line that holds these figures."""
+        return self._lines.setdefault(self.values(stats, held), len(self._lines))
 
     def columns(self) -> dict[str, list[int | str]]:
         """All lines, a column for each of `keys`."""

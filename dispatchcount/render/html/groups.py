@@ -59,6 +59,40 @@ def placed(groups: Groups, place: dict[int, int]) -> Groups:
     )
 
 
+def split(
+    groups: Groups, parents: Sequence[int], names: Sequence[str], kinds: Sequence[int]
+) -> Groups:
+    """The same folds, but only of siblings that are of one kind, and hold rows of the same kinds.
+
+    Args:
+        groups: folds of a page.
+        parents: for each row the row above, always a smaller one; -1 for a top row.
+        names: what each row's name adds to that of the row above.
+        kinds: for each row a number that rows of one kind share.
+    """
+    # A row's number stands for its kind and all that it holds: those below it come after it.
+    below: list[list[int]] = [[] for _ in parents]
+    known: dict[tuple[int, ...], int] = {}
+    numbers = [0] * len(parents)
+    for row in range(len(parents) - 1, -1, -1):
+        key = (kinds[row], *reversed(below[row]))
+        numbers[row] = known.setdefault(key, len(known))
+        if parents[row] >= 0:
+            below[parents[row]].append(numbers[row])
+    found = Groups(merged=set(groups.merged))
+    for members in groups.members:
+        alike: dict[int, list[int]] = {}
+        for row in members:
+            alike.setdefault(numbers[row], []).append(row)
+        if len(alike) > 1:  # the container holds more than one fold now
+            found.merged.discard(parents[members[0]])
+        for rows in alike.values():
+            if len(rows) > 1:
+                found.members.append(rows)
+                found.labels.append(ranged([names[row] for row in rows]))
+    return found
+
+
 def of_pairs(rows: Sequence[Pair], names: Sequence[str], old: Groups, new: Groups) -> Groups:
     """The folds of two reports beside each other.
 

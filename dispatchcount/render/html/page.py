@@ -15,12 +15,14 @@ from dispatchcount.render.diff import diff_markdown
 from dispatchcount.render.html.data import page_data
 from dispatchcount.render.html.diff_data import diff_data
 from dispatchcount.render.html.notebook import escaped, to_notebook
+from dispatchcount.render.html.ranks_data import ranks_data
 from dispatchcount.render.plain import clean
 from dispatchcount.report.collection import no_collection
 
 if TYPE_CHECKING:
     from dispatchcount.report.diff import DiffData
     from dispatchcount.report.model import ReportData
+    from dispatchcount.report.ranks import RanksData
 
 
 def to_html(
@@ -50,9 +52,31 @@ def page(report: ReportData, script: str | None = None, roof: dict[str, Any] | N
         roof: the run on a device's roofline, as the page's script takes it; None for no device.
     """
     title = _title(report)
+    return _report_page(report, title, page_data(report, title) | {"roof": roof}, script)
+
+
+@no_collection()
+def ranks_to_html(ranks: RanksData[Any], path: str | PathLike[str] | None = None) -> str:
+    """The ranks of a job as one page; written to `path` as well, if given.
+
+    Raises:
+        ValueError: the conventions of the reports differ.
+        OSError: `path` cannot be written.
+    """
+    title = _title(ranks.sum)
+    whole = _report_page(ranks.sum, title, ranks_data(ranks, title) | {"roof": None})
+    if path is not None:
+        write(path, whole)
+    return whole
+
+
+def _report_page(
+    report: ReportData, title: str, data: dict[str, Any], script: str | None = None
+) -> str:
+    """The page of a report, or of all ranks together, with this data."""
     return frame(
         "report",
-        page_data(report, title) | {"roof": roof},
+        data,
         title=title,
         about="About this run",
         table="modules",

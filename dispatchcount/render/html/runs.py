@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dispatchcount.render.html.collectives import Collectives, sent
 from dispatchcount.render.html.figures import Figures
+from dispatchcount.report.memory_totals import own_memory
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.tally import Tally
 
@@ -71,18 +72,18 @@ def block(
     """
     figures = shared.figures
     stats = report.by_module()
-    held = {row.module: row for row in report.memory.modules} if report.memory else {}
+    held = own_memory(report)
     lines = []
     for index in place:
         row = stats[report.modules[index].name]
-        lines.append(figures.line(row.self_ or row, held.get(index)))
+        lines.append(figures.line(row.self_ or row, held[index]))
     return {
         "label": label,
         "kind": kind,
         "base": None,
         "row": list(place.values()),
         "line": lines,
-        "operators": _by_operator(report, None, place, shared),
+        "operators": by_operator(report, None, place, shared),
         "collectives": sent(report, None, place, figures, shared.collectives),
     }
 
@@ -105,7 +106,7 @@ def phases(report: ReportData, place: dict[int, int], shared: Shared) -> list[di
                 shared.figures.line(tally.stats(report.flop_definition))
                 for tally in tallies[name].values()
             ],
-            "operators": _by_operator(report, name, place, shared),
+            "operators": by_operator(report, name, place, shared),
             "collectives": sent(report, name, place, shared.figures, shared.collectives),
         }
         for name in names
@@ -165,20 +166,31 @@ def _with_runs(report: ReportData) -> list[int]:
     return sorted(chosen)
 
 
-def _by_operator(
+def by_operator(
     report: ReportData,
     phase: str | None,
     place: dict[int, int],
     shared: Shared,
+    *,
+    timed: bool = True,
 ) -> dict[str, list[int]]:
-    """What each module did itself by operator: one place of the lists is a pair of the two."""
+    """What each module did itself by operator: one place of the lists is a pair of the two.
+
+    Args:
+        report: the report.
+        phase: the phase of the run, None for all.
+        place: the row of each module's index.
+        shared: what the page's runs share.
+        timed: False to leave out the time, by which runs differ that are alike otherwise.
+    """
     tallies: defaultdict[tuple[int, int], Tally] = defaultdict(Tally)
     for entry in report.entries:
         number = shared.operators.number(entry.op, entry.status)
         if phase is None or entry.phase == phase:
             tally = tallies[report.paths[entry.path].module, number]
-            tally.add_entry(entry)
+            tally.add_cost(entry.cost)
             tally.calls += entry.calls
+            tally.time_ns += entry.time_ns if timed else 0
     rows: list[Stats] = [tally.stats(report.flop_definition) for tally in tallies.values()]
     return {
         "row": [place[module] for module, _ in tallies],

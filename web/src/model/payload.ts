@@ -25,7 +25,7 @@ export interface Rows {
 /** Lines of figures by row; rows without a line did nothing. */
 export interface RunData {
   label: string;
-  kind: "block" | "phase" | "sample" | "old" | "new";
+  kind: "block" | "phase" | "sample" | "rank" | "old" | "new";
   /** The run that has the figures of modules themselves: parameters, memory. */
   base: number | null;
   row: number[];
@@ -69,6 +69,29 @@ export interface TreeData {
   /** null if nothing was sent. */
   collectives: CollectiveKinds | null;
   runs: RunData[];
+  /** The ranks of a job, which are runs as well; null or absent on a page of one report. */
+  ranks?: RanksData | null;
+}
+
+/** The ranks of a job, by their place among those that gave a report. */
+export interface RanksData {
+  /** How many ranks the job has. */
+  world: number;
+  rank: number[];
+  missing: number[];
+  /** By metric and row: what each rank has itself, or one figure that all have. */
+  own: Record<string, (Raw | Raw[])[]>;
+  /** Metrics for which the page had no room. */
+  left_out: string[];
+  /** null where memory was not followed. */
+  peak: ({ peak: Raw; module: string; operator: string } | null)[] | null;
+  stopped: Record<string, { module: string; error: string }>;
+  /** What ranks did and sent: lists that several have alike, and for each rank the place of its own; -1 for none. */
+  operators: { row: number[]; operator: number[]; line: number[] }[];
+  collectives: (Omit<Sent, "groups"> | null)[];
+  of: number[];
+  /** The process groups of each rank, by their numbers on the page. */
+  groups: number[][];
 }
 
 export interface Meta {

@@ -22,6 +22,12 @@ export interface OperatorSum {
   values: Map<string, bigint>;
 }
 
+/** Figures by row, as a run reads them. */
+export interface Cells {
+  row: ArrayLike<number>;
+  value: (i: number) => Raw;
+}
+
 /** One run: what each module did itself, and with those below it. Columns are worked out when they are first read. */
 export class Run {
   private readonly columns = new Map<string, { own: Column; total: Column }>();
@@ -31,6 +37,8 @@ export class Run {
     private readonly source: Source,
     readonly data: RunData,
     private readonly base: Run | null,
+    /** The figures of a run that has no lines, by metric; null for a metric that it does not have. */
+    private readonly cells: ((metric: string) => Cells | null) | null = null,
   ) {}
 
   get label(): string {
@@ -55,15 +63,28 @@ export class Run {
     return this.column(metric).total;
   }
 
-  /** True for each row that has a line: it was called, or did something. */
+  /** False if the figures of this metric were left out of the page for this run. */
+  has(metric: string): boolean {
+    return !this.cells || this.cells(metric) !== null;
+  }
+
+  /** True for each row that has figures: it was called, or did something. */
   get touched(): Uint8Array {
-    this.seen ??= this.data.row.reduce((seen, row) => {
-      seen[row] = 1;
-      return seen;
-    }, new Uint8Array(this.source.parent.length));
+    this.seen ??= this.look();
     return this.seen;
   }
   private seen: Uint8Array | null = null;
+
+  private look(): Uint8Array {
+    const seen = new Uint8Array(this.source.parent.length);
+    if (!this.cells) for (const row of this.data.row) seen[row] = 1;
+    else
+      for (const metric of Object.keys(this.source.figures)) {
+        const cells = this.source.ofModules.has(metric) ? null : this.cells(metric);
+        for (let i = 0; cells && i < cells.row.length; i += 1) if (Number(cells.value(i))) seen[cells.row[i]!] = 1;
+      }
+    return seen;
+  }
 
   /** What operators did in these rows themselves, added up exactly. */
   operators(rows: Iterable<number>): OperatorSum[] {
@@ -71,7 +92,11 @@ export class Run {
     if (!operators) return [];
     this.pairs ??= byRow(operators.row);
     const { figures } = this.source;
-    const keys = Object.keys(figures).filter((key) => key !== "calls" && !this.source.ofModules.has(key));
+    // Lists that ranks share have no times, by which ranks differ.
+    const timed = this.data.kind !== "rank";
+    const keys = Object.keys(figures).filter(
+      (key) => key !== "calls" && !this.source.ofModules.has(key) && (timed || key !== "time_ns"),
+    );
     const sums = new Map<number, OperatorSum>();
     for (const row of rows) {
       for (const pair of this.pairs.get(row) ?? []) {
@@ -109,19 +134,26 @@ export class Run {
 
   private read(metric: string): Column {
     const size = this.source.parent.length;
-    const values = this.source.figures[metric] ?? [];
-    const { row, line } = this.data;
     const doubles = new Float64Array(size);
+    const cells = this.cells ? this.cells(metric) : this.lines(metric);
+    if (!cells) return doubles;
+    const { row, value } = cells;
     let whole = 0;
     for (let i = 0; i < row.length; i += 1) {
-      const value = Number(values[line[i]!]!);
-      doubles[row[i]!] = value;
-      whole += value;
+      const figure = Number(value(i));
+      doubles[row[i]!] = figure;
+      whole += figure;
     }
     if (whole <= Number.MAX_SAFE_INTEGER) return doubles;
     const exact = new Array<bigint>(size).fill(0n);
-    for (let i = 0; i < row.length; i += 1) exact[row[i]!] = BigInt(values[line[i]!]!);
+    for (let i = 0; i < row.length; i += 1) exact[row[i]!] = BigInt(value(i));
     return exact;
+  }
+
+  private lines(metric: string): Cells {
+    const values = this.source.figures[metric] ?? [];
+    const { row, line } = this.data;
+    return { row, value: (i) => values[line[i]!]! };
   }
 }
 

@@ -2,6 +2,7 @@ import type { Figure } from "../shared/numbers.ts";
 import { nameOf } from "../shared/visible.ts";
 import { Folds } from "./folds.ts";
 import type { Metric, TreeData } from "./payload.ts";
+import { rankRuns } from "./ranks.ts";
 import { Run, sum, type OperatorSum } from "./run.ts";
 
 /**
@@ -27,6 +28,8 @@ export class Tree {
   readonly size: number;
   readonly top: Node;
   readonly runs: Run[];
+  /** Those of them that are ranks of a job. */
+  readonly ranks: Run[];
   readonly metrics: Metric[];
   private readonly parent: Int32Array;
   private readonly children: number[][];
@@ -77,6 +80,8 @@ export class Tree {
     };
     this.runs = [];
     for (const run of data.runs) this.runs.push(new Run(source, run, run.base === null ? null : this.runs[run.base]!));
+    this.ranks = data.ranks ? rankRuns(data.ranks, source) : [];
+    this.runs.push(...this.ranks);
   }
   private readonly several: boolean;
 

@@ -44,7 +44,10 @@ export class CollectiveTable {
       columns: this.columns(),
       hover: (row) => hover(row?.owners.size === 1 ? this.nodeOf([...row.owners.keys()][0]!) : null),
       empty: () => {
-        if (run().data.kind === "sample") return "What a sample sent is not recorded; the whole block has it.";
+        const { kind } = run().data;
+        if (kind === "sample") return "What a sample sent is not recorded; the whole block has it.";
+        if (kind === "rank" && !run().collectives)
+          return "This rank sent nothing, or the page had no room for it; all ranks together have it.";
         return this.table.search.value ? "Nothing matches." : `No data of ${tree.path(this.node)} was sent here.`;
       },
     });

@@ -60,12 +60,12 @@ export class OperatorTable {
       noun: "operator",
       sort: { key: "share", down: true },
       columns: fit(columns, tableRoom(), YIELDING),
-      empty: () =>
-        run().hasOperators
-          ? this.table.search.value
-            ? "No operator matches."
-            : "No operator ran here."
-          : "Which operators a sample ran is not recorded; the whole block has them.",
+      empty: () => {
+        if (run().hasOperators) return this.table.search.value ? "No operator matches." : "No operator ran here.";
+        return run().data.kind === "rank"
+          ? "The page had no room for the operators of this rank; all ranks together have them."
+          : "Which operators a sample ran is not recorded; the whole block has them.";
+      },
     });
   }
 

@@ -1,15 +1,19 @@
 /** The parts of the page that do not follow the selection: what was run, problems, totals, groups, words. */
 import type { Run } from "../model/run.ts";
 import type { Tree } from "../model/tree.ts";
-import type { ReportPage } from "../model/payload.ts";
+import type { RanksData, ReportPage } from "../model/payload.ts";
+import { rankTroubles } from "../ranks/views.ts";
 import { byId, chip, el } from "../shared/dom.ts";
 import { inOrder, isMain } from "../model/figures.ts";
 import { date, exact, human, part, percent, plural } from "../shared/numbers.ts";
 
-export const showLabels = ({ meta, convention, title }: ReportPage): void => {
+export const showLabels = ({ meta, convention, title, ranks }: ReportPage): void => {
   const facts = new Map([
+    ...(ranks ? [["ranks", rankCount(ranks)] as [string, string]] : []),
     ["convention", convention.name],
-    ...meta.labels.filter(([label, value]) => label !== "model" || value !== title),
+    ...meta.labels.filter(
+      ([label, value]) => (label !== "model" || value !== title) && !(ranks && label === "world_size"),
+    ),
   ]);
   // What the user says of the run goes before what was seen of it.
   const seen = (label: string, value: string): void => void (value && !facts.has(label) && facts.set(label, value));
@@ -22,7 +26,10 @@ export const showLabels = ({ meta, convention, title }: ReportPage): void => {
   byId("footer").textContent = `dispatchcount ${meta.dispatchcount} · torch ${meta.torch} · Python ${meta.python}`;
 };
 
-export const showIssues = ({ issues, meta }: ReportPage): void => {
+const rankCount = ({ rank, world }: RanksData): string =>
+  rank.length === world ? exact(world) : `${exact(rank.length)} of ${exact(world)}`;
+
+export const showIssues = ({ issues, meta, ranks }: ReportPage): void => {
   const section = byId("issues");
   const lines = issues.map((issue) => {
     const where = issue.modules.map((name) => name || "(root)");
@@ -46,7 +53,8 @@ export const showIssues = ({ issues, meta }: ReportPage): void => {
       details,
     );
   });
-  if (meta.stopped_in !== null)
+  if (ranks) lines.unshift(...rankTroubles(ranks).map((text) => el("li", {}, text)));
+  else if (meta.stopped_in !== null)
     lines.unshift(
       el(
         "li",
@@ -57,7 +65,9 @@ export const showIssues = ({ issues, meta }: ReportPage): void => {
   section.hidden = !lines.length;
   const title = issues.length
     ? `${plural(issues.length, "operator")} could not be counted: the totals are too small`
-    : "The run did not end";
+    : ranks
+      ? "Not all ranks are there to the end"
+      : "The run did not end";
   section.replaceChildren(el("h2", { id: "issues-title" }, title), el("ul", {}, ...lines));
 };
 
@@ -70,7 +80,9 @@ export const showTotals = (page: ReportPage, tree: Tree, run: Run, name: string,
     .filter(({ key }) => isMain(key) && !key.startsWith("memory_"))
     .map(({ key, label, kind, help, estimable }, i) => {
       const value = tree.total(tree.top, key, run);
-      const unit = key === "flops" ? `FLOPs${name && ` of ${name}`} (${convention.name}): ${convention.unit}` : label;
+      const of = page.ranks ? ` of ${plural(page.ranks.rank.length, "rank")}` : "";
+      const unit =
+        key === "flops" ? `FLOPs${of}${name && ` of ${name}`} (${convention.name}): ${convention.unit}` : label;
       const mark = !estimable ? "" : page.gap ? "≥ " : page.estimate ? "≈ " : "";
       return card(mark + human(value, kind), unit, `${exact(value)}: ${help}`, i === 0);
     });

@@ -16,6 +16,7 @@ import { showGroups, showIssues, showLabels, showTotals, showWords } from "./par
 import { Picture } from "./picture.ts";
 import { showRoof } from "./roof.ts";
 import { Roofline } from "./roofline.ts";
+import { RankViews } from "../ranks/views.ts";
 import { SampleViews, showLoads } from "./samples.ts";
 import { USUAL, type Shown } from "../model/state.ts";
 
@@ -76,6 +77,26 @@ const roofline = page.figures.time_ns ? new Roofline(tree, run) : null;
 const chosenRun = (): number => runPlace;
 const samples = page.samples ? new SampleViews(page.samples, chosenRun, (place, label) => setRun(place, label)) : null;
 
+const ranks = page.ranks
+  ? new RankViews({
+      title: page.title,
+      ranks: page.ranks,
+      tree,
+      metric: () => metric,
+      selected: () => selected,
+      digits,
+      run: chosenRun,
+      setMetric: (key) => setMetric(key),
+      setRun: (place) => setRun(place),
+      select: (node) => select(node),
+      open: (node) => toggle(node),
+      hover: (node) => {
+        chart.light(node);
+        modules.table.mark(node && ((row) => row === node));
+      },
+    })
+  : null;
+
 // The address that leads back to what is shown.
 
 const shown = (): Shown => ({
@@ -132,6 +153,7 @@ const show = (): void => {
   operators.show(selected);
   collectives?.show(selected);
   calls.show(selected);
+  ranks?.refresh();
   roofline?.show(selected);
 };
 
@@ -187,6 +209,8 @@ const setMetric = (key: string): void => {
   draw();
   modules.table.measure();
   modules.refresh();
+  ranks?.refresh();
+  ranks?.measure();
   operators.measure();
   operators.arrange();
   address.remember();
@@ -237,12 +261,12 @@ for (const one of ["icicle", "treemap"] as const) {
 }
 byId("fold").addEventListener("click", () => toggle(selected));
 digits.addEventListener("change", () => {
-  for (const table of [modules.table, operators, collectives, calls]) table?.measure();
+  for (const table of [modules.table, operators, collectives, ranks, calls]) table?.measure();
 });
 showExport({
   title: page.title,
-  chart: "Chart",
-  pictures: () => [["", chart.picture]],
+  chart: ranks ? "Charts" : "Chart",
+  pictures: () => [["", chart.picture], ...(ranks ? ([["_ranks", ranks.picture]] as const) : [])],
   table: modules.table,
   remember: () => address.remember(),
 });
@@ -255,5 +279,6 @@ showWords(page, tree);
 listenToFrame(() => {
   draw();
   chart.look();
+  ranks?.draw();
 });
 address.follow(restore);

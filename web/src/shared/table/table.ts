@@ -23,6 +23,8 @@ export interface Options<Row> {
   noun: string;
   /** Several of the noun, where that is more than an s. */
   plural?: string;
+  /** What the rows are, as a screen reader says it, where another table has as many of the noun. */
+  of?: string;
   columns: Column<Row>[];
   sort?: Sort;
   /** What stands in the header beside the search. */
@@ -68,10 +70,11 @@ export class Table<Row> {
 
   constructor(private readonly options: Options<Row>) {
     const { section, id, title, noun, plural: many } = options;
+    const of = options.of ?? many ?? `${noun}s`;
     this.search = el("input", {
       type: "search",
       placeholder: "Search …",
-      "aria-label": `Search ${many ?? `${noun}s`}`,
+      "aria-label": `Search ${of}`,
       oninput: () => this.arrange(),
     });
     this.core = this.makeCore();
@@ -84,11 +87,11 @@ export class Table<Row> {
     );
     this.box = el(
       "div",
-      { class: "table-box tall", tabindex: 0, role: "region", "aria-label": `Table of ${many ?? `${noun}s`}` },
+      { class: "table-box tall", tabindex: 0, role: "region", "aria-label": `Table of ${of}` },
       this.table,
     );
     const menu = columnChooser({
-      of: many ?? `${noun}s`,
+      of,
       columns: this.core.getAllLeafColumns(),
       label: (key) => this.column(key).label,
       changed: () => {
