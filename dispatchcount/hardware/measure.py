@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.errors import DeviceError
-from dispatchcount.hardware.device import TF32, Device
+from dispatchcount.hardware.device import DTYPES, TF32, Device
 from dispatchcount.render.numbers import plural
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ def _rounding(place: torch.device, dtype: Any) -> Iterator[torch.dtype | None]:
     name = str(dtype).removeprefix("torch.")
     on_nvidia = place.type == "cuda" and torch.version.hip is None
     if name not in ("float32", TF32) or not on_nvidia:
-        yield None if name == TF32 else getattr(torch, name)
+        # An older torch lacks dtypes that a device may have a peak for; it multiplies none of them.
+        yield getattr(torch, name, None) if name in DTYPES else getattr(torch, name)
     elif name == TF32 and torch.cuda.get_device_capability(place) < _FIRST_WITH_TF32:
         yield None
     else:

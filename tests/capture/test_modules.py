@@ -299,7 +299,8 @@ dist.destroy_process_group()
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     expected = {"": 64 + 96, "0": 64, "2": 96}
-    assert done.stdout.strip() == f"{expected} 40", done.stderr
+    # torch 2.9 prints a line of gloo's own before it.
+    assert done.stdout.splitlines()[-1:] == [f"{expected} 40"], done.stderr
 
 
 def test_a_direct_forward_belongs_to_the_caller() -> None:
