@@ -259,6 +259,14 @@ class Session:
                 "what the modules inside it did is on its own row"
             )
             self._recording.notes[note] = None
+        unread = inventory.unread()
+        if unread:
+            more = f" and {len(unread) - 1:,} more parameters" if unread[1:] else ""
+            note = (
+                f"the elements of {unread[0]}{more} are not among the non-zero ones, because they "
+                "have no data here, or are spread over ranks"
+            )
+            self._recording.notes[note] = None
         report = build(
             self._recording,
             self._accountant,

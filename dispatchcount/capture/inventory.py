@@ -111,6 +111,20 @@ class Inventory:
             )
         return self._rows
 
+    def unread(self) -> list[str]:
+        """The parameters whose elements were to be read for zeros, and cannot be read here.
+
+        They have no data (meta and fake tensors), or this rank holds a part of them.
+        """
+        if not self._reads:
+            return []
+        return [
+            parameter.name
+            for module in self.modules
+            for parameter in module.parameters
+            if parameter.numel and parameter.nonzero is None and parameter.tied_to is None
+        ]
+
     def name(self, info: Info) -> str:
         """The name of a module that was called."""
         return self._table()[self.locate(info)].name

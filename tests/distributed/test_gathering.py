@@ -15,6 +15,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.nn.functional import all_to_all_single
 
 import dispatchcount as dc
 from dispatchcount.distributed.notices import Notices
@@ -24,30 +25,41 @@ from tests.distributed.spawn import on_ranks
 
 pytestmark = pytest.mark.torch_alone
 
-WIDTH, HIDDEN = 8, 32
-SENT = ((10, 6), (3, 13))
-"""How many of its 16 tokens each rank sends to the expert of each rank: 13 and 19 arrive."""
+WIDTH, HIDDEN = 64, 128
+SENT = ((14, 18), (17, 23))
+"""How many of its tokens each rank sends to the expert of each rank.
 
+It is written down here, because a gate's choice depends on its weights.
+"""
+
+OWN = tuple(map(sum, SENT))
 ARRIVED = tuple(sum(column) for column in zip(*SENT, strict=True))
-TOKEN = 2 * WIDTH * HIDDEN
-"""MACs of an expert for a token."""
+assert (OWN, ARRIVED) == ((32, 40), (31, 41))
+
+GATE = 2 * WIDTH * 2
+"""MACs of a step for a token: the gate's product, and the gradient of its weights."""
+
+EXPERT = 3 * 2 * WIDTH * HIDDEN
+"""MACs of a step for a token that arrived: two products, and two gradients of each."""
 
 
 class Experts(nn.Module):
-    """A layer of one expert on each rank, after a projection that every rank does alike."""
+    """A layer of one expert on each rank. Tokens go to it weighed by a gate, and come back."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.project = nn.Linear(WIDTH, WIDTH, bias=False)
+        self.gate = nn.Linear(WIDTH, 2, bias=False)
         self.expert = nn.Sequential(nn.Linear(WIDTH, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, WIDTH))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        rank = dist.get_rank()
-        out = torch.empty(ARRIVED[rank], WIDTH)
-        sent, came = list(SENT[rank]), [row[rank] for row in SENT]
-        dist.all_to_all_single(out, self.project(x), came, sent)
-        back: torch.Tensor = self.expert(out)
-        return back
+        sent = torch.tensor(SENT[dist.get_rank()])
+        came = torch.empty_like(sent)
+        dist.all_to_all_single(came, sent)
+        out, back = came.tolist(), sent.tolist()
+        weighed = x * self.gate(x).softmax(-1)[:, :1]
+        arrived = all_to_all_single(torch.empty(sum(out), WIDTH), weighed, out, back)
+        done = all_to_all_single(torch.empty(len(x), WIDTH), self.expert(arrived), back, out)
+        return torch.as_tensor(done)
 
 
 def two_ranks() -> dict[str, Any]:
@@ -58,8 +70,8 @@ def two_ranks() -> dict[str, Any]:
         ranks = dc.distributed.gather(report, timeout=120)
         found[name] = ranks and ranks.to_json()
 
-    with torch.no_grad(), dc.profile(experts := Experts()) as prof:
-        experts(torch.ones(16, WIDTH))
+    with dc.profile(experts := Experts()) as prof:
+        experts(torch.ones(OWN[dist.get_rank()], WIDTH)).sum().backward()
     gather("experts", prof.report)
     sharded: Any = Decoder()
     for layer in sharded.layers:
@@ -91,15 +103,32 @@ def test_rank_0_has_every_report(gathered: list[dict[str, Any]]) -> None:
 
 def test_experts_are_as_uneven_as_their_tokens(gathered: list[dict[str, Any]]) -> None:
     ranks = dc.Ranks.from_json(gathered[0]["experts"])
-    expert = ranks.by_module("macs")["expert"]
-    assert expert.values == tuple(came * TOKEN for came in (13, 19))
-    assert (expert.sum, expert.mean, expert.slowest) == (32 * TOKEN, 16 * TOKEN, 1)
-    assert expert.imbalance == 19 / 16
-    assert ranks.by_module("macs")["project"].imbalance == 1
-    assert ranks.sum.by_module()["expert"].macs == 32 * TOKEN
+    modules = ranks.by_module("macs")
+    assert modules["gate"].values == tuple(own * GATE for own in OWN)
+    assert modules["expert"].values == tuple(came * EXPERT for came in ARRIVED)
+    whole = modules[""]
+    assert whole.values == (32 * 256 + 31 * 49_152, 40 * 256 + 41 * 49_152)
+    assert whole.values == ranks.spread("macs").values == (1_531_904, 2_025_472)
+    assert (whole.sum, whole.mean, whole.slowest) == (3_557_376, 1_778_688, 1)
+    assert whole.imbalance == 2_025_472 / 1_778_688
+    assert f"{whole.imbalance:.4f}" == "1.1387"
+    assert modules["expert"].imbalance == 41 / 36
+    assert ranks.sum.by_module()["expert"].macs == 72 * EXPERT
     assert "rank 1" in str(ranks)
-    # The projection of 16 tokens on each of 2 ranks is that of 32 tokens on one.
-    assert ranks.spread("macs").sum == 32 * (TOKEN + WIDTH * WIDTH)
+
+
+def test_tokens_go_out_and_back_and_so_do_their_gradients(gathered: list[dict[str, Any]]) -> None:
+    """Calls: the two counts of 8 bytes, the tokens there and back, and the gradients of both."""
+    for report, own, came in zip(
+        dc.Ranks.from_json(gathered[0]["experts"]).reports, OWN, ARRIVED, strict=True
+    ):
+        (row,) = report.by_collective()
+        assert (row.op, row.payload_of, row.calls) == ("c10d.alltoall_base_", "input", 5)
+        assert row.payload_bytes == 2 * 8 + 2 * (own + came) * 4 * WIDTH
+        assert {phase: sent.calls for phase, sent in row.phases.items()} == {
+            "forward": 3,
+            "backward": 2,
+        }
 
 
 def test_what_ranks_hold_and_do_alike(gathered: list[dict[str, Any]]) -> None:
