@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.distributed._tools.fake_collectives import CollectiveOp, collective_ops, sync_ops
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.debug import CommDebugMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -33,6 +32,13 @@ class RawLog(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if any(kind is DTensor for kind in types):
             return NotImplemented  # it takes the call apart, and its parts come here
+        # torch 2.6 lacks the list; its lane loads this file, and measures nothing by it.
+        from torch.distributed._tools.fake_collectives import (
+            CollectiveOp,
+            collective_ops,
+            sync_ops,
+        )
+
         out = func(*args, **(kwargs or {}))
         if func in collective_ops and func not in sync_ops:
             name = str(func._schema.name).replace("::", ".")
