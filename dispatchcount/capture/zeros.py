@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -28,7 +28,8 @@ def nonzeros(tensor: Tensor) -> int | None:
 
     Returns:
         None if the elements cannot be read: there are none (meta and fake tensors, a parameter that
-        was not initialized yet), or they are inside another kind of object.
+        was not initialized yet or whose memory was freed), or they are inside another kind of
+        object.
     """
     if any(kind.__name__ == _HALVED for kind in type(tensor).__mro__):
         return int(tensor.numel()) // 2
@@ -36,9 +37,19 @@ def nonzeros(tensor: Tensor) -> int | None:
         return None
     if tensor.is_cuda and torch.cuda.is_current_stream_capturing():
         return None  # Nothing runs while a graph is captured, and reading would spoil the graph.
+    if tensor.layout is torch.strided and not tensor.is_quantized and not _has_memory(tensor):
+        return None
     count: Callable[[], int] = lambda: _counted(tensor)  # noqa: E731
     with DispatchOff(), FunctionsOff(), torch.no_grad():
         return guarded(count, None)
+
+
+def extent(sizes: Sequence[int], strides: Sequence[int], offset: int, dtype: torch.dtype) -> int:
+    """The bytes of a storage in which a tensor lies, from the storage's begin; 0 if it is empty."""
+    if 0 in sizes:
+        return 0
+    last = sum(stride * (size - 1) for size, stride in zip(sizes, strides, strict=True))
+    return (offset + last + 1) * int(dtype.itemsize)
 
 
 def effective(module: nn.Module, key: str, parameter: Tensor) -> int | None:
@@ -64,3 +75,12 @@ def _counted(tensor: Tensor) -> int:
     elif tensor.layout is not torch.strided:
         tensor = tensor.values()
     return int(torch.count_nonzero(tensor.detach()))
+
+
+def _has_memory(tensor: Tensor) -> bool:
+    """True if its elements are there; sharded training frees a storage and keeps the tensor."""
+    try:
+        needs = extent(tensor.shape, tensor.stride(), int(tensor.storage_offset()), tensor.dtype)
+        return int(tensor.untyped_storage().nbytes()) >= needs
+    except (NotImplementedError, RuntimeError):  # it has no storage
+        return False

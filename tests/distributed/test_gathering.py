@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.distributed.nn.functional import all_to_all_single
 
 import dispatchcount as dc
@@ -62,6 +63,30 @@ class Experts(nn.Module):
         return torch.as_tensor(done)
 
 
+def nonzero_macs(spread: Callable[[nn.Module], nn.Module]) -> tuple[int, int]:
+    """Those of a step of a model half of whose weights are zero, and those that are known."""
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))
+    with torch.no_grad():
+        model[0].weight[:, ::2] = 0
+        model[2].weight[::2] = 0
+    model = spread(model)
+    with dc.profile(model, nonzero=True) as prof:
+        model(torch.ones(4, 8)).sum().backward()
+    return prof.report.nonzero_macs, prof.report.weighed_macs
+
+
+def by_layer(model: Any) -> nn.Module:
+    """Each layer sharded, and gathered for its use alone."""
+    for layer in (model[0], model[2]):
+        fully_shard(layer)
+    return fully_shard(model)
+
+
+def wrapped(model: nn.Module) -> nn.Module:
+    """The same by the older wrapper."""
+    return FullyShardedDataParallel(model, device_id=torch.device("cpu"))
+
+
 def two_ranks() -> dict[str, Any]:
     """What rank 0 gathers of experts, of a sharded step, and of a plain one; others get None."""
     found: dict[str, Any] = {}
@@ -82,6 +107,8 @@ def two_ranks() -> dict[str, Any]:
         with dc.profile(model, memory=True) as prof:
             step(model, optimizer)
         gather(name, prof.report)
+    ways = {"plain": lambda model: model, "sharded": by_layer, "wrapped": wrapped}
+    found["zeros"] = {name: nonzero_macs(spread) for name, spread in ways.items()}
     return found
 
 
@@ -155,6 +182,18 @@ def test_what_ranks_hold_and_do_alike(gathered: list[dict[str, Any]]) -> None:
     weights = 4 * 64**2 + 3 * 64 * 128 + 2 * 64
     state = sharded.by_module("memory_optimizer")["layers.0"]
     assert state.values == (2 * 4 * weights // 2 + 9 * 4,) * 2
+
+
+def test_zeros_of_gathered_weights_are_read_where_they_are_used(
+    gathered: list[dict[str, Any]],
+) -> None:
+    """Their memory is freed before the block ends."""
+    # 4 rows; forward takes both weights, backward both and the second once more, for its input.
+    # Half of each weight is zero, but a gradient of a weight is a product of data alone.
+    one = 4 * 8 * 8
+    expected = 2 * one // 2 + one // 2 + 2 * one
+    for rank in gathered:
+        assert rank["zeros"] == dict.fromkeys(("plain", "sharded", "wrapped"), (expected, 5 * one))
 
 
 def in_trouble(rank: int, ranks: int, port: int, folder: str) -> None:

@@ -14,6 +14,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 import dispatchcount as dc
@@ -307,7 +308,13 @@ def adam(parameters: Any) -> torch.optim.Optimizer:
 def test_plain_peak_is_that_of_torchs_tracker() -> None:
     """The second step is compared, in which the optimizer has its state from the start."""
     tracker = pytest.importorskip("torch.distributed._tools.mem_tracker")
-    run = step(4, 128)
+
+    def run(model: nn.Module, optimizer: Any) -> None:
+        tokens = torch.zeros(4, 128, dtype=torch.long)
+        F.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten()).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
     with FakeTensorMode():
         model = big()
         optimizer = adam(model.parameters())
@@ -319,6 +326,10 @@ def test_plain_peak_is_that_of_torchs_tracker() -> None:
         (expected,) = watch.get_tracker_snapshot("peak").values()
     planned = plan(big, None, run, {"dp": 1}, optimizer=adam)
     assert planned.peak == expected["Total"]
+    # Two moments of 1,824,000 parameters, and a step of 4 bytes for each of 21. The peak of a first
+    # step comes before them.
+    assert planned.optimizer == 2 * 4 * 1_824_000 + 21 * 4
+    assert planned.peak == 33_934_344 + planned.optimizer
 
 
 def test_fsdp_peak_is_that_of_torchs_tracker() -> None:

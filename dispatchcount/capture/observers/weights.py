@@ -3,7 +3,7 @@
 A weight is a parameter, a part or another view of one, a packed weight, or what an operator makes
 of weights and buffers alone: a weight under a mask, or cast to another dtype. A parameter is read
 once, when the block ends. What is made of weights is read where it is used, because it is gone
-afterwards.
+afterwards, and so is a parameter that sharded training gathered from other ranks.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from dispatchcount.capture.groups import distributed
 from dispatchcount.capture.held import entries_of, walk
 from dispatchcount.capture.key import tensors_in, unpacked
 from dispatchcount.capture.modules import Modules
 from dispatchcount.capture.observers.storages import storages
 from dispatchcount.capture.torch_private import DispatchOff, FakeTensor, FunctionsOff, address_of
-from dispatchcount.capture.zeros import nonzeros
+from dispatchcount.capture.zeros import extent, nonzeros
 from dispatchcount.rules.core.uses import Place as At
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ class Weights:
             known = self._constants.get(address_of(storage))
             found = known if known is not None and known.ref() is storage else None
         if found is None and isinstance(tensor, nn.Parameter):
-            self._note(tensor, weight=True, lasts=True)
+            # Sharded training gathers a parameter for this use alone, and frees its memory after.
+            self._note(tensor, weight=True, lasts=not distributed())
             return self._constant(tensor)
         return found
 
@@ -209,6 +211,9 @@ class Weights:
             return None
         with DispatchOff(), FunctionsOff(), torch.no_grad():
             tensor = torch.empty(0, dtype=view.dtype, device=storage.device)
+            # `set_` would make a storage larger that was freed since.
+            if storage.nbytes() < extent(view.sizes, view.strides, view.offset, view.dtype):
+                return None
             return _zeros(tensor.set_(storage, view.offset, view.sizes, view.strides))
 
 

@@ -210,8 +210,23 @@ def test_what_cannot_be_read_is_told() -> None:
         x = torch.ones(3, 6)
     report = counted(net, x)
     assert (report.macs, report.weighed_macs, report.nonzero_macs) == (3 * 6 * 4, 0, 0)
-    (note,) = report.meta.notes
-    assert "aten.addmm" in note
+    unread, unweighed = report.meta.notes
+    assert unread.startswith("the elements of weight and 1 more parameters are not among the non-")
+    assert "aten.addmm" in unweighed
+
+
+def test_memory_that_was_freed_is_not_read_and_stays_free() -> None:
+    """Sharded training frees what it gathered, and keeps the parameter."""
+    net = nn.Linear(6, 4)
+    storage = net.weight.untyped_storage()
+    with dc.profile(net, nonzero=True) as prof:
+        with torch.no_grad():
+            net(torch.ones(3, 6))
+        storage.resize_(0)
+    assert storage.nbytes() == 0
+    assert (prof.report.macs, prof.report.weighed_macs) == (3 * 6 * 4, 0)
+    assert prof.report.nonzero_params == nnz(net.bias)
+    assert any("elements of weight are not among" in note for note in prof.report.meta.notes)
 
 
 def test_two_weights_with_zeros_in_one_product_are_not_guessed() -> None:
