@@ -22,8 +22,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("search", UNHURRIED)
-settings.register_profile("same", UNHURRIED, derandomize=True, database=None)
+settings.register_profile("same", UNHURRIED, max_examples=50, derandomize=True, database=None)
+settings.register_profile("search", UNHURRIED, max_examples=1000)
 settings.load_profile("same")
 
 ALONE = "torch_alone"

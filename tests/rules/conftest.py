@@ -1,7 +1,4 @@
-"""What the tests of the rules share: how properties run, and the engine of quantized kernels.
-
-Properties have no deadline, because the first call of an operator may load a library.
-"""
+"""What the tests of the rules share: the engine of quantized kernels."""
 
 from __future__ import annotations
 
@@ -10,10 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from hypothesis import settings
-
-settings.register_profile("rules", deadline=None, max_examples=50)
-settings.load_profile("rules")
 
 ENGINES = ("fbgemm", "x86", "onednn", "qnnpack")
 
