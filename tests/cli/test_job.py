@@ -56,7 +56,8 @@ def test_a_script_is_shown_once_and_saved_by_each_rank(tmp_path: Path) -> None:
     files = [tmp_path / f"run.rank-{rank}.json" for rank in range(2)]
     ranks = dc.Report.merge(map(dc.Report.from_json, files), axis="rank")
     # 2 rows on rank 0 and 3 on rank 1, each of 4·8 + 8·4 MACs, under names without `module.`.
-    assert ranks.spread("macs").values == (2 * 64, 3 * 64)
+    # Outside of the model, torch 2.6 runs operators of its own when DDP has it load its compiler.
+    assert ranks.by_module("macs")[""].values == (2 * 64, 3 * 64)
     assert ranks.by_module("macs")["0"].values == (2 * 32, 3 * 32)
 
 
@@ -65,7 +66,7 @@ def test_a_rank_that_fails_ends_the_job_and_leaves_all_reports(tmp_path: Path) -
     assert done.returncode == 1
     assert "ValueError: no such expert" in done.stderr
     reports = [dc.Report.from_json(tmp_path / f"run.rank-{rank}.json") for rank in range(2)]
-    assert [report.macs for report in reports] == [2 * 64, 3 * 64]
+    assert [report.by_module()[""].macs for report in reports] == [2 * 64, 3 * 64]
 
 
 def test_a_model_is_shown_once(tmp_path: Path) -> None:
