@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch.distributed.tensor import DTensor
-from torch.distributed.tensor.debug import CommDebugMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import dispatchcount as dc
@@ -73,6 +72,9 @@ def measure(way: Way) -> Measured:
     with dc.profile(model) as prof:
         step(model, optimizer)
     after = [parameter.detach().clone() for parameter in model.parameters()]
+    # It needs numpy, which the lane with torch alone lacks: that lane loads this file and measures nothing.
+    from torch.distributed.tensor.debug import CommDebugMode
+
     with CommDebugMode() as torchs, RawLog() as log:
         step(model, optimizer)
     # The same two steps without a profiler.
