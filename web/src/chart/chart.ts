@@ -1,9 +1,10 @@
 /** Tiles drawn as SVG: they can be read by a screen reader's user, tested, printed and exported as they are. */
-import { el, svg } from "../shared/dom.ts";
+import { svg } from "../shared/dom.ts";
 import { fitted, FONTS, textWidth } from "../shared/measure.ts";
 import type { Node } from "../model/tree.ts";
 import type { Colour } from "./colours.ts";
 import type { Tile } from "./layout.ts";
+import { answering } from "./picture.ts";
 import { visible } from "../shared/visible.ts";
 
 export interface ChartOptions {
@@ -43,19 +44,16 @@ export class Chart {
 
   constructor(readonly options: ChartOptions) {
     const { element } = options;
-    this.tip = el("div", { class: "tip panel", "aria-hidden": "true", hidden: true });
-    document.body.append(this.tip);
-    element.addEventListener("keydown", (event) => this.key(event));
-    element.addEventListener("blur", () => this.mark(-1));
-    element.addEventListener("click", (event) => this.press(event));
-    element.addEventListener("pointermove", (event) => this.point(event));
-    element.addEventListener("pointerleave", () => {
-      this.tip.hidden = true;
-      options.hover(null);
+    this.tip = answering(element, {
+      key: (event) => this.key(event),
+      blur: () => this.mark(-1),
+      press: (event) => this.press(event),
+      point: (event) => this.point(event),
+      leave: () => options.hover(null),
+      resized: () => {
+        if (element.clientWidth && element.clientWidth !== this.width) this.draw();
+      },
     });
-    new ResizeObserver(() => {
-      if (element.clientWidth && element.clientWidth !== this.width) this.draw();
-    }).observe(element);
   }
 
   /** The picture as it is now. */

@@ -1,4 +1,5 @@
 /** A map of modules × ranks: the colour of a cell tells how far its figure is from the mean over the ranks. */
+import { answering } from "../chart/picture.ts";
 import { shadeOf, shades, type Shade } from "../chart/shades.ts";
 import type { Spread } from "../model/ranks.ts";
 import type { Node } from "../model/tree.ts";
@@ -46,23 +47,21 @@ export class HeatMap {
   /** What the keyboard is on: a line, and a cell of it; cell -1 is the module's name. */
   private at: { line: number; cell: number } | null = null;
   private drawn: SVGSVGElement | null = null;
-  private readonly tip = el("div", { class: "tip panel", "aria-hidden": "true", hidden: true });
+  private readonly tip: HTMLElement;
   private width = 0;
 
   constructor(private readonly options: HeatOptions) {
     const { element, hover } = options;
-    document.body.append(this.tip);
-    element.addEventListener("keydown", (event) => this.key(event));
-    element.addEventListener("blur", () => this.mark(null));
-    element.addEventListener("click", (event) => this.press(event));
-    element.addEventListener("pointermove", (event) => this.point(event));
-    element.addEventListener("pointerleave", () => {
-      this.tip.hidden = true;
-      hover(null);
+    this.tip = answering(element, {
+      key: (event) => this.key(event),
+      blur: () => this.mark(null),
+      press: (event) => this.press(event),
+      point: (event) => this.point(event),
+      leave: () => hover(null),
+      resized: () => {
+        if (element.clientWidth && element.clientWidth !== this.width) this.draw();
+      },
     });
-    new ResizeObserver(() => {
-      if (element.clientWidth && element.clientWidth !== this.width) this.draw();
-    }).observe(element);
   }
 
   /** The picture as it is now. */
