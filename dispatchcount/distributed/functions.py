@@ -70,7 +70,7 @@ def module(value: Any, what: str, expected: str) -> nn.Module:
         UsageError: it is none.
     """
     if not isinstance(value, nn.Module):
-        got = "None" if value is None else f"a {type(value).__name__}"
+        got = _named(value)
         raise UsageError(f"{what} returned {got}, not a torch.nn.Module; it must {expected}")
     return value
 
@@ -82,12 +82,17 @@ def optimizer(value: Any) -> torch.optim.Optimizer:
         UsageError: it is none.
     """
     if not isinstance(value, torch.optim.Optimizer):
-        got = "None" if value is None else f"a {type(value).__name__}"
+        got = _named(value)
         raise UsageError(
             f"{OPTIMIZER} returned {got}, not a torch.optim.Optimizer; give a class such as "
             "torch.optim.AdamW, or a function that returns an optimizer of those parameters"
         )
     return value
+
+
+def _named(value: Any) -> str:
+    """What a function returned, in words."""
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 @contextmanager
