@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dispatchcount.cli.common import add_convention, emit, how_many, load_torch, show, usage
 from dispatchcount.cli.paths import inputs, output
 from dispatchcount.cli.running import progress
+from dispatchcount.distributed.work import WAYS
 from dispatchcount.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 NEEDED = ("build", "step")
 OPTIONAL = ("parallelize", "optimizer", "load", "samples")
-BY = ("sample", "macs", "step")
 FORMATS = ("table", "markdown")
 
 
@@ -62,7 +62,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--by",
-        choices=BY,
+        choices=WAYS,
         help="what the times of several meshes are divided by before they are sorted: samples,"
         " MACs of the forward on all ranks, or nothing; the first that FILE allows by default",
     )
