@@ -21,6 +21,9 @@ class LawStats(Stats):
 
     A figure without a formula at these sizes is absent. Asking for it raises `LawError` with the
     reason, so that it is never mistaken for 0.
+
+    Attributes:
+        absent: the metrics that have no figure here, each with the reason.
     """
 
     __slots__ = ("absent",)

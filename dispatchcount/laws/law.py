@@ -46,8 +46,13 @@ class RowNote:
 
 @dataclass(frozen=True, slots=True)
 class LawMeta:
-    """What the law was made of: class names of the model, its mode, versions, where the tensors
-    were.
+    """What a law was made of.
+
+    Attributes:
+        model: class names of the roots.
+        training: True if the first root was in train mode; None without a root.
+        torch, dispatchcount: their versions.
+        devices: where the tensors were.
     """
 
     model: str = ""

@@ -22,8 +22,24 @@ L = TypeVar("L", bound="Law")
 
 
 class Law(LawData):
-    """Formulas by module, operator and phase, in the sizes of the inputs. Made by
-    `dispatchcount.law`. `LawData` lists its attributes.
+    """Formulas by module, operator and phase, in the sizes of the inputs, made by
+    `dispatchcount.law`.
+
+    Called with sizes, it gives exact figures, ``law(b=8, s=4096).flops``; without, each metric is a
+    `Polynomial`, ``law.flops``.
+
+    Attributes:
+        sizes: the names of the sizes.
+        start: the sizes that the law was asked for.
+        convention: name of the convention that `flops` follows; see `with_convention`.
+        checked: sizes at which the law was compared with a run that it was not made from.
+        runs: how many runs it took.
+        meta: what it was made of.
+        estimates: rows whose formula is an estimate or an upper bound; figures they are part of are
+            marked.
+        altered: what views such as `causal` changed, one sentence each.
+        modules, polynomials, rows, domains, operator_domains, refusals: the record that the
+            methods read; `LawData` says what each holds.
     """
 
     def causal(self, window: int | None = None, *, sizes: Sequence[str] | None = None) -> Law:

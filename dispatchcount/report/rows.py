@@ -212,7 +212,13 @@ class OpIssue(Brief):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ModuleCost(Brief):
-    """What one module did by itself in one sample."""
+    """What one module did by itself in one sample.
+
+    Attributes:
+        module: index in `Report.modules`.
+        calls: how often it was called.
+        cost: what that cost, without its children.
+    """
 
     module: int
     calls: int
@@ -221,7 +227,12 @@ class ModuleCost(Brief):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sample(Brief):
-    """One input of many: its label and which of `Report.profiles` it took."""
+    """One input of many.
+
+    Attributes:
+        label: what it is called.
+        profile: index in `Report.profiles` of what it ran; samples that ran alike share one.
+    """
 
     label: str
     profile: int

@@ -22,7 +22,11 @@ from dispatchcount.report.tree import upward
 class Distribution:
     """How one figure is spread over the samples.
 
-    `p95` is the nearest-rank 95th percentile, `std` the population's standard deviation.
+    Attributes:
+        mean: the sum of the figures over the number of samples.
+        std: the population's standard deviation.
+        min, median, max: the smallest, the middle and the largest figure.
+        p95: the nearest-rank 95th percentile.
     """
 
     mean: float
