@@ -36,10 +36,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--tf32",
         action="store_true",
-        help="float32 matrix products ran at the device's TF32 rate, as convolutions do by default",
+        help="torch was set to round float32 matrix products to TF32",
     )
     parser.add_argument(
-        "--no-tf32", action="store_true", help="float32 convolutions did not run at it either"
+        "--no-tf32",
+        action="store_true",
+        help="torch was set not to round float32 convolutions and recurrent layers to TF32, which "
+        "it does by default; with --tf32 as well, it rounded matrix products alone",
     )
     parser.add_argument(
         "--by", default="operator", metavar="WHAT", help="operator (default), module or phase"
@@ -61,8 +64,6 @@ def run(args: argparse.Namespace) -> int:
     """Show the roofline."""
     if args.measure and args.device:
         raise UsageError("--measure takes the device at hand; leave --device out")
-    if args.tf32 and args.no_tf32:
-        raise UsageError("--tf32 and --no-tf32 contradict each other; give one of them")
     written = output(args.output, inputs(args.file))
     drawn = None if args.plot is None else output(args.plot, inputs(args.file))
     report = load(args.file)

@@ -1,11 +1,13 @@
-"""The device that torch works on now. This file alone, and `measure.py`, ask torch."""
+"""The device that torch works on now. Besides it only `tf32.py` and `measure.py` ask torch."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dispatchcount.hardware.catalog import recognized
 from dispatchcount.hardware.device import Device
+from dispatchcount.hardware.tf32 import rounded_kinds
 
 GIVE = (
     "give its peak, dispatchcount.Device(peak={'bfloat16': 989e12}, bandwidth=3.35e12), "
@@ -41,29 +43,10 @@ def device_at_hand() -> Device:
 
 
 def as_torch_rounds(device: Device) -> Device:
-    """`device` with its TF32 peak for those products that torch may round at present.
-
-    Matrix products and cuDNN's convolutions have a switch each.
-    """
+    """`device` where float32 products may be rounded to TF32 as torch is set at present."""
     import torch
 
-    if not torch.cuda.is_available():
-        return device
-    matrices = torch.get_float32_matmul_precision() != "highest"
-    convolutions = _cudnn_rounds()
-    rounded = device.with_tf32() if matrices else device
-    return rounded if convolutions else rounded.without_tf32()
-
-
-def _cudnn_rounds() -> bool:
-    """True if torch lets cuDNN round float32 convolutions to TF32."""
-    import torch
-
-    cudnn: Any = torch.backends.cudnn
-    # The old name raises where the new one, which came with torch 2.9, was set.
-    if hasattr(cudnn, "conv"):
-        return str(cudnn.conv.fp32_precision) == "tf32"
-    return bool(cudnn.allow_tf32)
+    return replace(device, rounds=rounded_kinds()) if torch.cuda.is_available() else device
 
 
 def _facts(kind: str) -> tuple[str, float | None, int | None]:

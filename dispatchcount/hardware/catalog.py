@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from dispatchcount.hardware.device import FLOAT8, Device, Source
+from dispatchcount.hardware.device import CONV, FLOAT8, RNN, Device, Source
 
 _MAKERS = ("nvidia ", "amd ", "intel(r) ", "intel ")
 """What vendors' drivers put before the name of a device."""
@@ -102,6 +102,9 @@ def _device(name: str, row: dict[str, Any], sources: dict[str, dict[str, str]]) 
         source=Source(**sources[row["source"]]),
         note=row.get("note", ""),
         units=row.get("units"),
+        # Devices of AMD have a TF32 unit, but torch gives convolutions to MIOpen there, which does
+        # not round, whatever `torch.backends.cudnn` says (pytorch/pytorch#190711 would change it).
+        rounds=tuple(row.get("rounds", (CONV, RNN))),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
@@ -11,6 +11,9 @@ from dispatchcount.report.brief import Brief
 
 TF32 = "tf32"
 """The key of the peak of float32 products that a matrix unit rounds to TF32."""
+
+MATMUL, CONV, RNN = KINDS = ("matmul", "conv", "rnn")
+"""The kinds of float32 products that torch rounds or not by a switch each, in torch's words."""
 
 FLOAT8 = ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz")
 """The 8-bit floats that one figure of a vendor's sheet, "FP8", holds for."""
@@ -81,7 +84,7 @@ class Device(Brief):
     Attributes:
         peak: flops a second of dense matrix products, by torch's name of the dtype of the operands
             (``"bfloat16"``) or the dtype itself. A multiply-accumulate is two flops. ``"tf32"`` is
-            the rate of float32 products on a matrix unit that rounds them; see `with_tf32`.
+            the rate of float32 products on a matrix unit that rounds them; see `rounds`.
         bandwidth: bytes a second between the device and its own memory; None if not known.
         memory: bytes of that memory; None if not known.
         interconnect: bytes a second to other devices, both directions together; None if not known.
@@ -96,9 +99,12 @@ class Device(Brief):
         note: what to know before using the figures.
         units: streaming multiprocessors, compute units or GPU cores, as torch counts them; None if
             not known. They tell devices of one name apart, and a device from a part of it.
+        rounds: the kinds of float32 products that torch may round to TF32, which are then bound by
+            the TF32 peak: some of ``"matmul"``, ``"conv"`` and ``"rnn"``. By default those that
+            torch lets cuDNN round by default; see `with_tf32` and `without_tf32`.
 
     Raises:
-        ValueError: a dtype has no such name, or a figure is not a positive number.
+        ValueError: a dtype or a kind has no such name, or a figure is not a positive number.
     """
 
     peak: Mapping[str, float]
@@ -113,6 +119,7 @@ class Device(Brief):
     measured: bool = False
     note: str = ""
     units: int | None = None
+    rounds: tuple[str, ...] = (CONV, RNN)
 
     def __post_init__(self) -> None:
         for kind in ("peak", "vector"):
@@ -127,41 +134,89 @@ class Device(Brief):
         ):
             if getattr(self, kind) is not None:
                 _positive(getattr(self, kind), kind, unit)
+        object.__setattr__(self, "rounds", _in_order(self.rounds))
 
     @property
     def sparse_peak(self) -> dict[str, float]:
         """The doubled figures of the sheet, for 2:4 sparse matrices; nothing here uses them."""
         return {dtype: 2 * self.peak[dtype] for dtype in self.sparse}
 
-    def peak_of(self, dtype: str) -> float | None:
-        """Flops a second of dense products of operands of `dtype`; None if not known."""
-        return _rate(self.peak, dtype)
+    def peak_of(self, rate: str) -> float | None:
+        """Flops a second of dense products; None if not known.
+
+        Args:
+            rate: the dtype of the operands, ``"bfloat16"``; for a convolution or a recurrent layer
+                with its kind, ``"float32 conv"``.
+        """
+        bound = self.bound_of(rate)
+        return None if bound is None else self.peak[bound]
+
+    def bound_of(self, rate: str) -> str | None:
+        """The key in `peak` of what bounds products; None if there is none.
+
+        Args:
+            rate: as in `peak_of`.
+        """
+        dtype, _, kind = rate.partition(" ")
+        same = _SAME_UNITS.get(dtype, "")
+        # What runs on the float32 units is rounded with float32.
+        rounded = "float32" in (dtype, same) and (kind or MATMUL) in self.rounds
+        candidates = (TF32, dtype, same) if rounded else (dtype, same)
+        return next((name for name in candidates if name in self.peak), None)
 
     def vector_of(self, dtype: str) -> float | None:
         """Flops a second of element-wise work in `dtype`; None if not known."""
         return _rate(self.vector, dtype)
 
-    def with_tf32(self) -> Device:
-        """The same device where torch may round float32 matrix products to TF32.
+    def with_tf32(self, *kinds: str) -> Device:
+        """The same device where torch may round float32 products of these kinds to TF32.
 
-        torch does so where `torch.get_float32_matmul_precision()` is not ``"highest"``. Float32
-        convolutions and recurrent layers are at the TF32 peak by default, as in torch; see
-        `without_tf32`. A device without a TF32 unit is returned as it is.
+            device.with_tf32()                   # torch.set_float32_matmul_precision("high")
+            device.with_tf32().without_tf32()    # … and torch.backends.cudnn.allow_tf32 = False
+
+        Each kind has a switch of its own in torch, so the order of calls does not matter. On a
+        device without a TF32 unit they change no figure.
+
+        Args:
+            kinds: some of ``"matmul"``, ``"conv"`` and ``"rnn"``; matrix products alone if none is
+                given, because torch lets cuDNN round the others by default.
+
+        Raises:
+            ValueError: a kind is none of these.
         """
-        if TF32 not in self.peak:
-            return self
-        return replace(self, peak={**self.peak, "float32": self.peak[TF32]})
+        return replace(self, rounds=self.rounds + _in_order(kinds or (MATMUL,)))
 
-    def without_tf32(self) -> Device:
-        """The same device where torch may not round float32 convolutions to TF32 either.
+    def without_tf32(self, *kinds: str) -> Device:
+        """The same device where torch may not round float32 products of these kinds to TF32.
 
-        torch does so by default. It does not where ``torch.backends.cudnn.allow_tf32`` is False.
+        Args:
+            kinds: as in `with_tf32`; convolutions and recurrent layers if none is given, as where
+                ``torch.backends.cudnn.allow_tf32`` is False.
+
+        Raises:
+            ValueError: a kind is none of these.
         """
-        peak = {dtype: rate for dtype, rate in self.peak.items() if dtype != TF32}
-        return replace(self, peak=peak)
+        out = _in_order(kinds or (CONV, RNN))
+        return replace(self, rounds=tuple(kind for kind in self.rounds if kind not in out))
 
     def __str__(self) -> str:
         return self.title or self.name or "a device of your own"
+
+
+def _in_order(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Kinds of products in the order of `KINDS`, each once.
+
+    Raises:
+        ValueError: one of them is no such kind.
+    """
+    given = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    for kind in given:
+        if kind not in KINDS:
+            raise ValueError(
+                f"{kind!r} is no kind of float32 products that torch has a switch for; give some "
+                f"of {', '.join(KINDS)}, as in device.with_tf32('matmul')"
+            )
+    return tuple(kind for kind in KINDS if kind in given)
 
 
 def _rate(rates: Mapping[str, float], dtype: str) -> float | None:

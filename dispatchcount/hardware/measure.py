@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dispatchcount.errors import DeviceError
 from dispatchcount.hardware.device import DTYPES, TF32, Device
+from dispatchcount.hardware.tf32 import matrix_products
 from dispatchcount.render.numbers import plural
 
 if TYPE_CHECKING:
@@ -122,12 +123,8 @@ def _rounding(place: torch.device, dtype: Any) -> Iterator[torch.dtype | None]:
     elif name == TF32 and torch.cuda.get_device_capability(place) < _FIRST_WITH_TF32:
         yield None
     else:
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("high" if name == TF32 else "highest")
-        try:
+        with matrix_products(rounded=name == TF32):
             yield torch.float32
-        finally:
-            torch.set_float32_matmul_precision(before)
 
 
 def _product_rate(

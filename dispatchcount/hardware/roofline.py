@@ -114,13 +114,8 @@ class Roofline(Brief):
     @cached_property
     def peaks(self) -> dict[str, float]:
         """The peaks that bound the products that ran, in flops a second by dtype or ``"tf32"``."""
-        known = {
-            # A device without a TF32 unit has its float32 peak for what others round.
-            one.rate if one.rate in self.device.peak else one.dtype: self.device.peak_of(one.rate)
-            for one in self.work
-            if one.macs
-        }
-        return {name: peak for name, peak in known.items() if peak is not None}
+        bounds = [self.device.bound_of(one.rate) for one in self.work if one.macs]
+        return {name: self.device.peak[name] for name in bounds if name is not None}
 
     @property
     def least_seconds(self) -> float:

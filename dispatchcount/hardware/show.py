@@ -99,6 +99,7 @@ def device_row(device: Device) -> dict[str, Any]:
         if getattr(device, kind) is not None:
             row[kind] = getattr(device, kind)
     row |= {"vector": dict(device.vector), "sparse_peak": device.sparse_peak}
+    row |= {"rounds": list(device.rounds)}
     row |= {"measured": device.measured, "note": device.note}
     if device.source is not None:
         row["source"] = {

@@ -38,8 +38,8 @@ class StepCost(Brief):
     """The matrix work of a run: what utilization needs to know of it.
 
     Attributes:
-        model: multiply-accumulates of forward and backward, each product once, by the peak that
-            bounds them: a dtype, or ``"tf32"`` for float32 convolutions (`Device.without_tf32`).
+        model: multiply-accumulates of forward and backward, each product once, by what bounds
+            them: a dtype, or ``"float32 conv"`` and ``"float32 rnn"`` (see `Device.rounds`).
         hardware: multiply-accumulates of all that ran in the same way, recomputation included.
         unmasked: those of `model` without scores that the calls themselves say are masked.
         uncounted: operators whose cost is not known: both are too small by theirs.
@@ -156,8 +156,8 @@ def utilization(report: ReportRows, device: Device, seconds: float) -> Utilizati
 
     Args:
         report: of exactly the work that was timed.
-        device: the one device that did it; `Device.with_tf32` where float32 matrix products are
-            rounded, `Device.without_tf32` where float32 convolutions are not.
+        device: the one device that did it, with the kinds of float32 products that were rounded:
+            see `Device.rounds`.
         seconds: time of the same work without the profiler, which slows a run down.
 
     Raises:
@@ -199,7 +199,9 @@ def at_peak(macs: Mapping[str, int], device: Device) -> float | None:
 
 
 def _notes(cost: StepCost, device: Device) -> Iterable[str]:
-    missing = [rate for rate in cost.hardware if device.peak_of(rate) is None]
+    missing = dict.fromkeys(
+        rate.partition(" ")[0] for rate in cost.hardware if device.peak_of(rate) is None
+    )
     if missing and at_peak(cost.hardware, device) is None:
         yield f"no MFU: {device} has no peak for {', '.join(missing)}; {GIVE}"
     elif missing:

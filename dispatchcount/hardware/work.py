@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from dispatchcount.hardware.device import TF32
+from dispatchcount.hardware.device import CONV, RNN
 from dispatchcount.report.report_rows import ReportRows
 from dispatchcount.report.rows import COUNTED, ZERO
 
@@ -13,24 +13,27 @@ FLOPS_PER_MAC = 2
 """A multiply-accumulate is two operations, in vendors' peaks as in the formulas of papers."""
 
 
-CUDNN = ("convolution", "rnn")
+_CUDNN = {"convolution": CONV, "rnn": RNN}
 """What the names of the operators hold that torch gives to cuDNN on a GPU of NVIDIA."""
+
+_ROUNDED = {"float32": "float32", "complex64": "float32"}
+"""The dtypes of which cuDNN may round products; torch does a complex convolution as real ones."""
 
 
 def rate_of(op: str, dtype: str) -> str:
-    """The key of the peak that bounds an operator's products: its dtype, or `TF32`.
+    """What bounds an operator's products, as `Device.peak_of` takes it.
 
-    torch lets cuDNN round float32 convolutions and recurrent layers to TF32 by default
-    (``torch.backends.cudnn.allow_tf32``), though not matrix products
-    (``torch.get_float32_matmul_precision()``). So a device with a TF32 unit may do them faster than
-    its float32 peak. `Device.without_tf32` is the same device with that switched off.
+    It is their dtype. Float32 convolutions and recurrent layers are told from matrix products,
+    ``"float32 conv"``, because torch has a switch for each kind that lets it be rounded to TF32.
 
     Args:
         op: the operator's name, as ``"aten.convolution"``.
         dtype: of its operands.
     """
-    rounded = dtype == "float32" and op.startswith("aten.") and any(part in op for part in CUDNN)
-    return TF32 if rounded else dtype
+    if dtype not in _ROUNDED or not op.startswith("aten."):
+        return dtype
+    kind = next((kind for part, kind in _CUDNN.items() if part in op), None)
+    return dtype if kind is None else f"{_ROUNDED[dtype]} {kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Work:
 
     @property
     def rate(self) -> str:
-        """The key of the peak that bounds its products; see `rate_of`."""
+        """What bounds its products; see `rate_of`."""
         return rate_of(self.op, self.dtype)
 
 
@@ -109,7 +112,7 @@ def masked_once(macs: int, recomputed: int, masked: int) -> int:
 
 
 def by_rate(work: Iterable[Work], macs: Callable[[Work], int]) -> dict[str, int]:
-    """Multiply-accumulates by the peak that bounds them, those without any left out."""
+    """Multiply-accumulates by what bounds them (`rate_of`), those without any left out."""
     sums: dict[str, int] = {}
     for one in work:
         count = macs(one)

@@ -82,8 +82,9 @@ def over_ranks(own: Throughput, group: Any = None) -> JobThroughput:
     if not (distributed.is_available() and distributed.is_initialized()):
         return JobThroughput((own,))
     parts: list[Any] = [None] * distributed.get_world_size(group)
-    # A device's sources are the same texts on every rank; its peaks are all that rates need.
-    plain = Device(own.device.peak, name=own.device.name)
+    # A device's sources are the same texts on every rank; all that rates need is its peaks, and
+    # which of them bounds what.
+    plain = Device(own.device.peak, name=own.device.name, rounds=own.device.rounds)
     try:
         distributed.all_gather_object(parts, replace(own, device=plain), group)
     except RuntimeError as error:

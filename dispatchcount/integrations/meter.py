@@ -64,8 +64,8 @@ class Meter:
     Args:
         model: whose training it is; wrapped by DDP, FSDP or the like if it is.
         device: whose peak MFU is of. By default the one at hand; a device that is not known gives
-            flops a second and no MFU. The device at hand has its TF32 peak for float32 products
-            that torch may round at present: see `Device.with_tf32` and `Device.without_tf32`.
+            flops a second and no MFU. On the device at hand float32 products are at the TF32 peak
+            if torch may round them as the meter is made: see `Device.rounds`.
         every: count every so many batches of a signature again, and warn if their cost moved: for
             models whose work depends on the contents of a batch. None never does.
         law: says what a batch costs, ``law(**sizes(batch))``, instead of counting. It is one of

@@ -231,10 +231,10 @@ def test_a_device_of_your_own():
         peak={torch.bfloat16: 989e12, "float32": 67e12, "tf32": 495e12}, bandwidth=3e12
     )
     assert mine.peak == {"bfloat16": 989e12, "float32": 67e12, "tf32": 495e12}
-    assert mine.with_tf32().peak["float32"] == 495e12
+    assert mine.with_tf32().peak_of("float32") == 495e12
     assert mine.peak_of("complex64") == 67e12
     assert mine.peak_of("int8") is None
-    assert dc.Device(peak={"float32": 1e12}).with_tf32().peak == {"float32": 1e12}
+    assert dc.Device(peak={"float32": 1e12}).with_tf32().peak_of("float32") == 1e12
 
 
 @pytest.mark.parametrize(

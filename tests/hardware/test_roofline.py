@@ -188,25 +188,3 @@ def test_tables_json_and_plot(tmp_path):
     pytest.importorskip("matplotlib")
     roof.plot(tmp_path / "roof.svg")
     assert b"<svg" in (tmp_path / "roof.svg").read_bytes()[:1000]
-
-
-def test_float32_convolutions_are_at_the_tf32_peak_as_torch_lets_cudnn_round_them() -> None:
-    x = torch.ones(1, 3, 8, 8)
-    with dc.profile() as prof:
-        F.conv2d(x, torch.ones(4, 3, 3, 3))  # 6 · 6 places · 4 · 3 · 3 · 3 = 3,888 MACs
-        x.view(24, 8) @ torch.ones(8, 8)  # 24 · 8 · 8 = 1,536 MACs
-    device = dc.Device(peak={"float32": 2.0, "tf32": 8.0})
-    convolution, product = 2 * 3888, 2 * 1536
-
-    def least(device: dc.Device) -> float:
-        return prof.report.roofline(device).least_seconds
-
-    assert least(device) == convolution / 8 + product / 2
-    assert least(device.with_tf32()) == convolution / 8 + product / 8
-    assert least(device.without_tf32()) == convolution / 2 + product / 2
-    assert least(dc.Device(peak={"float32": 2.0})) == convolution / 2 + product / 2
-    assert prof.report.roofline(device).peaks == {"tf32": 8.0, "float32": 2.0}
-    assert prof.report.roofline(device.without_tf32()).peaks == {"float32": 2.0}
-    used = prof.report.utilization(device, 10_000.0)
-    assert used.cost.model == {"tf32": 3888, "float32": 1536}
-    assert used.mfu == (convolution / 8 + product / 2) / 10_000
