@@ -6,8 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.indexing import hits
-from tests.rules.util import S, only
+from tests.rules.util import S, ask, only
 
 F32 = 4
 
@@ -97,3 +98,45 @@ def test_hits_is_the_size_of_what_indexing_takes(sizes: list[int], data: st.Data
         )
         == taken.numel()
     )
+
+
+def test_a_write_into_a_copy_reads_the_tensor_and_writes_all_of_it() -> None:
+    """3 values into 10 floats at 3 places; adding is an operation each, and reads what is there."""
+    x, index, values = torch.rand(10), torch.tensor([1, 4, 4]), torch.rand(3)
+    copied = only(lambda: x.index_put((index,), values), name="aten::index_put")
+    whole = 3 * (F32 + I64) + 10 * F32
+    assert copied == Cost(bytes_read=whole, bytes_written=10 * F32)
+    added = only(lambda: x.index_put((index,), values, accumulate=True), name="aten::index_put")
+    assert added == Cost(arithmetic=3, bytes_read=whole + 3 * F32, bytes_written=10 * F32)
+
+
+def test_flat_places() -> None:
+    x, index, values = torch.rand(2, 5), torch.tensor([1, 4, 4]), torch.rand(3)
+    assert only(lambda: x.put(index, values, accumulate=True), name="aten::put").arithmetic == 3
+    assert only(lambda: x.put(index, values), name="aten::put") == Cost()
+    added = only(lambda: x.put_(index, values, accumulate=True), name="aten::put_")
+    assert added == Cost(arithmetic=3, bytes_read=3 * (2 * F32 + I64), bytes_written=3 * F32)
+
+
+def test_slices_written_in_place() -> None:
+    """2 of 5 rows of 4 floats."""
+    x, index = torch.rand(5, 4), torch.tensor([0, 3])
+    filled = only(lambda: x.index_fill_(0, index, 1.0), name="aten::index_fill_")
+    assert filled == Cost(bytes_read=2 * I64, bytes_written=2 * 4 * F32)
+    rows = torch.rand(2, 4)
+    copied = only(lambda: x.index_copy_(0, index, rows), name="aten::index_copy_")
+    assert copied == Cost(bytes_read=2 * I64 + 8 * F32, bytes_written=2 * 4 * F32)
+
+
+def test_masks_say_how_many_only_in_their_data() -> None:
+    """A mask names as many elements as there are values; what it selects is read whole."""
+    assert hits(S(10), (S(10, dtype="bool"),), S(3)) == 3
+    x, mask, source = torch.rand(10), torch.zeros(10, dtype=torch.bool), torch.rand(10)
+    assert only(lambda: x.masked_scatter(mask, source), name="aten::masked_scatter") == Cost()
+    found = ask(
+        "aten::_unsafe_masked_index_put_accumulate",
+        S(10), S(3, dtype="bool"), (S(3, dtype="int64"),), S(3), out=S(10),
+    )  # fmt: skip
+    # A select and an addition for each of 3 values; read are those, what is there, and the copy.
+    read = 3 * (1 + I64 + F32) + 3 * F32 + 10 * F32
+    assert found == Cost(arithmetic=2 * 3, bytes_read=read, bytes_written=10 * F32)

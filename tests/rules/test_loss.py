@@ -64,3 +64,12 @@ def test_cudnn_ctc_brings_its_gradient() -> None:
     both = ask("aten::_cudnn_ctc_loss", x, y, (6, 6), (3, 3), 0, False, False, out=(S(2), x))
     forward = ask("aten::_ctc_loss", x, y, (6, 6), (3, 3), out=(S(2), S(2, 6, 7)))
     assert both.arithmetic > 2 * forward.arithmetic
+
+
+def test_multilabel_margin_takes_every_pair_of_classes_at_most() -> None:
+    """Two rows of 3 classes: 3 x 3 pairs of 4 operations each, then a sum and a division."""
+    x, target = torch.rand(2, 3), torch.tensor([[0, 2, -1], [1, -1, -1]])
+    found = total(lambda: F.multilabel_margin_loss(x, target))
+    assert (found.arithmetic, found.estimate) == (2 * 9 * 4 + 2 + 1, True)
+    back = ask("aten::multilabel_margin_loss_backward", S(), S(2, 3), S(2, 3), 1, out=S(2, 3))
+    assert (back.arithmetic, back.estimate) == (2 * (9 * 4 + 3), True)  # and a product each

@@ -175,3 +175,26 @@ def test_weight_norm_is_a_norm_a_division_and_a_product() -> None:
         lambda: torch._weight_norm_interface(v, g, 0), name="aten::_weight_norm_interface"
     )
     assert (cost.arithmetic, cost.transcendentals) == (3 * prod(v.shape) + 4, 4)
+
+
+def test_composite_norms_cost_what_their_kernels_do() -> None:
+    """Torch runs these as other operators, but rules of users and quantized twins ask for them."""
+    x, c = S(2, 6, 3), S(6)
+    group = ask("aten::native_group_norm", x, c, c, 2, 6, 3, 3, 1e-5, out=(x, S(2, 3), S(2, 3)))
+    assert ask("aten::group_norm", x, 3, c, c, 1e-5, True, out=x).arithmetic == group.arithmetic
+    instance = ask("aten::native_group_norm", x, c, c, 2, 6, 3, 6, 1e-5, out=(x, S(2, 6), S(2, 6)))
+    found = ask("quantized::instance_norm", x, c, c, 1e-5, 1.0, 0, out=x)
+    assert found.arithmetic == instance.arithmetic
+
+
+def test_quantized_batch_norm_with_a_relu_compares_each_element_too() -> None:
+    x, c = S(2, 3, 4, 4), S(3)
+    alone = ask("quantized::batch_norm2d", x, c, c, c, c, 1e-5, 1.0, 0, out=x)
+    relu = ask("quantized::batch_norm2d_relu", x, c, c, c, c, 1e-5, 1.0, 0, out=x)
+    assert relu == alone + Cost(arithmetic=96)
+
+
+def test_renorm_takes_a_norm_for_each_slice() -> None:
+    """5 rows of 4: square and add, a root; compare and divide for each row; a product each."""
+    found = only(lambda: torch.renorm(torch.rand(5, 4), 2, 0, 1.0), name="aten::renorm")
+    assert found == Cost(arithmetic=20 * 3 + 5 * 2, transcendentals=5)

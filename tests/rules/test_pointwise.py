@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.registry import RULES
-from dispatchcount.rules.pointwise import GELU, POINTWISE
+from dispatchcount.rules.pointwise import GELU, GELU_BACKWARD, POINTWISE
 from tests.rules.util import S, ask, only, total
 
 SIZES = st.lists(st.integers(1, 5), min_size=0, max_size=3)
@@ -149,3 +149,31 @@ def test_table_is_all_registered_and_positive() -> None:
         assert min(costs) >= 0
         assert max(costs) > 0
     assert set(GELU) == {"none", "tanh"}
+
+
+def test_gradients_with_a_rule_of_their_own() -> None:
+    x = torch.rand(3, 4, requires_grad=True)
+    gelu = torch.nn.functional.gelu(x, approximate="tanh").sum()
+    found = only(gelu.backward, name="aten::gelu_backward")
+    assert (found.arithmetic, found.transcendentals) == (12 * GELU_BACKWARD["tanh"][0], 12)
+    glu = torch.nn.functional.glu(x).sum()
+    # 6 results: a sigmoid s, then g * s (1 + 1 - s, …) and g * s * (1 - s) * a.
+    assert only(glu.backward, name="aten::glu_backward") == Cost(arithmetic=36, transcendentals=6)
+    half, whole = S(3, 2), S(3, 4)
+    args = (whole, half, whole, half, whole, 1)
+    tangents = ask("aten::glu_backward_jvp", *args, out=whole)
+    assert tangents == Cost(arithmetic=6 * 14, transcendentals=6)
+
+
+def test_a_division_that_is_not_rounded_says_so_or_nothing() -> None:
+    x = S(3, 4)
+    alone = ask("aten::div.Tensor_mode", x, x, rounding_mode=None, out=x)
+    assert alone == ask("aten::div", x, x, out=x) == Cost(arithmetic=12)
+    assert ask("aten::div.Tensor_mode", x, x, rounding_mode="floor", out=x) == Cost(arithmetic=24)
+
+
+def test_query_key_and_value_get_their_biases_and_the_query_a_scale() -> None:
+    """2 tokens of width 8: 3 x 16 sums and 16 products."""
+    out = (S(1, 2, 2, 4),) * 3
+    found = ask("aten::_transform_bias_rescale_qkv", S(1, 2, 24), S(24), 2, out=out)
+    assert found == Cost(arithmetic=3 * 16 + 16)

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatchcount.rules.core.cost import Cost
 from tests.rules.counted import Number, Tally, largest, total
 from tests.rules.util import S, ask, only
 from tests.rules.util import total as cost_of
@@ -134,3 +135,26 @@ def test_segment_reduce() -> None:
     lengths = torch.tensor([2, 4])
     assert cost_of(lambda: torch.segment_reduce(x, "sum", lengths=lengths)).arithmetic >= 12
     assert ask("aten::segment_reduce", S(6, 2), "mean", out=S(2, 2)).arithmetic == 12 + 4
+
+
+def test_distances_and_comparisons_of_two_tensors() -> None:
+    x, y = torch.rand(3, 4), torch.rand(3, 4)
+    # A difference, then square and add each, and a root.
+    assert cost_of(torch.dist, x, y) == Cost(arithmetic=12 * 3, transcendentals=1)
+    # |a - b| is 2, atol + rtol * |b| is 3, then a comparison and the conjunction.
+    assert ask("aten::allclose", S(3, 4), S(3, 4), 1e-5, 1e-8, False) == Cost(arithmetic=12 * 7)
+
+
+@pytest.mark.parametrize(
+    ("reduce", "each", "segments"), [("sum", 0, 0), ("mean", 0, 3), ("prod", 2, 0), ("max", 1, 0)]
+)
+def test_gradients_of_segments(reduce: str, each: int, segments: int) -> None:
+    found = ask("aten::_segment_reduce_backward", S(3), S(3), S(12), reduce, out=S(12))
+    assert found == Cost(arithmetic=12 * each + segments)
+
+
+def test_the_implicit_derivative_of_a_gamma_variate() -> None:
+    alpha = torch.rand(5, requires_grad=True)
+    drawn = torch._standard_gamma(alpha).sum()
+    found = only(drawn.backward, name="aten::_standard_gamma_grad")
+    assert found == Cost(transcendentals=5)

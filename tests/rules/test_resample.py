@@ -120,3 +120,15 @@ def test_affine_grid_is_a_matrix_product() -> None:
         total(lambda: F.affine_grid(torch.rand(2, 2, 3), [2, 1, 4, 5], align_corners=False)).macs
         == 80 * 3
     )
+
+
+def test_cudnn_costs_what_the_plain_kernels_do() -> None:
+    x, grid, grad = S(1, 2, 4, 4), S(1, 3, 3, 2), S(1, 2, 3, 3)
+    plain = ask(
+        "aten::grid_sampler_2d_backward", grad, x, grid, 0, 0, False, (True, True), out=(x, grid)
+    )
+    assert ask("aten::cudnn_grid_sampler_backward", x, grid, grad, out=(x, grid)) == plain
+    # 9 points of 2 coordinates, each a product with 3 homogeneous ones.
+    theta = S(1, 2, 3)
+    back = ask("aten::cudnn_affine_grid_generator_backward", grid, 1, 2, 3, 3, out=theta)
+    assert back.macs == 9 * 2 * 3

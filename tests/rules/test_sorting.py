@@ -28,3 +28,23 @@ def test_search_is_a_binary_search_a_value() -> None:
 def test_counting() -> None:
     assert total(lambda: torch.bincount(torch.randint(9, (20,)))).arithmetic == 20
     assert total(lambda: torch.histc(torch.rand(20), 4)).arithmetic == 140
+
+
+def test_a_mode_and_unique_values_take_a_sort_and_a_scan() -> None:
+    """Rows of 8 take 3 comparisons an element, 16 of them together 4; one more each for the scan."""
+    x = torch.rand(2, 8)
+    for run, each in (
+        (lambda: x.mode(1), 3 + 1),
+        (lambda: torch.unique(x), 4 + 1),
+        (lambda: torch.unique(x, dim=1), 3 + 1),
+        (lambda: torch.unique_consecutive(x), 1),
+    ):
+        assert total(run).arithmetic == 16 * each
+    assert total(lambda: x.mode(1)).estimate
+
+
+def test_the_best_are_kept_in_a_heap() -> None:
+    """A heap of 4 is 2 deep; of one, it is a comparison."""
+    x = torch.rand(2, 8)
+    assert total(lambda: x.topk(4)).arithmetic == 16 * 2
+    assert total(lambda: x.topk(1)).arithmetic == 16

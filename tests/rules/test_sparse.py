@@ -212,3 +212,10 @@ def test_backward_that_samples() -> None:
     with dc.profile() as prof:
         y.backward(torch.ones(6, 5))
     assert prof.report.macs == 2 * 4 * 5
+
+
+def test_coalescing_sorts_the_indices_and_adds() -> None:
+    """8 stored elements: 3 comparisons and an addition each."""
+    index = torch.tensor([[0, 1, 1, 2, 2, 2, 3, 3]])
+    x = torch.sparse_coo_tensor(index, torch.rand(8), (4,))
+    assert only(x.coalesce, name="aten::_coalesce") == Cost(arithmetic=8 * (3 + 1), estimate=True)

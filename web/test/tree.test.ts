@@ -123,3 +123,42 @@ it("puts several roots below a node of their own", () => {
   expect(tree.under(tree.top)).toHaveLength(2);
   expect(tree.total(tree.top, "flops", tree.runs[0]!)).toBe(22);
 });
+
+it("closes nothing where no fold was opened", () => {
+  const tree = new Tree(data());
+  expect(tree.close(tree.under(tree.top)[1]!)).toBe(false);
+  expect(tree.openedRows()).toEqual([]);
+});
+
+it("shows where a row stands without opening the fold that it stands in", () => {
+  const tree = new Tree(data());
+  expect(tree.path(tree.shownNode(5))).toBe("layers.0–2.mlp"); // layers.1.mlp
+  expect(tree.path(tree.shownNode(8))).toBe("head");
+  expect(tree.openedRows()).toEqual([]);
+});
+
+it("a link finds again what its address tells", () => {
+  const several = data();
+  several.rows.parent = several.rows.parent.map((above, row) => (row === 8 ? -1 : above));
+  for (const tree of [new Tree(data()), new Tree(several)])
+    for (const node of [tree.top, ...tree.all(tree.top)]) {
+      const address = tree.address(node);
+      if (node === tree.top) expect(address).toBe("");
+      else expect(tree.find(address)).toBe(node);
+    }
+  expect(new Tree(several).find("Everything")!.rows).toEqual([0, 8]);
+});
+
+it("what stands for no module has no class, no part and no figures of its own", () => {
+  const several = data();
+  several.rows.parent = several.rows.parent.map((above, row) => (row === 8 ? -1 : above));
+  several.rows.aliases = { 8: ["tied"] };
+  const tree = new Tree(several);
+  const [run] = tree.runs;
+  const top = tree.top;
+  expect([tree.type(top), tree.extra(top), tree.role(top), tree.aliases(top)]).toEqual(["", "", "other", []]);
+  expect([tree.own(top, "flops", run!), tree.calls(top, run!), tree.ownOperators(top, run!)]).toEqual([0, 0, []]);
+  const head = tree.under(top)[1]!;
+  expect([tree.type(head), tree.role(head), tree.aliases(head)]).toEqual(["Linear", "other", ["tied"]]);
+  expect([tree.own(head, "flops", run!), tree.has(head, "uncalled")]).toEqual([7, true]);
+});

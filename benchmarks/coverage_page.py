@@ -1,0 +1,171 @@
+"""The page of the lines and branches of the package that no test reaches, each with its reason.
+
+    .ci/run coverage                            runs all tests under coverage.py, and then this with --write
+    python benchmarks/coverage_page.py          prints what no test reaches, from the data of the last run
+    python benchmarks/coverage_page.py --write  writes docs/coverage.md as well
+
+Exits with 1 if something that no test reaches has no reason below: it is dead code, or lacks a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import coverage
+from page import machine, table
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "dispatchcount"
+PAGE = ROOT / "docs" / "coverage.md"
+
+REASONS: dict[str, tuple[str, ...]] = {}
+"""Why no test reaches them: the files and functions of which a reason holds."""
+
+NO_REASON = "No reason is known"
+
+INTRODUCTION = """# Coverage
+
+All tests, and a sample of the proofs, run under coverage.py, which notes each line that ran and
+each branch that was taken. This page has what is left, with the reason: a line that no test reaches
+and that has none is deleted or gets a test. `.ci/run coverage` measures it and writes this page.
+"""
+
+UNSEEN = """## What coverage.py does not see
+
+It notes what Python runs in threads that Python started. It does not see threads that C++ started,
+in which autograd runs a backward pass on an accelerator, nor a process that is killed. Blocks under
+`TYPE_CHECKING`, overloads and bodies that are `...` are for type checkers, and are left out.
+"""
+
+
+class Gap(NamedTuple):
+    """Neighbouring lines of one function that no test reaches, or one branch that none takes."""
+
+    file: str
+    """Its path in the package."""
+    function: str
+    """Its name with those around it, `Table.add`; empty for what stands outside of functions."""
+    line: int
+    text: str
+
+    @property
+    def place(self) -> str:
+        """The file and the function, as `REASONS` has them."""
+        return f"{self.file}: {self.function or 'outside of functions'}"
+
+    @property
+    def reason(self) -> str:
+        """Why no test reaches it."""
+        found = [why for why, places in REASONS.items() if self.place in places]
+        return found[0] if found else NO_REASON
+
+
+def measured() -> dict[str, Any]:
+    """The files of the package and what ran of each, as coverage.py writes them into JSON."""
+    data = coverage.Coverage(config_file=str(ROOT / "pyproject.toml"))
+    data.load()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "coverage.json"
+        data.json_report(outfile=str(path))
+        files: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["files"]
+    return {name.partition(f"{PACKAGE}/")[2]: found for name, found in files.items()}
+
+
+def gaps(file: str, lines: list[str], functions: dict[str, Any]) -> Iterator[Gap]:
+    """What no test reaches of a file, function by function.
+
+    Args:
+        file: its path in the package.
+        lines: its text.
+        functions: what coverage.py says of each function: its lines that ran and that did not, and
+            its branches that none took, as pairs of lines. The end of a function is below 0.
+    """
+
+    def code(line: int) -> str:
+        return f"`{lines[line - 1].strip()}`" if line > 0 else "the end"
+
+    for function, found in functions.items():
+        reached = set(found["executed_lines"])
+        missing = set(found["missing_lines"])
+        # Lines with none between them that ran are one gap.
+        run: list[int] = []
+        for line in sorted(reached | missing):
+            if line in missing:
+                run.append(line)
+            if run and (line not in missing or line == max(missing)):
+                more = f" and {len(run) - 1} more" if len(run) > 1 else ""
+                yield Gap(file, function, run[0], f"{code(run[0])}{more}")
+                run = []
+        # A branch into lines that never ran is told by those lines.
+        for start, end in found["missing_branches"]:
+            if start not in missing and end not in missing:
+                yield Gap(file, function, start, f"{code(start)} never goes on to {code(end)}")
+
+
+def by_folder(files: dict[str, Any]) -> str:
+    """A table of statements and branches, and how many of them no test reaches."""
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for file, found in files.items():
+        summary = found["summary"]
+        figures = [
+            summary[key]
+            for key in ("num_statements", "missing_lines", "num_branches", "missing_branches")
+        ]
+        folder = f"`{file.partition('/')[0]}/`" if "/" in file else "files beside the folders"
+        for name in (folder, "**all**"):
+            sums[name] = [a + b for a, b in zip(sums[name], figures, strict=True)]
+    rows = [[name, *(f"{n:,}" for n in figures)] for name, figures in sorted(sums.items())]
+    rows.sort(key=lambda row: row[0] == "**all**")
+    return table(["part", "statements", "not reached", "branches", "not taken"], rows)
+
+
+def listed(found: list[Gap]) -> Iterator[str]:
+    """The gaps of each reason, as tables in Markdown."""
+    for reason in (*REASONS, NO_REASON):
+        mine = [gap for gap in found if gap.reason == reason]
+        if mine:
+            yield f"### {reason}\n"
+            yield "| file | function | what |\n| --- | --- | --- |"
+            for gap in mine:
+                text = gap.text.replace("|", "\\|")
+                yield f"| `{gap.file}` | {f'`{gap.function}`' if gap.function else ''} | {text} |"
+            yield ""
+
+
+def main() -> int:
+    """Print what no test reaches, and write the page if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help="write docs/coverage.md")
+    options = parser.parse_args()
+    files = measured()
+    found: list[Gap] = []
+    for file, data in sorted(files.items()):
+        lines = (ROOT / PACKAGE / file).read_text(encoding="utf-8").splitlines()
+        found += gaps(file, lines, data["functions"])
+    for gap in found:
+        print(f"{gap.file}:{gap.line}: {gap.function}: {gap.text}  [{gap.reason}]")
+    print(by_folder(files))
+    if options.write:
+        where = machine({name: version(name) for name in ("torch", "coverage")})
+        parts = [INTRODUCTION, where, "\n## Figures\n", by_folder(files)]
+        parts += ["\n## What no test reaches\n", *listed(found), UNSEEN]
+        PAGE.write_text("\n".join(parts), encoding="utf-8")
+    without = [gap for gap in found if gap.reason == NO_REASON]
+    gone = {place for places in REASONS.values() for place in places} - {gap.place for gap in found}
+    for place in sorted(gone):
+        print(f"tests reach all of this now, or it is gone; take its reason out: {place}")
+    if without:
+        print(f"{len(without)} places that no test reaches have no reason in {Path(__file__).name}")
+    return 1 if without else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+// @vitest-environment jsdom
+import { expect, it } from "vitest";
+import { fileName, svgText } from "../src/chart/export.ts";
+import { el, svg } from "../src/shared/dom.ts";
+
+it("a file's name is one that any file system takes", () => {
+  expect(fileName("resnet50", "csv")).toBe("resnet50.csv");
+  expect(fileName('a/b\\c:"d" é', "svg")).toBe("a_b_c_d_.svg");
+  expect(fileName("", "png")).toBe("report.png");
+  expect(fileName("x".repeat(500), "png")).toBe(`${"x".repeat(60)}.png`);
+});
+
+it("a saved picture has a ground of its own, and none of what the page alone needs", () => {
+  document.documentElement.style.setProperty("--panel", "#123456");
+  const tile = svg("rect", { class: "tile", "data-tile": 3, "data-path": "conv1", fill: "red" });
+  const picture = svg("svg", {}, tile, svg("text", { class: "name" }, "</text><script>"));
+  expect(svgText(picture)).toBe(
+    '<svg xmlns="http://www.w3.org/2000/svg"><rect width="100%" height="100%" fill="#123456"/>' +
+      '<rect fill="red"/><text>&lt;/text&gt;&lt;script&gt;</text></svg>',
+  );
+  expect(tile.getAttribute("class")).toBe("tile"); // the page's own picture is as it was
+});
+
+it("an element takes text as text, and leaves out attributes that are false", () => {
+  const node = el("p", { title: '"', hidden: true, id: null, lang: undefined, dir: false }, "<b>\u202e", null, false);
+  expect(node.getAttributeNames()).toEqual(["title", "hidden"]);
+  expect([node.title, node.textContent, node.childElementCount]).toEqual(['"', "<b>\\u202e", 0]);
+});
