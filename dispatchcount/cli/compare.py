@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.cli.common import add_convention, emit, load, load_torch, names, show, usage
-from dispatchcount.cli.configs import config_file
+from dispatchcount.cli.configs import is_saved
 from dispatchcount.cli.labels import add_label_option
 from dispatchcount.cli.model_options import add_model_options
-from dispatchcount.cli.paths import STANDARD, code, inputs, output
+from dispatchcount.cli.paths import code, inputs, output
 from dispatchcount.cli.running import progress
 from dispatchcount.errors import UsageError
 from dispatchcount.render.comparison import FORMATS, Compared, Comparison
@@ -54,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the comparison."""
-    reports = [model for model in args.models if _is_report(model)]
+    reports = [model for model in args.models if is_saved(model)]
     reads = [*inputs(*reports), *code(*(one for one in args.models if one not in reports))]
     written = output(args.output, reads)
     if written is not None:
@@ -70,17 +70,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         show(shown, written)
     return 0
-
-
-def _is_report(model: str) -> bool:
-    """True if it is a file that is to be read as a report, not a target."""
-    if model == STANDARD:
-        return True
-    config = config_file(model)
-    if config is not None:
-        # A configuration of transformers is a target; it always names its architecture.
-        return b'"model_type"' not in config.read_bytes()
-    return model.endswith(".json") or ":" not in model
 
 
 def _counted(targets: list[str], args: argparse.Namespace) -> dict[str, Report]:

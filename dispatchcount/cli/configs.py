@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatchcount.cli.nearest import nearest
+from dispatchcount.cli.paths import STANDARD
 from dispatchcount.errors import UsageError
 
 Make = Callable[[], Any]
@@ -46,6 +47,17 @@ def config_file(target: str) -> Path | None:
         return path if path.suffix == ".json" and path.is_file() else None
     except OSError:
         return None
+
+
+def is_saved(name: str) -> bool:
+    """True if a name is that of a file to read, a report or a law, and not a target to run."""
+    if name == STANDARD:
+        return True
+    config = config_file(name)
+    if config is not None:
+        # A configuration of transformers is a target; it always names its architecture.
+        return b'"model_type"' not in config.read_bytes()
+    return name.endswith(".json") or ":" not in name
 
 
 def look_up(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from dispatchcount.cli import streams
 from dispatchcount.cli.common import add_convention, depth, emit, load_torch, show, usage
+from dispatchcount.cli.configs import is_saved
 from dispatchcount.cli.foreign import foreign
+from dispatchcount.cli.model_options import add_config_option, settings
 from dispatchcount.cli.paths import STANDARD, code, inputs, output
 from dispatchcount.cli.running import device_of, progress
 from dispatchcount.errors import UsageError
@@ -58,6 +60,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--device", default="meta", metavar="DEVICE", help="meta, cpu or cuda; meta by default"
     )
+    add_config_option(parser)
     parser.add_argument("--train", action="store_true", help="in train mode; eval otherwise")
     parser.add_argument(
         "--backward",
@@ -84,10 +87,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make or read the law, save it, and show it."""
-    if _is_file(args.target):
+    if is_saved(args.target):
         if args.input or args.size or args.verify:
             raise UsageError(
-                "--input, --size and --verify need a model to run; a file holds the law alone"
+                f"{args.target} is read as the file of a law, and --input, --size and --verify "
+                "need a model to run: give a target as for `profile`, such as net.py:build, "
+                "transformers:GPT2Config or the config.json of a model"
             )
         law = load_law(args.target)
         saved = output(args.json, inputs(args.target))
@@ -121,11 +126,6 @@ def load_law(path: str) -> Law:
     return Law.from_json(streams.take() if path == STANDARD else path)
 
 
-def _is_file(target: str) -> bool:
-    """True if a target names the file of a law and not a model."""
-    return target == STANDARD or target.endswith(".json") or ":" not in target
-
-
 def _make(args: argparse.Namespace) -> Law:
     """The law of a model.
 
@@ -148,7 +148,7 @@ def _make(args: argparse.Namespace) -> Law:
 
         device = device_of(args.device)
         say(f"building {args.target} on {device}")
-        model, _ = load_model(args.target, device)
+        model, _ = load_model(args.target, device, settings=settings(args))
         output(args.json, code(args.target))
         with foreign(f"{type(model).__name__}.train({args.train}) raised"):
             model.train(args.train)

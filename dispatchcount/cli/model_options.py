@@ -36,14 +36,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="tokens of each sequence, for models of transformers; 128 by default",
     )
-    parser.add_argument(
-        "--config",
-        type=_setting,
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="set this in the configuration of transformers: num_hidden_layers=4; repeat for more",
-    )
+    add_config_option(parser)
     parser.add_argument(
         "--device",
         metavar="DEVICE",
@@ -77,6 +70,18 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--nonzero",
         action="store_true",
         help="also count parameters that are not zero, and the MACs that multiply with them",
+    )
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--config``; `settings` reads it."""
+    parser.add_argument(
+        "--config",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set this in the configuration of transformers: num_hidden_layers=4; repeat for more",
     )
 
 

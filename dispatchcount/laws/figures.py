@@ -11,8 +11,13 @@ from typing import NoReturn
 from dispatchcount.errors import LawError
 from dispatchcount.report.metrics import KEYS, METRICS, Stats
 
-FIGURES = tuple(metric.key for metric in METRICS if not metric.measured)
-"""The metrics that a law has formulas for: all but those that a clock gives."""
+OF_CONTENTS = frozenset({"nonzero_params", "nonzero_macs", "weighed_macs"})
+"""The metrics that depend on the numbers in the weights, which are no size."""
+
+FIGURES = tuple(
+    metric.key for metric in METRICS if not metric.measured and metric.key not in OF_CONTENTS
+)
+"""The metrics that a law has formulas for: no clock gives them, nor the contents of tensors."""
 
 
 class LawStats(Stats):

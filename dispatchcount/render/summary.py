@@ -41,7 +41,9 @@ def summary(report: ReportData, *, exact: bool = False) -> list[Line]:
     if report.estimate or report.total.estimate_elementwise:
         ops = list(dict.fromkeys(e.op for e in report.entries if e.cost.estimate))
         estimated = some(ops, _MOST, hint("by_operator() marks them", "--format json marks them"))
-        lines.append((ESTIMATE, f"an estimate is part of what is marked so: {estimated}", "yellow"))
+        # Nearly every table shows flops, and hardly one shows element-wise work.
+        part = "what is marked so" if report.estimate else "element-wise work, not of these flops"
+        lines.append((ESTIMATE, f"an estimate is part of {part}: {estimated}", "yellow"))
     if report.params:
         lines.append(("params", _parameters(report, exact), ""))
     phases = report.by_phase()

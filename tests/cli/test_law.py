@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,24 @@ def test_the_formula_of_each_module(net: Path, capsys: pytest.CaptureFixture[str
     assert f"macs: {40 * 8 * 4096:,}\n" in capsys.readouterr().out
     assert main(["law", "law.json", "--at", "b=1,s=1", "--convention", "torch"]) == 0
     assert "flops: 80\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", ["llama", "llama/config.json", "transformers:LlamaConfig"])
+def test_a_configuration_of_transformers_is_a_target(
+    net: Path, capsys: pytest.CaptureFixture[str], target: str
+) -> None:
+    """As for `profile`: a folder, its file and a class, with settings."""
+    sizes = {"hidden_size": 8, "intermediate_size": 16, "num_attention_heads": 2, "vocab_size": 32}
+    (net / "llama").mkdir()
+    (net / "llama" / "config.json").write_text(json.dumps({"model_type": "llama", **sizes}))
+    settings = [
+        f"--config={key}={value}" for key, value in (sizes | {"num_hidden_layers": 1}).items()
+    ]
+    arguments = ["--input", "b,s:int64", "--size", "b=2,s=16", "--metric", "macs", "--depth", "0"]
+    assert main(["law", target, *arguments, *settings]) == 0
+    # q, k, v, o of 8 × 8, three products of 8 × 16, a head of 8 × 32; scores and values of width 8.
+    each = 4 * 8 * 8 + 3 * 8 * 16 + 8 * 32
+    assert f"{2 * 8}·b·s² + {each}·b·s" in capsys.readouterr().out
 
 
 def test_other_forms(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +116,7 @@ def test_check_compares_formulas(net: Path, capsys: pytest.CaptureFixture[str]) 
         (["net.py:build", "--input", "b,9", "--size", "b=2"], "the run at b=2 raised"),
         (["missing.json"], "cannot read missing.json"),
         (["net.py"], "net.py: it is not JSON"),
-        (["missing.json", "--size", "b=2"], "a file holds the law alone"),
+        (["missing.json", "--size", "b=2"], "is read as the file of a law"),
     ],
 )
 def test_wrong_use(

@@ -18,6 +18,7 @@ from torch import nn
 
 import dispatchcount as dc
 from dispatchcount.laws.balance import differencing
+from dispatchcount.laws.figures import OF_CONTENTS
 from tests.laws.code import meta, of, product
 
 B_S = ("b", "s")
@@ -263,6 +264,16 @@ def test_diff() -> None:
     assert "1.qkv" in str(diff)
     with pytest.raises(dc.LawError, match="cannot be compared"):
         law.diff(of(lambda s: product(s, 2, 2), s=16))
+
+
+def test_what_depends_on_the_contents_of_weights_is_no_metric_of_a_law() -> None:
+    """No run of a law reads weights, so nothing is said of their zeros; see `OF_CONTENTS`."""
+    law = block()
+    assert "nonzero" not in str(law)
+    assert not OF_CONTENTS & set(law.metrics())
+    for metric in OF_CONTENTS:
+        with pytest.raises(ValueError, match="is no metric of a law"):
+            law.polynomial(metric)
 
 
 def test_text() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dispatchcount.report.rows import OpIssue
-from tests.report.make import cnn, routed, stack, training, troubled
+from tests.report.make import cnn, cost, routed, stack, training, troubled
 
 pytestmark = pytest.mark.torch_alone
 
@@ -215,6 +215,21 @@ def test_estimates_are_marked_and_named():
     )
     assert line(troubled(), "≈") == "an estimate is part of what is marked so: aten.linalg_svd"
     assert "≈" not in str(cnn())
+
+
+def test_an_estimate_of_element_wise_work_alone_is_not_said_of_flops():
+    """The operator's flops are exact under a convention that leaves element-wise work out."""
+    some = cnn()
+    sort = replace(some.entries[1], op="aten.sort", cost=cost(0, 9, 0, 4, 4, estimate=1))
+    report = replace(some, entries=(*some.entries, sort))
+    assert (
+        line(report, "≈")
+        == "an estimate is part of element-wise work, not of these flops: aten.sort"
+    )
+    assert (
+        line(report.with_convention("full"), "≈")
+        == "an estimate is part of what is marked so: aten.sort"
+    )
 
 
 def test_shared_modules_show_their_other_names():
