@@ -192,3 +192,23 @@ def test_a_group_is_found_by_its_class_alone() -> None:
 def _overload(name: str) -> object:
     library, _, op = name.partition("::")
     return getattr(getattr(torch.ops, library), op).default
+
+
+def test_what_sharding_checks_and_copies_here() -> None:
+    """Shards of 4 + 2 floats are read, and written into their part of the gathered tensor."""
+    copied = ask("fsdp::all_gather_copy_in", [S(4), S(2)], S(24), [4, 2], 6, 0, out=(S(6), S(24)))
+    assert copied == Cost(bytes_read=24, bytes_written=24)
+    assert ask("symm_mem::memset32_", S(8), 0, 0, 8) == Cost(bytes_read=0, bytes_written=32)
+    assert ask("c10d::check_for_nan", S(8)) == Cost(arithmetic=8)
+
+
+def test_products_with_scales_send_what_those_without_do() -> None:
+    args = (S(8, 16), [S(16, 4)])
+    out = (S(32, 16), [S(32, 4)])
+    plain = ask("symm_mem::fused_all_gather_matmul", *args, 0, FOUR, out=out)
+    scale = S(8, 1)
+    name = "symm_mem::fused_all_gather_scaled_matmul"
+    assert ask(name, *args, scale, [scale], 0, FOUR, out=out) == plain
+    # Rows that arrive one after the other are multiplied as all at once.
+    arriving = ask("symm_mem::_async_input_mm", S(32, 16), S(16, 4), S(4), 0, out=S(32, 4))
+    assert arriving == Cost(macs=32 * 16 * 4, activations=128)

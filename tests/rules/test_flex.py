@@ -8,7 +8,7 @@ import pytest
 from torch.nn.attention.flex_attention import create_block_mask
 
 from dispatchcount.rules.flex import flex_backward_cost, flex_cost, kept_scores
-from tests.rules.util import S
+from tests.rules.util import S, ask
 
 
 def test_flex_attention_counts_the_blocks_that_are_computed() -> None:
@@ -43,3 +43,13 @@ def test_kept_scores_are_those_of_the_blocks_that_hold_one(
     ]
     found = kept_scores((2, 3, rows, 8), (2, 3, columns, 8), pairs, block, block)
     assert found == 2 * 3 * kept
+
+
+def test_the_operators_cost_what_their_block_masks_keep() -> None:
+    """Half of 4 x 4 scores of 2 heads of 8; the mask's function hides 3 of those."""
+    q = S(1, 2, 4, 8)
+    found = ask("higher_order::flex_attention", q, q, q, computed=16, masked=3, out=(q, S(1, 2, 4)))
+    assert found == flex_cost(q, q, q, q, 16, 3)
+    assert (found.macs, found.masked_macs) == (16 * (8 + 8), 3 * (8 + 8))
+    back = ask("higher_order::flex_attention_backward", q, q, q, computed=16, masked=3)
+    assert back == flex_backward_cost(q, q, q, 16, 3)

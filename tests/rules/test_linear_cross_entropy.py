@@ -37,3 +37,14 @@ def test_chunked_linear_cross_entropy_is_a_linear_and_a_loss() -> None:
         out=(S(), x, w, S(0)),
     )
     assert (both.macs, both.activations) == (960, 1)
+
+
+def test_without_gradients_it_is_the_product_the_loss_and_its_mean() -> None:
+    """8 rows of 4 to 10 classes; the mean adds up 8 losses."""
+    x, w, y = S(8, 4), S(10, 4), S(8, dtype="int64")
+    name = "torch_nn::_linear_cross_entropy_batch_chunked"
+    tail = ("mean", -100, None, 4, "", None, False, False, False, False)
+    found = ask(name, x, w, y, None, None, *tail, out=(S(), None, None, None))
+    plain = ask(f"{name}_no_reduction", x, w, y, None, None, -100, 4, "", None, out=S(8))
+    assert (found.macs, found.activations) == (320, 1)
+    assert found.arithmetic == plain.arithmetic + 8

@@ -121,3 +121,24 @@ def test_a_model_quantized_dynamically() -> None:
     calls = watch(model, R(4, 8))
     assert "quantized::linear_dynamic" in names(calls)
     assert total(model, R(4, 8)).macs == 512
+
+
+def test_kernels_that_quantize_their_input_themselves() -> None:
+    x, b, out = S(2, 3, 8), S(5), S(2, 3, 5)
+    expected = ask("aten::linear", x, S(5, 8), b, out=out)
+    packed = (S(5, 8, dtype="qint8"), b)
+    name = "quantized::linear_with_input_q_dq_qweight_dq"
+    assert ask(f"{name}_output_fp32", x, S(1), S(1), packed, out=out) == expected
+    relu = ask(f"{name}_relu_output_fp32", x, S(1), S(1), packed, out=out)
+    assert relu == expected + Cost(arithmetic=30)
+    for private in ("_quantized::linear", "_quantized::linear_dynamic"):
+        assert ask(private, x, packed, out=out) == expected
+    wrapped = "_quantized::wrapped_quantized_linear"
+    assert ask(wrapped, x, S(1), S(1), S(5, 8), S(1), S(1), b, out=out) == expected
+
+
+def test_a_weight_that_is_given_as_it_is() -> None:
+    """Some kernels take a quantized weight that nothing packed."""
+    x, w, out = S(2, 4, 6, 6), S(6, 4, 3, 3, dtype="qint8"), S(2, 6, 4, 4)
+    found = ask("quantized::conv2d.new", x, w, None, 0, out=out)
+    assert found == ask("aten::conv2d", x, S(6, 4, 3, 3), None, out=out)

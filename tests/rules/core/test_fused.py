@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import dispatchcount.rules.library  # noqa: F401  (fills RULES)
 from dispatchcount.rules.core.cost import Cost
 from dispatchcount.rules.core.fused import epilogue, function_cost, part
+from dispatchcount.rules.core.registry import RULES
+from dispatchcount.rules.core.shape import Shape
 from tests.rules.util import S, ask
 
 
@@ -37,3 +41,12 @@ def test_names_that_kernels_give_to_epilogues() -> None:
     assert epilogue("gelu", out) == ask("aten::gelu", out, out=out)
     for name in ("", "none", "sum", "quantize", "dequantize", None):
         assert epilogue(name, out) == Cost()
+
+
+def test_a_rule_that_gives_macs_alone_is_a_part_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def macs(a: Shape, b: Shape) -> int:
+        return a.numel * b[-1]
+
+    entry = replace(RULES.get("aten::mm"), rule=macs, takes_out=False)
+    monkeypatch.setattr(RULES, "get", lambda name: entry)
+    assert part("mylib::mm", S(2, 3), S(3, 4), out=S(2, 4)) == Cost(macs=24)

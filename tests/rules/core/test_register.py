@@ -148,3 +148,8 @@ def test_the_rule_of_a_named_kernel_is_given_floats() -> None:
         route(torch.ones(4), 1.25, more=2.0)
         route(torch.ones(4), 2.0, more=1.0)
     assert prof.report.macs == (5 + 2) + (8 + 1)
+
+
+def test_a_rule_for_no_operator() -> None:
+    with pytest.raises(TypeError, match=r"needs the operator that the rule is for: @dc\.register"):
+        dc.register()
