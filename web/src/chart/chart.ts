@@ -3,7 +3,8 @@ import { svg } from "../shared/dom.ts";
 import { fitted, FONTS, textWidth } from "../shared/measure.ts";
 import type { Node } from "../model/tree.ts";
 import type { Colour } from "./colours.ts";
-import type { Tile } from "./layout.ts";
+import { holder, isPart, type Tile } from "./layout.ts";
+import { marksOf } from "./marks.ts";
 import { answering } from "./picture.ts";
 import { visible } from "../shared/visible.ts";
 
@@ -20,14 +21,14 @@ export interface ChartOptions {
   tip: (tile: Tile) => HTMLElement;
   /** What is said of a tile that the keyboard is on. */
   say: (tile: Tile) => string;
-  /** True if the search and the filters leave the tile. */
-  found: ((tile: Tile) => boolean) | null;
+  /** The nodes that the search and the filters leave; null while they leave all. */
+  found: Iterable<Node> | null;
   select: (node: Node) => void;
   up: () => void;
   top: () => void;
   /** Opens a fold, or folds again. */
   toggle: (node: Node) => void;
-  hover: (node: Node | null) => void;
+  hover: (tile: Tile | null) => void;
   spoken: HTMLElement;
 }
 
@@ -56,9 +57,19 @@ export class Chart {
     });
   }
 
-  /** The picture as it is now. */
+  /** The picture as it is now; null where there is nothing to draw. */
   get picture(): SVGSVGElement | null {
     return this.drawn;
+  }
+
+  /** Draw nothing, so that no earlier picture is taken for the one of now. */
+  clear(): void {
+    this.tiles = [];
+    this.shapes = [];
+    this.marked = -1;
+    this.drawn = null;
+    this.tip.hidden = true;
+    this.options.element.replaceChildren();
   }
 
   draw(): void {
@@ -88,16 +99,18 @@ export class Chart {
   /** Dim what the search and the filters leave out. */
   look(): void {
     const { found } = this.options;
+    const marks = found && marksOf(this.tiles, found);
     this.shapes.forEach((shape, i) => {
-      const tile = this.tiles[i]!;
-      shape.classList.toggle("dim", Boolean(found) && !found!(tile));
-      shape.classList.toggle("hit", Boolean(found) && found!(tile));
+      const mark = marks?.get(this.tiles[i]!);
+      shape.classList.toggle("dim", marks !== null && !mark);
+      shape.classList.toggle("hit", mark === "hit");
+      shape.classList.toggle("holds", mark === "holds");
     });
   }
 
-  /** Light the tiles of a node, in step with the tables. */
-  light(node: Node | null): void {
-    this.shapes.forEach((shape, i) => shape.classList.toggle("lit", node !== null && this.tiles[i]!.node === node));
+  /** Light the tiles of which this is true, in step with the tables. */
+  light(lit: ((tile: Tile) => boolean) | null): void {
+    this.shapes.forEach((shape, i) => shape.classList.toggle("lit", Boolean(lit?.(this.tiles[i]!))));
   }
 
   private shape(tile: Tile, i: number): SVGGElement {
@@ -140,14 +153,19 @@ export class Chart {
   }
 
   private press(event: MouseEvent): void {
-    const place = this.at(event.target);
-    if (place >= 0) this.options.select(this.tiles[place]!.node);
+    const tile = this.tiles[this.at(event.target)];
+    if (tile) this.choose(tile);
+  }
+
+  /** Zoom to a tile's node. What the selected node did itself has nothing below it to zoom to. */
+  private choose(tile: Tile): void {
+    if (!(isPart(tile) && tile.level === 1)) this.options.select(tile.node);
   }
 
   private point(event: PointerEvent): void {
     const place = this.at(event.target);
     const tile = this.tiles[place];
-    this.options.hover(tile?.node ?? null);
+    this.options.hover(tile ?? null);
     this.tip.hidden = !tile || event.pointerType === "touch";
     if (!tile || this.tip.hidden) return;
     this.fillTip(tile);
@@ -166,13 +184,13 @@ export class Chart {
 
   /** Arrows choose: left and right a sibling, down a child, up the tile above. */
   private key(event: KeyboardEvent): void {
-    const { select, up, top, toggle } = this.options;
+    const { up, top, toggle } = this.options;
     const now = this.tiles[this.marked];
     if (event.key === "ArrowRight" || event.key === "ArrowLeft")
       this.mark(this.beside(event.key === "ArrowRight" ? 1 : -1));
     else if (event.key === "ArrowDown") this.mark(now ? this.childOf(now) : this.beside(1));
-    else if (event.key === "ArrowUp" && now) this.mark(now.level > 1 ? this.placeOf(now.node.above) : -1);
-    else if ((event.key === "Enter" || event.key === " ") && now) select(now.node);
+    else if (event.key === "ArrowUp" && now) this.mark(now.level > 1 ? this.placeOf(holder(now)) : -1);
+    else if ((event.key === "Enter" || event.key === " ") && now) this.choose(now);
     else if (event.key === "Escape" || event.key === "Backspace") up();
     else if (event.key === "Home") top();
     else if (event.key === "o" && now) toggle(now.node);
@@ -181,11 +199,11 @@ export class Chart {
   }
 
   private placeOf(node: Node | null): number {
-    return this.tiles.findIndex((tile) => tile.node === node && tile.level > 0);
+    return this.tiles.findIndex((tile) => tile.node === node && tile.level > 0 && !isPart(tile));
   }
 
-  private childOf({ node }: Tile): number {
-    const place = this.tiles.findIndex((tile) => tile.node.above === node && tile.level > 0);
+  private childOf(tile: Tile): number {
+    const place = isPart(tile) ? -1 : this.tiles.findIndex((one) => holder(one) === tile.node && one.level > 0);
     return place < 0 ? this.marked : place;
   }
 
@@ -194,7 +212,7 @@ export class Chart {
     const now = this.tiles[this.marked];
     const level = now?.level ?? 1;
     const same = this.tiles.flatMap((tile, i) =>
-      tile.level === level && (!now || tile.node.above === now.node.above || tile.operator !== null) ? [i] : [],
+      tile.level === level && (!now || holder(tile) === holder(now)) ? [i] : [],
     );
     if (!same.length) return -1;
     if (!now) return step > 0 ? same[0]! : same[same.length - 1]!;
@@ -206,7 +224,7 @@ export class Chart {
     this.shapes[this.marked]?.classList.remove("marked");
     this.marked = place;
     const tile = this.tiles[place];
-    this.options.hover(tile?.node ?? null);
+    this.options.hover(tile ?? null);
     this.tip.hidden = !tile;
     if (!tile) return;
     const shape = this.shapes[place]!;

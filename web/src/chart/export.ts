@@ -15,11 +15,18 @@ export const download = (name: string, content: Blob): void => {
 export const fileName = (title: string, ending: string): string =>
   `${title.replace(/[^\w.-]+/g, "_").slice(0, 60) || "report"}.${ending}`;
 
-/** The picture with a ground of its own, as text. */
+/** What the page's style sheet says of shapes, which a file has no part of. */
+const LOOKS = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray"] as const;
+
+/** The picture as it is shown, with a ground of its own, as text. */
 export const svgText = (picture: SVGSVGElement): string => {
   const copy = picture.cloneNode(true) as SVGSVGElement;
-  for (const shape of copy.querySelectorAll("[class]"))
+  const shown = picture.querySelectorAll("*");
+  copy.querySelectorAll("*").forEach((shape, i) => {
+    const look = getComputedStyle(shown[i]!);
+    for (const name of LOOKS) shape.setAttribute(name, look.getPropertyValue(name));
     for (const name of ["class", "data-tile", "data-path"]) shape.removeAttribute(name);
+  });
   const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
   for (const [name, value] of Object.entries({ width: "100%", height: "100%", fill: color("panel") }))
     ground.setAttribute(name, value);

@@ -16,11 +16,14 @@ export interface FilesOptions<Row> {
 }
 
 export const showExport = <Row>({ title, chart, pictures, table, remember }: FilesOptions<Row>): void => {
+  const status = el("p", { class: "muted small", role: "status" });
   const said = (text: string): void => {
-    byId("spoken").textContent = text;
+    status.textContent = text;
   };
   const each = (save: (name: string, picture: SVGSVGElement) => void): void => {
-    for (const [ending, picture] of pictures()) if (picture) save(title + ending, picture);
+    const drawn = pictures().filter(([, picture]) => picture !== null);
+    said(drawn.length ? "" : "There is no picture to save.");
+    for (const [ending, picture] of drawn) save(title + ending, picture!);
   };
   const saveSvg = (): void =>
     each((name, picture) => download(fileName(name, "svg"), new Blob([svgText(picture)], { type: "image/svg+xml" })));
@@ -49,7 +52,7 @@ export const showExport = <Row>({ title, chart, pictures, table, remember }: Fil
   );
   byId("export").replaceChildren(
     el("summary", { class: "button" }, "Export"),
-    el("div", { class: "panel" }, ...buttons),
+    el("div", { class: "panel" }, ...buttons, status),
   );
 };
 

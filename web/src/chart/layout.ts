@@ -30,6 +30,12 @@ export interface Figures {
   own: (node: Node) => { operator: string; value: number }[];
 }
 
+/** True for a tile of a part of its node: what it did itself, or children that are too small for tiles. */
+export const isPart = ({ operator, rest }: Tile): boolean => operator !== null || rest > 0;
+
+/** The node in whose tile, or below which, a tile lies. */
+export const holder = (tile: Tile): Node | null => (isPart(tile) ? tile.node : tile.node.above);
+
 const ROWS = { least: 26, most: 40, together: 340 }; // pixels: of a level of the icicle, and of all where there is room
 const THINNEST = 1.5; // pixels, of an icicle's tile
 const SMALLEST = 14; // square pixels, of a treemap's tile

@@ -90,13 +90,17 @@ const side = (id: "old" | "new", run: Run): Chart => {
     up: () => selected.above && select(selected.above),
     top: () => select(tree.top),
     toggle: (node) => toggle(node),
-    hover: (node) => light(node),
+    hover: (tile) => light(tile?.node ?? null),
   });
 };
 const charts = [side("old", old), side("new", now)];
 
+const lightTiles = (node: Node | null): void => {
+  for (const chart of charts) chart.light(node && ((tile) => tile.node === node));
+};
+
 const light = (node: Node | null): void => {
-  for (const chart of charts) chart.light(node);
+  lightTiles(node);
   modules.table.mark(node && ((row) => row === node));
 };
 
@@ -109,14 +113,13 @@ const modules = new ChangedModules({
   selected: () => selected,
   select: (node) => select(node),
   open: (node) => toggle(node),
-  hover: (node) => {
-    for (const chart of charts) chart.light(node);
-  },
+  hover: lightTiles,
   changed: () => {
-    for (const chart of charts) {
-      chart.options.found = modules.searching ? (tile) => modules.matches(tile.node) : null;
+    charts.forEach((chart, i) => {
+      const run = tree.runs[i]!;
+      chart.options.found = modules.searching ? modules.found().filter((node) => value(node, run)) : null;
       chart.look();
-    }
+    });
     address.remember();
   },
 });
@@ -143,6 +146,7 @@ const drawCharts = (): void => {
   for (const chart of charts) {
     chart.options.element.parentElement!.hidden = most === 0;
     if (most > 0) chart.draw();
+    else chart.clear();
   }
 };
 

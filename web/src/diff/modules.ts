@@ -107,6 +107,13 @@ export class ChangedModules {
     return [tree.path(node), tree.type(node), ...names].some((text) => text.toLowerCase().includes(query));
   }
 
+  /** The nodes of the charts that the search finds. */
+  found(): Node[] {
+    const { tree, selected } = this.options;
+    const above = tree.trail(selected()).filter((node) => node !== selected() && !tree.isBlock(node));
+    return [...above, ...tree.all(selected())].filter((node) => this.matches(node));
+  }
+
   private change(node: Node): string {
     const { page } = this.options;
     return page.changes[page.change[node.rows[0]!]!]!;

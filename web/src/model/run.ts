@@ -120,6 +120,17 @@ export class Run {
     return [...sums.values()];
   }
 
+  /** The rows that ran an operator themselves. */
+  rowsOf(name: string): ReadonlySet<number> {
+    const { operators } = this.data;
+    if (this.ran?.name !== name) {
+      const place = this.source.operators.name.indexOf(name);
+      this.ran = { name, rows: new Set(operators?.row.filter((_, pair) => operators.operator[pair] === place)) };
+    }
+    return this.ran.rows;
+  }
+  private ran: { name: string; rows: ReadonlySet<number> } | null = null;
+
   private column(metric: string): { own: Column; total: Column } {
     if (this.base && this.source.ofModules.has(metric)) return this.base.column(metric);
     let found = this.columns.get(metric);

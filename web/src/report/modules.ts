@@ -99,6 +99,7 @@ export class Modules {
   /** True if the search and the filters leave the node. */
   matches(node: Node): boolean {
     const { tree } = this.options;
+    if (tree.isBlock(node)) return false;
     if (this.type.value && tree.type(node) !== this.type.value) return false;
     if (this.depth.value && node.depth > Number(this.depth.value)) return false;
     if (!this.hasStatus(node, this.status.value as Status)) return false;
@@ -106,6 +107,20 @@ export class Modules {
     if (!query || tree.type(node).toLowerCase().includes(query)) return true;
     if (node.rows.some((row) => this.name(row).includes(query))) return true;
     return node.rows.length > 1 && tree.path(node).toLowerCase().includes(query);
+  }
+
+  /** The nodes in the chart that the search and the filters leave: those of the table, and those above them. */
+  found(): Node[] {
+    const { tree, selected, run, metric } = this.options;
+    const above = tree.trail(selected()).filter((node) => node !== selected() && this.matches(node));
+    return [...above, ...this.table.rows].filter((node) => Number(tree.total(node, metric(), run())));
+  }
+
+  /** Mark the row of a node, or of the nearest one above it that has a row. */
+  mark(node: Node | null): void {
+    let at = node;
+    if (!this.flat) while (at && !this.table.has(at)) at = at.above;
+    this.table.mark(at && ((row) => row === at));
   }
 
   /** The part of a link's view that is this table's. */

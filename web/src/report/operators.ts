@@ -15,6 +15,8 @@ export class OperatorTable {
     private readonly run: () => Run,
     metric: () => string,
     digits: HTMLInputElement,
+    /** The pointer or the focus is on an operator, or on none. */
+    hover: (name: string | null) => void,
   ) {
     const metrics = tree.metrics.filter(({ additive }) => additive);
     const whole = (key: string): Figure => tree.total(tree.top, key, run());
@@ -60,6 +62,7 @@ export class OperatorTable {
       noun: "operator",
       sort: { key: "share", down: true },
       columns: fit(columns, tableRoom(), YIELDING),
+      hover: (row) => hover(row?.name ?? null),
       empty: () => {
         if (run().hasOperators) return this.table.search.value ? "No operator matches." : "No operator ran here.";
         return run().data.kind === "rank"
@@ -76,6 +79,11 @@ export class OperatorTable {
       .operators(node, this.run())
       .sort((a, b) => (bytes(a) < bytes(b) ? 1 : bytes(a) > bytes(b) ? -1 : 0));
     this.table.show(sums);
+  }
+
+  /** Mark the row of an operator. */
+  mark(name: string | null): void {
+    this.table.mark(name === null ? null : (row) => row.name === name);
   }
 
   arrange(): void {

@@ -101,7 +101,22 @@ export const showTotals = (page: ReportPage, tree: Tree, run: Run, name: string,
       ),
     );
   }
-  byId("totals").replaceChildren(cards[0]!, el("div", { class: "rest" }, ...cards.slice(1)));
+  const rest = el("div", { class: "rest" }, ...cards.slice(1));
+  byId("totals").replaceChildren(cards[0]!, rest);
+  balance(rest);
+};
+
+const CARD = { width: 126, gap: 12 }; // pixels: the least width, and what lies between two, as in report.css
+
+/** As many cards in each row as the last row can nearly fill, so that none stands there alone. */
+const balance = (rest: HTMLElement): void => {
+  const fill = (): void => {
+    const room = Math.max(1, Math.floor((rest.clientWidth + CARD.gap) / (CARD.width + CARD.gap)));
+    const rows = Math.ceil(rest.childElementCount / room);
+    rest.style.setProperty("--columns", String(Math.ceil(rest.childElementCount / rows)));
+  };
+  fill();
+  new ResizeObserver(fill).observe(rest);
 };
 
 /** Figures that tables of groups have room for beside each other. */

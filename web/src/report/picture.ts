@@ -23,7 +23,7 @@ export interface PictureOptions {
   select: (node: Node) => void;
   /** Opens a fold, or folds again. */
   toggle: (node: Node) => void;
-  hover: (node: Node | null) => void;
+  hover: (tile: Tile | null) => void;
 }
 
 const TREEMAP_HEIGHT = { wide: 480, narrow: 380 }; // pixels
@@ -68,7 +68,8 @@ export class Picture {
     byId("chart").hidden = empty;
     byId("chart-help").hidden = empty;
     this.drawLegend();
-    if (!empty) this.chart.draw();
+    if (empty) this.chart.clear();
+    else this.chart.draw();
   }
 
   private value(node: Node): number {

@@ -39,9 +39,14 @@ const picture = new Picture({
   selected: () => selected,
   select: (node) => select(node),
   toggle: (node) => toggle(node),
-  hover: (node) => modules.table.mark(node && ((row) => row === node)),
+  hover: (tile) => {
+    modules.mark(tile?.node ?? null);
+    operators.mark(tile?.operator ?? null);
+  },
 });
 const { chart } = picture;
+/** Light a module's tiles while the pointer is on its row. */
+const light = (node: Node | null): void => chart.light(node && ((tile) => tile.node === node));
 const modules = new Modules({
   section: byId("modules"),
   tree,
@@ -52,14 +57,25 @@ const modules = new Modules({
   digits,
   select: (node) => select(node),
   open: (node) => toggle(node),
-  hover: (node) => chart.light(node),
+  hover: light,
   changed: () => {
-    chart.options.found = modules.filtering ? ({ node }) => !tree.isBlock(node) && modules.matches(node) : null;
+    chart.options.found = modules.filtering ? modules.found() : null;
     chart.look();
     address.remember();
   },
 });
-const operators = new OperatorTable(tree, run, () => metric, digits);
+const operators = new OperatorTable(
+  tree,
+  run,
+  () => metric,
+  digits,
+  (name) => {
+    const rows = name === null ? null : run().rowsOf(name);
+    chart.light(
+      rows && (({ node, operator }) => (operator ? operator === name : node.rows.some((row) => rows.has(row)))),
+    );
+  },
+);
 const calls = new Calls(page, tree, digits);
 const collectives = page.collectives
   ? new CollectiveTable({
@@ -69,7 +85,7 @@ const collectives = page.collectives
       run,
       digits,
       select: (node) => select(node),
-      hover: (node) => chart.light(node),
+      hover: light,
     })
   : null;
 if (page.roof) showRoof(page.roof);
@@ -91,8 +107,8 @@ const ranks = page.ranks
       select: (node) => select(node),
       open: (node) => toggle(node),
       hover: (node) => {
-        chart.light(node);
-        modules.table.mark(node && ((row) => row === node));
+        light(node);
+        modules.mark(node);
       },
     })
   : null;

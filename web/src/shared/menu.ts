@@ -6,8 +6,21 @@ const closeOthers = ({ target }: Event): void => {
   for (const menu of openMenus()) if (!(target instanceof Node && menu.contains(target))) menu.open = false;
 };
 
-/** Listen for what closes menus, on the whole page. */
+const MARGIN = 8; // pixels between a menu and the end of the window
+
+/** Let a menu end where its button ends, as far as it is in the window then. */
+const place = ({ target }: Event): void => {
+  if (!(target instanceof HTMLDetailsElement && target.open && target.classList.contains("menu"))) return;
+  const panel = target.querySelector<HTMLElement>(".panel");
+  if (!panel) return;
+  const { left, right } = target.getBoundingClientRect();
+  const last = document.documentElement.clientWidth - panel.offsetWidth - MARGIN;
+  panel.style.left = `${Math.max(MARGIN, Math.min(right - panel.offsetWidth, last)) - left}px`;
+};
+
+/** Listen for what places menus and what closes them, on the whole page. */
 export const listenForMenus = (): void => {
+  document.addEventListener("toggle", place, true); // this event does not bubble
   document.addEventListener("pointerdown", closeOthers);
   document.addEventListener("focusin", closeOthers);
   document.addEventListener("keydown", ({ key, target }) => {

@@ -156,6 +156,13 @@ export class Table<Row> {
     this.options.changed?.();
   }
 
+  /** True for a row that the search and the filters leave. */
+  has(row: Row): boolean {
+    if (this.listed?.rows !== this.rows) this.listed = { rows: this.rows, all: new Set(this.rows) };
+    return this.listed.all.has(row);
+  }
+  private listed: { rows: Row[]; all: Set<Row> } | null = null;
+
   /** Scroll to a row, if it is not in sight. */
   reveal(row: Row): void {
     const place = this.rows.indexOf(row);
