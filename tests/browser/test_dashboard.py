@@ -18,7 +18,8 @@ def at(report: Report, day: int, **labels: str) -> Report:
     ).with_labels(**labels)
 
 
-def dashboard(open_page: Open, tmp_path: Path, **options: object) -> Page:
+def site(tmp_path: Path) -> Path:
+    """The dashboard of a folder with reports of three models and a file that is none."""
     runs = tmp_path / "runs"
     runs.mkdir()
     for day, report in enumerate((make.cnn(), make.cnn(), make.training())):
@@ -29,7 +30,11 @@ def dashboard(open_page: Open, tmp_path: Path, **options: object) -> Page:
     (runs / "bad.json").write_text('{"</script>')
     make.routed().to_json(runs / "nameless.json")
     build(runs, tmp_path / "site", "fvcore", (), [parse_budget("net:flops=20k")])
-    return open_page(tmp_path / "site" / "index.html", **options)
+    return tmp_path / "site" / "index.html"
+
+
+def dashboard(open_page: Open, tmp_path: Path, **options: object) -> Page:
+    return open_page(site(tmp_path), **options)
 
 
 def test_models_trend_and_runs(open_page: Open, tmp_path: Path) -> None:

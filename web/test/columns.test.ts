@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { expect, it } from "vitest";
-import { csv, fit, matches, sorted, widthOf, type Column } from "../src/shared/table/columns.ts";
+import { csv, fitting, matches, sorted, widthOf, type Column } from "../src/shared/table/columns.ts";
 
 interface Row {
   name: string;
@@ -53,7 +53,7 @@ it("writes into a file what stands in it by a name and a value of its own", () =
   expect(csv([{ name: "a", size: -5 }], [change])).toBe("Change of FLOPs\r\n-5\r\n");
 });
 
-it("hides the columns that yield until the others fit, and no more", () => {
+it("shows as many columns as there is room for: those that yield go first, then others from the right", () => {
   const named = (key: string): Column<Row> => ({
     key,
     label: key,
@@ -61,13 +61,14 @@ it("hides the columns that yield until the others fit, and no more", () => {
     text: () => "",
     room: () => "999 MB",
   });
-  const all = ["name", "flops", "macs", "time"].map(named);
-  const wide = 300 + all.slice(1).reduce((sum, column) => sum + widthOf(column), 0);
-  const left = (room: number): string[] =>
-    fit(all, room, ["macs", "absent", "flops", "name"])
-      .filter(({ hidden }) => !hidden)
-      .map(({ key }) => key);
-  expect(left(wide)).toEqual(["name", "flops", "macs", "time"]);
-  expect(left(wide - 1)).toEqual(["name", "flops", "time"]);
-  expect(left(0)).toEqual(["name", "time"]); // the first column never yields
+  const all = [...["name", "flops", "macs", "time"].map(named), { ...named("asked for"), hidden: true }];
+  const [first, flops, macs, time] = all.map(widthOf) as [number, number, number, number];
+  const left = (room: number): string => fitting(all, room, ["macs", "absent", "name"]).join(" ");
+  expect(left(first + flops + macs + time)).toBe("name flops macs time");
+  expect(left(first + flops + macs + time - 1)).toBe("name flops time");
+  expect(left(first + flops + time - 1)).toBe("name flops");
+  expect(left(0)).toBe("name"); // the first column never goes
+  const open = { ...all[0]!, room: undefined };
+  expect(fitting([open, all[1]!], 300 + flops - 1, [])).toEqual(["name"]); // names of any length have 300 pixels
+  expect(fitting([open, all[1]!], 300 + flops, [])).toEqual(["name", "flops"]);
 });

@@ -1,7 +1,6 @@
 /** The dashboard: series with their newest figures, the trends of those that are chosen, and their runs. */
-import { byId, chip, el, options, tableRoom } from "../shared/dom.ts";
+import { byId, chip, el, options } from "../shared/dom.ts";
 import { date, minute, plural } from "../shared/numbers.ts";
-import { fit } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 import { visible } from "../shared/visible.ts";
 import { listenToFrame } from "../shared/frame.ts";
@@ -33,63 +32,60 @@ const models = new Table<Series>({
   plural: "series",
   selected: (one) => drawn.includes(one),
   choose,
-  columns: fit(
-    [
-      {
-        key: "model",
-        label: "Series",
-        fixed: true,
-        value: (one) => one.name,
-        text: (one) => one.name,
-        search: true,
-        paint: (cell, one) => {
-          cell.classList.add("name");
-          cell.append(
-            el(
-              "button",
-              { type: "button", title: one.name, "data-main": true, onclick: () => choose(one) },
-              el("span", { class: "last" }, one.name),
-            ),
-          );
-        },
+  columns: [
+    {
+      key: "model",
+      label: "Series",
+      fixed: true,
+      value: (one) => one.name,
+      text: (one) => one.name,
+      search: true,
+      paint: (cell, one) => {
+        cell.classList.add("name");
+        cell.append(
+          el(
+            "button",
+            { type: "button", title: one.name, "data-main": true, onclick: () => choose(one) },
+            el("span", { class: "last" }, one.name),
+          ),
+        );
       },
-      {
-        key: "drawn",
-        label: "Chart",
-        help: "Series in the chart below",
-        value: (one) => (drawn.includes(one) ? 0 : 1),
-        text: (one) => (drawn.includes(one) ? "drawn" : ""),
-        room: () => "Chart",
-        paint: (cell, one) => {
-          cell.append(
-            el("input", {
-              type: "checkbox",
-              checked: drawn.includes(one),
-              "aria-label": `Draw ${one.name}`,
-              onclick: (event: Event) => {
-                event.stopPropagation(); // a click on the row draws the series alone
-                toggle(one);
-              },
-            }),
-          );
-        },
+    },
+    {
+      key: "drawn",
+      label: "Chart",
+      help: "Series in the chart below",
+      value: (one) => (drawn.includes(one) ? 0 : 1),
+      text: (one) => (drawn.includes(one) ? "drawn" : ""),
+      room: () => "Chart",
+      paint: (cell, one) => {
+        cell.append(
+          el("input", {
+            type: "checkbox",
+            checked: drawn.includes(one),
+            "aria-label": `Draw ${one.name}`,
+            onclick: (event: Event) => {
+              event.stopPropagation(); // a click on the row draws the series alone
+              toggle(one);
+            },
+          }),
+        );
       },
-      ...figures(newest),
-      {
-        key: "count",
-        label: "Runs",
-        num: true,
-        value: (one) => one.runs.length,
-        text: (one) => String(one.runs.length),
-        room: () => "1,000",
-      },
-      words("commit", "Newest", (one) => newest(one).commit || date(newest(one).created), "0123456789ab"),
-      status(newest),
-      open(newest),
-    ],
-    tableRoom(),
-    ["bytes", "activations", "commit", "params-change", "params"],
-  ),
+    },
+    ...figures(newest),
+    {
+      key: "count",
+      label: "Runs",
+      num: true,
+      value: (one) => one.runs.length,
+      text: (one) => String(one.runs.length),
+      room: () => "1,000",
+    },
+    words("commit", "Newest", (one) => newest(one).commit || date(newest(one).created), "0123456789ab"),
+    status(newest),
+    open(newest),
+  ],
+  yielding: ["bytes", "activations", "commit", "params-change", "params", "count", "drawn", "status"],
 });
 
 const same = (run: Run): Run => run;
@@ -98,34 +94,32 @@ const runs = new Table<Run>({
   id: "runs",
   title: "Runs",
   noun: "run",
-  columns: fit(
-    [
-      {
-        key: "when",
-        label: "When (UTC)",
-        fixed: true,
-        value: (run) => run.created,
-        text: (run) => minute(run.created),
-        file: { value: (run) => minute(run.created) },
-      },
-      words("commit", "Commit", (run) => run.commit, "0123456789ab"),
-      words("series", "Series", (run) => seriesOf(run).name, "resnet50, 1×3×224×224"),
-      ...figures(same),
-      {
-        ...words<Run>(
-          "labels",
-          "Labels",
-          (run) => run.labels.map(([key, value]) => `${key}=${value}`).join(", "),
-          "machine=a, mode=train",
-        ),
-        hidden: data.series.every((one) => one.runs.every(({ labels }) => !labels.length)),
-      },
-      status(same),
-      open(same),
-    ],
-    tableRoom(),
-    ["labels", "bytes", "activations", "params-change", "params"],
-  ),
+  columns: [
+    {
+      key: "when",
+      label: "When (UTC)",
+      fixed: true,
+      value: (run) => run.created,
+      text: (run) => minute(run.created),
+      room: () => "2026-12-24 00:00",
+      file: { value: (run) => minute(run.created) },
+    },
+    words("commit", "Commit", (run) => run.commit, "0123456789ab"),
+    words("series", "Series", (run) => seriesOf(run).name, "resnet50, 1×3×224×224"),
+    ...figures(same),
+    {
+      ...words<Run>(
+        "labels",
+        "Labels",
+        (run) => run.labels.map(([key, value]) => `${key}=${value}`).join(", "),
+        "machine=a, mode=train",
+      ),
+      hidden: data.series.every((one) => one.runs.every(({ labels }) => !labels.length)),
+    },
+    status(same),
+    open(same),
+  ],
+  yielding: ["labels", "bytes", "activations", "params-change", "params", "series", "status", "commit"],
 });
 
 const draw = (): void => trend.draw(drawn, chosen.value);

@@ -1,5 +1,5 @@
 /** Columns of two figures and what became of them. */
-import { exact, growth, human, type Figure, type Kind } from "../shared/numbers.ts";
+import { exact, growth, human, WIDEST, type Figure, type Kind } from "../shared/numbers.ts";
 import type { Column } from "../shared/table/columns.ts";
 
 /** New minus old. */
@@ -42,7 +42,7 @@ export const sideColumns = <Row>({ old, now, kind, label }: Sides<Row>, metric: 
       value: (row) => old(row, metric()),
       text: (row) => human(old(row, metric()), kind(metric())),
       tip: (row) => exact(old(row, metric())),
-      room: () => "999 MB",
+      room: () => WIDEST,
     },
     {
       key: "new",
@@ -53,7 +53,7 @@ export const sideColumns = <Row>({ old, now, kind, label }: Sides<Row>, metric: 
       value: (row) => now(row, metric()),
       text: (row) => human(now(row, metric()), kind(metric())),
       tip: (row) => exact(now(row, metric())),
-      room: () => "999 MB",
+      room: () => WIDEST,
     },
     {
       key: "change",
@@ -64,7 +64,7 @@ export const sideColumns = <Row>({ old, now, kind, label }: Sides<Row>, metric: 
       file: { label: () => `Change of ${label(metric())}`, value: grown },
       text: way,
       tip: (row) => exact(grown(row)),
-      room: () => "+999 MB",
+      room: () => `+${WIDEST}`,
       paint: (cell, row) => colour(cell, row, way(row)),
     },
     {
@@ -96,7 +96,7 @@ export const changeColumn = <Row>({ old, now, kind, label }: Sides<Row>, metric:
     file: { value: (row) => difference(old(row, metric), now(row, metric)) },
     text,
     tip: (row) => exact(difference(old(row, metric), now(row, metric))),
-    room: () => "+999 MB",
+    room: () => `+${WIDEST}`,
     paint: (cell, row) => {
       const change = difference(old(row, metric), now(row, metric));
       if (change) cell.classList.add(change > 0 ? "up" : "down");

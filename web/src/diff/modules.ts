@@ -5,7 +5,7 @@ import type { Shown } from "../model/state.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { isMain } from "../model/figures.ts";
 import { byId, el, options as offer, pick } from "../shared/dom.ts";
-import { sorted, type Column, type Sort } from "../shared/table/columns.ts";
+import type { Column, Sort } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 import type { DiffPage } from "./page.ts";
 import { changeColumn, changeFirst, sideColumns } from "./figures.ts";
@@ -39,28 +39,25 @@ const ORDER: Sort = { key: "change", down: true };
 export class ChangedModules {
   readonly table: Table<Node>;
   private readonly kind = el("select", { "aria-label": "Which modules" });
-  private readonly usual: string[];
   private counted: readonly [number, number] = [0, 0];
 
   constructor(private readonly options: ChangedOptions) {
     offer(this.kind, KINDS);
     this.kind.addEventListener("change", () => this.table.arrange());
-    const columns = this.columns();
-    this.usual = columns.filter(({ hidden }) => !hidden).map(({ key }) => key);
     this.table = new Table<Node>({
       section: byId("modules"),
       id: "modules",
       title: "Modules",
       noun: "module",
       sort: ORDER,
-      columns,
+      columns: this.columns(),
       controls: [this.kind],
-      arrange: (query, sort) => {
+      arrange: (query) => {
         const all = options.tree.all(options.selected());
         const found = all.filter((node) => this.isShown(node) && this.matches(node, query));
         const rows = (nodes: Node[]): number => nodes.reduce((sum, node) => sum + node.rows.length, 0);
         this.counted = [rows(found), rows(all)];
-        return sorted(found, this.table.columns, sort);
+        return this.table.ordered(found);
       },
       counted: () => this.counted,
       selected: (node) => node === options.selected(),
@@ -77,21 +74,20 @@ export class ChangedModules {
 
   /** The part of a link's view that is this table's; the usual order is left out of it. */
   shown(): Pick<Shown, "query" | "type" | "sort" | "columns"> {
-    const { search, sort, columns } = this.table;
-    const keys = columns.map(({ key }) => key);
+    const { search, sort, chosenColumns } = this.table;
     const usual = sort?.key === ORDER.key && sort.down === ORDER.down;
     return {
       query: search.value,
       type: this.kind.value,
       sort: usual ? null : sort,
-      columns: keys.join() === this.usual.join() ? null : keys,
+      columns: chosenColumns,
     };
   }
 
   /** Returns what of the view there is not, in words. */
   restore({ query, type, sort, columns }: Shown): string[] {
     const known = pick(this.kind, type);
-    this.table.restore(query, sort ?? ORDER, columns ?? this.usual);
+    this.table.restore(query, sort ?? ORDER, columns);
     return known ? [] : [`modules that are “${type}”`];
   }
 

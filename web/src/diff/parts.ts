@@ -2,8 +2,11 @@
 import type { Run } from "../model/run.ts";
 import type { Tree } from "../model/tree.ts";
 import { byId, chip, el } from "../shared/dom.ts";
-import { date, exact, growth, human } from "../shared/numbers.ts";
-import { signed } from "./figures.ts";
+import { date, exact, growth, human, WIDEST, type Figure } from "../shared/numbers.ts";
+import type { Metric } from "../shared/payload.ts";
+import { longest, type Column } from "../shared/table/columns.ts";
+import { Table } from "../shared/table/table.ts";
+import { difference, signed } from "./figures.ts";
 import type { DiffPage, Side } from "./page.ts";
 
 const named = ({ labels, model, created }: Side): string => {
@@ -35,24 +38,62 @@ export const showSides = ({ convention, sides }: DiffPage): void => {
 
 /** The totals of both reports, each with its change. */
 export const showTotals = (tree: Tree, old: Run, now: Run): void => {
-  const titles = ["Total", "Old", "New", "Change", "%"];
-  const head = titles.map((label, i) => el("th", { scope: "col", class: i ? "num" : null }, label));
-  const lines = tree.metrics.map(({ key, label, kind, help }) => {
-    const [before, after] = [tree.total(tree.top, key, old), tree.total(tree.top, key, now)];
-    const way = after > before ? "num up" : after < before ? "num down" : "num zero";
-    return el(
-      "tr",
-      {},
-      el("th", { scope: "row", title: help }, label),
-      el("td", { class: "num", title: exact(before) }, human(before, kind)),
-      el("td", { class: "num", title: exact(after) }, human(after, kind)),
-      el("td", { class: way }, signed(before, after, kind)),
-      el("td", { class: way }, growth(before, after)),
-    );
+  const total = (run: Run, { key }: Metric): Figure => tree.total(tree.top, key, run);
+  const way = (cell: HTMLElement, metric: Metric, text: string): void => {
+    const [before, after] = [total(old, metric), total(now, metric)];
+    if (after !== before) cell.classList.add(after > before ? "up" : "down");
+    cell.textContent = text;
+  };
+  const side = (key: "old" | "new", label: string, run: Run): Column<Metric> => ({
+    key,
+    label,
+    num: true,
+    value: (metric) => total(run, metric),
+    text: (metric) => human(total(run, metric), metric.kind),
+    tip: (metric) => exact(total(run, metric)),
+    room: () => WIDEST,
   });
-  const rows = [el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...lines)];
-  const table = el("table", { "aria-labelledby": "totals-title" }, ...rows);
-  const box = el("div", { class: "table-box", tabindex: 0, role: "region", "aria-label": "Table of totals" }, table);
-  const heading = el("header", { class: "head" }, el("h2", { id: "totals-title" }, "Totals"));
-  byId("totals").replaceChildren(heading, box);
+  const grown = (metric: Metric): string => signed(total(old, metric), total(now, metric), metric.kind);
+  const percent = (metric: Metric): string => growth(total(old, metric), total(now, metric));
+  const change = (metric: Metric): Figure => difference(total(old, metric), total(now, metric));
+  const table = new Table<Metric>({
+    section: byId("totals"),
+    id: "totals",
+    title: "Totals",
+    noun: "figure",
+    few: true,
+    columns: [
+      {
+        key: "name",
+        label: "Total",
+        fixed: true,
+        value: ({ label }) => label,
+        text: ({ label }) => label,
+        tip: ({ help }) => help,
+        room: () => longest(tree.metrics.map(({ label }) => label)),
+      },
+      side("old", "Old", old),
+      side("new", "New", now),
+      {
+        key: "change",
+        label: "Change",
+        num: true,
+        value: change,
+        text: grown,
+        room: () => `+${WIDEST}`,
+        paint: (cell, metric) => way(cell, metric, grown(metric)),
+      },
+      {
+        key: "percent",
+        label: "%",
+        num: true,
+        value: (metric) => Number(change(metric)) / (Number(total(old, metric)) || Number.MIN_VALUE),
+        text: percent,
+        room: () => "+1000.0 %",
+        paint: (cell, metric) => way(cell, metric, percent(metric)),
+      },
+    ],
+    yielding: ["change", "old"],
+  });
+  table.show([...tree.metrics]);
 };

@@ -1,5 +1,5 @@
 /** The columns that every table of figures has: a number for each metric, and the chosen one's share of the whole. */
-import { exact, human, part, percent, type Figure } from "../shared/numbers.ts";
+import { exact, human, part, percent, WIDEST, type Figure } from "../shared/numbers.ts";
 import type { Metric } from "../shared/payload.ts";
 import type { Column } from "../shared/table/columns.ts";
 
@@ -72,7 +72,7 @@ export const figureColumn = <Row>(metric: Metric, { value, digits, most, mark }:
     value: (row) => value(row, key),
     text,
     tip,
-    room: () => (digits() ? `≈ ${exact(most(key))} ns` : "≈ 999 MB"),
+    room: () => (digits() ? `≈ ${exact(most(key))} ns` : `≈ ${WIDEST}`),
   };
 };
 

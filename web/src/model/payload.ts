@@ -142,10 +142,16 @@ export interface Samples {
   rate: number[];
 }
 
+export interface GroupRow {
+  name: string;
+  calls: Raw;
+  values: Record<string, Raw>;
+}
+
 export interface Group {
   title: string;
   label: string;
-  rows: { name: string; calls: Raw; values: Record<string, Raw> }[];
+  rows: GroupRow[];
 }
 
 /** The most that a device does: the slope of its memory up to the ridge, and flat from there. */

@@ -33,6 +33,8 @@ const MOST_ROWS = 40;
 const NARROWEST = 4;
 const WIDEST = 64;
 const INDENT = 10;
+/** What stands above the figures beside the lines. */
+const HEAD = "max/mean";
 
 interface Line {
   node: Node;
@@ -80,7 +82,8 @@ export class HeatMap {
     const { nodes, hidden } = heatRows(tree, selected(), size, MOST_ROWS);
     this.lines = nodes.map((node) => ({ node, spread: spreads.of(node, metric()) }));
     const narrow = this.width < 600;
-    const right = (narrow ? textWidth("max/mean", "tile") : textWidth("10.000 · rank 1000", "tile")) + 12;
+    const said = this.lines.map(({ spread }) => this.slowestText(spread, narrow ? 2 : 3));
+    const right = Math.max(...[HEAD, ...said].map((text) => textWidth(text, "tile"))) + 12;
     const first = selected().depth;
     const wanted = Math.max(
       ...this.lines.map(({ node }) => textWidth(tree.title(node), "tile") + INDENT * (node.depth - first)),
@@ -102,7 +105,7 @@ export class HeatMap {
         style: `font:${FONTS.tile}`,
       },
       ...this.axis(end),
-      ...this.lines.flatMap((line, i) => this.row(line, i, first, end, narrow, colours)),
+      ...this.lines.flatMap((line, i) => this.row(line, i, first, end, said[i]!, colours)),
       this.frame(height),
     );
     element.replaceChildren(this.drawn);
@@ -128,7 +131,7 @@ export class HeatMap {
       found.push(svg("text", { x, y: 15, fill: color("muted"), "text-anchor": "middle" }, text));
     }
     found.push(svg("text", { x: this.left - 8, y: 15, fill: color("muted"), "text-anchor": "end" }, "rank"));
-    found.push(svg("text", { x: end + 8, y: 15, fill: color("muted") }, "max/mean"));
+    found.push(svg("text", { x: end + 8, y: 15, fill: color("muted") }, HEAD));
     return found;
   }
 
@@ -137,7 +140,7 @@ export class HeatMap {
     i: number,
     first: number,
     end: number,
-    narrow: boolean,
+    said: string,
     colours: Shade[],
   ): SVGElement[] {
     const { tree } = this.options.spreads;
@@ -148,14 +151,13 @@ export class HeatMap {
       { x: indent, y: y + 15, fill: color("accent"), "data-line": i, class: "heat-name" },
       fitted(tree.title(node), this.left - 12 - indent, "tile"),
     );
-    const { slowest, imbalance } = spread;
-    const said = slowest < 0 ? "even" : narrow ? `${imbalance!.toFixed(2)}` : this.slowestText(spread);
-    const text = svg("text", { x: end + 8, y: y + 15, fill: color(slowest < 0 ? "muted" : "text") }, said);
+    const text = svg("text", { x: end + 8, y: y + 15, fill: color(spread.slowest < 0 ? "muted" : "text") }, said);
     return [name, ...this.rects(spread, y, colours), text];
   }
 
-  private slowestText({ slowest, imbalance }: Spread): string {
-    return `${imbalance!.toFixed(3)} · rank ${this.options.numbers[slowest]!}`;
+  /** What stands beside a line: how uneven it is, and the rank that all others wait for. */
+  private slowestText({ slowest, imbalance }: Spread, digits: number): string {
+    return slowest < 0 ? "even" : `${imbalance!.toFixed(digits)} · rank ${this.options.numbers[slowest]!}`;
   }
 
   /** Neighbours of one shade are one rectangle, so that a thousand ranks that do the same cost as much as one. */

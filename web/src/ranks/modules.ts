@@ -4,8 +4,8 @@ import { paintName } from "../model/name.ts";
 import type { Spread } from "../model/ranks.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { byId, el } from "../shared/dom.ts";
-import { exact, human } from "../shared/numbers.ts";
-import { matches, sorted, type Column, type Sort } from "../shared/table/columns.ts";
+import { exact, human, WIDEST } from "../shared/numbers.ts";
+import { matches, type Column } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 import type { Spreads } from "./spreads.ts";
 
@@ -23,6 +23,9 @@ export interface SpreadOptions {
   hover: (node: Node | null) => void;
 }
 
+/** What goes first where there is no room for all; the slowest rank and how uneven a module is stay longest. */
+const YIELDING = ["mean_flops", "mean_wire_bytes", "min", "sum", "max", "mean"];
+
 export class SpreadTable {
   readonly table: Table<Node>;
   private all = 0;
@@ -38,8 +41,9 @@ export class SpreadTable {
       noun: "module",
       of: "modules over the ranks",
       columns,
+      yielding: YIELDING,
       controls: [csvButton(`${options.title}_ranks`, "modules over the ranks", () => this.table)],
-      arrange: (query, sort) => this.arrange(query, sort),
+      arrange: (query) => this.arrange(query),
       counted: () => [this.table.rows.length, this.all],
       selected: (node) => node === selected(),
       choose: select,
@@ -67,16 +71,12 @@ export class SpreadTable {
     return this.table.sort !== null || this.table.search.value.trim() !== "";
   }
 
-  private arrange(query: string, sort: Sort | null): Node[] {
+  private arrange(query: string): Node[] {
     const { tree, selected, spreads, metric } = this.options;
     const known = spreads.has(metric()) ? tree.all(selected()) : [];
     const all = known.filter((node) => Number(this.of(node).sum) > 0);
     this.all = all.length;
-    return sorted(
-      query ? all.filter((node) => matches(node, this.table.columns, query)) : all,
-      this.table.columns,
-      sort,
-    );
+    return this.table.ordered(query ? all.filter((node) => matches(node, this.table.columns, query)) : all);
   }
 
   private columns(): Column<Node>[] {
@@ -101,7 +101,7 @@ export class SpreadTable {
         value,
         text: (node) => shown(rounded(value(node)), of()),
         tip: (node) => exact(rounded(value(node))),
-        room: () => (digits.checked ? exact(spreads.of(tree.top, of()).sum) : "≈ 999 MB"),
+        room: () => (digits.checked ? exact(spreads.of(tree.top, of()).sum) : `≈ ${WIDEST}`),
         ...(head ? { head } : {}),
       };
     };

@@ -4,7 +4,8 @@ import { figureColumn, inOrder, isMain } from "../model/figures.ts";
 import type { RanksData } from "../model/payload.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { byId, el } from "../shared/dom.ts";
-import { exact, human } from "../shared/numbers.ts";
+import { exact, human, WIDEST } from "../shared/numbers.ts";
+import type { Metric } from "../shared/payload.ts";
 import type { Column } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 import { against } from "./heat.ts";
@@ -36,6 +37,7 @@ export class RankTable {
       title: "Ranks",
       noun: "rank",
       columns: this.columns(),
+      yielding: [...this.figures.map(({ key }) => key).reverse(), "slowest", "peak_in", "peak"],
       controls: [csvButton(`${options.title}_each_rank`, "the table of ranks", () => this.table)],
       selected: (place) => place === shown(),
       choose,
@@ -57,9 +59,14 @@ export class RankTable {
     this.table.measure();
   }
 
+  /** The metrics of which the page has the figures of single ranks. */
+  private get figures(): Metric[] {
+    const { tree, spreads } = this.options;
+    return inOrder(tree.metrics).filter(({ key }) => spreads.has(key));
+  }
+
   private columns(): Column<number>[] {
     const { tree, ranks, spreads, metric, selected, digits, choose } = this.options;
-    const shown = inOrder(tree.metrics).filter(({ key }) => spreads.has(key));
     const figures = {
       value: (place: number, key: string) => tree.total(selected(), key, tree.ranks[place]!),
       digits: () => digits.checked,
@@ -78,6 +85,8 @@ export class RankTable {
         search: true,
         value: name,
         text: name,
+        room: () => name(ranks.rank.length - 1),
+        extra: 22,
         paint: (cell, place) => {
           cell.classList.add("name");
           const press = (): void => choose(place);
@@ -93,7 +102,7 @@ export class RankTable {
         text: (place) => against(spreads.of(selected(), metric()), place),
         room: () => "+100.0 %",
       },
-      ...shown.map((one) => ({
+      ...this.figures.map((one) => ({
         ...figureColumn<number>(one, figures),
         // What modules hold is told by the peak, and parameters are those of the whole model.
         hidden: !isMain(one.key) || one.elementwise || !one.additive || one.key === "macs",
@@ -137,7 +146,7 @@ const peakColumns = (
         return digits.checked ? exact(peaks[place].peak) : human(peaks[place].peak, "bytes");
       },
       tip: (place) => (peaks[place] ? exact(peaks[place].peak) : ""),
-      room: () => (digits.checked ? "100,000,000,000" : "999 GB"),
+      room: () => (digits.checked ? "100,000,000,000" : WIDEST),
     },
     {
       key: "peak_in",

@@ -6,7 +6,7 @@ import { sentSums, type SentSum } from "../model/sent.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { byId, el, options } from "../shared/dom.ts";
 import { exact, human, type Figure } from "../shared/numbers.ts";
-import type { Column } from "../shared/table/columns.ts";
+import { longest, type Column } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 import { shareColumn } from "../model/figures.ts";
 
@@ -22,6 +22,9 @@ export interface CollectivesOptions {
 
 const NONE = "(no module)";
 const NARROW = 640; // pixels
+const LONGEST_GROUP = 28; // letters
+/** What goes first where there is no room for all. */
+const YIELDING = ["issuers", "class", "side", "calls", "share", "owners", "payload"];
 
 export class CollectiveTable {
   private readonly table: Table<SentSum>;
@@ -42,6 +45,7 @@ export class CollectiveTable {
       noun: "row",
       controls: [this.by, csvButton(`${options.title}_sent`, "what was sent", () => this.table)],
       columns: this.columns(),
+      yielding: YIELDING,
       hover: (row) => hover(row?.owners.size === 1 ? this.nodeOf([...row.owners.keys()][0]!) : null),
       empty: () => {
         const { kind } = run().data;
@@ -81,12 +85,19 @@ export class CollectiveTable {
     this.table.measure();
   }
 
+  /** The longest text of a group, as far as a column should be wide. */
+  private get longestGroup(): string {
+    const { label, size } = this.options.kinds.groups;
+    const texts = label.map((group, i) => groupText({ group, size: size[i]! }));
+    return longest(texts.filter((text) => text.length <= LONGEST_GROUP));
+  }
+
   private nodeOf(row: number): Node | null {
     return row < 0 ? null : this.options.tree.shownNode(row);
   }
 
   private columns(): Column<SentSum>[] {
-    const { digits } = this.options;
+    const { digits, kinds } = this.options;
     const bytes = (value: bigint): string => (digits.checked ? exact(value) : human(value, "bytes"));
     const figure = (key: "calls" | "payload" | "wire", label: string, help: string): Column<SentSum> => ({
       key,
@@ -111,6 +122,7 @@ export class CollectiveTable {
         search: true,
         value: ({ op }) => op,
         text: ({ op }) => op,
+        room: () => longest(kinds.op.map((op, i) => `${kinds.pattern[i]!} ${op}`)),
         tip: ({ op, pattern }) => (pattern ? `${op}: ${pattern}` : op),
         paint: (cell, { op, pattern }) => {
           cell.append(pattern || op, pattern ? el("span", { class: "muted mono" }, ` ${op}`) : "");
@@ -124,7 +136,7 @@ export class CollectiveTable {
         value: ({ group }) => group,
         text: groupText,
         tip: ({ group, size, ranks }) => `${group}: ${size ? `${exact(size)} ranks ${ranks}` : "ranks not known"}`,
-        room: () => "group 12 · 1,024 ranks",
+        room: () => this.longestGroup,
       },
       share,
       figure("calls", "Calls", "How often it was called"),
@@ -187,7 +199,7 @@ export class CollectiveTable {
       value: text,
       text,
       tip,
-      room: () => "layers.0–31.self_attn.q_proj",
+      room: () => "layers.0–31.self_attn",
       paint: (cell, row) => {
         const [first = null] = nodes(row);
         cell.classList.add("mono");
@@ -198,7 +210,7 @@ export class CollectiveTable {
   }
 }
 
-const groupText = ({ group, size }: SentSum): string =>
+const groupText = ({ group, size }: Pick<SentSum, "group" | "size">): string =>
   size ? `${group} · ${exact(size)} ${size === 1 ? "rank" : "ranks"}` : group;
 
 const sentTotal = (lines: readonly number[], wire: readonly (number | string)[]): bigint =>

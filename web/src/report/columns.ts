@@ -1,12 +1,11 @@
 /** The columns of the table of modules. */
-import { figureColumn, inOrder, isMain, shareColumn, YIELDING } from "../model/figures.ts";
+import { figureColumn, inOrder, isMain, shareColumn } from "../model/figures.ts";
 import type { ReportPage } from "../model/payload.ts";
 import type { Run } from "../model/run.ts";
 import type { Node, Tree } from "../model/tree.ts";
-import { tableRoom } from "../shared/dom.ts";
-import { exact, human, percent, type Figure } from "../shared/numbers.ts";
+import { exact, human, percent, WIDEST, type Figure } from "../shared/numbers.ts";
 import type { Metric } from "../shared/payload.ts";
-import { fit, type Column } from "../shared/table/columns.ts";
+import type { Column } from "../shared/table/columns.ts";
 import { visible } from "../shared/visible.ts";
 
 export interface ColumnsOptions {
@@ -37,7 +36,7 @@ export const moduleColumns = (options: ColumnsOptions): Column<Node>[] => {
   const wide = innerWidth > NARROW;
   const type = typeColumn(options);
   const rate = page.samples ? [rateColumn(options)] : [];
-  const columns: Column<Node>[] = [
+  return [
     name,
     ...(wide ? [type] : []),
     share(options),
@@ -59,7 +58,6 @@ export const moduleColumns = (options: ColumnsOptions): Column<Node>[] => {
     },
     ...ratios(options),
   ];
-  return fit(columns, tableRoom(), YIELDING);
 };
 
 const share = ({ tree, metric, run }: ColumnsOptions): Column<Node> =>
@@ -167,7 +165,7 @@ const ratios = ({ tree, page, run }: ColumnsOptions): Column<Node>[] => {
       const found = value(node);
       return found === null ? "–" : human(found, "ratio");
     };
-    return { key, label, help, hidden, num: true, value, text, room: () => "999 G" };
+    return { key, label, help, hidden, num: true, value, text, room: () => WIDEST };
   };
   const measured = Boolean(page.figures.time_ns);
   const bytes = "FLOPs for each byte that operators read or wrote";

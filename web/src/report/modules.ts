@@ -1,10 +1,11 @@
 /** The table of modules: a tree that opens and closes, or a flat list while it is sorted, searched or filtered. */
+import { YIELDING } from "../model/figures.ts";
 import { paintName } from "../model/name.ts";
 import type { ReportPage } from "../model/payload.ts";
 import type { Run } from "../model/run.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { el, options as offer, pick } from "../shared/dom.ts";
-import { sorted, type Sort } from "../shared/table/columns.ts";
+import type { Sort } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 import { Branches } from "./branches.ts";
 import { moduleColumns } from "./columns.ts";
@@ -43,7 +44,6 @@ export class Modules {
   private readonly depth = el("select", { "aria-label": "Depth of module" });
   private readonly branches: Branches;
   private counted: readonly [number, number] = [0, 0];
-  private readonly usual: string[];
   private readonly lower = new Map<number, string>();
 
   constructor(private readonly options: ModulesOptions) {
@@ -70,7 +70,6 @@ export class Modules {
       digits: () => digits.checked,
       paintName: (cell, node) => this.paintName(cell, node),
     });
-    this.usual = columns.filter(({ hidden }) => !hidden).map(({ key }) => key);
     const exact = el("label", { class: "checkbox" }, digits, "Exact numbers");
     this.table = new Table<Node>({
       section,
@@ -78,6 +77,7 @@ export class Modules {
       title: "Modules",
       noun: "module",
       columns,
+      yielding: [...YIELDING, "memory_saved", "params", "payload_bytes", "type"],
       controls: [all("Expand", true), all("Collapse", false), this.type, this.status, this.depth, exact],
       arrange: (query, sort) => this.arrange(query, sort),
       counted: () => this.counted,
@@ -125,14 +125,13 @@ export class Modules {
 
   /** The part of a link's view that is this table's. */
   shown(): Pick<Shown, "query" | "type" | "status" | "depth" | "sort" | "columns"> {
-    const columns = this.table.columns.map(({ key }) => key);
     return {
       query: this.table.search.value,
       type: this.type.value,
       status: this.status.value,
       depth: Number(this.depth.value),
       sort: this.table.sort,
-      columns: columns.join() === this.usual.join() ? null : columns,
+      columns: this.table.chosenColumns,
     };
   }
 
@@ -142,7 +141,7 @@ export class Modules {
     if (!pick(this.type, type)) gone.push(`class “${type}”`);
     if (!pick(this.status, status)) gone.push(`status “${status}”`);
     if (!pick(this.depth, depth ? String(depth) : "")) gone.push(`depth ${depth}`);
-    this.table.restore(query, sort, columns ?? this.usual);
+    this.table.restore(query, sort, columns);
     return gone;
   }
 
@@ -169,7 +168,7 @@ export class Modules {
     const all = tree.all(selected());
     const found = this.filtering ? all.filter((node) => this.matches(node)) : all;
     if (this.filtering) this.counted = [found.reduce((sum, { rows }) => sum + rows.length, 0), modules];
-    return sorted(found, this.table.columns, sort);
+    return this.table.ordered(found);
   }
 
   private hasStatus(node: Node, status: Status): boolean {

@@ -1,9 +1,9 @@
 /** The table of what operators did in the selected module and below it. */
 import type { OperatorSum, Run } from "../model/run.ts";
 import type { Node, Tree } from "../model/tree.ts";
-import { byId, el, tableRoom } from "../shared/dom.ts";
+import { byId, el } from "../shared/dom.ts";
 import { exact, human, type Figure } from "../shared/numbers.ts";
-import { fit, nameColumn, type Column } from "../shared/table/columns.ts";
+import { nameColumn, type Column } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 import { figureColumn, inOrder, isMain, shareColumn, YIELDING } from "../model/figures.ts";
 
@@ -61,7 +61,8 @@ export class OperatorTable {
       title: "Operators",
       noun: "operator",
       sort: { key: "share", down: true },
-      columns: fit(columns, tableRoom(), YIELDING),
+      columns,
+      yielding: YIELDING,
       hover: (row) => hover(row?.name ?? null),
       empty: () => {
         if (run().hasOperators) return this.table.search.value ? "No operator matches." : "No operator ran here.";

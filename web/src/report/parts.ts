@@ -1,11 +1,13 @@
 /** The parts of the page that do not follow the selection: what was run, problems, totals, groups, words. */
 import type { Run } from "../model/run.ts";
 import type { Tree } from "../model/tree.ts";
-import type { RanksData, ReportPage } from "../model/payload.ts";
+import type { GroupRow, RanksData, ReportPage } from "../model/payload.ts";
 import { rankTroubles } from "../ranks/views.ts";
 import { byId, chip, el } from "../shared/dom.ts";
-import { inOrder, isMain } from "../model/figures.ts";
-import { date, exact, human, part, percent, plural } from "../shared/numbers.ts";
+import { figureColumn, inOrder, isMain, shareColumn, YIELDING } from "../model/figures.ts";
+import { date, exact, human, plural, type Figure } from "../shared/numbers.ts";
+import { longest } from "../shared/table/columns.ts";
+import { Table } from "../shared/table/table.ts";
 
 export const showLabels = ({ meta, convention, title, ranks }: ReportPage): void => {
   const facts = new Map([
@@ -119,53 +121,50 @@ const balance = (rest: HTMLElement): void => {
   new ResizeObserver(fill).observe(rest);
 };
 
-/** Figures that tables of groups have room for beside each other. */
-const MOST_BESIDE = 5;
-
-export const showGroups = ({ groups, metrics }: ReportPage): void => {
+/** Tables of what phases, dtypes and devices did, where there are several. */
+export const showGroups = ({ groups, metrics }: ReportPage, digits: HTMLInputElement): Table<GroupRow>[] => {
   const shown = inOrder(metrics).filter(({ key, additive }) => additive && isMain(key) && key !== "macs");
-  byId("groups").classList.toggle("stacked", shown.length > MOST_BESIDE);
-  const sections = groups
+  return groups
     .filter((group) => group.rows.length > 1)
     .map(({ title, label, rows }) => {
-      const whole = rows.reduce((sum, row) => sum + Number(row.values.flops), 0);
-      const head = [
-        el("th", { scope: "col" }, label),
-        el("th", { scope: "col", class: "num" }, "Share of FLOPs"),
-        ...shown.map((metric) => el("th", { scope: "col", class: "num" }, metric.label)),
-      ];
-      const lines = rows.map((row) => {
-        const figures = shown.map(({ key, kind }) =>
-          el("td", { class: "num", title: exact(row.values[key]!) }, human(row.values[key]!, kind)),
-        );
-        return el(
-          "tr",
-          {},
-          el("th", { scope: "row" }, row.name || "(none)"),
-          el("td", { class: "num" }, percent(part(row.values.flops!, whole))),
-          ...figures,
-        );
-      });
       const id = `group-${title.toLowerCase()}`;
-      const table = el(
-        "table",
-        { "aria-labelledby": id },
-        el("thead", {}, el("tr", {}, ...head)),
-        el("tbody", {}, ...lines),
-      );
-      const box = el(
-        "div",
-        { class: "table-box", tabindex: 0, role: "region", "aria-label": `Table of ${title.toLowerCase()}` },
-        table,
-      );
-      return el(
-        "section",
-        { class: "panel", "aria-labelledby": id },
-        el("header", { class: "head" }, el("h2", { id }, title)),
-        box,
-      );
+      const section = el("section", { class: "panel", "aria-labelledby": `${id}-title` });
+      byId("groups").append(section);
+      const value = (row: GroupRow, key: string): Figure => BigInt(row.values[key]!);
+      const most = (key: string): Figure => rows.reduce((sum, row) => sum + BigInt(row.values[key]!), 0n);
+      const whole = most("flops");
+      const figures = { value, digits: () => digits.checked, most };
+      const share = shareColumn<GroupRow>({
+        help: "Share of the whole block's FLOPs",
+        value: (row) => value(row, "flops"),
+        whole: () => whole,
+        head: () => "of FLOPs",
+      });
+      const table = new Table<GroupRow>({
+        section,
+        id,
+        title,
+        noun: "row",
+        of: title.toLowerCase(),
+        few: true,
+        columns: [
+          {
+            key: "name",
+            label,
+            fixed: true,
+            value: ({ name }) => name,
+            text: ({ name }) => name || "(none)",
+            tip: ({ name }) => name,
+            room: () => longest(rows.map(({ name }) => name)),
+          },
+          share,
+          ...shown.map((metric) => figureColumn<GroupRow>(metric, figures)),
+        ],
+        yielding: YIELDING,
+      });
+      table.show(rows);
+      return table;
     });
-  byId("groups").replaceChildren(...sections);
 };
 
 const MOST_NAMES = 200;

@@ -276,8 +276,9 @@ for (const one of ["icicle", "treemap"] as const) {
   });
 }
 byId("fold").addEventListener("click", () => toggle(selected));
+const groups = showGroups(page, digits);
 digits.addEventListener("change", () => {
-  for (const table of [modules.table, operators, collectives, ranks, calls]) table?.measure();
+  for (const table of [modules.table, operators, collectives, ranks, calls, ...groups]) table?.measure();
 });
 showExport({
   title: page.title,
@@ -289,7 +290,6 @@ showExport({
 
 showLabels(page);
 showIssues(page);
-showGroups(page);
 showLoads(page.loads, tree, go);
 showWords(page, tree);
 listenToFrame(() => {

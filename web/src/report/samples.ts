@@ -1,11 +1,13 @@
 /** Many inputs: a histogram whose bars open the samples in them, each sample's own run, and the load of experts. */
 import { bin, extent } from "d3-array";
 import { scaleLinear } from "d3-scale";
-import type { Load, Samples } from "../model/payload.ts";
+import { shareColumn } from "../model/figures.ts";
+import type { Expert, Load, Samples } from "../model/payload.ts";
 import type { Tree } from "../model/tree.ts";
 import { byId, el, svg } from "../shared/dom.ts";
 import { FONTS } from "../shared/measure.ts";
-import { exact, human, percent, plural, type Raw } from "../shared/numbers.ts";
+import { exact, human, plural, WIDEST, type Raw } from "../shared/numbers.ts";
+import { longest, type Column } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 
 interface Sample {
@@ -137,7 +139,7 @@ export class SampleViews {
           value: (row) => Number(row.flops),
           text: (row) => human(row.flops),
           tip: (row) => exact(row.flops),
-          room: () => "999 M",
+          room: () => WIDEST,
         },
       ],
     });
@@ -244,48 +246,65 @@ export class SampleViews {
 export const showLoads = (loads: Load[], tree: Tree, go: (name: string) => void): void => {
   const section = byId("loads");
   section.hidden = !loads.length;
-  const groups = loads.map(({ row, imbalance, experts }) => {
-    const most = Math.max(...experts.map(({ share }) => share)) || 1;
-    const name = tree.nameOf(row) || "(root)";
-    const lines = experts.map((expert) => {
-      const bar = el("i", { class: "load" });
-      bar.style.width = `${(100 * expert.share) / most}%`;
-      return el(
-        "tr",
-        {},
-        el(
-          "th",
-          { scope: "row", class: "name mono" },
-          el("button", { type: "button", onclick: () => go(expert.name) }, expert.name),
-        ),
-        el("td", { class: "num" }, exact(expert.calls)),
-        el("td", { class: "num" }, expert.tokens === null ? "–" : exact(expert.tokens)),
-        el("td", { class: "num" }, human(expert.flops)),
-        el("td", { class: "num" }, percent(expert.share)),
-        el("td", { class: "wide", "aria-hidden": "true" }, bar),
-      );
-    });
-    const head = ["Module", "Calls", "Tokens", "FLOPs", "Share"].map((label, i) =>
-      el("th", { scope: "col", class: i ? "num" : null }, label),
-    );
-    const table = el(
-      "table",
-      { "aria-label": `Load of ${name}` },
-      el("thead", {}, el("tr", {}, ...head, el("td", { class: "wide" }))),
-      el("tbody", {}, ...lines),
-    );
-    return [
-      el(
-        "h3",
-        {},
-        el("span", { class: "mono" }, name),
-        el("span", { class: "muted" }, ` the busiest has ${imbalance.toFixed(2)} times the mean`),
-      ),
-      el("div", { class: "table-box tall", tabindex: 0, role: "region", "aria-label": `Load of ${name}` }, table),
-    ];
-  });
   section.replaceChildren(
     el("header", { class: "head" }, el("h2", { id: "loads-title" }, "Load of modules that inputs choose among")),
-    ...groups.flat(),
   );
+  loads.forEach(({ row, imbalance, experts }, i) => {
+    const name = tree.nameOf(row) || "(root)";
+    const list = el("div");
+    section.append(list);
+    const table = new Table<Expert>({
+      section: list,
+      id: `load-${i}`,
+      title: `${name}: the busiest has ${imbalance.toFixed(2)} times the mean`,
+      noun: "module",
+      of: `modules of ${name}`,
+      few: true,
+      columns: loadColumns(experts, go),
+      yielding: ["calls", "tokens"],
+    });
+    table.show(experts);
+  });
+};
+
+const loadColumns = (experts: Expert[], go: (name: string) => void): Column<Expert>[] => {
+  const figure = (key: "calls" | "tokens", label: string): Column<Expert> => ({
+    key,
+    label,
+    num: true,
+    value: (expert) => expert[key],
+    text: (expert) => (expert[key] === null ? "–" : exact(expert[key])),
+    room: () => longest(experts.map((expert) => exact(expert[key] ?? 0))),
+  });
+  return [
+    {
+      key: "name",
+      label: "Module",
+      fixed: true,
+      value: ({ name }) => name,
+      text: ({ name }) => name,
+      tip: ({ name }) => name,
+      paint: (cell, { name }) => {
+        cell.classList.add("name", "mono");
+        cell.append(el("button", { type: "button", "data-main": true, onclick: () => go(name) }, name));
+      },
+    },
+    shareColumn<Expert>({
+      help: "Share of the work of all of them",
+      value: ({ share }) => share,
+      whole: () => 1,
+      head: () => "Share",
+    }),
+    {
+      key: "flops",
+      label: "FLOPs",
+      num: true,
+      value: ({ flops }) => BigInt(flops),
+      text: ({ flops }) => human(flops),
+      tip: ({ flops }) => exact(flops),
+      room: () => WIDEST,
+    },
+    figure("tokens", "Tokens"),
+    figure("calls", "Calls"),
+  ];
 };

@@ -59,6 +59,3 @@ export const pick = (select: HTMLSelectElement, value: string): boolean => {
   select.selectedIndex = 0;
   return false;
 };
-
-/** The room that a table in a panel of the page has, in pixels. */
-export const tableRoom = (): number => byId("main").clientWidth - 2 * (24 + 21);

@@ -28,6 +28,9 @@ export const human = (value: Raw | Figure, kind: Kind = "count"): string => {
   return [size.toFixed(digits), units[unit]].filter(Boolean).join(" ");
 };
 
+/** What `human` writes is no wider than this, a sign or a mark before it aside. */
+export const WIDEST = "99.9 MB";
+
 /** Every digit, in groups of three. */
 export const exact = (value: Raw | Figure): string => BigInt(value).toLocaleString("en-US").replace("-", "−");
 

@@ -52,38 +52,55 @@ export interface Sort {
   down: boolean;
 }
 
-const PADDING = 22; // pixels
 const ARROW = 18;
 
 const isNarrow = (): boolean => innerWidth <= 640;
 
-/** The least width of the first column, which takes what the others leave, in pixels. */
-export const firstWidth = (): number => (isNarrow() ? 138 : 300);
+/** Pixels of a cell beside its content, as in table.css. */
+const padding = (): number => (isNarrow() ? 15 : 22);
 
 /** The width of a column: that of its widest text. */
 export const widthOf = <Row>({ room, extra, head, label }: Column<Row>): number => {
   const text = Math.max(textWidth(room?.() ?? "", "body"), extra ? 48 : 0);
-  return Math.ceil(Math.max(textWidth(head?.() ?? label, "head") + ARROW, text + (extra ?? 0)) + PADDING);
+  return Math.ceil(Math.max(textWidth(head?.() ?? label, "head") + ARROW, text + (extra ?? 0)) + padding());
 };
 
 /**
- * The columns with so many of them hidden that the others stand side by side in `room` pixels.
- *
- * `yielding` are keys of those that may be hidden, the first to go first. The reader can choose them again. On a narrow
- * screen nothing is hidden: there tables are scrolled sideways.
+ * The least width of the first column, which takes what the others leave: that of its widest text where it is known
+ * and short, in pixels.
  */
-export const fit = <Row>(columns: Column<Row>[], room: number, yielding: readonly string[]): Column<Row>[] => {
-  if (isNarrow()) return columns;
-  const [, ...others] = columns.filter(({ hidden }) => !hidden);
-  let taken = others.reduce((sum, column) => sum + widthOf(column), firstWidth());
-  const gone = new Set<string>();
-  for (const key of yielding) {
-    const column = others.find((one) => one.key === key);
-    if (taken <= room || !column) continue;
-    gone.add(key);
+export const firstWidth = <Row>(column: Column<Row>): number => {
+  const most = isNarrow() ? 138 : 300;
+  return column.room ? Math.min(widthOf(column), most) : most;
+};
+
+/** The longest of texts: what a column has to have room for. */
+export const longest = (texts: Iterable<string>): string => {
+  let found = "";
+  for (const text of texts) if (text.length > found.length) found = text;
+  return found;
+};
+
+/**
+ * Keys of the columns that are shown where the reader has not chosen: so many that they stand side by side in `room`
+ * pixels.
+ *
+ * Those of `yielding` go first, in their order, then the others from the right. The first column always stays.
+ */
+export const fitting = <Row>(columns: readonly Column<Row>[], room: number, yielding: readonly string[]): string[] => {
+  const shown = columns.filter(({ hidden }) => !hidden);
+  const [first, ...others] = shown;
+  if (!first) return [];
+  const named = yielding.flatMap((key) => others.filter((column) => column.key === key));
+  const order = [...new Set([...named, ...[...others].reverse()])];
+  let taken = others.reduce((sum, column) => sum + widthOf(column), firstWidth(first));
+  const gone = new Set<Column<Row>>();
+  for (const column of order) {
+    if (taken <= room) break;
+    gone.add(column);
     taken -= widthOf(column);
   }
-  return columns.map((column) => (gone.has(column.key) ? { ...column, hidden: true } : column));
+  return shown.filter((column) => !gone.has(column)).map(({ key }) => key);
 };
 
 /** Compare two values of a column: figures by size, text by letters, and what is missing last. */

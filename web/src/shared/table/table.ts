@@ -10,7 +10,7 @@ import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } 
 import { el } from "../dom.ts";
 import { plural } from "../numbers.ts";
 import { columnChooser } from "./chooser.ts";
-import { firstWidth, matches, sorted, widthOf, type Column, type Sort } from "./columns.ts";
+import { firstWidth, fitting, matches, sorted, widthOf, type Column, type Sort } from "./columns.ts";
 import { visible } from "../visible.ts";
 
 export const ROW = 32; // pixels, as in table.css
@@ -26,6 +26,10 @@ export interface Options<Row> {
   /** What the rows are, as a screen reader says it, where another table has as many of the noun. */
   of?: string;
   columns: Column<Row>[];
+  /** Keys of the columns that go first where there is no room for all, in this order; then others go from the right. */
+  yielding?: readonly string[];
+  /** True for a table of a few rows, which needs neither a search nor a count of them. */
+  few?: boolean;
   sort?: Sort;
   /** What stands in the header beside the search. */
   controls?: (Node | string)[];
@@ -67,6 +71,10 @@ export class Table<Row> {
   private marked: ((row: Row) => boolean) | null = null;
   /** True while the page is printed: then all rows are in it. */
   whole = false;
+  /** True once the reader, or a link, has said which columns are shown. Until then they are those that have room. */
+  private chosen = false;
+  /** The room that the columns were measured for, in pixels. */
+  private room = 0;
 
   constructor(private readonly options: Options<Row>) {
     const { section, id, title, noun, plural: many } = options;
@@ -95,15 +103,15 @@ export class Table<Row> {
       columns: this.core.getAllLeafColumns(),
       label: (key) => this.column(key).label,
       changed: () => {
+        this.chosen = true;
         this.measure();
         this.options.changed?.();
       },
     });
-    const controls = el("div", { class: "controls" }, ...(options.controls ?? []), this.search, menu);
-    section.replaceChildren(
-      el("header", { class: "head" }, el("h2", { id: `${id}-title` }, title), this.count, controls),
-      this.box,
-    );
+    const { few } = options;
+    const controls = el("div", { class: "controls" }, ...(options.controls ?? []), !few && this.search, menu);
+    const heading = el("h2", { id: `${id}-title`, class: few ? "grow" : null }, title);
+    section.replaceChildren(el("header", { class: "head" }, heading, !few && this.count, controls), this.box);
     this.window = new Virtualizer<HTMLElement, Element>(this.windowOptions());
     this.window._didMount();
     this.listen();
@@ -121,20 +129,28 @@ export class Table<Row> {
     return this.core.getVisibleLeafColumns().map(({ id }) => this.column(id));
   }
 
+  /** Keys of the columns in sight, if the reader chose them; null for the usual ones. */
+  get chosenColumns(): string[] | null {
+    return this.chosen ? this.columns.map(({ key }) => key) : null;
+  }
+
   get sort(): Sort | null {
     const [first] = this.core.getState().sorting;
     return first ? { key: first.id, down: first.desc } : null;
   }
 
-  /** Set what a link restores. Keys that are no column's are left out. */
+  /** Rows in the order that the reader chose, by a column that may be out of sight. */
+  ordered(rows: readonly Row[]): Row[] {
+    return sorted(rows, this.options.columns, this.sort);
+  }
+
+  /** Set what a link restores; null shows the usual columns. Keys that are no column's are left out. */
   restore(query: string, sort: Sort | null, shown: string[] | null): void {
     const known = (key: string): boolean => this.options.columns.some((column) => column.key === key);
     this.search.value = query;
     this.core.setSorting(sort && known(sort.key) ? [{ id: sort.key, desc: sort.down }] : []);
-    if (shown)
-      this.core.setColumnVisibility(
-        Object.fromEntries(this.options.columns.map(({ key, fixed }) => [key, Boolean(fixed) || shown.includes(key)])),
-      );
+    this.chosen = shown !== null;
+    if (shown) this.showColumns(shown);
     this.arrange();
     this.measure();
   }
@@ -145,7 +161,7 @@ export class Table<Row> {
     const { columns, arrange, counted, noun, plural: many } = this.options;
     this.rows = arrange
       ? arrange(query, this.sort)
-      : sorted(query ? this.all.filter((row) => matches(row, columns, query)) : this.all, columns, this.sort);
+      : this.ordered(query ? this.all.filter((row) => matches(row, columns, query)) : this.all);
     const [left, all] = counted?.() ?? [this.rows.length, this.all.length];
     this.count.textContent =
       left === all ? plural(all, noun, many) : `${left.toLocaleString("en-US")} of ${plural(all, noun, many)}`;
@@ -181,9 +197,14 @@ export class Table<Row> {
     }
   }
 
-  /** Columns as wide as their widest text; the first takes what is left. */
+  /** As many columns as there is room for, as wide as their widest text; the first takes what is left. */
   measure(): void {
-    const sizes = this.columns.slice(1).map(widthOf);
+    const { columns, yielding = [] } = this.options;
+    this.room = this.box.clientWidth;
+    // What is out of sight has no room, and is measured when it comes into sight.
+    if (this.room && !this.chosen) this.showColumns(fitting(columns, this.room, yielding));
+    const [first, ...others] = this.columns;
+    const sizes = others.map(widthOf);
     this.widths.replaceChildren(
       el("col"),
       ...sizes.map((size) => {
@@ -192,7 +213,7 @@ export class Table<Row> {
         return column;
       }),
     );
-    this.table.style.minWidth = `${sizes.reduce((sum, size) => sum + size, firstWidth())}px`;
+    this.table.style.minWidth = `${sizes.reduce((sum, size) => sum + size, firstWidth(first!))}px`;
     this.paint();
   }
 
@@ -228,6 +249,13 @@ export class Table<Row> {
     this.body.replaceChildren(...lines);
     if (held !== undefined)
       this.body.querySelector<HTMLElement>(`tr[data-place="${held}"] [data-main]`)?.focus({ preventScroll: true });
+  }
+
+  private showColumns(keys: readonly string[]): void {
+    const { columns } = this.options;
+    this.core.setColumnVisibility(
+      Object.fromEntries(columns.map(({ key, fixed }) => [key, Boolean(fixed) || keys.includes(key)])),
+    );
   }
 
   private column(key: string): Column<Row> {
@@ -342,12 +370,10 @@ export class Table<Row> {
     this.box.addEventListener("keydown", (event) => this.move(event, at(event.target)));
     addEventListener("beforeprint", () => this.print(true));
     addEventListener("afterprint", () => this.print(false));
-    let width = innerWidth;
-    addEventListener("resize", () => {
-      if (innerWidth === width) return;
-      width = innerWidth;
-      this.measure();
-    });
+    // The window, a bar to scroll with, a panel that comes into sight: each changes the room.
+    new ResizeObserver(() => {
+      if (this.box.clientWidth && this.box.clientWidth !== this.room) this.measure();
+    }).observe(this.box);
   }
 
   private print(whole: boolean): void {
