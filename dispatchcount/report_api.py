@@ -114,6 +114,7 @@ class Report(ReportData):
 
         Raises:
             dispatchcount.DeviceError: the device has neither peaks nor a bandwidth.
+            TypeError: it is not a `Device`; `dispatchcount.device` finds one by its name.
         """
         from dispatchcount.hardware.roofline import roofline
 
@@ -124,6 +125,7 @@ class Report(ReportData):
 
         Raises:
             dispatchcount.DeviceError: `seconds` is not a positive number.
+            TypeError: `device` is not a `Device`; `dispatchcount.device` finds one by its name.
         """
         from dispatchcount.hardware.utilization import utilization
 

@@ -203,6 +203,22 @@ class Device(Brief):
         return self.title or self.name or "a device of your own"
 
 
+def checked_device(device: Any) -> Device:
+    """The device that a user gave.
+
+    Raises:
+        TypeError: it is something else, such as a device's name, or a device as torch has it.
+    """
+    if isinstance(device, Device):
+        return device
+    what = f"{type(device).__name__}, not a Device"
+    if isinstance(device, str):
+        what += f"; write dispatchcount.device({device!r})"
+    else:
+        what += "; give dispatchcount.device(), the one at hand, or dispatchcount.device(name)"
+    raise TypeError(f"device={device!r} is a {what}")
+
+
 def _in_order(kinds: Iterable[str]) -> tuple[str, ...]:
     """Kinds of products in the order of `KINDS`, each once.
 

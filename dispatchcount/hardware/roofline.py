@@ -19,7 +19,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.errors import DeviceError
-from dispatchcount.hardware.device import Device
+from dispatchcount.hardware.device import Device, checked_device
 from dispatchcount.hardware.work import FLOPS_PER_MAC, Work, uncounted, work_of
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.report_rows import ReportRows
@@ -212,8 +212,9 @@ def roofline(report: ReportRows, device: Device) -> Roofline:
 
     Raises:
         DeviceError: the device has neither peaks nor a bandwidth.
+        TypeError: it is not a `Device`.
     """
-    if not device.peak and device.bandwidth is None:
+    if not checked_device(device).peak and device.bandwidth is None:
         note = f": {device.note}" if device.note else ""
         raise DeviceError(f"{device} has neither a peak nor a bandwidth{note}")
     work = tuple(work_of(report))

@@ -19,7 +19,7 @@ from math import isfinite
 
 from dispatchcount.errors import DeviceError
 from dispatchcount.hardware.at_hand import GIVE
-from dispatchcount.hardware.device import Device
+from dispatchcount.hardware.device import Device, checked_device
 from dispatchcount.hardware.work import FLOPS_PER_MAC, by_rate, uncounted, work_of
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.report_rows import ReportRows
@@ -171,7 +171,9 @@ def utilization_of(cost: StepCost, device: Device, seconds: float) -> Utilizatio
 
     Raises:
         DeviceError: `seconds` is not a positive number.
+        TypeError: the device is not a `Device`.
     """
+    checked_device(device)
     if not isinstance(seconds, int | float) or not isfinite(seconds) or seconds <= 0:
         raise DeviceError(f"seconds={seconds!r}: give the time that the run took, more than 0")
     shares = [at_peak(macs, device) for macs in (cost.model, cost.hardware, cost.unmasked)]

@@ -17,7 +17,7 @@ except ImportError as error:
         "this callback needs lightning: pip install 'dispatchcount[lightning]'"
     ) from error
 
-from dispatchcount.hardware.device import Device
+from dispatchcount.hardware.device import Device, checked_device
 from dispatchcount.integrations.costs import BatchCost
 from dispatchcount.integrations.job import JobThroughput, over_ranks
 from dispatchcount.integrations.meter import Meter
@@ -48,7 +48,8 @@ class UtilizationCallback(Callback):
     def __init__(self, device: Device | None = None, *, job: bool = True, **options: Any) -> None:
         self.meter: Meter | None = None
         self.last: JobThroughput | None = None
-        self._device, self._job, self._options = device, job, options
+        self._device = None if device is None else checked_device(device)
+        self._job, self._options = job, options
         self._saved: dict[str, Any] = {}
         # The block of the batch that is worked on, and what it yielded.
         self._batch: Any = None

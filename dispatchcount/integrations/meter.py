@@ -23,7 +23,7 @@ from typing import Any
 from torch import nn
 
 from dispatchcount.hardware.at_hand import as_torch_rounds, device_at_hand
-from dispatchcount.hardware.device import Device
+from dispatchcount.hardware.device import Device, checked_device
 from dispatchcount.hardware.utilization import NO_COST, StepCost
 from dispatchcount.integrations.clocks import Clock, Interval, clock_for
 from dispatchcount.integrations.costs import BatchCost, Costs
@@ -85,6 +85,7 @@ class Meter:
 
     Raises:
         ValueError: `every` is not a whole number from 1 up, or one of `law` and `sizes` is missing.
+        TypeError: `device` is not a `Device`.
     """
 
     def __init__(
@@ -100,7 +101,9 @@ class Meter:
         rules: Mapping[Any, Any] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.device = as_torch_rounds(device_at_hand()) if device is None else device
+        if device is None:
+            device = as_torch_rounds(device_at_hand())
+        self.device = checked_device(device)
         self._costs = Costs(model, every=every, law=law, sizes=sizes, dtype=dtype, rules=rules)
         self._tokens = tokens
         self._model = model
@@ -109,6 +112,9 @@ class Meter:
         # Steps whose time the accelerator has not reached yet, in order.
         self._waiting: deque[tuple[Interval, _Step]] = deque()
         self._total = self._recent = self._last = Throughput(self.device)
+
+    def __repr__(self) -> str:
+        return f"<Meter of {type(self._model).__name__} on {self.device}: {self.total}>"
 
     @contextmanager
     def step(self, batch: Any = None) -> Iterator[BatchCost]:

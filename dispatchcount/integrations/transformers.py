@@ -20,7 +20,7 @@ except ImportError as error:
         "this callback needs transformers: pip install 'dispatchcount[transformers]'"
     ) from error
 
-from dispatchcount.hardware.device import Device
+from dispatchcount.hardware.device import Device, checked_device
 from dispatchcount.integrations.job import JobThroughput, over_ranks
 from dispatchcount.integrations.meter import Meter
 from dispatchcount.integrations.signature import mixed_dtype
@@ -65,7 +65,8 @@ class UtilizationCallback(TrainerCallback):
     ) -> None:
         self.meter: Meter | None = None
         self.last: JobThroughput | None = None
-        self._device, self._trainer, self._job, self._options = device, trainer, job, options
+        self._device = None if device is None else checked_device(device)
+        self._trainer, self._job, self._options = trainer, job, options
         self._wrapped: Any = None
         # What the wrapped trainer had of its own under a name, besides its class's method.
         self._before: dict[str, Any] = {}

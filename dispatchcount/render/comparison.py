@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from io import StringIO
 
 from dispatchcount.render.columns import Column, marked, order, pick
 from dispatchcount.render.console.grid import Cells, Grid
 from dispatchcount.render.numbers import human, in_unit, nbytes
 from dispatchcount.render.plain import Printable
+from dispatchcount.render.text.csv_lines import csv_lines
 from dispatchcount.render.text.latex import latex_table
 from dispatchcount.render.text.markdown import escaped, line
 from dispatchcount.report.derived import intensity, per_sample
@@ -83,12 +82,6 @@ _WHERE_MEASURED = ("peak", "time_ns")
 _TEXTS = ("name", "input", "dtype", "device")
 
 
-def _csv(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    stream = StringIO()
-    csv.writer(stream, lineterminator="\n").writerows([headers, *rows])
-    return stream.getvalue()
-
-
 class Comparison:
     """The rows and columns of a comparison, to be written in any form.
 
@@ -158,7 +151,7 @@ class Comparison:
         """A line a row, with raw numbers; a field is empty where there is no figure."""
         values = [[column.value(row) for column in self.columns.values()] for row in self.rows]
         texts = [["" if value is None else str(value) for value in line_] for line_ in values]
-        return _csv(list(self.columns), texts)
+        return csv_lines([list(self.columns), *texts])
 
     def _texts(self) -> list[list[str]]:
         return [

@@ -82,6 +82,11 @@ def test_training_is_the_same_bit_for_bit(tmp_path):
         assert torch.equal(value, nets[1].state_dict()[name])
 
 
+def test_a_name_of_a_device_is_refused_before_training():
+    with pytest.raises(TypeError, match="write dispatchcount"):
+        UtilizationCallback("h100-sxm")
+
+
 def test_a_failing_step_leaves_nothing_open(tmp_path):
     callback = UtilizationCallback(CPU)
     with pytest.raises(RuntimeError, match="out of memory"):

@@ -264,6 +264,11 @@ def test_a_trainer_that_fails_is_left_as_it_was(tmp_path):
     assert callback.meter.total.steps == 1
 
 
+def test_a_name_of_a_device_is_refused_before_training():
+    with pytest.raises(TypeError, match="write dispatchcount"):
+        UtilizationCallback("h100-sxm")
+
+
 def test_a_callback_that_no_trainer_calls_says_what_to_do():
     with pytest.raises(RuntimeError, match=r"UtilizationCallback\(trainer=trainer\)"):
         UtilizationCallback(CPU).on_train_begin(None, None, None)

@@ -1,15 +1,18 @@
 """Plain text is the same everywhere, whole, and safe to print; a console gets colours and never a cut name."""
 
+import csv
 import re
 from io import StringIO
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
 from dispatchcount.render.console.samples import samples_table
 from dispatchcount.render.plain import ROOT, clean
+from dispatchcount.render.text.csv_lines import csv_lines
 from dispatchcount.report.alike import local_name
 from tests.report.make import HOSTILE, cnn, reports, routed, stack, training, troubled
 
@@ -57,6 +60,22 @@ def test_any_report_is_shown_whole_and_without_control_characters(name, report):
     for entry in report.entries if name == "operators" else ():
         assert clean(entry.op) in text
     assert not any(line != line.rstrip() for line in text.split("\n"))
+
+
+@given(
+    rows=st.lists(
+        st.lists(st.text(st.characters(codec="utf-8")), min_size=2, max_size=3), max_size=4
+    )
+)
+def test_csv_is_read_as_it_was_written_but_for_two_characters(rows):
+    read = list(csv.reader(StringIO(csv_lines(rows), newline="")))
+    assert read == [
+        [cell.replace("\0", r"\x00").replace("\r", r"\r") for cell in row] for row in rows
+    ]
+
+
+def test_csv_takes_numbers_as_they_are():
+    assert csv_lines([("a\0b", 3, ""), ('x,"y"', 4.5, None)]) == 'a\\x00b,3,\n"x,""y""",4.5,\n'
 
 
 @given(report=reports())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from io import StringIO
 from os import PathLike
 
 from dispatchcount import files
 from dispatchcount.render import collectives
 from dispatchcount.render.select import AUTO, Depth
+from dispatchcount.render.text.csv_lines import csv_lines
 from dispatchcount.render.text.markdown import code, escaped, line
 from dispatchcount.render.text.module_texts import module_texts
 from dispatchcount.render.text.more import MORE, more_of_modules
@@ -31,25 +30,15 @@ def to_csv(report: ReportData, path: str | PathLike[str] | None = None) -> str:
     Raises:
         OSError: the file cannot be written.
     """
-    stream = StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
     own_names = [f"self_{metric}" for metric in _SELF]
-    writer.writerow(("name", "type", *KEYS, "estimate", *own_names, *MORE))
+    rows: list[Sequence[object]] = [("name", "type", *KEYS, "estimate", *own_names, *MORE)]
     types = {module.name: module.type for module in report.modules}
     more = dict(zip(types, more_of_modules(report), strict=True))
     for name, row in report.by_module().items():
         own = [getattr(row.self_, metric) for metric in _SELF]
-        writer.writerow(
-            (
-                name,
-                types[name],
-                *(getattr(row, metric) for metric in KEYS),
-                int(row.estimate),
-                *own,
-                *more[name],
-            )
-        )
-    text = stream.getvalue()
+        figures = [getattr(row, metric) for metric in KEYS]
+        rows.append((name, types[name], *figures, int(row.estimate), *own, *more[name]))
+    text = csv_lines(rows)
     if path is not None:
         files.write(path, text)
     return text
