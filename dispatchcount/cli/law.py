@@ -70,6 +70,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--metric", default="flops", metavar="METRIC", help="macs, bytes_read …")
     parser.add_argument("--depth", type=depth, default=2, metavar="N", help="levels, or all")
     parser.add_argument(
+        "--unfold",
+        dest="fold",
+        action="store_false",
+        help="a row for each module, also where siblings are equal",
+    )
+    parser.add_argument(
         "--causal", action="store_true", help="count the pairs that a causal mask leaves"
     )
     parser.add_argument("--format", choices=FORMATS, default="table", help="how it is shown")
@@ -187,9 +193,9 @@ def _show(law: Law, args: argparse.Namespace) -> None:
             ]
             emit("\n".join(lines), None)
         elif args.format == "table":
-            show(law.table(args.depth, args.metric))
+            show(law.table(args.depth, args.metric, fold=args.fold))
         elif args.format == "markdown":
-            emit(law.to_markdown(args.depth, args.metric), None)
+            emit(law.to_markdown(args.depth, args.metric, fold=args.fold), None)
         elif args.format == "latex":
             emit(law.to_latex([args.metric]), None)
         else:

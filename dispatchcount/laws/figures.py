@@ -9,15 +9,14 @@ from html import escape
 from typing import NoReturn
 
 from dispatchcount.errors import LawError
-from dispatchcount.report.metrics import KEYS, METRICS, Stats
+from dispatchcount.report.metrics import BY_KEY, METRICS, Stats
 
-OF_CONTENTS = frozenset({"nonzero_params", "nonzero_macs", "weighed_macs"})
-"""The metrics that depend on the numbers in the weights, which are no size."""
+FIGURES = tuple(metric.key for metric in METRICS if not metric.option)
+"""The metrics that a law has formulas for.
 
-FIGURES = tuple(
-    metric.key for metric in METRICS if not metric.measured and metric.key not in OF_CONTENTS
-)
-"""The metrics that a law has formulas for: no clock gives them, nor the contents of tensors."""
+The others, time and what zeros in the weights save, are not asked for in the runs that laws are
+made from, and do not follow from the sizes of inputs.
+"""
 
 
 class LawStats(Stats):
@@ -46,7 +45,7 @@ class LawStats(Stats):
             estimate: True if an estimate is part of the flops.
         """
         self = object.__new__(cls)
-        for metric in KEYS:
+        for metric in FIGURES:
             if metric not in absent:
                 object.__setattr__(self, metric, figures.get(metric, 0))
         object.__setattr__(self, "estimate", estimate)
@@ -64,6 +63,11 @@ class LawStats(Stats):
         # Python comes here only for an attribute that is not set.
         if name != "absent" and name in self.absent:
             raise LawError(f"{name}: {self.absent[name]}")
+        if name in BY_KEY:
+            raise LawError(
+                f"{name} does not follow from the sizes of inputs, so a law does not have it; "
+                f"profile a run with {BY_KEY[name].option}=True"
+            )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __eq__(self, other: object) -> bool:
@@ -75,6 +79,12 @@ class LawStats(Stats):
             for metric in FIGURES
             if metric not in self.absent
         )
+
+    def __add__(self, other: Stats) -> LawStats:
+        """Figure by figure; what one of them does not have the sum does not have either."""
+        absent = {**getattr(other, "absent", {}), **self.absent}
+        figures = {m: getattr(self, m) + getattr(other, m) for m in FIGURES if m not in absent}
+        return LawStats(figures, absent, estimate=self.estimate or other.estimate)
 
     def __hash__(self) -> int:
         return hash(tuple(getattr(self, m) for m in FIGURES if m not in self.absent))

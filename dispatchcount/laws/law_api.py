@@ -149,11 +149,19 @@ class Law(LawData):
 
         return from_json(source, make=cls)
 
-    def table(self, depth: int | None = 3, metric: str = "flops") -> ConsoleRenderable:
-        """The modules with one formula each, as a rich table; `str()` of it is plain text."""
+    def table(
+        self, depth: int | None = 3, metric: str = "flops", *, fold: bool = True
+    ) -> ConsoleRenderable:
+        """The modules with one formula each, as a rich table; `str()` of it is plain text.
+
+        Args:
+            depth: levels of modules below the root; None for all.
+            metric: whose formulas.
+            fold: one row for equal siblings, ``layers.0–31 ×32``, with the formula of their sum.
+        """
         from dispatchcount.laws.table import module_table
 
-        return module_table(self, depth, metric)
+        return module_table(self, depth, metric, fold=fold)
 
     def plot(
         self,
@@ -177,11 +185,13 @@ class Law(LawData):
 
         return plot(self, size, path, metric, most, others)
 
-    def to_markdown(self, depth: int | None = 3, metric: str = "flops") -> str:
-        """The module table as GitHub Markdown."""
+    def to_markdown(
+        self, depth: int | None = 3, metric: str = "flops", *, fold: bool = True
+    ) -> str:
+        """The module table as GitHub Markdown; see `table`."""
         from dispatchcount.laws.text import to_markdown
 
-        return to_markdown(self, depth, metric)
+        return to_markdown(self, depth, metric, fold=fold)
 
     def to_latex(self, metrics: Sequence[str] = ("flops",)) -> str:
         """The formulas of the whole as an ``align*`` environment."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.text import Text
 
+from dispatchcount.laws.alike import folding
 from dispatchcount.laws.notes import notes
-from dispatchcount.laws.row import columns_of
+from dispatchcount.laws.row import LawRow, columns_of
 from dispatchcount.render.console.grid import Cells, Grid, indent
 from dispatchcount.render.plain import ROOT, Printable, clean
+from dispatchcount.render.summary import folds_told
+from dispatchcount.report.fold import Fold
 
 if TYPE_CHECKING:
     from dispatchcount.laws.law import LawData
@@ -19,18 +23,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FormulaRow:
-    """A module as a table shows it: its full name, the last part of it, its level, its type and its
-    formula.
+    """A module, or equal modules folded, as a table shows it.
+
+    Attributes:
+        fold: the modules that it stands for.
+        level: how many rows stand above it.
+        type: the class of the module.
+        formula: of all its modules together; in words where there is none.
     """
 
-    path: str
-    name: str
+    fold: Fold
     level: int
     type: str
     formula: str
 
+    @property
+    def name(self) -> str:
+        """The part of its name that the row above does not have: ``"layers.0–31 ×32"``."""
+        return self.fold.title or ROOT
 
-def selected(law: LawData, depth: int | None, metric: str) -> list[FormulaRow]:
+    @property
+    def path(self) -> str:
+        """Its full name: ``"model.layers.0–31 ×32"``."""
+        times = self.fold.times
+        return (self.fold.path or ROOT) + (f" ×{times:,}" if times > 1 else "")
+
+
+def selected(
+    law: LawData, depth: int | None, metric: str, *, fold: bool = True
+) -> list[FormulaRow]:
     """The modules down to a depth. Those that did nothing are left out.
 
     Raises:
@@ -40,38 +61,46 @@ def selected(law: LawData, depth: int | None, metric: str) -> list[FormulaRow]:
         raise ValueError(f"depth = {depth}: expected an integer from 0 up, or None for all levels")
     columns_of(metric, law.convention)
     rows = law.by_module()
-    levels: dict[str, int] = {}
+    tree = folding(law, fold)
     found = []
-    for module in law.modules:
-        levels[module.name] = 0 if module.parent is None else levels[module.parent] + 1
-        if module.name not in rows or (depth is not None and levels[module.name] > depth):
-            continue
-        row = rows[module.name]
-        refused = row.refused
-        if metric in refused:
-            formula = f"no formula: {refused[metric]}"
-        elif row.polynomial(metric):
-            formula = str(row.polynomial(metric))
-        else:
-            continue
-        path = module.name or ROOT
-        short = path.rpartition(".")[2] if module.parent else path
-        found.append(FormulaRow(path, short, levels[module.name], module.type, formula))
+    waiting = [(one, 0) for one in reversed(tree.below())]
+    while waiting:
+        one, level = waiting.pop()
+        formula = _formula(rows[one.name], metric, len(one.members))
+        if formula:
+            found.append(FormulaRow(one, level, law.modules[one.first].type, formula))
+        if depth is None or level < depth:
+            waiting += [(below, level + 1) for below in reversed(tree.below(one))]
     return found
 
 
-def module_table(law: LawData, depth: int | None, metric: str) -> Printable:
+def _formula(row: LawRow, metric: str, modules: int) -> str:
+    """The formula of so many equal modules; why there is none; or ``""`` if it is 0."""
+    reason = row.refused.get(metric)
+    if reason:
+        return f"no formula: {reason}"
+    formula = row.polynomial(metric) * modules
+    return str(formula) if formula else ""
+
+
+def module_table(law: LawData, depth: int | None, metric: str, *, fold: bool = True) -> Printable:
     """The modules with one formula each, indented below their parents, and under them where the
     formulas hold.
 
     Raises:
         ValueError: `depth` is negative, or there is no such metric.
     """
-    rows = selected(law, depth, metric)
+    rows = selected(law, depth, metric, fold=fold)
     leads = [indent(row.level) for row in rows]
     columns = [
         Cells("module", [clean(row.name) for row in rows], left=True, leads=leads),
         Cells("type", [clean(row.type) for row in rows], left=True, styles=["dim"] * len(rows)),
         Cells(metric, [clean(row.formula) for row in rows], left=True, keep=True),
     ]
-    return Printable(Group(Grid(columns), Text(), Text("\n".join(notes(law)), style="dim")))
+    under = "\n".join([*told(rows), *notes(law)])
+    return Printable(Group(Grid(columns), Text(), Text(under, style="dim")))
+
+
+def told(rows: Iterable[FormulaRow]) -> list[str]:
+    """How many modules stand in rows of several, a line if any do."""
+    return [f"{what}: {text}" for what, text, _ in folds_told(row.fold for row in rows)]

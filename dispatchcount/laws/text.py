@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dispatchcount.laws.notation import latex, python
 from dispatchcount.laws.notes import notes
-from dispatchcount.laws.table import selected
+from dispatchcount.laws.table import selected, told
 from dispatchcount.render.plain import clean
 from dispatchcount.render.text.markdown import code, escaped, line
 from dispatchcount.report.conventions import find_convention
@@ -28,18 +28,19 @@ def summary(law: LawData) -> str:
     return "\n".join([*lines, *notes(law)])
 
 
-def to_markdown(law: LawData, depth: int | None, metric: str) -> str:
+def to_markdown(law: LawData, depth: int | None, metric: str, *, fold: bool = True) -> str:
     """The module table with one formula a row, and what they hold for.
 
     Raises:
         ValueError: `depth` is negative, or there is no such metric.
     """
+    rows = selected(law, depth, metric, fold=fold)
     lines = [line(["module", "type", metric]), line([":--", ":--", ":--"])]
     lines += [
-        line([code(clean(row.path)), escaped(row.type), escaped(row.formula)])
-        for row in selected(law, depth, metric)
+        line([code(clean(row.path)), escaped(row.type), escaped(row.formula)]) for row in rows
     ]
-    return "\n".join([*lines, "", *(f"- {escaped(note)}" for note in notes(law))]) + "\n"
+    under = [f"- {escaped(note)}" for note in (*told(rows), *notes(law))]
+    return "\n".join([*lines, "", *under]) + "\n"
 
 
 def to_latex(law: LawData, metrics: Sequence[str]) -> str:

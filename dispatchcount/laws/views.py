@@ -49,7 +49,7 @@ def by_phase_and_operator(law: LawData) -> dict[tuple[str, str], LawRow]:
 
 def by_module(law: LawData) -> dict[str, LawRow]:
     """Every module's row with all modules in it; `self_` is its own part."""
-    own = _summed(law, lambda key: key.module)
+    own = own_sums(law)
     whole: dict[str, Sums] = {}
     for module in law.modules:
         mine = own.setdefault(module.name, Sums())
@@ -67,6 +67,11 @@ def by_module(law: LawData) -> dict[str, LawRow]:
         for module in law.modules
         if module.name != NO_MODULE or own[NO_MODULE].counts or own[NO_MODULE].refused
     }
+
+
+def own_sums(law: LawData) -> dict[str, Sums]:
+    """What each module does itself, of those that do anything."""
+    return _summed(law, lambda key: key.module)
 
 
 def by_call(law: LawData, name: str) -> dict[str, LawRow]:

@@ -13,7 +13,7 @@ from dispatchcount.render.plain import ROOT
 from dispatchcount.report import derived
 from dispatchcount.report.collection import no_collection
 from dispatchcount.report.coverage import below_or_at, gaps, ran
-from dispatchcount.report.fold import Fold, Folding, together
+from dispatchcount.report.fold import Fold, folding, together
 from dispatchcount.report.memory_totals import memory_of_all, memory_totals
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.model import ReportData
@@ -284,7 +284,7 @@ class _Rows:
         self._inputs, self._outputs = inputs_by_module(report), outputs_by_module(report)
         found = batch_of(report, batch)
         self._batch = None if found is None else found.size
-        self._folding = Folding(report, fold)
+        self._folding = folding(report, fold)
 
     def below(self, above: Fold | None, level: int) -> list[tuple[Fold, Row]]:
         """The rows right below a row, the top rows without one.

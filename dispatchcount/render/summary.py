@@ -22,6 +22,7 @@ from dispatchcount.render.numbers import (
 from dispatchcount.render.plain import clean, cut, first_line, named, some
 from dispatchcount.render.select import AUTO, MORE, Selection
 from dispatchcount.report.coverage import inputs, topmost_uncalled
+from dispatchcount.report.fold import Fold
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import FORWARD, UNKNOWN, UNSEEN, OpIssue
 from dispatchcount.report.shapes import batch_of
@@ -155,12 +156,16 @@ def hidden(selection: Selection) -> list[Line]:
 
 def folded(selection: Selection) -> list[Line]:
     """How many modules stand in rows of several, and the option that gives each its own row."""
-    rows = [row for row in selection.rows if row.times > 1]
-    if not rows:
-        return []
+    return folds_told(row.fold for row in selection.rows if row.fold is not None)
+
+
+def folds_told(folds: Iterable[Fold]) -> list[Line]:
+    """The same of the rows of any table of modules."""
     # Rows within a folded row are not counted again: they stand for parts of its modules.
-    top = [row for row in rows if row.members == row.times]
-    number = sum(row.times for row in top)
+    top = [fold for fold in folds if fold.times > 1 and len(fold.members) == fold.times]
+    if not top:
+        return []
+    number = sum(fold.times for fold in top)
     return [
         (
             "folded",

@@ -9,8 +9,7 @@ from dispatchcount.report.coverage import gaps
 from dispatchcount.report.memory_totals import memory_totals
 from dispatchcount.report.metrics import COMPARED, Stats
 from dispatchcount.report.report_rows import ReportRows
-from dispatchcount.report.rows import Module
-from dispatchcount.report.tree import children
+from dispatchcount.report.tree import Named, children
 
 
 def alike(report: ReportRows, stats: dict[str, Stats]) -> list[int]:
@@ -61,7 +60,7 @@ def alike(report: ReportRows, stats: dict[str, Stats]) -> list[int]:
     return numbers
 
 
-def local_name(modules: Sequence[Module], index: int) -> tuple[str, bool]:
+def local_name(modules: Sequence[Named], index: int) -> tuple[str, bool]:
     """The part of a module's name that its parent's does not have, and if that is all of it.
 
     It is the whole name where the parent's is no part of it, and below a root without a name.

@@ -1,13 +1,13 @@
 """Equal siblings told as one: 32 layers that are alike in everything are one row of a tree.
 
-`Folding` is data for every renderer: tables, trees, Markdown, samples and pages walk its rows and
-so agree on what is folded, under which name, and what it adds up to.
+`Folding` is data for every renderer: tables, trees, Markdown, samples, pages and the tables of laws
+walk its rows and so agree on what is folded, under which name, and what it adds up to.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
@@ -17,7 +17,7 @@ from dispatchcount.report.coverage import gaps
 from dispatchcount.report.metrics import METRICS, Stats
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import Module
-from dispatchcount.report.tree import children
+from dispatchcount.report.tree import Named, children
 
 _NUMBERED = re.compile(r"(.*?)(\d+)", re.DOTALL)
 _MOST_RANGES = 3
@@ -71,30 +71,36 @@ class Fold:
 
 
 class Folding:
-    """The module tree of a report with equal siblings folded.
+    """A tree of modules with equal siblings folded.
 
-    Siblings are equal if they and all modules below them have the same types, parameter shapes and
-    figures (time is left out, for no two runs share it), the same figures in every sample, and
-    names that differ in a number at the end alone: ``gate_proj`` and ``up_proj`` stay apart, for
-    they are not the same part of a model. Equal modules that hold others fold wherever they stand
-    below their parent. Those that hold none fold side by side alone, so that what runs in order
-    reads in order. A module that has several names never folds.
+    Equal siblings are one row if their names differ in a number at the end alone: ``gate_proj`` and
+    ``up_proj`` stay apart, for they are not the same part of a model. Equal modules that hold
+    others fold wherever they stand below their parent. Those that hold none fold side by side
+    alone, so that what runs in order reads in order.
 
     A container that does nothing itself, and below which all is one folded row, is part of that
     row: ``layers.0–31``.
 
     Args:
-        report: the report.
-        fold: False gives every module a row of its own.
+        modules: the modules, each after its parent.
+        below: the indices of those right below each module, as `tree.children` gives them.
+        alike: for each module a number that equal ones share; None gives every module a row of its
+            own.
+        idle: for each module True if it is a container that does nothing itself.
     """
 
-    def __init__(self, report: ReportData, fold: bool = True) -> None:
-        self._modules = report.modules
-        self._fold = fold
-        shown = report.by_module()
-        self._below = children(report.modules, lambda index: report.modules[index].name in shown)
-        self._alike = report.alike if fold else []
-        self._idle = _idle(report, shown) if fold else []
+    def __init__(
+        self,
+        modules: Sequence[Named],
+        below: Mapping[int, Sequence[int]],
+        alike: Sequence[int] | None,
+        idle: Sequence[bool] = (),
+    ) -> None:
+        self._modules = modules
+        self._below = below
+        self._fold = alike is not None
+        self._alike = alike or ()
+        self._idle = idle
 
     def below(self, above: Fold | None = None) -> list[Fold]:
         """The rows right below a row, in the model's order; the top rows without one."""
@@ -145,6 +151,24 @@ class Folding:
             if stem is not None:
                 found[key] = groups[-1]
         return groups
+
+
+def folding(report: ReportData, fold: bool = True) -> Folding:
+    """The module tree of a report with equal siblings folded.
+
+    Modules are equal if they and all modules below them have the same types, parameter shapes and
+    figures (time is left out, for no two runs share it), and the same figures in every sample. A
+    module that has several names is equal to no other.
+
+    Args:
+        report: the report.
+        fold: False gives every module a row of its own.
+    """
+    shown = report.by_module()
+    below = children(report.modules, lambda index: report.modules[index].name in shown)
+    if not fold:
+        return Folding(report.modules, below, None)
+    return Folding(report.modules, below, report.alike, _idle(report, shown))
 
 
 def together(rows: Iterable[Stats]) -> Stats:

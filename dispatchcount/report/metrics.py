@@ -36,6 +36,7 @@ class Metric:
             belong to modules, and what a call is differs between the rows of operators and of
             modules.
         measured: True if it comes from a clock, so that no two runs share it.
+        option: the option of `profile` that asks for it; it is 0 in reports of blocks without it.
         parts: the fields of `Stats` that it is the sum of; a metric of the table is its own only
             part.
         part_of: the key of the one of `SUMS` that it is a part of, if it is.
@@ -53,6 +54,7 @@ class Metric:
     elementwise: bool = False
     additive: bool = True
     measured: bool = False
+    option: str = ""
     parts: tuple[str, ...] = ()
     part_of: str = ""
     known_of: str = ""
@@ -135,6 +137,7 @@ class Stats(Brief):
         "nanoseconds",
         "Nanoseconds inside the operators' calls while profiled, 0 where time was not measured",
         measured=True,
+        option="time",
     )
     masked_macs: int = _metric(
         "masked MACs",
@@ -178,6 +181,7 @@ class Stats(Brief):
         "Elements of the parameters that are not zero, where profile(nonzero=True) read them",
         title="Non-zero params",
         additive=False,
+        option="nonzero",
     )
     nonzero_macs: int = _metric(
         "non-zero MACs",
@@ -186,12 +190,14 @@ class Stats(Brief):
         title="Non-zero MACs",
         estimable=True,
         known_of="weighed_macs",
+        option="nonzero",
     )
     weighed_macs: int = _metric(
         "weighed MACs",
         "MACs",
         "MACs of which it is known if they multiply with a weight that is zero",
         estimable=True,
+        option="nonzero",
     )
     estimate: bool = False
     estimate_elementwise: bool = False

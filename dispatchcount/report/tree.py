@@ -14,6 +14,14 @@ class Child(Protocol):
         """Index of the row above; -1 for a top row."""
 
 
+class Named(Child, Protocol):
+    """A row of a tree of modules: one of a report or of a law."""
+
+    @property
+    def name(self) -> str:
+        """Full dotted name, ``""`` for a single root."""
+
+
 def upward(rows: Sequence[Child]) -> Iterator[tuple[int, int]]:
     """Each row and its parent, every row after all rows below it.
 

@@ -18,7 +18,6 @@ from torch import nn
 
 import dispatchcount as dc
 from dispatchcount.laws.balance import differencing
-from dispatchcount.laws.figures import OF_CONTENTS
 from tests.laws.code import meta, of, product
 
 B_S = ("b", "s")
@@ -266,26 +265,18 @@ def test_diff() -> None:
         law.diff(of(lambda s: product(s, 2, 2), s=16))
 
 
-def test_what_depends_on_the_contents_of_weights_is_no_metric_of_a_law() -> None:
-    """No run of a law reads weights, so nothing is said of their zeros; see `OF_CONTENTS`."""
-    law = block()
-    assert "nonzero" not in str(law)
-    assert not OF_CONTENTS & set(law.metrics())
-    for metric in OF_CONTENTS:
-        with pytest.raises(ValueError, match="is no metric of a law"):
-            law.polynomial(metric)
-
-
 def test_text() -> None:
     law = block()
     text = str(law)
     assert text.startswith("flops = 256·b·s² + 33,408·b·s\nmacs = 256·b·s² + 32,768·b·s\n")
     assert "holds for b ≥ 1; s ≥ 1" in text
     table = str(law.table(depth=1))
-    assert "0     Block       128·b·s² + 16,704·b·s" in table
+    assert "0–1 ×2  Block       256·b·s² + 33,408·b·s" in table
     assert "qkv" not in table
     assert "qkv" in str(law.table(depth=None, metric="macs"))
-    assert "| `0` | Block | 128·b·s² + 16,704·b·s |" in law.to_markdown(1)
+    assert "0     Block       128·b·s² + 16,704·b·s" in str(law.table(depth=1, fold=False))
+    assert "| `0–1 ×2` | Block | 256·b·s² + 33,408·b·s |" in law.to_markdown(1)
+    assert "| `0` | Block | 128·b·s² + 16,704·b·s |" in law.to_markdown(1, fold=False)
     assert law.to_latex(["flops", "bytes_read"]).startswith(
         "\\begin{align*}\n\\mathrm{flops}(b, s) &= 256\\,b\\,s^{2} + 33408\\,b\\,s \\\\\n\\mathrm{bytes\\_read}"
     )

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from dispatchcount.render.html import runs
 from dispatchcount.render.html.data import page_data
-from dispatchcount.report.fold import Fold, Folding
+from dispatchcount.report.fold import Fold, Folding, folding
 from dispatchcount.report.metrics import CONDENSED
 from dispatchcount.report.rows import ModuleCost, Sample
 from dispatchcount.report.samples import profile_stats
@@ -92,14 +92,14 @@ def test_a_sample_has_the_run_of_its_profile() -> None:
         assert flops == [wanted[name].flops for name in report.by_module()]
 
 
-def walk(folding: Folding) -> list[Fold]:
-    rows: list[Fold] = []
-    waiting = folding.below()
+def walk(rows: Folding) -> list[Fold]:
+    found: list[Fold] = []
+    waiting = rows.below()
     while waiting:
         row = waiting.pop()
-        rows.append(row)
-        waiting += folding.below(row)
-    return rows
+        found.append(row)
+        waiting += rows.below(row)
+    return found
 
 
 def test_folds_are_those_of_every_other_renderer() -> None:
@@ -110,7 +110,7 @@ def test_folds_are_those_of_every_other_renderer() -> None:
     assert [full[row] for row in members] == [f"encoder.layers.{i}" for i in range(3)]
     assert rows["folds"]["label"] == ["0–2"]
     assert [full[row] for row in rows["folds"]["merged"]] == ["encoder.layers"]
-    titles = [row.title for row in walk(Folding(report)) if row.times > 1]
+    titles = [row.title for row in walk(folding(report)) if row.times > 1]
     assert titles == ["layers.0–2 ×3"]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from dispatchcount.report.fold import Fold, Folding
+from dispatchcount.report.fold import Fold, folding
 from dispatchcount.report.rows import (
     NO_MODULE,
     UNKNOWN,
@@ -24,13 +24,13 @@ from tests.report.make import META, cost, entry, reports, stack
 
 def walk(report: Report, fold: bool = True) -> list[Fold]:
     """Every row, each above those below it."""
-    folding = Folding(report, fold)
+    rows = folding(report, fold)
     found: list[Fold] = []
-    waiting = folding.below()[::-1]
+    waiting = rows.below()[::-1]
     while waiting:
         row = waiting.pop()
         found.append(row)
-        waiting += folding.below(row)[::-1]
+        waiting += rows.below(row)[::-1]
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.report.fold import Fold, Folding, ranged
+from dispatchcount.report.fold import Fold, folding, ranged
 
 if TYPE_CHECKING:
     from dispatchcount.report.model import ReportData
@@ -34,11 +34,11 @@ class Groups:
 
 def of_report(report: ReportData, shown: Iterable[int]) -> Groups:
     """The folds of one report, as `report.fold` folds it; members are indices of modules."""
-    folding = Folding(report)
+    rows = folding(report)
     groups = Groups()
     for index in shown:
         name = report.modules[index].name
-        for below in folding.below(Fold((index,), 1, name, name, None, True)):
+        for below in rows.below(Fold((index,), 1, name, name, None, True)):
             if below.times < 2:
                 continue
             container = report.modules[below.first].parent
