@@ -8,6 +8,9 @@ sample of each, unless it names what it wants. See `pytest_collection_modifyitem
 imported the file, and a file that imports timm cannot be imported where timm is missing. So this
 file looks for the marker in the text of each test file before pytest imports it.
 
+Under coverage.py, each process writes what it measured when its tests are done: pytest-xdist kills a
+worker that takes longer than some seconds to end, and what it measured would be lost.
+
 Tests of properties try the same examples each time, and none fails because the machine is slow: a
 change must not fail for what another one brought. ``--hypothesis-profile=search`` tries new ones.
 """
@@ -15,6 +18,7 @@ change must not fail for what another one brought. ``--hypothesis-profile=search
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -60,6 +64,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (taken if in_sample else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = taken
+
+
+def pytest_sessionfinish() -> None:
+    """Writes what coverage.py has measured, if it runs."""
+    coverage = sys.modules.get("coverage")
+    measuring = coverage and coverage.Coverage.current()
+    if measuring:
+        measuring.save()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

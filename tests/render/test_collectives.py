@@ -81,3 +81,19 @@ def test_the_command_line_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture
     cnn().to_json(path)
     assert main(["show", str(path), "--format", "collectives"]) == 0
     assert "none ran in the block" in capsys.readouterr().out
+
+
+def test_modules_that_are_left_out_are_counted() -> None:
+    """One module sent something, and none of its rows is wanted."""
+    text = " ".join(str(spread().collectives(top=0)).split())
+    assert "1 module; top=None shows all" in text
+    assert NAME not in text
+
+
+def test_a_line_without_control_says_nothing_of_it() -> None:
+    report = spread()
+    data = replace(report, entries=tuple(entry for entry in report.entries if not entry.control))
+    for one, said in ((report, True), (data, False)):
+        text = " ".join(str(one.table()).split())
+        assert "2 collectives in" in text
+        assert ("besides 1 call of objects, metadata and barriers" in text) is said

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
+from rich.panel import Panel
 
 from dispatchcount.render.console.samples import samples_table
 from dispatchcount.render.plain import ROOT, clean
@@ -193,3 +194,15 @@ def test_red_is_left_for_what_is_wrong():
         troubled().table()
     )
     assert "31m" in stream.getvalue()
+
+
+@pytest.mark.parametrize("make", [cnn, lambda: stack(2)])
+def test_a_table_in_a_frame_is_as_wide_as_it_needs_to_be(make):
+    """rich asks a table how wide it is before it draws a frame that fits."""
+    report = make()
+    wide = max(cell_len(line) for line in str(report.table()).splitlines())
+    text = StringIO()
+    Console(file=text, width=200).print(Panel.fit(report.table()))
+    lines = text.getvalue().splitlines()
+    assert {cell_len(line) for line in lines} == {cell_len(lines[0])}
+    assert wide + 4 <= cell_len(lines[0]) < 200

@@ -161,3 +161,26 @@ def test_texts_can_be_read_on_their_colour(colour):
 
     lighter, darker = sorted((luminance(colour), luminance(ink(colour))), reverse=True)
     assert (lighter + 0.05) / (darker + 0.05) >= 4.5  # what W3C asks of small texts
+
+
+def test_memory_of_modules_that_are_left_out_is_one_bar():
+    """Kinds of memory of the second of two modules: 360, 360, 720 and 32 bytes."""
+    figure = training().plot("memory", top=1)
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["features.0", "1 other module"]
+    sums = bars_of(figure)
+    assert sum(sums.values()) == (896 + 896 + 1792 + 2048) + (360 + 360 + 720 + 32)
+
+
+def test_memory_that_nothing_held():
+    report = training()
+    empty = replace(report, memory=replace(report.memory, modules=(), peak=0))
+    [axes] = empty.plot("memory").axes
+    texts = [text.get_text() for text in axes.texts] + [axes.get_title(), axes.get_xlabel()]
+    assert any("no tensor was alive" in text for text in texts)
+
+
+def test_time_has_seconds_along_its_axis():
+    [axes] = training().plot(metric="time_ns").axes
+    write = axes.xaxis.get_major_formatter()
+    assert [write(value, None) for value in (0, 2500, 1_500_000)] == ["0 s", "2.5 µs", "1.5 ms"]

@@ -162,3 +162,39 @@ def test_markdown_says_what_the_table_hides():
 )
 def test_bar(share, text):
     assert bar(share, 8) == text
+
+
+def test_a_flat_table_has_the_biggest_modules_and_counts_the_rest():
+    """The convolution does the most by itself; all modules are 7, of which the root holds the most."""
+    found = {}
+    for sort, top in ((None, 1), ("params", 2)):
+        _, _, *lines = str(cnn().table(flat=True, top=top, sort=sort)).splitlines()
+        found[sort] = [line.split()[0] for line in lines[:top]]
+        assert (
+            lines[top + 1]
+            == f"hidden    {7 - top} modules after the first {top}; top=None shows all"
+        )
+    assert found == {None: ["features.0"], "params": ["(root)", "features"]}
+    assert "after the first" not in str(cnn().table(flat=True))
+
+
+def test_top_is_for_flat_tables_and_a_number_from_0_up():
+    with pytest.raises(ValueError, match="top=3 needs flat=True: a tree is cut by depth"):
+        cnn().table(top=3)
+    with pytest.raises(ValueError, match="top=-3 is negative; give a number of modules from 0"):
+        cnn().table(flat=True, top=-3)
+    with pytest.raises(ValueError, match="top=-1 is negative; give a number of samples"):
+        routed().samples_table(top=-1)
+
+
+def test_the_sides_of_a_module_call_are_known_by_name():
+    with pytest.raises(ValueError, match="ancestors='caller of all' is not known"):
+        cnn().by_module_and_operator(ancestors="caller of all")
+    owned = cnn().by_module_and_operator()
+    called = cnn().by_module_and_operator(ancestors="caller")
+    # Nothing is shared here, so both ways to say what a module did are one.
+    assert owned == called
+    assert {op: row.macs for op, row in owned[""].items() if row.macs} == {
+        "aten.convolution": 512 * 27,
+        "aten.addmm": 80,
+    }

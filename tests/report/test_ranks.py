@@ -154,3 +154,29 @@ def test_reports_of_two_conventions_have_no_sum() -> None:
     ranks = Ranks(2, (0, 1), (cnn(), replace(cnn(), convention="macs")))
     with pytest.raises(ValueError, match="different conventions"):
         _ = ranks.sum
+
+
+def test_ranks_and_reports_stand_side_by_side() -> None:
+    with pytest.raises(ValueError, match="2 ranks are given and 1 reports"):
+        Ranks(2, (0, 1), (cnn(),))
+
+
+def test_what_is_said_below_the_table() -> None:
+    """Two ranks that each hold all 348 parameters; the second one's block did not end."""
+    one = cnn()
+    broken = replace(one, meta=replace(one.meta, stopped_in="features.1", error="OSError: gone"))
+    text = " ".join(str(Ranks(2, (0, 1), (one, broken))).split())
+    params = sum(parameter.numel for module in one.modules for parameter in module.parameters)
+    assert params == 8 * 3 * 9 + 8 + 8 + 8 + 80 + 10 + 16 + 2
+    assert f"{params}, of which the ranks hold {2 * params} together, each 2 times" in text
+    assert "rank 1 in features.1: OSError: gone" in text
+    assert "no report of" not in text
+
+
+def test_the_line_of_ranks_names_those_that_are_missing() -> None:
+    """One and two runs of 14,928 flops: the second takes 2 ÷ 1.5 of the mean."""
+    assert cnn().flops == 512 * 27 + 80 + 1024
+    assert repr(Ranks(2, (0, 1), (cnn(), cnn() + cnn()))) == (
+        "<Ranks 2 of 2: 44.8 k flops (fvcore), slowest rank 1, max/mean 1.333>"
+    )
+    assert repr(job(0, 2)) == "<Ranks 2 of 3: 29.9 k flops (fvcore), no report of 1>"
