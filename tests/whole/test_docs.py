@@ -133,8 +133,18 @@ def test_limits_are_those_of_the_code(module: str) -> None:
         assert any(f" {limit:,} " in row for row in rows), f"{name} is {limit:,}"
 
 
-def test_every_page_is_in_the_index() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_do_not_show_the_names_of_files(page: Path) -> None:
+    """On the site a page has a title and no name. The list of changes names files that changed."""
+    shown = re.findall(r"\[([\w./-]+\.md)\]\(", CODE.sub("", page.read_text()))
+    assert not shown or page.parent == HERE and page.name != "README.md"
+
+
+def test_every_page_is_in_the_index_with_its_title() -> None:
     docs = HERE / "docs"
-    index = (docs / "README.md").read_text()
-    pages = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")} - {"README.md"}
-    assert pages <= set(LINK.findall(index))
+    links = re.findall(r"\[([^\]]+)\]\(([^)]+)\)", (docs / "README.md").read_text())
+    index = {target: text for text, target in links}
+    for page in {*docs.rglob("*.md")} - {docs / "README.md"}:
+        title = re.search(r"^# (.+)$", page.read_text(), re.MULTILINE)
+        assert title
+        assert index[page.relative_to(docs).as_posix()] == title[1]
