@@ -137,7 +137,7 @@ def test_limits_are_those_of_the_code(module: str) -> None:
 def test_links_do_not_show_the_names_of_files(page: Path) -> None:
     """On the site a page has a title and no name. The list of changes names files that changed."""
     shown = re.findall(r"\[([\w./-]+\.md)\]\(", CODE.sub("", page.read_text()))
-    assert not shown or page.parent == HERE and page.name != "README.md"
+    assert not shown or (page.parent == HERE and page.name != "README.md")
 
 
 def test_every_page_is_in_the_index_with_its_title() -> None:
