@@ -34,8 +34,10 @@ const digest = () => {
 const banner = `/* Built by dispatchcount's web/build.mjs. Sources: sha256 ${digest()} */`;
 const result = await build({
   absWorkingDir: HERE,
-  entryPoints: PAGES.flatMap((page) => [`src/${page}/${page}.ts`, `src/${page}/${page}.css`]),
-  entryNames: "[name]",
+  entryPoints: PAGES.flatMap((page) => [
+    { in: `src/${page}/main.ts`, out: page },
+    { in: `src/${page}/${page}.css`, out: page },
+  ]),
   outdir: ASSETS,
   bundle: true,
   minify: true,

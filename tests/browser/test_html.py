@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from playwright.sync_api import Locator, Page, expect
 
+from dispatchcount.render.html import payload
 from dispatchcount.render.html.page import to_html
 from dispatchcount.report.rows import NO_MODULE, Module, Path
 from dispatchcount.report_api import Report
@@ -95,6 +96,27 @@ def test_the_page_of_a_report_in_which_nothing_ran_opens(
     ) if len(modules) > 1 else expect(page.locator("#empty")).to_contain_text("Nothing ran")
     expect(page.locator("#operators")).to_contain_text("No operator ran here.")
     expect(page.locator("#chart-help")).to_be_hidden()
+
+
+def test_a_page_whose_data_is_deflated_is_like_any_other(
+    open_page: Open, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payload, "MOST_PLAIN", 0)
+    report = evil()
+    page = shown(report, open_page, tmp_path)
+    expect(page.locator("#chart svg")).to_be_visible()
+    paths = [name.replace("\u2028", " ") or "(root)" for name in report.by_module()]
+    assert names(page, "modules") == paths
+
+
+def test_a_page_whose_data_is_damaged_says_so(
+    open_page: Open, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payload, "MOST_PLAIN", 0)
+    path = tmp_path / "report.html"
+    whole = make.cnn().to_html()
+    path.write_text(re.sub(r'(id="data">.{40}).*?<', r"\1<", whole), encoding="utf-8")
+    expect(open_page(path).get_by_role("alert")).to_contain_text("The file is damaged")
 
 
 def test_a_click_zooms_in_and_the_trail_leads_back(open_page: Open, tmp_path: FilePath) -> None:

@@ -1,11 +1,12 @@
 """Reports made by hand, and a hypothesis strategy for any report at all. No torch: the figures are worked out beside them.
 
-`cnn()` is the plain case; `training()`, `routed()`, `troubled()` and `huge()` each add what their name says.
+`cnn()` is the plain case; `training()`, `routed()`, `troubled()`, `huge()` and `unequal()` each add what their name says.
 `reports()` draws every shape a report can have, unicode and hostile names included.
 """
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 from hypothesis import strategies as st
@@ -314,6 +315,23 @@ def stack(blocks: int, per_block: int = 3) -> Report:
             )
             paths.append(Path(above, len(modules) - 1, "(1, 8)", 1))
             entries.append(entry(len(paths) - 1, "aten.mm", cost(64 * (part + 1), 0, 8, 288, 32)))
+    return Report(META, "fvcore", tuple(modules), tuple(paths), tuple(entries))
+
+
+def unequal(number: int) -> Report:
+    """So many modules, ten below each, of which no two have a name, a shape or a figure in common."""
+    draw = random.Random(0)
+    modules, paths, entries = [Module(NO_MODULE, "")], [Path(-1, 0)], []
+    for index in range(1, number + 1):
+        above = (index + 8) // 10 if index > 1 else -1  # of 2 to 11 it is 1, of 12 to 21 it is 2
+        name = f"{modules[above].name}.m{index}".lstrip(".") if index > 1 else ""
+        rows, columns = draw.randrange(1, 5000), draw.randrange(1, 5000)
+        extra = f"in_features={columns}, out_features={rows}, bias=True"
+        held = weights(name, (rows, columns))
+        modules.append(Module(name, "Linear" if index > 1 else "Net", above, extra, (), held))
+        paths.append(Path(max(above, 0), index, f"({draw.randrange(10**4)}, {columns})", 1))
+        figures = [draw.randrange(10**digits) for digits in (9, 8, 7, 8, 8)]
+        entries.append(entry(index, "aten.addmm", cost(*figures)))
     return Report(META, "fvcore", tuple(modules), tuple(paths), tuple(entries))
 
 

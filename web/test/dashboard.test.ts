@@ -1,5 +1,6 @@
 // @vitest-environment jsdom
 import { beforeAll, expect, it } from "vitest";
+import { start } from "../src/shared/payload.ts";
 
 const run = (flops: number | string, more: object = {}): object => ({
   ...{ file: "a.json", page: "a.html", diff: null, commit: "", labels: [], created: 0 },
@@ -27,7 +28,9 @@ beforeAll(async () => {
   element.type = "application/json";
   element.textContent = JSON.stringify(page);
   document.body.append(element);
-  data = await import("../src/dashboard/data.ts"); // it reads the page's data as it loads
+  await start(async () => {
+    data = await import("../src/dashboard/data.ts"); // it reads the page's data as it loads
+  });
 });
 
 it("tells a change from the run before, which the first run has none of", () => {

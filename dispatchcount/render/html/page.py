@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 from importlib.resources import files
 from os import PathLike
@@ -15,6 +14,7 @@ from dispatchcount.render.diff import diff_markdown
 from dispatchcount.render.html.data import page_data
 from dispatchcount.render.html.diff_data import diff_data
 from dispatchcount.render.html.notebook import escaped, to_notebook
+from dispatchcount.render.html.payload import element
 from dispatchcount.render.html.ranks_data import ranks_data
 from dispatchcount.render.plain import clean
 from dispatchcount.report.collection import no_collection
@@ -129,14 +129,6 @@ def asset(name: str) -> str:
     return found.read_text(encoding="utf-8")
 
 
-def embedded(data: Any) -> str:
-    """`data` as ASCII JSON that can stand inside a script element.
-
-    There is no ``<`` in it, so that no name can end the element.
-    """
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-
-
 def frame(
     name: str,
     data: Any,
@@ -171,7 +163,7 @@ def frame(
         "static": static,
         "style": asset(f"{name}.css"),
         "main": asset(f"{name}.html"),
-        "data": embedded(data),
+        "data": element(data),
         "script": f"<script>{script}</script>"
         if address is None
         else f'<script src="{address}"></script>',

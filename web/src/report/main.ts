@@ -1,0 +1,4 @@
+/** Starts the page of a report. Its script reads the data as it is loaded, so it is loaded once the data is there. */
+import { start } from "../shared/payload.ts";
+
+void start(() => import("./report.ts"));
