@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dispatchcount.render.html.figures import Figures, Texts, column_for_script, for_script
 from dispatchcount.render.html.groups import of_report, placed
 from dispatchcount.render.html.rows import Facts, row, table
-from dispatchcount.render.html.runs import Shared, block, phases, samples
+from dispatchcount.render.html.runs import Shared, block, phases, phases_of, samples
 from dispatchcount.report.expert_load import expert_load
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.views import path_totals
@@ -49,7 +49,7 @@ def report_data(
     rows = [row(facts, i, place.get(report.modules[i].parent, -1)) for i in facts.shown]
     figures = Figures([report.total], report.memory is not None)
     shared = Shared(figures)
-    runs = [block(report, place, shared, label), *phases(report, place, shared)]
+    runs = [block(report, place, shared, label), *phases(report, place, shared, phases_of(report))]
     of_samples, run_of = samples(report, place, figures)
     signatures = _signatures(report, place, figures)
     data = {

@@ -1,4 +1,8 @@
-"""What the page of a diff shows: two runs, the old and the new, over the rows of both."""
+"""What the page of a diff shows: pairs of runs, an old one and a new one, over the rows of both.
+
+The first pair is of the whole blocks. A pair for each phase follows, if there are several: a phase
+that one of the reports alone has is a pair with a run that did nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dispatchcount.render.html.figures import Figures
 from dispatchcount.render.html.groups import of_pairs, of_report
 from dispatchcount.render.html.rows import Facts, Row, row, table
-from dispatchcount.render.html.runs import Shared, block
+from dispatchcount.render.html.runs import Shared, block, phases, phases_of
 from dispatchcount.report.diff import CHANGES
 from dispatchcount.report.pairs import SAME, Pair, pairs
 
@@ -28,9 +32,13 @@ def diff_data(diff: DiffData, title: str) -> dict[str, Any]:
     shared = Shared(figures)
     place_old = {pair.old: place for place, pair in enumerate(found) if pair.old is not None}
     place_new = {pair.new: place for place, pair in enumerate(found) if pair.new is not None}
-    runs = [
-        block(diff.old, place_old, shared, "Old", "old"),
-        block(diff.new, place_new, shared, "New", "new"),
+    names_of_phases = phases_of(diff.old, diff.new)
+    sides = [
+        [
+            block(report, place, shared, "Whole block"),
+            *phases(report, place, shared, names_of_phases, base=base),
+        ]
+        for base, (report, place) in enumerate(((diff.old, place_old), (diff.new, place_new)))
     ]
     changes = [SAME, *CHANGES]
     return {
@@ -38,9 +46,11 @@ def diff_data(diff: DiffData, title: str) -> dict[str, Any]:
         "convention": {"name": diff.old.convention, "unit": diff.old.flop_definition.unit},
         "metrics": figures.described(),
         "rows": table(rows, groups),
-        "runs": runs,
+        # A run of the old report and its like of the new one, in turn.
+        "runs": [run for pair in zip(*sides, strict=True) for run in pair],
         "changes": changes,
         "change": [changes.index(pair.change) for pair in found],
+        "retyped": [place for place, pair in enumerate(found) if _is_retyped(pair, diff)],
         "was": {
             place: diff.old.modules[pair.old].name
             for place, pair in enumerate(found)
@@ -56,6 +66,13 @@ def _name(pair: Pair, diff: DiffData) -> str:
     if pair.new is not None:
         return diff.new.modules[pair.new].name
     return diff.old.modules[pair.old or 0].name
+
+
+def _is_retyped(pair: Pair, diff: DiffData) -> bool:
+    """True if both reports have the module, and its class is another one now."""
+    if pair.old is None or pair.new is None:
+        return False
+    return diff.old.modules[pair.old].type != diff.new.modules[pair.new].type
 
 
 def _row(pair: Pair, old: Facts, new: Facts) -> Row:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.render.html.collectives import Collectives, sent
 from dispatchcount.render.html.figures import Figures
 from dispatchcount.report.memory_totals import own_memory
 from dispatchcount.report.metrics import Stats
+from dispatchcount.report.rows import PHASES
 from dispatchcount.report.tally import Tally
 
 if TYPE_CHECKING:
@@ -58,9 +60,7 @@ class Shared:
         }
 
 
-def block(
-    report: ReportData, place: dict[int, int], shared: Shared, label: str, kind: str = "block"
-) -> dict[str, Any]:
+def block(report: ReportData, place: dict[int, int], shared: Shared, label: str) -> dict[str, Any]:
     """The run of a whole block: what each module did itself, by operator, and what was sent.
 
     Args:
@@ -68,7 +68,6 @@ def block(
         place: the row of each module's index.
         shared: what the page's runs share.
         label: the run's name.
-        kind: what the script knows the run by.
     """
     figures = shared.figures
     stats = report.by_module()
@@ -79,7 +78,7 @@ def block(
         lines.append(figures.line(row.self_ or row, held[index]))
     return {
         "label": label,
-        "kind": kind,
+        "kind": "block",
         "base": None,
         "row": list(place.values()),
         "line": lines,
@@ -88,19 +87,42 @@ def block(
     }
 
 
-def phases(report: ReportData, place: dict[int, int], shared: Shared) -> list[dict[str, Any]]:
-    """A run for each phase, if there are several. What a phase did not touch has no line."""
-    names = list(report.by_phase())
-    if len(names) < 2:
-        return []
+def phases_of(*reports: ReportData) -> list[str]:
+    """The phases for which a page of these reports has runs, in the order of a step.
+
+    They are the phases of any of the reports. There are none where all work was of one phase, which
+    the run of the whole block shows.
+    """
+    ran = {entry.phase for report in reports for entry in report.entries}
+    names = [phase for phase in PHASES if phase in ran]
+    return names if len(names) > 1 else []
+
+
+def phases(
+    report: ReportData,
+    place: dict[int, int],
+    shared: Shared,
+    names: Sequence[str],
+    base: int = 0,
+) -> list[dict[str, Any]]:
+    """A run for each of these phases. What a phase did not touch has no line.
+
+    Args:
+        report: the report.
+        place: the row of each module's index.
+        shared: what the page's runs share.
+        names: the phases, as `phases_of` gives them. One that the report does not have gets a run
+            without lines.
+        base: the page's run of the report's whole block. It has the figures that belong to modules.
+    """
     tallies: dict[str, defaultdict[int, Tally]] = {name: defaultdict(Tally) for name in names}
-    for entry in report.entries:
+    for entry in report.entries if names else ():
         tallies[entry.phase][report.paths[entry.path].module].add_entry(entry)
     return [
         {
             "label": name,
             "kind": "phase",
-            "base": 0,
+            "base": base,
             "row": [place[index] for index in tallies[name]],
             "line": [
                 shared.figures.line(tally.stats(report.flop_definition))

@@ -5,7 +5,8 @@ import type { Table } from "../shared/table/table.ts";
 import { download, fileName, pngBlob, svgText } from "./export.ts";
 
 export interface FilesOptions<Row> {
-  title: string;
+  /** What the files are called: the page's title, and the run that it shows. */
+  title: () => string;
   /** What its menu calls the picture or the pictures. */
   chart: "Chart" | "Charts";
   /** The pictures, each with what its name ends in where there are several. */
@@ -23,7 +24,7 @@ export const showExport = <Row>({ title, chart, pictures, table, remember }: Fil
   const each = (save: (name: string, picture: SVGSVGElement) => void): void => {
     const drawn = pictures().filter(([, picture]) => picture !== null);
     said(drawn.length ? "" : "There is no picture to save.");
-    for (const [ending, picture] of drawn) save(title + ending, picture!);
+    for (const [ending, picture] of drawn) save(title() + ending, picture!);
   };
   const saveSvg = (): void =>
     each((name, picture) => download(fileName(name, "svg"), new Blob([svgText(picture)], { type: "image/svg+xml" })));
@@ -44,7 +45,7 @@ export const showExport = <Row>({ title, chart, pictures, table, remember }: Fil
   const choices: [id: string, label: string, act: () => void][] = [
     ["save-png", `${chart} as PNG`, savePng],
     ["save-svg", `${chart} as SVG`, saveSvg],
-    ["save-csv", "Table as CSV", () => saveTable(title, table)],
+    ["save-csv", "Table as CSV", () => saveTable(title(), table)],
     ["copy-link", "Copy link to this view", copyLink],
   ];
   const buttons = choices.map(([id, label, act]) =>

@@ -1,39 +1,49 @@
-/** The page of a diff: two icicles on one scale, and the rows of both reports, the biggest change first. */
+/** The page of a diff: two icicles on one scale, and the rows of both reports, the biggest change first; of all or of a phase. */
 import { Chart } from "../chart/chart.ts";
 import { changeColour, nthColour, type Change, type Colour } from "../chart/colours.ts";
 import { showExport } from "../chart/files.ts";
 import { icicle, type Tile } from "../chart/layout.ts";
 import { showLegend } from "../chart/legend.ts";
 import { inWords } from "../model/figures.ts";
-import type { Run } from "../model/run.ts";
 import { Address } from "../model/address.ts";
 import { USUAL, type Shown } from "../model/state.ts";
+import { offerRuns } from "../model/switch.ts";
 import { showTrail } from "../model/trail.ts";
 import { Tree, type Node } from "../model/tree.ts";
 import { byId, el, options } from "../shared/dom.ts";
-import { growth, human } from "../shared/numbers.ts";
+import { growth, human, type Figure } from "../shared/numbers.ts";
 import { listenToFrame } from "../shared/frame.ts";
 import { payload } from "../shared/payload.ts";
 import { theme } from "../shared/theme.ts";
+import { Changes } from "./changes.ts";
 import { ChangedModules } from "./modules.ts";
+import { whyEmpty, whyNone } from "./empty.ts";
 import { ChangedOperators } from "./operators.ts";
 import type { DiffPage } from "./page.ts";
-import { showSides, showTotals } from "./parts.ts";
+import { choiceOf, isMissing, ofPhase, pairsOf, type Pair, type Which } from "./pairs.ts";
+import { showSides } from "./parts.ts";
+import { totals } from "./totals.ts";
 
 const page = payload<DiffPage>();
 const tree = new Tree(page);
-const [old, now] = tree.runs as [Run, Run];
+const pairs = pairsOf(tree.runs);
+const changes = new Changes(tree, page);
 const usual: Shown = { ...USUAL, metric: page.metrics[0]!.key, colour: "change" };
-let { metric, colour } = usual;
+let { metric, colour, run: place } = usual;
+const pair = (): Pair => pairs[place]!;
 let selected: Node = tree.top;
 
-const value = (node: Node, run: Run): number => Number(tree.total(node, metric, run));
+const SIDES: readonly Which[] = ["old", "new"];
+
+/** A figure of a node before or now. */
+const figure = (node: Node, key: string, which: Which): Figure => tree.total(node, key, pair()[which]);
+const value = (node: Node, which: Which): number => Number(figure(node, metric, which));
 
 /** What became of a node: of several that it folds, they are alike. */
 const changeOf = (node: Node): Change => {
-  const word = tree.isBlock(node) ? "changed" : page.changes[page.change[node.rows[0]!]!]!;
+  const word = tree.isBlock(node) ? "changed" : changes.of(node, pair());
   if (word === "added" || word === "removed") return word;
-  const [before, after] = [value(node, old), value(node, now)];
+  const [before, after] = [value(node, "old"), value(node, "new")];
   return after > before ? "grew" : after < before ? "shrank" : "same";
 };
 
@@ -49,7 +59,7 @@ const colourOf = ({ node, rest }: Tile): Colour => {
 const tip = ({ node }: Tile): HTMLElement => {
   const list = el("dl");
   for (const { key, label, kind } of page.metrics) {
-    const [before, after] = [tree.total(node, key, old), tree.total(node, key, now)];
+    const [before, after] = [figure(node, key, "old"), figure(node, key, "new")];
     if (Number(before) || Number(after))
       list.append(
         el("dt", {}, label),
@@ -68,14 +78,19 @@ const tip = ({ node }: Tile): HTMLElement => {
 };
 
 /** One of the two charts. As wide as its part of the bigger one, so that lengths can be compared. */
-const side = (id: "old" | "new", run: Run): Chart => {
-  const figures = { value: (node: Node) => value(node, run), under: (node: Node) => tree.under(node), own: () => [] };
+const side = (which: Which): Chart => {
+  const figures = { value: (node: Node) => value(node, which), under: (node: Node) => tree.under(node), own: () => [] };
   return new Chart({
-    element: byId(id),
+    element: byId(which),
     spoken: byId("spoken"),
     layout: (width) => {
-      const most = Math.max(value(selected, old), value(selected, now)) || 1;
-      const tiles = icicle(selected, tree.trail(selected), Math.max(1, (width * value(selected, run)) / most), figures);
+      const most = Math.max(value(selected, "old"), value(selected, "new")) || 1;
+      const tiles = icicle(
+        selected,
+        tree.trail(selected),
+        Math.max(1, (width * value(selected, which)) / most),
+        figures,
+      );
       return { tiles, height: Math.max(...tiles.map(({ y, height }) => y + height)) };
     },
     colour: colourOf,
@@ -84,7 +99,7 @@ const side = (id: "old" | "new", run: Run): Chart => {
     figure: (tile) => human(tile.value, tree.metric(metric).kind),
     tip,
     say: ({ node }) =>
-      `${tree.path(node)}, ${id}: ${inWords(tree.total(node, metric, run), tree.metric(metric))}, ${growth(tree.total(node, metric, old), tree.total(node, metric, now))}`,
+      `${tree.path(node)}, ${which}: ${inWords(figure(node, metric, which), tree.metric(metric))}, ${growth(figure(node, metric, "old"), figure(node, metric, "new"))}`,
     found: null,
     select: (node) => select(node === selected && node.above ? node.above : node),
     up: () => selected.above && select(selected.above),
@@ -93,7 +108,7 @@ const side = (id: "old" | "new", run: Run): Chart => {
     hover: (tile) => light(tile?.node ?? null),
   });
 };
-const charts = [side("old", old), side("new", now)];
+const charts = SIDES.map(side);
 
 const lightTiles = (node: Node | null): void => {
   for (const chart of charts) chart.light(node && ((tile) => tile.node === node));
@@ -107,8 +122,8 @@ const light = (node: Node | null): void => {
 const modules = new ChangedModules({
   tree,
   page,
-  old,
-  now,
+  pair,
+  changes,
   metric: () => metric,
   selected: () => selected,
   select: (node) => select(node),
@@ -116,20 +131,36 @@ const modules = new ChangedModules({
   hover: lightTiles,
   changed: () => {
     charts.forEach((chart, i) => {
-      const run = tree.runs[i]!;
-      chart.options.found = modules.searching ? modules.found().filter((node) => value(node, run)) : null;
+      chart.options.found = modules.searching ? modules.found().filter((node) => value(node, SIDES[i]!)) : null;
       chart.look();
     });
     address.remember();
   },
 });
-const operators = new ChangedOperators(tree, old, now, () => metric);
+const showTotals = totals(tree, pair);
+const operators = new ChangedOperators(tree, pair, () => metric);
 
 const drawCharts = (): void => {
-  const most = Math.max(value(selected, old), value(selected, now));
-  byId("empty").hidden = most > 0;
-  byId("empty").textContent =
-    most > 0 ? "" : `${tree.path(selected)} has no ${tree.metric(metric).label} in either report.`;
+  const sides = SIDES.map((which) => value(selected, which) > 0);
+  const empty = !sides.includes(true);
+  const looked = { tree, changes, pair: pair(), node: selected, metric };
+  byId("empty").hidden = !empty;
+  byId("empty").textContent = empty ? whyEmpty(looked) : "";
+  byId("chart-help").hidden = empty;
+  drawLegend(empty);
+  charts.forEach((chart, i) => {
+    const { element } = chart.options;
+    element.parentElement!.hidden = empty;
+    element.hidden = !sides[i];
+    const none = byId(`${SIDES[i]}-none`);
+    none.hidden = !element.hidden;
+    none.textContent = none.hidden ? "" : whyNone(looked, SIDES[i]!);
+    if (sides[i]) chart.draw();
+    else chart.clear();
+  });
+};
+
+const drawLegend = (empty: boolean): void => {
   const words: [string, Change][] = [
     ["grew", "grew"],
     ["shrank", "shrank"],
@@ -138,26 +169,19 @@ const drawCharts = (): void => {
     ["unchanged", "same"],
   ];
   const parts = [...new Set(page.rows.role)].map((role) => page.rows.roles[role]!);
-  showLegend(
-    colour === "role"
-      ? parts.map((one) => [one, roleColour(one), ""])
-      : words.map(([label, change]) => [label, changeColour(change, theme()), ""]),
-  );
-  for (const chart of charts) {
-    chart.options.element.parentElement!.hidden = most === 0;
-    if (most > 0) chart.draw();
-    else chart.clear();
-  }
+  if (empty) showLegend([]);
+  else if (colour === "role") showLegend(parts.map((one) => [one, roleColour(one), ""]));
+  else showLegend(words.map(([label, change]) => [label, changeColour(change, theme()), ""]));
 };
 
 const titles = (): void => {
-  const shown = tree.metric(metric);
-  const [before, after] = [tree.total(selected, metric, old), tree.total(selected, metric, now)];
-  byId("old-title").replaceChildren("Old ", el("span", { class: "muted" }, inWords(before, shown)));
-  byId("new-title").replaceChildren(
-    "New ",
-    el("span", { class: "muted" }, `${inWords(after, shown)}, ${growth(before, after)}`),
-  );
+  const { old, new: now } = pair();
+  const [before, after] = [figure(selected, metric, "old"), figure(selected, metric, "new")];
+  const words = (value: Figure): string => inWords(value, tree.metric(metric)) + ofPhase(pair());
+  const title = (id: string, name: string, words: string): void =>
+    byId(id).replaceChildren(`${name} `, el("span", { class: "muted" }, words));
+  title("old-title", "Old", isMissing(old) ? "" : words(before));
+  title("new-title", "New", isMissing(now) ? "" : `${words(after)}, ${growth(before, after)}`);
 };
 
 const show = (): void => {
@@ -196,11 +220,20 @@ const measure = (): void => {
   operators.measure();
 };
 
+/** Show another phase, or the whole blocks. */
+const setPair = (wanted: number): void => {
+  place = pairs[wanted] ? wanted : 0;
+  byId<HTMLSelectElement>("run").value = String(place);
+  showTotals();
+  show();
+  measure();
+};
+
 // The address that leads back to what is shown.
 
 const address = new Address(usual, () => ({
   name: tree.address(selected),
-  shown: { ...usual, metric, colour, folded: tree.folded, opened: tree.openedRows(), ...modules.shown() },
+  shown: { ...usual, metric, colour, run: place, folded: tree.folded, opened: tree.openedRows(), ...modules.shown() },
 }));
 
 /** Show what an address tells; returns what of it there is not, in words. */
@@ -213,13 +246,18 @@ const restore = (name: string, wanted: Shown): string[] => {
   const gone = modules.restore(wanted);
   if (!found) gone.unshift(`module “${name}”`);
   if (metric !== wanted.metric) gone.push(`figure “${wanted.metric}”`);
-  show();
-  measure();
+  setPair(wanted.run);
+  if (place !== wanted.run) gone.push(`run ${wanted.run}`);
   return gone;
 };
 
 // The controls.
 
+offerRuns(
+  pairs.map((one, i) => [i, choiceOf(one)] as const),
+  pairs.length > 1,
+  setPair,
+);
 options(
   byId("metric"),
   page.metrics.map(({ key, label }) => [key, label] as const),
@@ -240,14 +278,13 @@ byId("folded").addEventListener("change", () => {
   reselect();
 });
 showExport({
-  title: page.title,
+  title: () => [page.title, pair().phase].filter(Boolean).join(" "),
   chart: "Charts",
-  pictures: () => charts.map(({ picture }, i) => [i ? "_new" : "_old", picture]),
+  pictures: () => charts.map(({ picture }, i) => [`_${SIDES[i]}`, picture]),
   table: modules.table,
   remember: () => address.remember(),
 });
 
 showSides(page);
-showTotals(tree, old, now);
 listenToFrame(drawCharts);
 address.follow(restore);

@@ -1,21 +1,22 @@
 /** The table of modules of both reports: those that changed, the biggest change first. */
 import { paintName } from "../model/name.ts";
-import type { Run } from "../model/run.ts";
 import type { Shown } from "../model/state.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { isMain } from "../model/figures.ts";
 import { byId, el, options as offer, pick } from "../shared/dom.ts";
 import type { Column, Sort } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
+import type { Changes } from "./changes.ts";
 import type { DiffPage } from "./page.ts";
+import type { Pair } from "./pairs.ts";
 import { changeColumn, changeFirst, sideColumns } from "./figures.ts";
 import { visible } from "../shared/visible.ts";
 
 export interface ChangedOptions {
   tree: Tree;
   page: DiffPage;
-  old: Run;
-  now: Run;
+  pair: () => Pair;
+  changes: Changes;
   metric: () => string;
   selected: () => Node;
   select: (node: Node) => void;
@@ -64,7 +65,11 @@ export class ChangedModules {
       choose: options.select,
       hover: options.hover,
       changed: options.changed,
-      empty: () => (this.kind.value === "" ? "No module changed." : "No module matches."),
+      empty: () => {
+        if (this.kind.value !== "" || this.searching) return "No module matches.";
+        const { phase } = options.pair();
+        return phase ? `No module changed in ${phase}.` : "No module changed.";
+      },
     });
   }
 
@@ -111,21 +116,22 @@ export class ChangedModules {
   }
 
   private change(node: Node): string {
-    const { page } = this.options;
-    return page.changes[page.change[node.rows[0]!]!]!;
+    const { changes, pair } = this.options;
+    return changes.of(node, pair());
   }
 
   private isShown(node: Node): boolean {
-    const change = this.change(node);
+    const { changes, pair } = this.options;
     if (this.kind.value === "all") return true;
-    return this.kind.value === "" ? change !== "same" : change === this.kind.value;
+    if (!changes.matters(node, pair())) return false;
+    return this.kind.value === "" ? this.change(node) !== "same" : this.change(node) === this.kind.value;
   }
 
   private columns(): Column<Node>[] {
-    const { tree, page, old, now, metric, select, open } = this.options;
+    const { tree, page, pair, metric, select, open } = this.options;
     const sides = {
-      old: (node: Node, key: string) => tree.total(node, key, old),
-      now: (node: Node, key: string) => tree.total(node, key, now),
+      old: (node: Node, key: string) => tree.total(node, key, pair().old),
+      now: (node: Node, key: string) => tree.total(node, key, pair().new),
       kind: (key: string) => tree.metric(key).kind,
       label: (key: string) => tree.metric(key).label,
     };

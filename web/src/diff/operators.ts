@@ -1,10 +1,11 @@
 /** What operators did in the selected module of both reports, the biggest change first. */
-import type { OperatorSum, Run } from "../model/run.ts";
+import type { OperatorSum } from "../model/run.ts";
 import type { Node, Tree } from "../model/tree.ts";
 import { byId } from "../shared/dom.ts";
 import { nameColumn } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
 import { changeColumn, changeFirst, sideColumns } from "./figures.ts";
+import { ofPhase, type Pair } from "./pairs.ts";
 
 interface Row {
   name: string;
@@ -17,8 +18,7 @@ export class ChangedOperators {
 
   constructor(
     private readonly tree: Tree,
-    private readonly old: Run,
-    private readonly now: Run,
+    private readonly pair: () => Pair,
     metric: () => string,
   ) {
     const figure = (sum: OperatorSum | undefined, key: string): bigint =>
@@ -45,11 +45,14 @@ export class ChangedOperators {
           .filter(({ key }) => key === "activations" || key === "bytes")
           .map(({ key }) => changeColumn<Row>(sides, key)),
       ],
+      empty: () =>
+        this.table.search.value ? "No operator matches." : `No operator${ofPhase(pair())} ran here in either report.`,
     });
   }
 
   show(node: Node): void {
-    const [old, now] = [this.old, this.now].map(
+    const pair = this.pair();
+    const [old, now] = [pair.old, pair.new].map(
       (run) => new Map(this.tree.operators(node, run).map((sum) => [sum.name, sum])),
     ) as [Map<string, OperatorSum>, Map<string, OperatorSum>];
     const names = new Set([...now.keys(), ...old.keys()]);

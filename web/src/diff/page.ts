@@ -12,12 +12,15 @@ export interface Side {
   stopped: string | null;
 }
 
+/** Its runs are pairs, as pairs.ts takes them. */
 export interface DiffPage extends TreeData {
   title: string;
   convention: Convention;
   /** What may have become of a row, and what became of each, by its place there. */
   changes: string[];
   change: number[];
+  /** Rows that are of another class now. */
+  retyped: number[];
   /** The old name of each row that is called otherwise now. */
   was: Record<string, string>;
   sides: [old: Side, now: Side];

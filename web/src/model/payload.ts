@@ -25,7 +25,7 @@ export interface Rows {
 /** Lines of figures by row; rows without a line did nothing. */
 export interface RunData {
   label: string;
-  kind: "block" | "phase" | "sample" | "rank" | "old" | "new";
+  kind: "block" | "phase" | "sample" | "rank";
   /** The run that has the figures of modules themselves: parameters, memory. */
   base: number | null;
   row: number[];

@@ -3,6 +3,7 @@ import { showExport } from "../chart/files.ts";
 import { Address } from "../model/address.ts";
 import type { ReportPage } from "../model/payload.ts";
 import type { Run } from "../model/run.ts";
+import { offerRuns } from "../model/switch.ts";
 import { showTrail } from "../model/trail.ts";
 import { Tree, type Node } from "../model/tree.ts";
 import { byId, el, options } from "../shared/dom.ts";
@@ -248,19 +249,17 @@ const go = (wanted: string): void => {
 // The controls.
 
 const offered = tree.runs.flatMap(({ label, data }, place) =>
-  data.kind === "sample" ? [] : [[String(place), label] as const],
+  data.kind === "sample" ? [] : [[place, label] as const],
 );
-options(byId("run"), offered);
+offerRuns(offered, tree.runs.length > 1, (place) => setRun(place));
 options(
   byId("metric"),
   page.metrics.map(({ key, label }) => [key, label] as const),
 );
-byId("run-label").hidden = tree.runs.length < 2;
 byId("folded-label").hidden = !page.rows.folds.members.length;
 const on = (id: string, act: (value: string) => void): void =>
   byId(id).addEventListener("change", ({ target }) => act((target as HTMLSelectElement).value));
 on("metric", setMetric);
-on("run", (place) => setRun(Number(place)));
 on("colour", (by) => {
   picture.colour = by === "type" ? "type" : "role";
   redraw();
@@ -281,7 +280,7 @@ digits.addEventListener("change", () => {
   for (const table of [modules.table, operators, collectives, ranks, calls, ...groups]) table?.measure();
 });
 showExport({
-  title: page.title,
+  title: () => [page.title, runName()].filter(Boolean).join(" "),
   chart: ranks ? "Charts" : "Chart",
   pictures: () => [["", chart.picture], ...(ranks ? ([["_ranks", ranks.picture]] as const) : [])],
   table: modules.table,
