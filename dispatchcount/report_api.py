@@ -221,12 +221,27 @@ class Report(ReportData):
         return module_tree(self, depth=depth, min_share=min_share, exact=exact, fold=fold)
 
     def operators(
-        self, top: int | None = 15, *, sort: str = "flops", exact: bool = False
+        self,
+        top: int | None = 15,
+        *,
+        sort: str = "flops",
+        exact: bool = False,
+        notes: bool = True,
     ) -> ConsoleRenderable:
-        """The operators as a rich table, biggest first."""
+        """The operators as a rich table, biggest first.
+
+        Args:
+            top: how many to show, None for all.
+            sort: the column to order them by.
+            exact: show every digit.
+            notes: False leaves out the lines on the whole report, where `table` has just said them.
+
+        Raises:
+            ValueError: `sort` is not known or `top` is negative.
+        """
         from dispatchcount.render.console.operators import operator_table
 
-        return operator_table(self, top=top, sort=sort, exact=exact)
+        return operator_table(self, top=top, sort=sort, exact=exact, notes=notes)
 
     def collectives(self, top: int | None = 15, *, exact: bool = False) -> ConsoleRenderable:
         """What was sent between ranks as a rich table: by operator and group, and by module.

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     with usage():
         show(report.side_by_side(**{"depth": 3, **options}))
         emit("", None)
-        show(report.operators(top=args.top, exact="exact" in options))
+        show(report.operators(top=args.top, exact="exact" in options, notes=False))
     if written is not None:
         name = clean(written)
         emit(f"\nsaved {name}; see it again with: dispatchcount show {name}", None)

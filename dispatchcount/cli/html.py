@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dispatchcount.cli.common import add_convention, emit, load, usage
 from dispatchcount.cli.paths import STANDARD, inputs, output
-from dispatchcount.errors import ReportError, UsageError
+from dispatchcount.errors import UsageError
 
 if TYPE_CHECKING:
     from dispatchcount.report_api import Ranks
@@ -84,18 +84,16 @@ def _ranks(files: list[str], convention: str | None) -> Ranks | None:
         dispatchcount.ReportError: a file holds no report.
         UsageError: the files are not of one job.
     """
+    from dispatchcount.report.json.ranks_file import is_ranks
     from dispatchcount.report_api import Ranks, Report
 
     if len(files) > 1:
         reports = [load(file, convention) for file in files]
         with usage():
             return Report.merge(reports, axis="rank")
-    if files[0] == STANDARD or not os.path.isfile(files[0]):
+    if files[0] == STANDARD or not os.path.isfile(files[0]) or not is_ranks(files[0]):
         return None
-    try:
-        ranks = Ranks.from_json(files[0])
-    except ReportError:
-        return None
+    ranks = Ranks.from_json(files[0])
     if convention is None:
         return ranks
     reports = [report.with_convention(convention) for report in ranks.reports]

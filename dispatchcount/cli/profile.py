@@ -147,7 +147,8 @@ def _several(args: argparse.Namespace) -> int:
 
 def _show(done: Counted, args: argparse.Namespace) -> None:
     report, options = done.report, given(args, TABLE_OPTIONS)
-    if report.flops or done.failure is None:
+    with_modules = bool(report.flops or done.failure is None)
+    if with_modules:
         with usage():
             show(module_view(report, options))
     if done.steps:
@@ -158,7 +159,7 @@ def _show(done: Counted, args: argparse.Namespace) -> None:
     if args.operators:
         emit("", None)
         with usage():
-            show(report.operators(exact="exact" in options))
+            show(report.operators(exact="exact" in options, notes=not with_modules))
     if args.memory and report.memory is not None:
         emit("", None)
         with usage():

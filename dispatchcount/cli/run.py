@@ -180,7 +180,7 @@ def _show(report: Any, args: argparse.Namespace) -> None:
     with usage():
         tables = [module_view(report, options)]
         if args.operators:
-            tables.append(report.operators(exact="exact" in options))
+            tables.append(report.operators(exact="exact" in options, notes=False))
         if args.memory and report.memory is not None:
             tables.append(report.memory_table(**given(args, ROW_OPTIONS)))
     for table in tables:

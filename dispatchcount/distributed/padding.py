@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dispatchcount.report.brief import Brief
+from dispatchcount.report.collectives import Collective
+from dispatchcount.rules.core.traffic import ALL_GATHER
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,6 +34,31 @@ class Padding(Brief):
     def factor(self) -> float:
         """Bytes sent for each useful one, 1.0 without padding."""
         return self.sent / self.useful if self.useful else 1.0
+
+    @property
+    def added(self) -> float:
+        """The part that padding adds to the useful bytes, 0.0 without any."""
+        return self.factor - 1.0
+
+
+def gathers(rows: Iterable[Padding], sent: Iterable[Collective]) -> dict[str, int]:
+    """How often a step gathers the parameters that were sharded at each module.
+
+    Modules whose parameters were gathered otherwise than all at once are left out.
+
+    Args:
+        rows: the modules.
+        sent: what the step sent.
+    """
+    gathered = [row for row in sent if row.pattern == ALL_GATHER.name]
+    found: dict[str, int] = {}
+    for row in rows:
+        for one in gathered:
+            traffic = one.modules.get(row.module)
+            whole = traffic is not None and traffic.payload_bytes == traffic.calls * row.sent
+            if traffic is not None and whole and one.group.size == row.ranks:
+                found[row.module] = found.get(row.module, 0) + traffic.calls
+    return found
 
 
 def together(rows: Iterable[Padding]) -> Padding | None:

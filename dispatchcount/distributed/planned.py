@@ -9,7 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from dispatchcount.distributed.mesh import Mesh
-from dispatchcount.distributed.padding import Padding, together
+from dispatchcount.distributed.padding import Padding, gathers, together
 from dispatchcount.report.collectives import Collective
 from dispatchcount.report.rows import FORWARD, Memory
 from dispatchcount.report_api import Report
@@ -135,6 +135,11 @@ class Plan:
     def padded(self) -> Padding | None:
         """The padding of all modules together; None without FSDP."""
         return together(self.padding)
+
+    @cached_property
+    def gathers(self) -> dict[str, int]:
+        """How often the step gathers the parameters that FSDP sharded at each module."""
+        return gathers(self.padding, self.by_collective())
 
     @property
     def imbalance(self) -> dict[str, float]:

@@ -71,15 +71,12 @@ def notes(plan: Plan) -> list[Line]:
     lines: list[Line] = []
     padded = plan.padded
     if padded is not None and padded.sent > padded.useful:
-        lines.append(
-            (
-                "padding",
-                f"FSDP gathers {padded.factor:.2f} times the useful bytes: "
-                f"{padded.sent:,} for {padded.useful:,}, because {padded.ranks:,} ranks do not "
-                "divide the first dimension of every parameter",
-                "yellow",
-            )
+        text = (
+            f"FSDP gathers {padded.sent:,} bytes for the {padded.useful:,} of the parameters, "
+            f"{percent(padded.added)} more, because {padded.ranks:,} ranks do not divide the first "
+            f"dimension of each and zeros fill it up{_how_often(plan)}"
         )
+        lines.append(("padding", text, "yellow"))
     imbalance = plan.imbalance
     for name, tokens in plan.load:
         shown = ", ".join(map(str, tokens[:8])) + (", …" if len(tokens) > 8 else "")
@@ -197,7 +194,7 @@ def comparison_cells(found: Comparison) -> list[Column]:
         ("parameters", False, [nbytes(plan.parameters) for plan in plans]),
         ("peak", False, [nbytes(plan.peak) for plan in plans]),
         ("on the wire", False, [nbytes(plan.wire_bytes) for plan in plans]),
-        ("padding", False, [_factor(plan) for plan in plans]),
+        ("padding", False, [_added(plan) for plan in plans]),
     ]
     if found.times:
         columns += [
@@ -239,9 +236,21 @@ def _by_work(found: Comparison) -> list[Column]:
 _YES_NO = {True: "yes", False: "no", None: ABSENT}
 
 
-def _factor(plan: Plan) -> str:
+def _added(plan: Plan) -> str:
     padded = plan.padded
-    return ABSENT if padded is None else f"{padded.factor:.2f}×"
+    if padded is None:
+        return ABSENT
+    return f"+{percent(padded.added)}" if padded.sent > padded.useful else "none"
+
+
+def _how_often(plan: Plan) -> str:
+    """How often a step gathers the parameters of a module, where that is known of each."""
+    times = sorted(set(plan.gathers.values()))
+    if not times or len(plan.gathers) < len(plan.padding):
+        return ""
+    words = {1: "once", 2: "twice"}
+    said = " or ".join(words.get(number, f"{number:,} times") for number in times)
+    return f"; it gathers those of each module {said} a step"
 
 
 def _fit(time: LeastTime) -> str:

@@ -214,7 +214,7 @@ def _show(report: Report, view: dict[str, Any], *, operators: bool) -> None:
     page = table._repr_html_() if view else report._repr_html_()
     display({"text/plain": str(table), "text/html": page}, raw=True)
     if operators:
-        display(report.operators(exact="exact" in view))
+        display(report.operators(exact="exact" in view, notes=False))
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

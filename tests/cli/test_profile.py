@@ -96,6 +96,24 @@ def test_named_inputs_from_a_function_and_backward(net: str, tmp_path: Path) -> 
     assert report.memory is not None
 
 
+@pytest.mark.parametrize("command", ["profile", "run", "demo"])
+def test_what_is_said_of_the_whole_report_is_said_once(
+    command: str, net: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import torch\ntorch.nn.Linear(8, 4)(torch.ones(5, 8))\n")
+    arguments = {
+        "profile": [f"{net}:build", "--input", "5,8", "--operators"],
+        "run": ["--operators", str(script)],
+        "demo": [],
+    }
+    assert main([command, *arguments[command]]) == 0
+    shown = "".join(capsys.readouterr())
+    assert "aten.addmm" in shown
+    heads = [line.split("  ")[0] for line in shown.splitlines()]
+    assert [heads.count(head) for head in ("flops", "params", "ran")] == [1, 1, 1]
+
+
 def test_a_dtype_after_a_colon(net: str, tmp_path: Path) -> None:
     saved = tmp_path / "embedding.json"
     (tmp_path / "one.py").write_text(

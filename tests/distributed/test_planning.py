@@ -110,6 +110,16 @@ def test_fsdp_gathers_each_layer_twice_and_the_rest_once(dp: int) -> None:
     assert planned.padded.sent == layers + rest
     # 128 divides 4,096, 11,008 and 32,000; 1,024 does not divide the last two.
     assert (planned.padded.factor == 1.0) == (dp == 128) == ("padding" not in str(planned))
+    # A layer's parameters are gathered again in backward; the root's are kept.
+    assert planned.gathers == {"": 1, **{f"layers.{index}": 2 for index in range(4)}}
+    if dp == 1024:
+        useful = sum(padded(4, 1))
+        assert (useful, layers + rest) == (2_143_363_072, 2_172_723_200)
+        assert (
+            "FSDP gathers 2,172,723,200 bytes for the 2,143,363,072 of the parameters, 1.4 % more, "
+            "because 1,024 ranks do not divide the first dimension of each and zeros fill it up; "
+            "it gathers those of each module once or twice a step"
+        ) in str(planned)
 
 
 @uneven
@@ -132,8 +142,9 @@ def test_10000_ranks_cost_no_more_and_the_plan_says_what_padding_sends() -> None
     assert sent(planned)["_reduce_scatter_base_", "dp"] == (3, layers + rest)
     assert planned.padded is not None
     assert planned.padded.ranks == 1250
-    assert f"{layers + rest:,} for {planned.padded.useful:,}" in str(planned)
-    assert f"{planned.padded.factor:.2f} times" in str(planned)
+    useful = sum(padded(2, 1, 8))
+    assert f"{layers + rest:,} bytes for the {useful:,} of the parameters" in str(planned)
+    assert f"{100 * (layers + rest - useful) / useful:.1f} % more" in str(planned)
     assert planned.coordinates == {"dp": 1249, "tp": 7}
     # The last of 1,250 ranks gets nothing of a dimension of 4,096 / 8 or 4,096 rows.
     assert planned.macs == step_macs(1, 4096, 4096, 11008, 2, 32000) // 8

@@ -90,7 +90,7 @@ def changed(*place: Any, to: Any) -> bytes:
         (b"[1]", 'no law of dispatchcount .those begin with "schema"'),
         (b'{"schema": "dispatchcount.report"}', "no law of dispatchcount"),
         (b'{"schema": "dispatchcount.law"}', "version is missing"),
-        (changed("version", to=2), "it has schema version 2, this dispatchcount reads up to 1; upgrade it"),
+        (changed("version", to=2), "it is a law of schema version 2, this dispatchcount reads up to 1; upgrade it"),
         (changed("version", to=True), "version: expected an integer"),
         (changed("sizes", to=[]), "sizes: expected 1 to 16 different names"),
         (changed("sizes", to=["b", "b"]), "different names"),

@@ -118,7 +118,7 @@ def test_a_long_text_is_not_wrong():
 def test_a_newer_version_is_refused():
     text = message(changed(("version",), 2))
     assert text == (
-        "the report: it has schema version 2, this dispatchcount reads up to 1; upgrade it"
+        "the report: it is a report of schema version 2, this dispatchcount reads up to 1; upgrade it"
     )
 
 

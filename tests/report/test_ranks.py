@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
+import orjson
 import pytest
 
+from dispatchcount.cli import main
 from dispatchcount.errors import ReportError
 from dispatchcount.report.ranks import Spread
 from dispatchcount.report_api import Ranks, Report
@@ -126,8 +130,13 @@ def test_a_file_holds_all_of_it(tmp_path: object) -> None:
         (b'"world_size":3', b'"world_size":1', "a row for each rank"),
         (b'"world_size":3', b'"world_size":"3"', "world_size: expected an integer from 0 up"),
         (b'"rank":2', b'"rank":null', r"ranks\[1\].rank: expected an integer"),
-        (b'"version":1,"meta"', b'"version":9,"meta"', "schema version 9"),
-        (b"dispatchcount.ranks", b"dispatchcount.rank", "no job of ranks"),
+        (
+            b'"version":1,"meta"',
+            b'"version":9,"meta"',
+            r"ranks\[0\].report: it is a report of schema version 9",
+        ),
+        (b"dispatchcount.ranks", b"dispatchcount.rank", "no file of all ranks"),
+        (b'"report":{"schema":"dispatchcount.report"', b'"report":{"schema":"x"', "no report of"),
     ],
 )
 def test_files_that_hold_something_else(before: bytes, after: bytes, message: str) -> None:
@@ -135,6 +144,64 @@ def test_files_that_hold_something_else(before: bytes, after: bytes, message: st
     assert before in data
     with pytest.raises(ReportError, match=message):
         Ranks.from_json(data.replace(before, after))
+
+
+DAMAGES = {
+    "cut off": (lambda data: data[: len(data) // 2], "by its beginning it was the reports of all"),
+    "without a member": (
+        lambda data: data.replace(b'"world_size"', b'"world"'),
+        "a file of all ranks: world_size is missing",
+    ),
+    "with a damaged report": (
+        lambda data: data.replace(b'"modules"', b'"mod"', 1),
+        "a file of all ranks: ranks[0].report.modules is missing",
+    ),
+    "of a later version": (
+        lambda data: data.replace(b'"version":1', b'"version":7', 1),
+        "it is a file of all ranks of schema version 7, this dispatchcount reads up to 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_said_to_be_one_of_all_ranks(
+    damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change, message = DAMAGES[damage]
+    path = tmp_path / "ranks.json"
+    path.write_bytes(change(job(0, 2).to_json()))
+    with pytest.raises(ReportError, match=re.escape(message)):
+        Ranks.from_json(path)
+    assert main(["html", str(path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_of_another_kind_is_named_with_who_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever file of ours a reader is given, the message says what it is and what takes it."""
+    path = tmp_path / "some.json"
+    job(0, 2).to_json(path)
+    others = "it is no report of dispatchcount but the reports of all ranks; dispatchcount.Ranks.from_json() and"
+    with pytest.raises(ReportError, match=re.escape(others)):
+        Report.from_json(path)
+    assert main(["show", str(path)]) == 2
+    assert f"{path}: {others} `dispatchcount html` read it" in capsys.readouterr().err
+    # Also with the members in another order, as other programs write them.
+    value = orjson.loads(job(0, 2).to_json())
+    path.write_bytes(orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
+    assert main(["html", str(path), "-o", str(tmp_path / "some.html")]) == 0
+    cnn().to_json(path)
+    with pytest.raises(
+        ReportError, match="it is no file of all ranks of dispatchcount but a report; dispatchcount"
+    ):
+        Ranks.from_json(path)
+    for schema, what in (("law", "a law"), ("plan", "a plan")):
+        data = orjson.dumps({"schema": f"dispatchcount.{schema}", "version": 1})
+        with pytest.raises(
+            ReportError, match=f"it is no report of dispatchcount but {what}; dispatchcount"
+        ):
+            Report.from_json(data)
 
 
 def test_merging_files_by_their_labels() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from dispatchcount.render.columns import (
@@ -110,7 +110,12 @@ OPERATOR_COLUMNS: dict[str, Column[OperatorRow]] = {
 
 
 def operator_table(
-    report: ReportData, *, top: int | None = 15, sort: str = "flops", exact: bool = False
+    report: ReportData,
+    *,
+    top: int | None = 15,
+    sort: str = "flops",
+    exact: bool = False,
+    notes: bool = True,
 ) -> Printable:
     """The operators that ran, biggest first, and below them what the numbers mean and leave out.
 
@@ -120,6 +125,8 @@ def operator_table(
         sort: the column to order them by, any of `OPERATOR_COLUMNS`; biggest numbers come first,
             texts go from A to Z.
         exact: show every digit.
+        notes: False leaves out what is said of the whole report, for a reader who has just read
+            it below another table.
 
     Raises:
         ValueError: `sort` is not known or `top` is negative.
@@ -158,7 +165,9 @@ def operator_table(
         if left_out
         else []
     )
-    return Printable(Group(Grid(cells), Text(), footer(lines + summary(report, exact=exact))))
+    lines += summary(report, exact=exact) if notes else []
+    below: list[RenderableType] = [Text(), footer(lines)] if lines else []
+    return Printable(Group(Grid(cells), *below))
 
 
 def operator_rows(report: ReportData) -> list[OperatorRow]:

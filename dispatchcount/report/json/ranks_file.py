@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from os import PathLike
 from typing import Any, TypeVar
+
+import orjson
 
 from dispatchcount import files
 from dispatchcount.report.json.read import from_object
 from dispatchcount.report.json.serialize import FORMAT as REPORT
 from dispatchcount.report.json.serialize import dumps
-from dispatchcount.report.json.source import Format
+from dispatchcount.report.json.source import Format, schema_in
 from dispatchcount.report.json.value import JsonValue
 from dispatchcount.report.json.write import to_object
 from dispatchcount.report.model import ReportData
@@ -19,7 +22,7 @@ from dispatchcount.report.ranks import RanksData
 R = TypeVar("R", bound=ReportData)
 J = TypeVar("J", bound=RanksData[Any])
 
-FORMAT = Format("job of ranks", "dispatchcount.ranks", 1)
+FORMAT = Format("file of all ranks", "dispatchcount.ranks", 1)
 
 
 def to_json(ranks: RanksData[Any], path: str | PathLike[str] | None = None) -> bytes:
@@ -63,14 +66,34 @@ def from_json(
         TypeError: `source` is neither bytes nor a path.
     """
     top = FORMAT.read(source)
+    if isinstance(source, str | PathLike):  # messages call bytes by the format's name already
+        top = JsonValue(top.value, f"{top.source}, a {FORMAT.name}")
     rows = top["ranks"].items()
     ranks = tuple(_count(row["rank"]) for row in rows)
-    reports = tuple(from_object(REPORT.newest(row["report"]), report) for row in rows)
+    reports = tuple(
+        from_object(REPORT.newest(REPORT.checked(row["report"])), report) for row in rows
+    )
     world = _count(top["world_size"])
     try:
         return make(world, ranks, reports)
     except ValueError as error:
         top["ranks"].fail(f"a row for each rank ({error})")
+
+
+def is_ranks(path: str | PathLike[str]) -> bool:
+    """True if a file says that it holds the reports of all ranks, damaged or not.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as stream:
+        data = stream.read()
+    schema = schema_in(data)
+    if not schema:  # somebody else wrote it, and put other members first
+        with suppress(orjson.JSONDecodeError):
+            value = orjson.loads(data)
+            return type(value) is dict and value.get("schema") == FORMAT.schema
+    return schema == FORMAT.schema
 
 
 def _count(value: JsonValue) -> int:

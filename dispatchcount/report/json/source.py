@@ -5,6 +5,7 @@ them up to the newest version. Reports and laws share it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -16,6 +17,25 @@ from dispatchcount.errors import ReportError
 from dispatchcount.report.json.value import JsonValue
 
 _LONGEST_NAME = 200
+
+READERS = {
+    "dispatchcount.report": "a report; dispatchcount.Report.from_json() reads it",
+    "dispatchcount.ranks": "the reports of all ranks; dispatchcount.Ranks.from_json() and "
+    "`dispatchcount html` read it",
+    "dispatchcount.law": "a law; dispatchcount.Law.from_json() and `dispatchcount law` read it",
+    "dispatchcount.plan": "a plan; dispatchcount.distributed.Plan.from_json() reads it",
+}
+"""What each kind of file holds, by what it has under ``"schema"``, and who reads it."""
+
+_SCHEMA = re.compile(rb'"schema"\s*:\s*"(dispatchcount\.\w+)"')
+_HEAD = 4096
+"""Bytes at the beginning of a file in which its kind is looked for: this package begins with it."""
+
+
+def schema_in(data: bytes) -> str:
+    """What the bytes say that they are, also where they were cut off; ``""`` if they do not."""
+    found = _SCHEMA.search(data[:_HEAD])
+    return found[1].decode() if found else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +86,28 @@ class Format:
             value = orjson.loads(data)
         except orjson.JSONDecodeError as error:
             reason = "it is empty" if not data else f"it is not JSON, or was cut off: {error}"
-            raise ReportError(f"{name}: {reason}") from None
-        if type(value) is not dict or value.get("schema") != self.schema:
-            raise ReportError(
-                f"{name}: it is JSON, but no {self.name} of dispatchcount "
+            began = READERS.get(schema_in(data), "").partition(";")[0]
+            more = f"; by its beginning it was {began}" if began else ""
+            raise ReportError(f"{name}: {reason}{more}") from None
+        return self.checked(JsonValue(value, name))
+
+    def checked(self, top: JsonValue) -> JsonValue:
+        """An object that says that it is of this kind.
+
+        Raises:
+            ReportError: it says something else, or nothing.
+        """
+        schema = top.value.get("schema") if type(top.value) is dict else None
+        if schema != self.schema:
+            other = READERS.get(schema) if isinstance(schema, str) else None
+            what = (
+                f"it is no {self.name} of dispatchcount but {other}"
+                if other
+                else f"it is JSON, but no {self.name} of dispatchcount "
                 f'(those begin with "schema": "{self.schema}")'
             )
-        return JsonValue(value, name)
+            raise ReportError(f"{top.source}: {_at(top)}{what}")
+        return top
 
     def newest(self, top: JsonValue) -> JsonValue:
         """The object as the newest version has it."""
@@ -81,9 +116,14 @@ class Format:
             version.fail("an integer from 1 up")
         if version.value > self.version:
             raise ReportError(
-                f"{top.source}: it has schema version {version.value}, this dispatchcount reads up "
-                f"to {self.version}; upgrade it"
+                f"{top.source}: {_at(top)}it is a {self.name} of schema version {version.value}, "
+                f"this dispatchcount reads up to {self.version}; upgrade it"
             )
         for old in range(version.value, self.version):
-            top = JsonValue(self.migrations[old](top), top.source)
+            top = JsonValue(self.migrations[old](top), top.source, top.key, top.holder)
         return top
+
+
+def _at(top: JsonValue) -> str:
+    """Where an object stands in its file, ``"ranks[1].report: "``; ``""`` if it is all of it."""
+    return f"{top.place}: " if top.place else ""
