@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,11 @@ from dispatchcount.report.metrics import KEYS
 
 LAYER = 2 * 4 * 4
 """MACs of Linear(4, 4) on a batch of two."""
+
+LEVELS = 150 if (3, 12) <= sys.version_info < (3, 13) else 1_000
+"""How deep deep models are. Python 3.12 has a limit of its own for calls that pass through C, which
+no setting moves: without a profile too, 213 Sequentials in each other raise RecursionError there.
+"""
 
 
 class Net(nn.Module):

@@ -6,7 +6,7 @@ reach users as they are meant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -53,6 +53,29 @@ def hardware(report: dc.Report) -> float | None:
     assert_type(device, dc.Device)
     assert_type(report.roofline(device), dc.Roofline)
     return report.utilization(device, seconds=0.5).mfu
+
+
+def training(model: nn.Module, batches: list[dict[str, torch.Tensor]]) -> float | None:
+    meter = dc.Meter(model, device=dc.device("h100-sxm"))
+    for batch in batches:
+        with meter.step(batch):
+            model(**batch)
+    assert_type(meter.last, dc.Throughput)
+    return meter.total.mfu
+
+
+def ranks(reports: list[dc.Report]) -> int:
+    merged = dc.Report.merge(reports, axis="rank")
+    assert_type(merged, dc.Ranks)
+    assert_type(merged.of(0), dc.Report)
+    return merged.sum.flops
+
+
+def planned(build: Callable[[], nn.Module], tokens: torch.Tensor) -> int:
+    plan = dc.distributed.plan(build, None, lambda model: model(tokens), mesh={"dp": 8})
+    assert_type(plan, dc.distributed.Plan)
+    assert_type(plan.report, dc.Report)
+    return plan.report.wire_bytes
 
 
 @dc.register("aten::bincount")

@@ -22,7 +22,7 @@ from dispatchcount import session
 from dispatchcount.capture import calls as module_calls
 from dispatchcount.capture import counter, dispatch, modules, record
 from dispatchcount.capture.observers import saved
-from tests.nets import Net
+from tests.nets import LEVELS, Net
 from tests.work import python_calls
 
 pytestmark = pytest.mark.torch_alone
@@ -373,7 +373,7 @@ def deep(depth: int) -> nn.Module:
 
 
 def with_deep_stack(run: Callable[[], Any]) -> None:
-    """A thousand calls of a module inside a module take more of Python's and C's stack than there is by default."""
+    """Hundreds of calls of a module inside a module take more of Python's and C's stack than there is by default."""
     limit, size = sys.getrecursionlimit(), threading.stack_size(256 << 20)
     sys.setrecursionlimit(100_000)
     try:
@@ -385,8 +385,8 @@ def with_deep_stack(run: Callable[[], Any]) -> None:
         threading.stack_size(size)
 
 
-def test_a_model_a_thousand_levels_deep() -> None:
-    model = deep(1_000)
+def test_a_model_of_many_levels() -> None:
+    model = deep(LEVELS)
     prof = dc.profile(model)
 
     def run() -> None:
@@ -395,12 +395,12 @@ def test_a_model_a_thousand_levels_deep() -> None:
 
     with_deep_stack(run)
     report = prof.report  # from here on with Python's own limit
-    name = ".".join(["0"] * 1_000)
+    name = ".".join(["0"] * LEVELS)
     rows = report.by_module()
     assert (
         rows[name].macs == rows[""].macs == report.macs == 2
     )  # one forward; backward for the weight alone
-    assert (rows[name].calls, rows[""].calls, len(report.paths)) == (1, 1, 1_002)
+    assert (rows[name].calls, rows[""].calls, len(report.paths)) == (1, 1, LEVELS + 2)
     assert report.by_module("caller")[""].macs == 2
     assert dc.Report.from_json(report.to_json()) == report
     assert (report + report).macs == 4
