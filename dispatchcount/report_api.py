@@ -25,6 +25,20 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="Report")
 
 
+def _report(given: Any, method: str) -> Any:
+    """The report that a method was given.
+
+    Raises:
+        TypeError: it is something else, such as a profile or the path of a file.
+    """
+    if isinstance(given, ReportData):
+        return given
+    raise TypeError(
+        f"{method} takes reports, got {type(given).__name__}; `prof.report` is the report of a "
+        "block, and dispatchcount.Report.from_json(path) reads one"
+    )
+
+
 class Report(ReportData):
     """What a profiled block did. Every figure is an exact int unless marked an estimate.
 
@@ -67,20 +81,28 @@ class Report(ReportData):
         Raises:
             ValueError: there is no report, their conventions differ, their ranks contradict each
                 other, or the axis is neither.
+            TypeError: one is no report, or they are not in a list.
         """
+        if isinstance(reports, ReportData):
+            raise TypeError("merge() takes the reports in a list: Report.merge([first, second])")
+        reports = [_report(one, "merge()") for one in reports]
         if axis == "rank":
             return Ranks(*by_rank(reports))
         if axis != "run":
             raise ValueError(f"axis={axis!r} is not known; it is 'run' or 'rank'")
         from dispatchcount.report.merge import merge
 
-        return merge(list(reports), make=cls)
+        return merge(reports, make=cls)
 
     def diff(self, other: Report) -> Diff:
-        """What changed from this report (old) to `other` (new)."""
+        """What changed from this report (old) to `other` (new).
+
+        Raises:
+            TypeError: `other` is no report.
+        """
         from dispatchcount.report.diff import diff
 
-        return diff(self, other, make=Diff)
+        return diff(self, _report(other, "diff()"), make=Diff)
 
     def self_check(self) -> None:
         """Assert what always holds of a report; see `dispatchcount.report.invariants.self_check`.

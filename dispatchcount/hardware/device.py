@@ -105,6 +105,7 @@ class Device(Brief):
 
     Raises:
         ValueError: a dtype or a kind has no such name, or a figure is not a positive number.
+        TypeError: `peak` or `vector` is no mapping.
     """
 
     peak: Mapping[str, float]
@@ -123,6 +124,11 @@ class Device(Brief):
 
     def __post_init__(self) -> None:
         for kind in ("peak", "vector"):
+            if not isinstance(getattr(self, kind), Mapping):
+                raise TypeError(
+                    f"{kind}={getattr(self, kind)!r} has no dtypes; give flops a second by dtype, "
+                    f"as in Device({kind}={{'bfloat16': 989e12}})"
+                )
             rates = {_dtype_name(dtype): rate for dtype, rate in getattr(self, kind).items()}
             for dtype, rate in rates.items():
                 _positive(rate, f"{kind}[{dtype!r}]", "flops a second")

@@ -25,9 +25,15 @@ def device(name: str | None = None) -> Device:
 
     Raises:
         DeviceError: no device goes by that name.
+        TypeError: it is no name.
     """
     if name is None:
         return device_at_hand()
+    if not isinstance(name, str):
+        raise TypeError(
+            f"device() takes a name such as 'h100-sxm', got {name!r}; without one it finds the "
+            "device at hand"
+        )
     known = _typed().get(_plain(name)) or recognized(name, None)
     if known is not None:
         return known

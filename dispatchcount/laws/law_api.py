@@ -125,8 +125,19 @@ class Law(LawData):
         return balance(self, lengths, bins, size)
 
     def diff(self, other: Law) -> LawDiff:
-        """The formulas that changed from this law (old) to `other` (new)."""
+        """The formulas that changed from this law (old) to `other` (new).
+
+        Raises:
+            LawError: the laws are in other sizes.
+            TypeError: `other` is no law.
+        """
         from dispatchcount.laws.diff import diff
+
+        if not isinstance(other, LawData):
+            raise TypeError(
+                f"diff() takes a law, got {type(other).__name__}; dispatchcount.law makes one, and "
+                "dispatchcount.Law.from_json(path) reads one"
+            )
 
         return diff(self, other)
 

@@ -40,6 +40,13 @@ def test_a_device_as_torch_has_it_is_none(use: Callable[[Any], Any]) -> None:
         use(torch.device("cpu"))
 
 
+def test_a_device_needs_a_name_and_peaks_by_dtype() -> None:
+    with pytest.raises(TypeError, match=r"takes a name such as 'h100-sxm', got 3"):
+        dc.device(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"peak=1000000000000.0 has no dtypes; give flops"):
+        dc.Device(peak=1e12)  # type: ignore[arg-type]
+
+
 def test_a_device_is_itself() -> None:
     h100 = dc.device("h100-sxm")
     assert checked_device(h100) is h100

@@ -263,6 +263,8 @@ def test_diff() -> None:
     assert "1.qkv" in str(diff)
     with pytest.raises(dc.LawError, match="cannot be compared"):
         law.diff(of(lambda s: product(s, 2, 2), s=16))
+    with pytest.raises(TypeError, match=r"takes a law, got str; dispatchcount\.law makes one"):
+        law.diff("law.json")
 
 
 def test_text() -> None:

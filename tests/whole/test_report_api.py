@@ -76,6 +76,22 @@ def test_what_is_not_a_report_is_not_added() -> None:
     assert profiled().__add__(1) is NotImplemented  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("other", [None, "run.json", dc.profile()])
+def test_what_is_not_a_report_is_told_apart_from_one(other: object) -> None:
+    report = profiled()
+    hint = f"takes reports, got {type(other).__name__}; `prof.report` is the report of a block"
+    with pytest.raises(TypeError, match=hint):
+        report.diff(other)  # type: ignore[arg-type]
+    for axis in ("run", "rank"):
+        with pytest.raises(TypeError, match=hint):
+            dc.Report.merge([report, other], axis=axis)  # type: ignore[call-overload]
+
+
+def test_a_report_alone_is_not_merged() -> None:
+    with pytest.raises(TypeError, match=r"in a list: Report\.merge\(\[first, second\]\)"):
+        dc.Report.merge(profiled())  # type: ignore[call-overload]
+
+
 def test_the_floor_of_data_loads_no_other() -> None:
     """Whatever of `report/` is imported, neither a renderer nor capture nor torch comes with it."""
     folder = Path(dc.__file__).parent / "report"
