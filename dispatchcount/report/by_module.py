@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.report_rows import ReportRows
@@ -79,20 +79,6 @@ def module_elements(report: ReportRows) -> list[Elements]:
     for module, parent in upward(report.modules):
         elements[parent] = elements[parent].plus(elements[module])
     return elements
-
-
-def own_by_operator(report: ReportRows) -> dict[tuple[int, str], Stats]:
-    """What each module did itself by operator.
-
-    Returns:
-        Rows by the module's index and the operator's name, in the order in which they first ran.
-    """
-    tallies: defaultdict[tuple[int, str], Tally] = defaultdict(Tally)
-    for entry in report.entries:
-        tally = tallies[report.paths[entry.path].module, entry.op]
-        tally.add_entry(entry)
-        tally.calls += entry.calls
-    return {key: tally.stats(report.flop_definition) for key, tally in tallies.items()}
 
 
 def by_module_and_operator(
