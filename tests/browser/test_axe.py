@@ -81,5 +81,5 @@ def test_the_dashboard(scheme: str, open_page: Open, tmp_path: Path) -> None:
     make.training().to_json(tmp_path / "runs" / "b.json")
     build(tmp_path / "runs", tmp_path / "site", "fvcore")
     page = open_page(tmp_path / "site" / "index.html", color_scheme=scheme)
-    expect(page.locator("#trend canvas")).to_be_visible()
+    expect(page.locator("#trend svg")).to_be_visible()
     assert faults(page) == []

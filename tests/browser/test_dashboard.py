@@ -1,3 +1,5 @@
+import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +9,7 @@ from dispatchcount.dashboard.series import parse_budget
 from dispatchcount.dashboard.site import build
 from dispatchcount.report_api import Report
 from tests.browser.conftest import Open
+from tests.browser.test_views import saved
 from tests.report import make
 
 EVIL = '</script><img src=x onerror="window.pwned=1">🔑' + "x" * 400
@@ -48,7 +51,7 @@ def test_models_trend_and_runs(open_page: Open, tmp_path: Path) -> None:
     expect(page.locator("#notes")).to_contain_text("nameless.json")
     row = page.locator("#models tbody tr", has_text="8x8")
     expect(row).to_contain_text("42.7 k+186.3 %348±0")  # 14 928 → 42 736 flops
-    expect(page.locator("#trend canvas")).to_be_visible()
+    expect(page.locator("#trend svg")).to_be_visible()
     expect(page.locator("#trend-title")).to_have_text("net, 8x8")
     assert page.locator("#runs tbody td:nth-child(2)").all_text_contents() == ["c2", "c1", "c0"]
     page.select_option("#metric", "params")
@@ -107,3 +110,71 @@ def test_it_fits_a_narrow_screen_and_the_dark(open_page: Open, tmp_path: Path) -
     )
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_chart_names_its_points_and_begins_at_zero(open_page: Open, tmp_path: Path) -> None:
+    page = dashboard(open_page, tmp_path)
+    texts = page.locator("#trend svg text").all_text_contents()
+    assert {"FLOPs", "0", "budget 20k", "c0", "c1", "c2"} <= set(texts)
+    assert any(text.startswith("06-1") for text in texts)  # 1 750 000 000 is June 15, 2025
+
+
+def test_a_link_restores_what_is_drawn(open_page: Open, tmp_path: Path) -> None:
+    page = dashboard(open_page, tmp_path)
+    page.locator("#models tbody tr", has_text="nameless").get_by_role("checkbox").press("Space")
+    page.select_option("#metric", "params")
+    page.get_by_label("Search runs").fill("c")
+    page.locator("#runs thead button", has_text="Params").press("Enter")
+    fragment = page.evaluate("location.hash")
+    rows = page.locator("#runs tbody").inner_text()
+    again = open_page(tmp_path / "site" / "index.html", fragment)
+    expect(again.locator("#trend-title")).to_have_text("2 series")
+    expect(again.locator("#metric")).to_have_value("params")
+    expect(again.locator("#trend svg text", has_text="Params")).to_have_count(1)
+    assert again.locator("#runs tbody").inner_text() == rows
+    expect(again.locator("#gone")).to_be_hidden()
+
+
+def test_a_link_to_a_series_that_is_gone_says_so(open_page: Open, tmp_path: Path) -> None:
+    dashboard(open_page, tmp_path)
+    page = open_page(tmp_path / "site" / "index.html", "#series=old&metric=nope")
+    expect(page.locator("#gone")).to_contain_text("series “old”, figure “nope”")
+    expect(page.locator("#trend-title")).to_have_text("net, 8x8")
+
+
+def test_the_trend_and_the_runs_are_saved(open_page: Open, tmp_path: Path) -> None:
+    page = dashboard(open_page, tmp_path)
+    assert saved(page, "Chart as PNG").startswith(b"\x89PNG")
+    picture = saved(page, "Chart as SVG").decode()
+    assert "budget 20k" in picture
+    page.get_by_label("Search runs").fill("c1")
+    rows = list(csv.reader(io.StringIO(saved(page, "Table as CSV").decode())))
+    assert rows[0][:3] == ["When (UTC)", "Commit", "Series"]
+    assert [row[1:4] for row in rows[1:]] == [["c1", "net, 8x8", "14928"]]
+
+
+def test_a_phone_shows_the_figure_of_each_run(open_page: Open, tmp_path: Path) -> None:
+    page = dashboard(open_page, tmp_path, viewport={"width": 390, "height": 844})
+    for table, keys in (("models", ("model", "flops")), ("runs", ("when", "flops"))):
+        for key in keys:
+            box = page.locator(f"#{table} thead th[data-key={key}]").bounding_box()
+            assert box
+            assert box["x"] + box["width"] <= 390
+
+
+def test_each_of_many_points_opens_its_change(open_page: Open, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    for day in range(60):
+        report = at((make.cnn, make.training)[day % 2](), day, model="net", commit=f"c{day}")
+        report.to_json(tmp_path / "runs" / f"{day:02}.json")
+    build(tmp_path / "runs", tmp_path / "site", "fvcore")
+    page = open_page(tmp_path / "site" / "index.html")
+    points = page.locator("#trend svg path").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect()).filter(({ width, height }) => width > 3 && width < 12 && Math.abs(width - height) < 1)"
+        ".map(({ x, y, width }) => [x + width / 2, y + width / 2])"
+    )
+    assert len(points) == 60
+    x, y = sorted(points)[37]
+    page.mouse.click(x, y)
+    expect(page.locator("#labels")).to_contain_text("c36")
+    expect(page.locator("#labels")).to_contain_text("c37")

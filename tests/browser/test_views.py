@@ -116,6 +116,49 @@ def test_a_link_restores_the_view(open_page: Open, tmp_path: Path) -> None:
     expect(again.get_by_label("Search modules")).to_have_value("conv")
 
 
+def test_a_link_restores_branches_and_digits(open_page: Open, tmp_path: Path) -> None:
+    page = shown(make.stack(3), open_page, tmp_path)
+    page.get_by_label("Exact numbers").check()
+    page.get_by_role("button", name="Collapse", exact=True).click()
+    page.locator("button[title='encoder']").press("ArrowRight")
+    seen = names(page, "modules")
+    assert "encoder.layers.0–2" in seen
+    assert "encoder.layers.0–2.part1" not in seen
+    again = open_page(tmp_path / "report.html", page.evaluate("location.hash"))
+    assert names(again, "modules") == seen
+    expect(again.get_by_label("Exact numbers")).to_be_checked()
+    expect(again.locator("#modules tbody tr >> nth=0")).to_contain_text("1,152")
+
+
+def test_a_link_leads_to_one_of_samples_that_are_alike(open_page: Open, tmp_path: Path) -> None:
+    report = make.routed()
+    names_of = [sample.label for sample in report.samples]
+    page = shown(report, open_page, tmp_path)
+    chosen = page.locator("#samples tr.selected th")
+    for name in names_of:
+        page.locator("#samples").get_by_role("button", name=name, exact=True).press("Enter")
+        expect(chosen).to_have_text(name)
+        again = open_page(tmp_path / "report.html", page.evaluate("location.hash"))
+        expect(again.locator("#totals .first")).to_contain_text(f"of sample {name}")
+        expect(again.locator("#samples tr.selected th")).to_have_text(name)
+    # A link made before samples had names in it, or one of a name that is not there.
+    again = open_page(tmp_path / "report.html", "#&run=1&sample=%3Cimg%3E")
+    expect(again.locator("#totals")).not_to_contain_text("<img>")
+
+
+@pytest.mark.parametrize("name", ["routed", "training"])
+def test_no_picture_is_cut_off_on_narrow_paper(name: str, open_page: Open, tmp_path: Path) -> None:
+    page = shown(getattr(make, name)(), open_page, tmp_path)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 794, "height": 1123})  # A4
+    for picture in page.locator("main svg:visible").all():
+        box = picture.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= 794
+    assert page.evaluate("document.documentElement.scrollWidth") <= 794
+
+
 def saved(page: Page, button: str) -> bytes:
     page.locator("#save-png").evaluate("one => { one.closest('details').open = true; }")
     with page.expect_download() as download:

@@ -2,19 +2,19 @@
 import { beforeEach, expect, it } from "vitest";
 import { Address } from "../src/model/address.ts";
 import { el } from "../src/shared/dom.ts";
-import { USUAL, type Shown } from "../src/model/state.ts";
+import { form, USUAL, type Place, type Shown } from "../src/model/state.ts";
 
 const usual: Shown = { ...USUAL, metric: "flops" };
-let now: { name: string; shown: Shown };
-let restored: { name: string; shown: Shown }[];
+let now: Place;
+let restored: Place[];
 
 /** The address of a page that lacks all modules but those of these names. */
-const opened = (hash: string, names: string[]): Address => {
+const opened = (hash: string, names: string[]): Address<Place> => {
   history.replaceState(null, "", hash || location.pathname);
-  const address = new Address(usual, () => now);
-  address.follow((name, shown) => {
-    restored.push({ name, shown });
-    return names.includes(name) ? [] : [`the module ${name}`];
+  const address = new Address(form(usual, () => now));
+  address.follow((place) => {
+    restored.push(place);
+    return names.includes(place.name) ? [] : [`the module ${place.name}`];
   });
   return address;
 };
@@ -64,7 +64,7 @@ it("writes nothing while the view has its usual form and the address has none", 
 
 it("does not take the restoring of a view for a change of it", () => {
   history.replaceState(null, "", "#conv1&metric=params");
-  const address = new Address(usual, () => now);
+  const address = new Address(form(usual, () => now));
   address.follow(() => {
     address.remember(); // what a page does when it shows another module
     return [];

@@ -29,6 +29,8 @@ it("says by how much a figure grew", () => {
   expect(growth(10, 5)).toBe("−50.0 %");
   expect(growth(0, 5)).toBe("new");
   expect(growth("348", 348)).toBe("±0");
+  expect(growth(1, 12_346)).toBe("+1.23 M %");
+  expect(growth(1000, 10_999)).toBe("+999.9 %");
 });
 
 it("counts things", () => expect([plural(1, "module"), plural(5003, "module")]).toEqual(["1 module", "5,003 modules"]));

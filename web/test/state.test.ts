@@ -16,7 +16,8 @@ describe("a link restores the view", () => {
       "layers.0–31",
       { folded: false, opened: [3, 70], sort: { key: "flops", down: true }, columns: ["name", "params"] },
     ],
-    ["x", { sort: { key: "name", down: false } }],
+    ["x", { sort: { key: "name", down: false }, exact: true }],
+    ["", { run: 4, sample: "image-7&run=1", branches: "none+3:1-12:32" }],
   ];
   it.each(views)("of %j", (name, part) => {
     const shown = { ...usual, ...part };

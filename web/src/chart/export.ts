@@ -24,7 +24,10 @@ export const svgText = (picture: SVGSVGElement): string => {
   const shown = picture.querySelectorAll("*");
   copy.querySelectorAll("*").forEach((shape, i) => {
     const look = getComputedStyle(shown[i]!);
-    for (const name of LOOKS) shape.setAttribute(name, look.getPropertyValue(name));
+    for (const name of LOOKS) {
+      const value = look.getPropertyValue(name);
+      if (value) shape.setAttribute(name, value);
+    }
     for (const name of ["class", "data-tile", "data-path"]) shape.removeAttribute(name);
   });
   const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");

@@ -1,18 +1,23 @@
 /** The dashboard: series with their newest figures, the trends of those that are chosen, and their runs. */
-import { byId, chip, el, options } from "../shared/dom.ts";
+import { showExport } from "../chart/files.ts";
+import { Address } from "../model/address.ts";
+import { byId, chip, el, options, pick } from "../shared/dom.ts";
 import { date, minute, plural } from "../shared/numbers.ts";
-import { Table } from "../shared/table/table.ts";
+import { Table, UNCHANGED } from "../shared/table/table.ts";
 import { visible } from "../shared/visible.ts";
 import { listenToFrame } from "../shared/frame.ts";
 import { figures, open, status, words } from "./columns.ts";
+import { readView, writeView, type View } from "./address.ts";
 import { data, newest, seriesOf, type Run, type Series } from "./data.ts";
 import { MOST, Trend } from "./trend.ts";
 
 const chosen = byId<HTMLSelectElement>("metric");
 const trend = new Trend(byId("trend"));
 
+const longest = data.series.reduce((most, one) => (one.runs.length > most.runs.length ? one : most));
+const usual: View = { metric: data.metrics[0]!.key, series: [longest.name], models: UNCHANGED, runs: UNCHANGED };
 /** The series in the chart, in the order in which they came. */
-let drawn: Series[] = [data.series.reduce((most, one) => (one.runs.length > most.runs.length ? one : most))];
+let drawn: Series[] = [longest];
 
 /** Draw one series alone. */
 const choose = (one: Series): void => show([one]);
@@ -32,6 +37,7 @@ const models = new Table<Series>({
   plural: "series",
   selected: (one) => drawn.includes(one),
   choose,
+  changed: () => address.remember(),
   columns: [
     {
       key: "model",
@@ -89,11 +95,13 @@ const models = new Table<Series>({
 });
 
 const same = (run: Run): Run => run;
+
 const runs = new Table<Run>({
   section: byId("runs"),
   id: "runs",
   title: "Runs",
   noun: "run",
+  changed: () => address.remember(),
   columns: [
     {
       key: "when",
@@ -122,6 +130,30 @@ const runs = new Table<Run>({
   yielding: ["labels", "bytes", "activations", "params-change", "params", "series", "status", "commit"],
 });
 
+// The address that leads back to what is shown.
+
+const address = new Address<View>({
+  write: () =>
+    writeView(
+      { metric: chosen.value, series: drawn.map(({ name }) => name), models: models.view, runs: runs.view },
+      usual,
+    ),
+  read: (hash) => readView(hash, usual),
+  usual,
+});
+
+/** Show what an address tells; returns what of it there is not, in words. */
+const restore = (view: View): string[] => {
+  const known = pick(chosen, view.metric);
+  const found = view.series.flatMap((name) => data.series.find((one) => one.name === name) ?? []);
+  models.restoreView(view.models);
+  runs.restoreView(view.runs);
+  show(found.length ? found.slice(-MOST) : [longest]);
+  const names = new Set(found.map(({ name }) => name));
+  const gone = view.series.filter((name) => !names.has(name)).map((name) => `series “${name}”`);
+  return known ? gone : [...gone, `figure “${view.metric}”`];
+};
+
 const draw = (): void => trend.draw(drawn, chosen.value);
 
 function show(series: Series[]): void {
@@ -131,6 +163,7 @@ function show(series: Series[]): void {
   runs.show(series.flatMap((one) => one.runs).sort((a, b) => b.created - a.created));
   models.paint();
   draw();
+  address.remember();
 }
 
 const reports = data.series.reduce((sum, one) => sum + one.runs.length, 0);
@@ -173,7 +206,17 @@ options(
   chosen,
   data.metrics.map(({ key, label }) => [key, label] as const),
 );
-chosen.addEventListener("change", draw);
+chosen.addEventListener("change", () => {
+  draw();
+  address.remember();
+});
+showExport({
+  title: () => "Model costs",
+  chart: "Chart",
+  pictures: () => [["", trend.picture]],
+  table: runs,
+  remember: () => address.remember(),
+});
 listenToFrame(draw);
 models.show(data.series);
-show(drawn);
+address.follow(restore);

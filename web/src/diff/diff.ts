@@ -6,7 +6,7 @@ import { icicle, type Tile } from "../chart/layout.ts";
 import { showLegend } from "../chart/legend.ts";
 import { inWords } from "../model/figures.ts";
 import { Address } from "../model/address.ts";
-import { USUAL, type Shown } from "../model/state.ts";
+import { form, USUAL, type Place, type Shown } from "../model/state.ts";
 import { offerRuns } from "../model/switch.ts";
 import { showTrail } from "../model/trail.ts";
 import { Tree, type Node } from "../model/tree.ts";
@@ -231,13 +231,15 @@ const setPair = (wanted: number): void => {
 
 // The address that leads back to what is shown.
 
-const address = new Address(usual, () => ({
-  name: tree.address(selected),
-  shown: { ...usual, metric, colour, run: place, folded: tree.folded, opened: tree.openedRows(), ...modules.shown() },
-}));
+const address = new Address(
+  form(usual, () => ({
+    name: tree.address(selected),
+    shown: { ...usual, metric, colour, run: place, folded: tree.folded, opened: tree.openedRows(), ...modules.shown() },
+  })),
+);
 
 /** Show what an address tells; returns what of it there is not, in words. */
-const restore = (name: string, wanted: Shown): string[] => {
+const restore = ({ name, shown: wanted }: Place): string[] => {
   tree.setFolds(wanted.folded, wanted.opened);
   const found = name ? tree.find(name) : tree.top;
   selected = found ?? tree.top;

@@ -1,17 +1,22 @@
 import { byId } from "../shared/dom.ts";
 import { visible } from "../shared/visible.ts";
-import { fromHash, toHash, type Shown } from "./state.ts";
+
+/** How a page's view is written behind the "#" of an address. */
+export interface Form<View> {
+  /** The view as it is now, without the "#". */
+  write: () => string;
+  /** The view of an address, "#" included; null for one that cannot be read. */
+  read: (hash: string) => View | null;
+  /** What an address shows that says nothing. */
+  usual: View;
+}
 
 /** Keeps the view in the page's address, so that a link and the Back button lead to it. */
-export class Address {
+export class Address<View> {
   /** False while a view is being restored, which is no change of it. */
   private ready = false;
 
-  constructor(
-    private readonly usual: Shown,
-    /** The selected module as a link calls it, and the view. */
-    private readonly now: () => { name: string; shown: Shown },
-  ) {}
+  constructor(private readonly form: Form<View>) {}
 
   private tell(gone: string[]): void {
     const note = byId("gone");
@@ -22,8 +27,7 @@ export class Address {
   /** Write the view. A selection is a step that the Back button undoes; all else is not. */
   remember(step = false): void {
     if (!this.ready) return;
-    const { name, shown } = this.now();
-    const hash = `#${toHash(name, shown, this.usual)}`;
+    const hash = `#${this.form.write()}`;
     if (hash === location.hash || (hash === "#" && !location.hash)) return;
     if (step) {
       this.tell([]);
@@ -36,11 +40,11 @@ export class Address {
    *
    * `restore` returns what of it the page does not have, in words. The reader is told of it; all else is as it was.
    */
-  follow(restore: (name: string, shown: Shown) => string[]): void {
+  follow(restore: (view: View) => string[]): void {
     const read = (): void => {
-      const found = fromHash(location.hash, this.usual);
+      const found = this.form.read(location.hash);
       this.ready = false;
-      const gone = restore(found?.name ?? "", found?.shown ?? this.usual);
+      const gone = restore(found ?? this.form.usual);
       this.tell(found ? gone : ["a view that can be read"]);
       this.ready = true;
     };

@@ -1,11 +1,21 @@
 /** What the reader sees, and the address that leads back to it. */
 import type { View } from "../chart/layout.ts";
 import type { Sort } from "../shared/table/columns.ts";
+import type { Form } from "./address.ts";
+
+/** A view of one module. */
+export interface Place {
+  /** The selected module as a link calls it. */
+  name: string;
+  shown: Shown;
+}
 
 /** All that a link restores beside the selected module. Values that are the usual ones are left out of the link. */
 export interface Shown {
   metric: string;
   run: number;
+  /** The sample that the run is shown for; "" for none. Samples that are alike share a run. */
+  sample: string;
   view: View;
   /** What tiles are coloured by; each page has ways of its own. */
   colour: string;
@@ -19,11 +29,16 @@ export interface Shown {
   sort: Sort | null;
   /** Keys of the columns of the module table; null for the usual ones. */
   columns: string[] | null;
+  /** Which branches of the module table are open, as report/branches.ts writes them. */
+  branches: string;
+  /** True if tables show every digit. */
+  exact: boolean;
 }
 
 export const USUAL: Shown = {
   metric: "",
   run: 0,
+  sample: "",
   view: "icicle",
   colour: "role",
   folded: true,
@@ -34,9 +49,11 @@ export const USUAL: Shown = {
   depth: 0,
   sort: null,
   columns: null,
+  branches: "",
+  exact: false,
 };
 
-const WORDS = ["metric", "colour", "query", "type", "status"] as const;
+const WORDS = ["metric", "sample", "colour", "query", "type", "status", "branches"] as const;
 
 /**
  * The part of an address behind "#": the module's name, then what is not as usual.
@@ -53,11 +70,22 @@ export const toHash = (name: string, shown: Shown, usual: Shown): string => {
   if (shown.opened.length) put("open", shown.opened.join("."));
   if (shown.sort) put("sort", `${shown.sort.down ? "-" : ""}${shown.sort.key}`);
   if (shown.columns) put("columns", shown.columns.join("."));
+  if (shown.exact) put("exact", "1");
   return encodeURIComponent(name) + parts.join("");
 };
 
+/** How the pages of reports and of diffs write their views. */
+export const form = (usual: Shown, now: () => Place): Form<Place> => ({
+  write: () => {
+    const { name, shown } = now();
+    return toHash(name, shown, usual);
+  },
+  read: (hash) => fromHash(hash, usual),
+  usual: { name: "", shown: usual },
+});
+
 /** What an address shows: null for one that is not of ours. */
-export const fromHash = (hash: string, usual: Shown): { name: string; shown: Shown } | null => {
+export const fromHash = (hash: string, usual: Shown): Place | null => {
   const [name, ...parts] = hash.replace(/^#/, "").split("&");
   const shown: Shown = { ...usual };
   try {
@@ -73,6 +101,7 @@ export const fromHash = (hash: string, usual: Shown): { name: string; shown: Sho
       else if (key === "open") shown.opened = value.split(".").map(whole);
       else if (key === "sort") shown.sort = { key: value.replace(/^-/, ""), down: value.startsWith("-") };
       else if (key === "columns") shown.columns = value.split(".");
+      else if (key === "exact") shown.exact = value === "1";
     }
     return { name: decodeURIComponent(name ?? ""), shown };
   } catch {

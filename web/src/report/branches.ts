@@ -7,6 +7,8 @@ export class Branches {
   // Nodes are made anew when folds change, so branches are known by the rows that they stand for.
   private readonly opened = new Set<string>();
   private readonly closed = new Set<string>();
+  /** What `setAll` was last asked for below the node of `levelsOf`; null before it was. */
+  private every: boolean | null = null;
   private levels = 0;
   private levelsOf: Node | null = null;
 
@@ -28,13 +30,35 @@ export class Branches {
   setAll(open: boolean): void {
     this.opened.clear();
     this.closed.clear();
+    this.every = open;
     this.levels = open ? Number.MAX_SAFE_INTEGER : 1;
+  }
+
+  /** What the reader opened and closed, for a link: "all" or "none", then "+" or "-" and the rows of a branch. */
+  get written(): string {
+    const all = this.every === null ? "" : this.every ? "all" : "none";
+    return [all, ...[...this.opened].map((key) => `+${key}`), ...[...this.closed].map((key) => `-${key}`)].join("");
+  }
+
+  /** Open and close what `written` told, in a table that begins with the node `from`. */
+  read(text: string, from: Node): void {
+    this.opened.clear();
+    this.closed.clear();
+    this.every = null;
+    this.levelsOf = null;
+    const all = /^(all|none)/.exec(text)?.[0];
+    if (all) {
+      this.setAll(all === "all");
+      this.levelsOf = from;
+    }
+    for (const [, sign, key] of text.matchAll(/([+-])(\d+:\d+)/g)) (sign === "+" ? this.opened : this.closed).add(key!);
   }
 
   /** The nodes in sight, in the model's order. */
   visible(from: Node): Node[] {
     if (this.levelsOf !== from) {
       this.levelsOf = from;
+      this.every = null;
       this.levels = this.fitting(from);
     }
     const found: Node[] = [];

@@ -124,7 +124,7 @@ export class Modules {
   }
 
   /** The part of a link's view that is this table's. */
-  shown(): Pick<Shown, "query" | "type" | "status" | "depth" | "sort" | "columns"> {
+  shown(): Pick<Shown, "query" | "type" | "status" | "depth" | "sort" | "columns" | "branches"> {
     return {
       query: this.table.search.value,
       type: this.type.value,
@@ -132,11 +132,13 @@ export class Modules {
       depth: Number(this.depth.value),
       sort: this.table.sort,
       columns: this.table.chosenColumns,
+      branches: this.branches.written,
     };
   }
 
   /** Returns what of the view there is not, in words. */
-  restore({ query, type, status, depth, sort, columns }: Shown): string[] {
+  restore({ query, type, status, depth, sort, columns, branches }: Shown, selected: Node): string[] {
+    this.branches.read(branches, selected);
     const gone: string[] = [];
     if (!pick(this.type, type)) gone.push(`class “${type}”`);
     if (!pick(this.status, status)) gone.push(`status “${status}”`);

@@ -19,7 +19,7 @@ import { showRoof } from "./roof.ts";
 import { Roofline } from "./roofline.ts";
 import { RankViews } from "../ranks/views.ts";
 import { SampleViews, showLoads } from "./samples.ts";
-import { USUAL, type Shown } from "../model/state.ts";
+import { form, USUAL, type Place, type Shown } from "../model/state.ts";
 
 const page = payload<ReportPage>();
 const tree = new Tree(page);
@@ -30,6 +30,8 @@ const digits = el("input", { type: "checkbox", id: "exact" });
 let metric = usual.metric;
 let runPlace = 0;
 let selected: Node = tree.top;
+/** The sample that was chosen; samples that are alike share a run. */
+let sampleName = "";
 const run = (): Run => tree.runs[runPlace]!;
 
 const picture = new Picture({
@@ -92,7 +94,13 @@ const collectives = page.collectives
 if (page.roof) showRoof(page.roof);
 const roofline = page.figures.time_ns ? new Roofline(tree, run) : null;
 const chosenRun = (): number => runPlace;
-const samples = page.samples ? new SampleViews(page.samples, chosenRun, (place, label) => setRun(place, label)) : null;
+const samples = page.samples
+  ? new SampleViews(
+      page.samples,
+      ({ run: place, name }) => place === runPlace && name === sampleName,
+      (place, label) => setRun(place, label),
+    )
+  : null;
 
 const ranks = page.ranks
   ? new RankViews({
@@ -119,16 +127,18 @@ const ranks = page.ranks
 const shown = (): Shown => ({
   metric,
   run: runPlace,
+  sample: run().data.kind === "sample" ? sampleName : "",
+  exact: digits.checked,
   view: picture.view,
   colour: picture.colour,
   folded: tree.folded,
   opened: tree.openedRows(),
   ...modules.shown(),
 });
-const address = new Address(usual, () => ({ name: tree.address(selected), shown: shown() }));
+const address = new Address(form(usual, () => ({ name: tree.address(selected), shown: shown() })));
 
 /** Show what an address tells; returns what of it there is not, in words. */
-const restore = (name: string, wanted: Shown): string[] => {
+const restore = ({ name, shown: wanted }: Place): string[] => {
   tree.setFolds(wanted.folded, wanted.opened);
   byId<HTMLInputElement>("folded").checked = wanted.folded;
   const found = name ? tree.find(name) : tree.top;
@@ -136,8 +146,10 @@ const restore = (name: string, wanted: Shown): string[] => {
   setMetric(wanted.metric);
   picture.view = wanted.view;
   picture.colour = wanted.colour === "type" ? "type" : "role";
-  const gone = modules.restore(wanted);
-  setRun(wanted.run);
+  digits.checked = wanted.exact;
+  const gone = modules.restore(wanted, selected);
+  setRun(wanted.run, wanted.sample);
+  measure();
   if (!found) gone.unshift(`module “${name}”`);
   if (metric !== wanted.metric) gone.push(`figure “${wanted.metric}”`);
   if (runPlace !== wanted.run) gone.push(`run ${wanted.run}`);
@@ -195,20 +207,23 @@ const toggle = (node: Node): void => {
   reselect(node === selected && node.above ? node.above : selected);
 };
 
-/** The sample that was chosen; samples that are alike share a run. */
-let sampleName = "";
-
 /** What a sentence calls the run; "" for the whole block. */
 const runName = (): string => {
   const { kind } = run().data;
   return kind === "block" ? "" : kind === "sample" ? `sample ${sampleName}` : run().label;
 };
 
+/** The sample of this name that a run is of; the first one of the run where there is none of the name. */
+const sampleOf = (place: number, name: string): string => {
+  const { label, run: of } = page.samples!;
+  return label.find((one, i) => one === name && of[i] === place) ?? label[of.indexOf(place)]!;
+};
+
 const setRun = (place: number, label = ""): void => {
   runPlace = tree.runs[place] ? place : 0;
   const box = byId<HTMLSelectElement>("run");
   if (run().data.kind === "sample") {
-    sampleName = label || (page.samples?.label[page.samples.run.indexOf(runPlace)] ?? "");
+    sampleName = sampleOf(runPlace, label);
     box.querySelector("[data-sample]")?.remove();
     box.append(el("option", { value: runPlace, "data-sample": true }, `Sample ${sampleName}`));
   }
@@ -237,6 +252,10 @@ const redraw = (): void => {
   draw();
   chart.look();
   address.remember();
+};
+
+const measure = (): void => {
+  for (const table of [modules.table, operators, collectives, ranks, calls, ...groups]) table?.measure();
 };
 
 /** Select a module from another part of the page, and bring the chart into sight. */
@@ -277,7 +296,8 @@ for (const one of ["icicle", "treemap"] as const) {
 byId("fold").addEventListener("click", () => toggle(selected));
 const groups = showGroups(page, digits);
 digits.addEventListener("change", () => {
-  for (const table of [modules.table, operators, collectives, ranks, calls, ...groups]) table?.measure();
+  measure();
+  address.remember();
 });
 showExport({
   title: () => [page.title, runName()].filter(Boolean).join(" "),

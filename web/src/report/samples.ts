@@ -56,7 +56,8 @@ export class SampleViews {
 
   constructor(
     samples: Samples,
-    private readonly selectedRun: () => number,
+    /** True for the sample that the page shows. */
+    selected: (sample: Sample) => boolean,
     choose: (run: number, label: string) => void,
   ) {
     const { label, flops, distribution, run } = samples;
@@ -105,7 +106,7 @@ export class SampleViews {
       title: "Each sample",
       noun: "sample",
       controls: [this.all],
-      selected: (row) => row.run !== null && row.run === this.selectedRun(),
+      selected,
       choose: (row) => row.run !== null && choose(row.run, row.name),
       columns: [
         {
@@ -231,7 +232,7 @@ export class SampleViews {
     this.picture.replaceChildren(
       svg(
         "svg",
-        { width, height: HEIGHT, role: "presentation", style: `font:${FONTS.tile}` },
+        { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "presentation", style: `font:${FONTS.tile}` },
         ...lines,
         ...bars,
         ...labels,

@@ -146,7 +146,13 @@ export class Scatter {
     this.picture.replaceChildren(
       svg(
         "svg",
-        { width, height: HEIGHT, "aria-hidden": "true", style: `font:${FONTS.tile}` },
+        {
+          width,
+          height: HEIGHT,
+          viewBox: `0 0 ${width} ${HEIGHT}`,
+          "aria-hidden": "true",
+          style: `font:${FONTS.tile}`,
+        },
         ...grid,
         ...roofs,
         ...dots,

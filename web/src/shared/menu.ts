@@ -9,18 +9,19 @@ const closeOthers = ({ target }: Event): void => {
 const MARGIN = 8; // pixels between a menu and the end of the window
 
 /** Let a menu end where its button ends, as far as it is in the window then. */
-const place = ({ target }: Event): void => {
-  if (!(target instanceof HTMLDetailsElement && target.open && target.classList.contains("menu"))) return;
-  const panel = target.querySelector<HTMLElement>(".panel");
+const place = (menu: HTMLDetailsElement): void => {
+  const panel = menu.querySelector<HTMLElement>(".panel");
   if (!panel) return;
-  const { left, right } = target.getBoundingClientRect();
+  const { left, right } = menu.getBoundingClientRect();
   const last = document.documentElement.clientWidth - panel.offsetWidth - MARGIN;
   panel.style.left = `${Math.max(MARGIN, Math.min(right - panel.offsetWidth, last)) - left}px`;
 };
 
 /** Listen for what places menus and what closes them, on the whole page. */
 export const listenForMenus = (): void => {
-  document.addEventListener("toggle", place, true); // this event does not bubble
+  // The event "toggle" comes after the menu was seen where it was not placed yet.
+  const opened = new MutationObserver(() => openMenus().forEach(place));
+  opened.observe(document.body, { subtree: true, attributeFilter: ["open"] });
   document.addEventListener("pointerdown", closeOthers);
   document.addEventListener("focusin", closeOthers);
   document.addEventListener("keydown", ({ key, target }) => {

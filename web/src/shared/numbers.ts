@@ -44,13 +44,18 @@ export const percent = (share: number): string => {
   return `${(share * 100).toFixed(1)} %`;
 };
 
-/** By how much a figure grew: "+12.5 %", "new" from nothing, "±0" where it is the same. */
+/**
+ * By how much a figure grew: "+12.5 %", "new" from nothing, "±0" where it is the same.
+ *
+ * A figure of millions of percent is as short, "+1.23 M %", so that columns can be measured for it.
+ */
 export const growth = (before: Raw | Figure, now: Raw | Figure): string => {
   if (Number(before) === Number(now)) return "±0";
   if (!Number(before)) return "new";
   const share = (Number(now) - Number(before)) / Number(before);
   const size = Math.abs(share * 100);
-  return `${share > 0 ? "+" : "−"}${size < 0.1 ? "<0.1" : size.toFixed(1)} %`;
+  const text = size < 0.1 ? "<0.1" : size < 999.95 ? size.toFixed(1) : human(size, "ratio");
+  return `${share > 0 ? "+" : "−"}${text} %`;
 };
 
 /** "1 module", "5,003 modules". */

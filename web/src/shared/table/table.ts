@@ -49,6 +49,15 @@ export interface Options<Row> {
   empty?: () => string;
 }
 
+/** What a reader made of a table: null for an order or columns as at first. */
+export interface TableView {
+  query: string;
+  sort: Sort | null;
+  columns: string[] | null;
+}
+
+export const UNCHANGED: TableView = { query: "", sort: null, columns: null };
+
 /**
  * A table that sorts, searches, hides columns, and has only the rows in sight in the page, so that a hundred thousand
  * cost as much as thirty. TanStack keeps the columns and the window; the rows are this file's.
@@ -137,6 +146,17 @@ export class Table<Row> {
   get sort(): Sort | null {
     const [first] = this.core.getState().sorting;
     return first ? { key: first.id, down: first.desc } : null;
+  }
+
+  /** What the reader searched, sorted by and chose. */
+  get view(): TableView {
+    const { sort: usual } = this.options;
+    const isUsual = this.sort?.key === usual?.key && this.sort?.down === usual?.down;
+    return { query: this.search.value, sort: isUsual ? null : this.sort, columns: this.chosenColumns };
+  }
+
+  restoreView({ query, sort, columns }: TableView): void {
+    this.restore(query, sort ?? this.options.sort ?? null, columns);
   }
 
   /** Rows in the order that the reader chose, by a column that may be out of sight. */
