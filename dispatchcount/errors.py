@@ -60,6 +60,42 @@ class MissingRanksError(DispatchcountError, RuntimeError):
         self.ranks = ranks
 
 
+def kind_of(value: Any) -> str:
+    """What a value is, in words: ``"None"``, ``"an int"``, ``"a list"``, ``"the class Linear"``."""
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIO' else 'a'} {name}"
+
+
+def expect(value: Any, kind: type | tuple[type, ...], what: str, give: str) -> None:
+    """See that an argument is of a kind, so that the error names it and not a line of ours.
+
+    Args:
+        value: what was given.
+        kind: what it has to be.
+        what: what the argument is called.
+        give: what to give, with an example where one helps.
+
+    Raises:
+        TypeError: it is of another kind.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{what} is {kind_of(value)}; give {give}")
+
+
+def expect_function(value: Any, what: str, give: str) -> None:
+    """See that an argument can be called.
+
+    Raises:
+        TypeError: it cannot.
+    """
+    if not callable(value):
+        raise TypeError(f"{what} is {kind_of(value)}, and cannot be called; give {give}")
+
+
 def text_of(error: BaseException) -> str:
     """The text of an exception, on one line.
 

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from torch import nn
 from torch.optim import Optimizer
 
-from dispatchcount.capture.held import is_module
+from dispatchcount.capture.held import check_module, is_module
 from dispatchcount.capture.kernel import kernel as kernel
 from dispatchcount.capture.torch_functions import Watcher
 from dispatchcount.capture.torch_private import set_torch_function_state, torch_function_state
-from dispatchcount.errors import UncountedError
+from dispatchcount.errors import UncountedError, expect, expect_function, kind_of
 from dispatchcount.render.numbers import plural
 from dispatchcount.report.conventions import find_convention
 from dispatchcount.report.rows import UNSEEN
@@ -152,7 +152,13 @@ class Profile:
         Args:
             inputs: a DataLoader, a list, anything that iterates.
             label: names a sample from its index and the input; by default the index.
+
+        Raises:
+            TypeError: nothing can be iterated over in `inputs`, or `label` cannot be called.
         """
+        expect(inputs, Iterable, "inputs", "a DataLoader, a list, or whatever iterates")
+        if label is not None:
+            expect_function(label, "label", "a function of the index and the input")
         for index, item in enumerate(inputs):
             with self.sample(label(index, item) if label else str(index)):
                 yield item
@@ -204,6 +210,8 @@ def profile(
         TypeError: a model is no module, or a rule's target no operator.
         ValueError: the convention is not known, or two models have one name.
     """
+    expect(labels or {}, Mapping, "labels", "texts by name: labels={'commit': 'a1b2c3'}")
+    expect(rules or {}, Mapping, "rules", "rules by operator: rules={torch.ops.mylib.attn: rule}")
     options = Options(
         convention=find_convention(convention).name,
         strict=strict,
@@ -224,14 +232,15 @@ def _optimizers(memory: Any) -> tuple[Optimizer, ...] | None:
     Raises:
         TypeError: one of them is no optimizer.
     """
-    if not isinstance(memory, Iterable):
+    if memory is None or isinstance(memory, bool):
         return () if memory else None
+    give = "True, or a list of optimizers whose state counts from the start: memory=[optimizer]"
+    expect(memory, Iterable, "memory", give)
     optimizers = tuple(memory)
     for optimizer in optimizers:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(
-                f"memory has a {type(optimizer).__name__}, not a torch.optim.Optimizer; give True, "
-                "or a list of optimizers whose state counts from the start"
+                f"memory has {kind_of(optimizer)}, not a torch.optim.Optimizer; give {give}"
             )
     return optimizers
 
@@ -245,13 +254,11 @@ def _roots(models: tuple[Any, ...]) -> Roots:
     for name, model in roots:
         if name is not None and sum(name == other for other, _ in roots) > 1:
             raise ValueError(f"two models are named {name!r}; give each a name of its own")
-        if not is_module(model):
-            what = f"models[{name!r}]" if name is not None else "the model"
-            raise TypeError(
-                f"{what} is a {type(model).__name__}, not a torch.nn.Module; "
-                "pass the module inside it, or leave it out to find "
-                f"the modules as they are called: profile()"
-            )
+        check_module(
+            model,
+            f"models[{name!r}]" if name is not None else "the model",
+            "leave it out to find the modules as they are called: profile()",
+        )
     return roots
 
 

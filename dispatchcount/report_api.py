@@ -83,7 +83,7 @@ class Report(ReportData):
                 other, or the axis is neither.
             TypeError: one is no report, or they are not in a list.
         """
-        if isinstance(reports, ReportData):
+        if isinstance(reports, ReportData) or not isinstance(reports, Iterable):
             raise TypeError("merge() takes the reports in a list: Report.merge([first, second])")
         reports = [_report(one, "merge()") for one in reports]
         if axis == "rank":

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from dispatchcount.errors import kind_of
+
 T = TypeVar("T")
 
 Entries = Reversible[tuple[str, Any]]
@@ -87,6 +89,27 @@ def entries_of(module: nn.Module, table: str) -> Entries:
 def is_module(value: Any) -> bool:
     """True for a module, and for an object that says that it is one, such as a proxy."""
     return issubclass(type(value), nn.Module) or _poses_as(nn.Module, value)
+
+
+def check_module(value: Any, what: str = "the model", hint: str = "") -> None:
+    """See that what a user gave is a module.
+
+    Args:
+        value: what was given.
+        what: what errors call it.
+        hint: what to do besides giving the module.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if is_module(value):
+        return
+    if isinstance(value, type) and issubclass(value, nn.Module):
+        advice = f"make one of it, {value.__name__}(…)"
+    else:
+        advice = "pass the module inside it"
+    advice += f", or {hint}" if hint else ""
+    raise TypeError(f"{what} is {kind_of(value)}, not a torch.nn.Module; {advice}")
 
 
 def is_tensor(value: Any) -> bool:

@@ -16,7 +16,7 @@ from dispatchcount.cli.configs import Settings, config_file
 from dispatchcount.cli.foreign import foreign
 from dispatchcount.cli.nearest import nearest
 from dispatchcount.cli.zoos import ZOOS, find
-from dispatchcount.errors import UsageError
+from dispatchcount.errors import UsageError, kind_of
 
 FORMS = (
     "package.module:callable, file.py:callable, "
@@ -69,7 +69,7 @@ def load_model(
             model = build(model, device, target, f"{target}() raised", hint)
     if not _is_module(model):
         raise UsageError(
-            f"{target} gave a {type(model).__name__}, not a torch.nn.Module; "
+            f"{target} gave {kind_of(model)}, not a torch.nn.Module; "
             "it must return the model to profile"
         )
     if dtype is not None:

@@ -16,7 +16,12 @@ from dispatchcount.capture.held import buffers, guarded, parameters, walk
 
 
 def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Every module once, under its first name, callers first."""
+    """Every module once, under its first name, callers first.
+
+    Raises:
+        TypeError: the model is no module.
+    """
+    held.check_module(model)
     seen: set[int] = set()
     for name, module in walk(model):
         if id(module) not in seen:

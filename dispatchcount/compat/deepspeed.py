@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from dispatchcount import files
+from dispatchcount.capture.held import check_module
 from dispatchcount.compat._absent import absent
 from dispatchcount.compat._depths import classes_by_depth
 from dispatchcount.compat._jit.state import untouched
@@ -55,6 +56,7 @@ class FlopsProfiler:
     def __init__(
         self, model: nn.Module, ds_engine: Any = None, recompute_fwd_factor: float = 0.0
     ) -> None:
+        check_module(model)
         self.model = model
         self.ds_engine = ds_engine
         self.recompute_fwd_factor = recompute_fwd_factor
@@ -239,6 +241,7 @@ def get_model_profile(
     """
     if input_shape is None and not args and not kwargs:
         raise ValueError("the model needs an input; give its input_shape, or args and kwargs")
+    check_module(model)
     given = tuple(args) if input_shape is None else (empty_input(model, tuple(input_shape)),)
     call = model if mode == "forward" else getattr(model, mode)
     profiler = FlopsProfiler(model)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from dispatchcount.distributed.cluster.values import asks_for_values
-from dispatchcount.errors import UsageError, described
+from dispatchcount.errors import UsageError, described, kind_of
 
 BUILD, PARALLELIZE, OPTIMIZER = "build()", "parallelize(model, mesh)", "optimizer(parameters)"
 
@@ -49,8 +49,9 @@ def _takes(
     """
     name = call.partition("(")[0]
     if not callable(function) or isinstance(function, nn.Module | torch.optim.Optimizer):
-        got = "None" if function is None else f"an object of type {type(function).__name__}"
-        raise UsageError(f"{name} is {got}, not a function; a plan calls it as {call}")
+        raise UsageError(
+            f"{name} is {kind_of(function)}, not a function; a plan calls it as {call}"
+        )
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
@@ -70,8 +71,9 @@ def module(value: Any, what: str, expected: str) -> nn.Module:
         UsageError: it is none.
     """
     if not isinstance(value, nn.Module):
-        got = _named(value)
-        raise UsageError(f"{what} returned {got}, not a torch.nn.Module; it must {expected}")
+        raise UsageError(
+            f"{what} returned {kind_of(value)}, not a torch.nn.Module; it must {expected}"
+        )
     return value
 
 
@@ -82,17 +84,12 @@ def optimizer(value: Any) -> torch.optim.Optimizer:
         UsageError: it is none.
     """
     if not isinstance(value, torch.optim.Optimizer):
-        got = _named(value)
+        got = kind_of(value)
         raise UsageError(
             f"{OPTIMIZER} returned {got}, not a torch.optim.Optimizer; give a class such as "
             "torch.optim.AdamW, or a function that returns an optimizer of those parameters"
         )
     return value
-
-
-def _named(value: Any) -> str:
-    """What a function returned, in words."""
-    return "None" if value is None else f"a {type(value).__name__}"
 
 
 @contextmanager

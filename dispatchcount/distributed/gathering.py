@@ -19,7 +19,7 @@ from itertools import count
 import orjson
 
 from dispatchcount.distributed.notices import Notices, is_alone
-from dispatchcount.errors import MissingRanksError, described
+from dispatchcount.errors import MissingRanksError, described, expect
 from dispatchcount.report.ranks import RANK, WORLD_SIZE
 from dispatchcount.report_api import Ranks, Report
 
@@ -56,6 +56,7 @@ def gather(report: Report, timeout: float = 60, *, partial: bool = False) -> Ran
             the reports that came.
         UsageError: the process group is fake.
     """
+    expect(report, Report, "report", "this rank's report: gather(prof.report)")
     if is_alone():
         return Ranks(1, (0,), (report,))
     return gather_by(Notices.of_group(), report, timeout, partial=partial)

@@ -14,6 +14,7 @@ from dispatchcount.render.console.grid import Cells, Grid
 from dispatchcount.render.numbers import ABSENT, duration, human, nbytes, percent, plural
 from dispatchcount.render.plain import Printable, named
 from dispatchcount.render.summary import Line, footer, summary
+from dispatchcount.render.top import check_top
 
 if TYPE_CHECKING:
     from dispatchcount.distributed.comparison import Comparison
@@ -129,8 +130,7 @@ def time_table(time: LeastTime, top: int | None = 15) -> Printable:
     Raises:
         ValueError: `top` is negative.
     """
-    if top is not None and top < 0:
-        raise ValueError(f"top={top} is negative; give a number of rows from 0 up, or None")
+    check_top(top, "rows")
     rows = sorted(time.modules, key=lambda row: -row.least_seconds)
     shown = rows[:top]
     columns = [

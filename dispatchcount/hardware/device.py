@@ -129,7 +129,7 @@ class Device(Brief):
                     f"{kind}={getattr(self, kind)!r} has no dtypes; give flops a second by dtype, "
                     f"as in Device({kind}={{'bfloat16': 989e12}})"
                 )
-            rates = {_dtype_name(dtype): rate for dtype, rate in getattr(self, kind).items()}
+            rates = {dtype_name(dtype): rate for dtype, rate in getattr(self, kind).items()}
             for dtype, rate in rates.items():
                 _positive(rate, f"{kind}[{dtype!r}]", "flops a second")
             object.__setattr__(self, kind, rates)
@@ -246,7 +246,7 @@ def _rate(rates: Mapping[str, float], dtype: str) -> float | None:
     return known if known is not None else rates.get(_SAME_UNITS.get(dtype, ""))
 
 
-def _dtype_name(dtype: Any) -> str:
+def dtype_name(dtype: Any) -> str:
     """Torch's name of a dtype without the prefix, whether it is given as text or as the dtype."""
     name = str(dtype).removeprefix("torch.")
     if name not in DTYPES:

@@ -12,8 +12,8 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.errors import DeviceError
-from dispatchcount.hardware.device import DTYPES, TF32, Device
+from dispatchcount.errors import DeviceError, expect
+from dispatchcount.hardware.device import TF32, Device, dtype_name
 from dispatchcount.hardware.tf32 import matrix_products
 from dispatchcount.render.numbers import plural
 
@@ -68,24 +68,26 @@ def measure_device(
 
     Raises:
         DeviceError: no product runs on the device.
+        TypeError: `dtypes` is no list.
+        ValueError: a device has no peak for one of them.
     """
     import torch
 
+    expect(dtypes, (list, tuple, set), "dtypes", "a list: dtypes=['float32', torch.bfloat16]")
+    names = [dtype_name(dtype) for dtype in dtypes]
     place = _place(device)
     on_host = place.type == "cpu"
     size = size or (_CPU_SIZE if on_host else _ACCELERATOR_SIZE)
     nbytes = nbytes or (_CPU_BYTES if on_host else _ACCELERATOR_BYTES)
     with torch.no_grad():
         peak = {}
-        for dtype in dtypes:
-            with _rounding(place, dtype) as kind:
+        for name in names:
+            with _rounding(place, name) as kind:
                 rate = None if kind is None else _product_rate(place, kind, size, seconds)
             if rate is not None:
-                peak[str(dtype).removeprefix("torch.")] = rate
+                peak[name] = rate
         if not peak:
-            raise DeviceError(
-                f"{place} multiplies matrices in none of {', '.join(map(str, dtypes))}"
-            )
+            raise DeviceError(f"{place} multiplies matrices in none of {', '.join(names)}")
         bandwidth = _memory_rate(place, nbytes, seconds)
     threads = f", {plural(torch.get_num_threads(), 'thread')}" if on_host else ""
     return Device(
@@ -108,18 +110,17 @@ def _place(device: Any) -> torch.device:
 
 
 @contextmanager
-def _rounding(place: torch.device, dtype: Any) -> Iterator[torch.dtype | None]:
-    """The dtype of torch that is measured for `dtype`, with torch set to round for TF32.
+def _rounding(place: torch.device, name: str) -> Iterator[torch.dtype | None]:
+    """The dtype of torch that is measured for one of `DTYPES`, with torch set to round for TF32.
 
     For float32 torch is set not to round. It is None for TF32 where there is no such unit.
     """
     import torch
 
-    name = str(dtype).removeprefix("torch.")
     on_nvidia = place.type == "cuda" and torch.version.hip is None
     if name not in ("float32", TF32) or not on_nvidia:
         # An older torch lacks dtypes that a device may have a peak for; it multiplies none of them.
-        yield getattr(torch, name, None) if name in DTYPES else getattr(torch, name)
+        yield getattr(torch, name, None)
     elif name == TF32 and torch.cuda.get_device_capability(place) < _FIRST_WITH_TF32:
         yield None
     else:

@@ -15,6 +15,7 @@ from dispatchcount.render.console.grid import Cells, Grid, heat
 from dispatchcount.render.numbers import ABSENT, duration, human, nbytes, percent, plural
 from dispatchcount.render.plain import Printable, named
 from dispatchcount.render.summary import Line, footer
+from dispatchcount.render.top import check_top
 
 if TYPE_CHECKING:
     from dispatchcount.hardware.device import Device
@@ -38,8 +39,7 @@ def roofline_table(roof: Roofline, *, top: int | None = 15, by: str = "operator"
     """
     if by not in GROUPS:
         raise ValueError(f"by={by!r} is not known; it is one of {', '.join(GROUPS)}")
-    if top is not None and top < 0:
-        raise ValueError(f"top={top} is negative; give a number of rows from 0 up, or None")
+    check_top(top, "rows")
     rows = sorted(_rows(roof, by), key=lambda row: -row.least_seconds)
     shown = rows[:top]
     timed = bool(roof.total.seconds)

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from dispatchcount.errors import LawError
+from dispatchcount.errors import LawError, expect_function
 from dispatchcount.hardware.utilization import StepCost, step_cost
 from dispatchcount.integrations.law_costs import HasMacs, LawCosts
 from dispatchcount.integrations.signature import autocast_dtype, mode_of, signature
@@ -72,6 +72,10 @@ class Costs:
             raise ValueError(
                 "law and sizes belong together: sizes(batch) says the sizes that law(**sizes) takes"
             )
+        for name, function in (("law", law), ("sizes", sizes)):
+            if function is not None:
+                expect_function(function, name, "a law, and a function of a batch: see `Meter`")
+        profile(model, rules=rules)  # runs nothing, and refuses rules that cannot be used
         self._model, self._rules = model, rules
         self._every = every
         self._law = LawCosts(law, sizes) if law is not None and sizes is not None else None

@@ -22,6 +22,8 @@ from typing import Any
 
 from torch import nn
 
+from dispatchcount.capture.held import check_module
+from dispatchcount.errors import expect, expect_function, kind_of
 from dispatchcount.hardware.at_hand import as_torch_rounds, device_at_hand
 from dispatchcount.hardware.device import Device, checked_device
 from dispatchcount.hardware.utilization import NO_COST, StepCost
@@ -85,7 +87,8 @@ class Meter:
 
     Raises:
         ValueError: `every` is not a whole number from 1 up, or one of `law` and `sizes` is missing.
-        TypeError: `device` is not a `Device`.
+        TypeError: `model` is no module, `device` is not a `Device`, or another argument is of the
+            wrong kind.
     """
 
     def __init__(
@@ -101,6 +104,10 @@ class Meter:
         rules: Mapping[Any, Any] | None = None,
         clock: Clock | None = None,
     ) -> None:
+        check_module(model)
+        expect_function(tokens, "tokens", "a function of a batch that says how many tokens it has")
+        if clock is not None and not hasattr(clock, "mark"):
+            raise TypeError(f"clock is {kind_of(clock)}; give an object with `mark` and `between`")
         if device is None:
             device = as_torch_rounds(device_at_hand())
         self.device = checked_device(device)
@@ -245,6 +252,7 @@ class Meter:
         Raises:
             ValueError: it is not what `state_dict` gave.
         """
+        expect(state, Mapping, "the state", "what meter.state_dict() returned")
         missing = [key for key in self.state_dict() if key not in state]
         if missing:
             raise ValueError(

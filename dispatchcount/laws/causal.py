@@ -9,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
-from dispatchcount.errors import LawError
+from dispatchcount.errors import LawError, expect
 from dispatchcount.laws.domain import Domain, Range
 from dispatchcount.laws.observed import Key
 from dispatchcount.laws.polynomial import Polynomial
@@ -67,6 +67,8 @@ def causal(law: L, window: int | None = None, sizes: Sequence[str] | None = None
             formula.
         ValueError: `sizes` names none of the law's, or the window is below 1.
     """
+    give = "how many keys a query sees at most, from 1 up, or None for all before it"
+    expect(window, (int, type(None)), "window", give)
     if window is not None and window < 1:
         raise ValueError(f"window = {window}: expected an integer from 1 up")
     for size in sizes or ():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dispatchcount._version import __version__
+from dispatchcount.errors import expect
 from dispatchcount.laws.domain import Domain, Range
 from dispatchcount.laws.law import Formulas, LawMeta, RowNote
 from dispatchcount.laws.law_api import Law
@@ -56,13 +57,15 @@ def law(
     Raises:
         LawError: the code raises at the sizes given or cannot vary one of them, or no formula was
             found.
-        TypeError: there are no sizes, or one is no integer; `run` cannot be called.
+        TypeError: there are no sizes, or one is no integer; `model` is no module, or `run` cannot
+            be called.
         ValueError: a size is below 1, its name cannot be used, or `far` names none of them or is
             below it.
     """
     known = find_convention(convention).name
-    _check(run, sizes, far or {})
+    expect(far or {}, Mapping, "far", "the largest value of some sizes by name: far={'n': 60}")
     runs = Runs(model, run, tuple(sizes), progress)
+    _check(sizes, far or {})
     # A batch or length of 1 is special in many models, so nothing is fitted through it.
     start = tuple(max(size, 2) for size in sizes.values())
     samples = Samples(runs, start)
@@ -71,12 +74,7 @@ def law(
     return _law(samples, parts, dict(sizes), known)
 
 
-def _check(run: Any, sizes: Mapping[str, Any], far: Mapping[str, Any]) -> None:
-    if not callable(run):
-        raise TypeError(
-            "the second argument is code to run, called with the sizes by name; got "
-            f"{type(run).__name__}"
-        )
+def _check(sizes: Mapping[str, Any], far: Mapping[str, Any]) -> None:
     if not sizes:
         raise TypeError(
             "there is no size; name at least one with a small value: dc.law(model, run, b=2, s=16)"

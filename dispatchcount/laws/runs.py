@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from dispatchcount.errors import described
+from dispatchcount.errors import described, expect_function, kind_of
 from dispatchcount.laws.observed import Observation, observed
 from dispatchcount.profiler import profile
 from dispatchcount.report_api import Report
@@ -44,6 +44,9 @@ class Runs:
         run: called with the sizes by name.
         sizes: the names, in order.
         say: told of each run before it is made.
+
+    Raises:
+        TypeError: one of them is of another kind. It is said here, and not as an error of the code.
     """
 
     def __init__(
@@ -53,6 +56,14 @@ class Runs:
         sizes: tuple[str, ...],
         say: Callable[[str], None] | None,
     ) -> None:
+        profile(model)  # runs nothing, and refuses what is no module
+        if not callable(run):
+            raise TypeError(
+                "the second argument is code to run, called with the sizes by name, such as "
+                f"lambda b, s: model(tokens(b, s)); got {kind_of(run)}"
+            )
+        if say is not None:
+            expect_function(say, "progress", "a function of a line of text, such as print")
         self._model, self._run, self.sizes = model, run, sizes
         self._say = say
         self._known: dict[Point, Observation | Raised] = {}

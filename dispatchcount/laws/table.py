@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
+from dispatchcount.errors import expect
 from dispatchcount.laws.alike import folding
 from dispatchcount.laws.notes import notes
 from dispatchcount.laws.row import LawRow, columns_of
@@ -57,6 +58,7 @@ def selected(
     Raises:
         ValueError: `depth` is negative, or there is no such metric.
     """
+    expect(depth, (int, type(None)), "depth", "a number of levels from 0 up, or None for all")
     if depth is not None and depth < 0:
         raise ValueError(f"depth = {depth}: expected an integer from 0 up, or None for all levels")
     columns_of(metric, law.convention)

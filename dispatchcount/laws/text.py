@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from dispatchcount.errors import expect
 from dispatchcount.laws.notation import latex, python
 from dispatchcount.laws.notes import notes
 from dispatchcount.laws.table import selected, told
@@ -50,13 +51,15 @@ def to_latex(law: LawData, metrics: Sequence[str]) -> str:
         LawError: a metric has no formula.
         ValueError: there is no such metric.
     """
+    expect(metrics, Iterable, "metrics", "names of metrics: law.to_latex(['flops', 'macs'])")
     lines = []
     arguments = ", ".join(
         rf"\mathrm{{{s}}}".replace("_", r"\_") if len(s) > 1 else s for s in law.sizes
     )
-    for metric in metrics:
+    for metric in (metrics,) if isinstance(metrics, str) else metrics:
+        formula = latex(law.total.polynomial(metric))
         name = metric.replace("_", r"\_")
-        lines.append(rf"\mathrm{{{name}}}({arguments}) &= {latex(law.total.polynomial(metric))}")
+        lines.append(rf"\mathrm{{{name}}}({arguments}) &= {formula}")
     body = " \\\\\n".join(lines)
     return f"\\begin{{align*}}\n{body}\n\\end{{align*}}\n"
 

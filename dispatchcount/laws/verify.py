@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from random import Random
 
-from dispatchcount.errors import LawError
+from dispatchcount.errors import LawError, expect
 from dispatchcount.laws.figures import FIGURES, LawStats
 from dispatchcount.laws.law import LawData
 from dispatchcount.laws.runs import Raised, Runs
@@ -32,8 +32,10 @@ def verify(law: LawData, runs: Runs, times: int, seed: int) -> tuple[dict[str, i
 
     Raises:
         LawError: a run disagrees or raises, or the law is a view.
+        TypeError: `times` is no integer.
         ValueError: `times` is below 1.
     """
+    expect(times, int, "times", "how many runs to compare with, from 1 up")
     if times < 1:
         raise ValueError(f"times={times}: give how many runs to compare with, from 1 up")
     if law.altered:

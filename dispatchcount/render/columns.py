@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from dispatchcount.errors import expect
 from dispatchcount.render.numbers import (
     ABSENT,
     AT_LEAST,
@@ -271,8 +272,10 @@ def pick(known: dict[str, Column[T]], names: Sequence[str], what: str) -> dict[s
         what: ``"column"`` or ``"sort"``, for the message.
 
     Raises:
+        TypeError: `names` are no names.
         ValueError: there is none of such a name; the message lists those there are.
     """
+    expect(names, Iterable, f"{what}s", f"names, such as {', '.join([*known][:3])}")
     if isinstance(names, str):
         names = [name.strip() for name in names.split(",")]
     for name in names:

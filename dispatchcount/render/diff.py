@@ -13,6 +13,7 @@ from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import ABSENT, count, in_unit, plural
 from dispatchcount.render.plain import Printable, clean, named
 from dispatchcount.render.text.markdown import code, escaped, line, link
+from dispatchcount.render.top import check_top
 from dispatchcount.report.diff import ADDED, REMOVED, RENAMED, Change, DiffData
 from dispatchcount.report.diff_folded import FoldedChange, folded_modules
 from dispatchcount.report.metrics import BY_KEY, COMPARED, KNOWN_OF
@@ -142,8 +143,7 @@ def diff_markdown(
 
 
 def _tables(diff: DiffData, top: int | None, exact: bool, fold: bool) -> list[_Table]:
-    if top is not None and top < 0:
-        raise ValueError(f"top={top} is negative; give a number of rows from 0 up, or None for all")
+    check_top(top, "rows")
     total = diff.total
     keys = [metric.key for metric in COMPARED if metric.key not in KNOWN_OF]
     metrics = [key for key in keys if key in ALWAYS or total.delta(key)]

@@ -155,7 +155,7 @@ def test_transformers_by_model_and_by_configuration(target: str, tmp_path: Path)
         (["no_such_file.py:build"], "there is no file no_such_file.py"),
         (["no.such.module:build"], "there is no module 'no.such.module'"),
         (["NET:bild"], "has no 'bild'; did you mean build"),
-        (["NET:number"], "gave a int, not a torch.nn.Module"),
+        (["NET:number"], "gave an int, not a torch.nn.Module"),
         (["torch.nn:Linear"], "called without arguments"),
         (["torchvision:resnet17"], "did you mean resnet18"),
         (["transformers:BertConfg"], "did you mean BertConfig"),

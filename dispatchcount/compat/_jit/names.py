@@ -6,14 +6,18 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from dispatchcount.capture.held import children
+from dispatchcount.capture.held import check_module, children
 
 
 def named_modules_with_dup(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """Like `named_modules`, but a module that is held in several places comes once for each.
 
     All that lies below it comes each time as well. The walk ends at a module that holds itself.
+
+    Raises:
+        TypeError: the model is no module.
     """
+    check_module(model)
     stack: list[tuple[str, nn.Module, frozenset[int]]] = [(prefix, model, frozenset())]
     while stack:
         name, module, above = stack.pop()

@@ -11,6 +11,7 @@ from dispatchcount.render.console.operators import OPERATOR_COLUMNS, operator_ro
 from dispatchcount.render.numbers import percent
 from dispatchcount.render.plain import clean
 from dispatchcount.render.select import select
+from dispatchcount.render.top import check_top
 from dispatchcount.report import derived
 from dispatchcount.report.model import ReportData
 
@@ -37,8 +38,7 @@ def where_it_goes(
     Raises:
         ValueError: `top` is negative.
     """
-    if top is not None and top < 0:
-        raise ValueError(f"top={top} is negative; give a number from 0 up, or None for all")
+    check_top(top, "modules")
     if not report.flops:
         return None
     own = MODULE_COLUMNS["self_flops"]

@@ -11,6 +11,7 @@ from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.summary import Line, footer, summary
+from dispatchcount.render.top import check_top
 from dispatchcount.report.model import ReportData
 
 _KEPT = ("operator", "module", "on the wire")
@@ -27,10 +28,7 @@ def collective_table(report: ReportData, *, top: int | None = 15, exact: bool = 
     Raises:
         ValueError: `top` is negative.
     """
-    if top is not None and top < 0:
-        raise ValueError(
-            f"top={top} is negative; give a number of modules from 0 up, or None for all"
-        )
+    check_top(top, "modules")
     rows, modules = texts(report, exact=exact)
     if not rows:  # as on one device, where the same script runs as well
         none = ("collectives", "none ran in the block", "")

@@ -21,6 +21,7 @@ from dispatchcount.render.hints import hint
 from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.summary import footer, summary
+from dispatchcount.render.top import check_top
 from dispatchcount.report import derived
 from dispatchcount.report.coverage import KNOWN, statuses
 from dispatchcount.report.metrics import METRICS, Stats
@@ -131,10 +132,7 @@ def operator_table(
     Raises:
         ValueError: `sort` is not known or `top` is negative.
     """
-    if top is not None and top < 0:
-        raise ValueError(
-            f"top={top} is negative; give a number of operators from 0 up, or None for all"
-        )
+    check_top(top, "operators")
     key = order(pick(OPERATOR_COLUMNS, [sort], "sort")[sort])
     rows = sorted(operator_rows(report), key=key)
     shown = rows[:top]

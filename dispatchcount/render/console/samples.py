@@ -12,6 +12,7 @@ from dispatchcount.render.numbers import ABSENT, count, percent, plural, show_sh
 from dispatchcount.render.plain import Printable, clean
 from dispatchcount.render.select import AUTO, Depth, Row, select
 from dispatchcount.render.summary import Line, folded, footer, hidden, summary
+from dispatchcount.render.top import check_top
 from dispatchcount.report.derived import part
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.rows import NO_MODULE
@@ -39,10 +40,7 @@ def samples_table(
     Raises:
         ValueError: the block had no samples, `top` is negative, or `depth` is no depth.
     """
-    if top is not None and top < 0:
-        raise ValueError(
-            f"top={top} is negative; give a number of samples from 0 up, or None for all"
-        )
+    check_top(top, "samples")
     report.distribution()  # raises if the block had no samples
     selection = select(
         report, depth, fold=fold, wanted=lambda index: report.modules[index].name != NO_MODULE

@@ -15,6 +15,7 @@ from dispatchcount.render.numbers import plural
 from dispatchcount.render.plain import Printable
 from dispatchcount.render.select import AUTO, ROWS, Depth, Row, select
 from dispatchcount.render.summary import Line, folded, footer, hidden, per_sample, shared, summary
+from dispatchcount.render.top import check_top
 from dispatchcount.report.memory_totals import memory_of_all
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.parameter_totals import all_parameters
@@ -80,8 +81,7 @@ def module_table(
     """
     if top is not None and not flat:
         raise ValueError(f"top={top} needs flat=True: a tree is cut by depth or min_share")
-    if top is not None and top < 0:
-        raise ValueError(f"top={top} is negative; give a number of modules from 0 up, or None")
+    check_top(top, "modules")
     if flat:
         return _flat(report, columns, sort or "self_flops", min_share, exact, fold, top, batch)
     key = None if sort is None else order(pick(MODULE_COLUMNS, [sort], "sort")[sort])

@@ -9,6 +9,7 @@ from dispatchcount.render.plots.bars import bars
 from dispatchcount.render.plots.figure import save
 from dispatchcount.render.plots.icicle import DEPTH, icicle
 from dispatchcount.render.plots.memory import memory
+from dispatchcount.render.top import check_top
 from dispatchcount.report.model import ReportData
 
 KINDS = ("bars", "icicle", "memory")
@@ -44,8 +45,7 @@ def plot(
     """
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r} is no kind of plot; it is {', '.join(map(repr, KINDS))}")
-    if top is not None and top < 0:
-        raise ValueError(f"top={top} is negative; give a number from 0 up, or None for all")
+    check_top(top, "modules")
     if kind == "memory":
         figure = memory(report, top)
     elif kind == "icicle":
