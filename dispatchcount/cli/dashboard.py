@@ -67,8 +67,8 @@ def run(args: argparse.Namespace) -> int:
     if alone:
         have = "report has" if alone == 1 else "reports have"
         complain(
-            f"{alone} {have} no label model and stand alone, because models of one class may"
-            " differ; label them with --label model=NAME or report.with_labels(model=…)"
+            f"{alone} {have} no label model. Each is a series of its own, because models of one"
+            " class may differ; label them with --label model=NAME or report.with_labels(model=…)"
         )
     index = clean(str(site / "index.html"))
     reports, left_out = plural(made.reports, "report"), plural(len(made.bad), "file")

@@ -41,7 +41,7 @@ def test_a_site_has_an_index_a_page_for_each_report_and_its_script_once(
         shown.out
         == f"{site / 'index.html'}: 3 reports in 2 series, 0 files left out, 4 pages written\n"
     )
-    assert "1 report has no label model and stand" in shown.err
+    assert "1 report has no label model. Each is" in shown.err
     pages = [page_name(name) for name in ("one.json", "deeper/one.json", "routed.json")]
     change = page_name("deeper/one.json\0to\0one.json")
     assert sorted(
