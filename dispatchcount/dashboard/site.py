@@ -75,8 +75,8 @@ def build(
     builder = _Builder(folder, site, convention)
     builder.read()
     series = in_series(builder.runs(), along, budgets)
-    builder.write_reports()
-    diffs = {run.file: name for one in series for run, name in builder.write_diffs(one)}
+    builder.write_scripts()
+    diffs = {run.file: name for one in series for run, name in builder.write_pages(one)}
     builder.finish()
     write(site / "index.html", index(series, builder.bad, diffs, convention))
     return Site(series, builder.bad, builder.written)
@@ -146,33 +146,44 @@ class _Builder:
         """All that was read."""
         return [run for _, run in self._now.runs.values()]
 
-    def write_reports(self) -> None:
-        """Write the scripts, and the page of each report that has none or an old one."""
+    def write_scripts(self) -> None:
+        """Write what the pages of all reports and changes share."""
         for part in ("reports", "diffs"):
             (self._site / part).mkdir(parents=True, exist_ok=True)
         for script in SCRIPTS:
             write(self._site / script, asset(script))
-        for file in sorted(self._new):
-            _, run = self._now.runs[file]
-            whole = page(self._report(file), script=f"../{SCRIPTS[0]}")
-            self._write(f"reports/{run.page}", whole)
 
-    def write_diffs(self, series: Series) -> list[tuple[Run, str]]:
-        """Write the page of each change from a run to the next; returns the later run and the page.
+    def write_pages(self, series: Series) -> list[tuple[Run, str]]:
+        """Write the pages of a series that are missing or old: of its reports and their changes.
 
-        The page is there for runs of equal figures too, because modules may have changed places.
+        A report's page is written beside the change that it belongs to, so that the report is read
+        once for both. The page of a change is there for runs of equal figures too, because modules
+        may have changed places.
+
+        Returns:
+            Each later run and the page of the change that led to it.
         """
         made = []
-        for old, new in zip(series.runs, series.runs[1:], strict=False):
-            name = page_name(f"{old.file}\0to\0{new.file}")  # no two pairs of files have one name
-            digests = [self._now.runs[run.file][0] for run in (old, new)]
-            there = (self._site / "diffs" / name).exists()
-            if self._before.diffs.get(name) != digests or not there:
-                change = self._report(old.file).diff(self._report(new.file))
-                self._write(f"diffs/{name}", diff_page(change, script=f"../{SCRIPTS[1]}"))
-            self._now.diffs[name] = digests
-            made.append((new, name))
+        before: Run | None = None
+        for run in series.runs:
+            if before is not None:
+                made.append((run, self._write_diff(before, run)))
+            if run.file in self._new:
+                whole = page(self._report(run.file), script=f"../{SCRIPTS[0]}")
+                self._write(f"reports/{run.page}", whole)
+            before = run
         return made
+
+    def _write_diff(self, old: Run, new: Run) -> str:
+        """Write the page of a change unless it is up to date; returns its name."""
+        name = page_name(f"{old.file}\0to\0{new.file}")  # no two pairs of files have one name
+        digests = [self._now.runs[run.file][0] for run in (old, new)]
+        there = (self._site / "diffs" / name).exists()
+        if self._before.diffs.get(name) != digests or not there:
+            change = self._report(old.file).diff(self._report(new.file))
+            self._write(f"diffs/{name}", diff_page(change, script=f"../{SCRIPTS[1]}"))
+        self._now.diffs[name] = digests
+        return name
 
     def finish(self) -> None:
         """Remove pages of the former site that nothing leads to, and note what is there now."""

@@ -8,6 +8,7 @@ import pytest
 from dispatchcount.cli import main
 from dispatchcount.dashboard.collect import page_name, summarize
 from dispatchcount.dashboard.site import build
+from dispatchcount.report_api import Report
 from tests.report import make
 
 
@@ -230,3 +231,24 @@ def test_names_of_files_are_safe_on_a_terminal(
     shown = capsys.readouterr()
     assert "\x1b" not in shown.out + shown.err
     assert r"left out \x1b[31m" in shown.err
+
+
+def test_a_report_is_read_once_for_its_line_and_once_for_its_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    for day in range(6):  # two series whose files lie between each other
+        report = make.cnn().with_labels(model=f"net{day % 2}", commit=f"c{day}")
+        report.to_json(runs / f"{day}.json")
+    read: list[str] = []
+    from_json = Report.from_json
+
+    def counted(source: Path) -> Report:
+        read.append(source.name)
+        return from_json(source)
+
+    monkeypatch.setattr(Report, "from_json", staticmethod(counted))
+    made = build(runs, tmp_path / "site", "fvcore")
+    assert made.written == 6 + 2 * 2  # three runs of a series have two changes
+    assert sorted(read) == sorted(2 * [f"{day}.json" for day in range(6)])
