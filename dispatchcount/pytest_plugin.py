@@ -135,7 +135,7 @@ def _stored(path: Path, test: str) -> Report | None:
     if not os.path.lexists(path):
         return None
     baseline = Report.from_json(path)
-    owner = dict(baseline.meta.labels).get("test", test)
+    owner = baseline.labels.get("test", test)
     # Older baselines have only the test's name, without the file. That is enough for a test outside
     # of a class.
     if _from_file(owner) != _from_file(test) and [owner] != _within(test):

@@ -97,7 +97,7 @@ def _counted(targets: list[str], args: argparse.Namespace) -> dict[str, Report]:
 def _named(models: list[str], reports: list[Report]) -> list[Compared]:
     """Rows that are called as their model, and those of the same model by their file as well."""
     titles = [
-        dict(report.meta.labels).get("model") or report.meta.model or model
+        report.labels.get("model") or report.meta.model or model
         for model, report in zip(models, reports, strict=True)
     ]
     often = Counter(titles)

@@ -99,7 +99,7 @@ def report_files(folder: Path) -> list[Path]:
 
 def summarize(report: Report, file: str) -> Run:
     """The numbers of one report that the dashboard shows."""
-    labels = dict(report.meta.labels)
+    labels = dict(report.labels)
     model = labels.pop("model", "")
     return Run(
         file=file,

@@ -51,7 +51,7 @@ def _per_sample(metric: Metric) -> Column[Compared]:
 
 
 def _label(key: str) -> Column[Compared]:
-    return Column(key, lambda row: dict(row.report.meta.labels).get(key))
+    return Column(key, lambda row: row.report.labels.get(key))
 
 
 def _peak(row: Compared) -> int | None:

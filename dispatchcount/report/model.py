@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import TypeVar
 
 from dispatchcount.report import by_module, by_type, collectives, coverage, views
@@ -316,7 +318,16 @@ class ReportData(ReportRows):
         """
         return replace(self, convention=find_convention(name).name)
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What the user said of the run, by name: ``report.labels["commit"]``. It is read-only.
+
+        ``profile(labels=…)``, `with_labels` and ``--label`` set labels, and the command line fills
+        in ``model``, ``input``, ``device``, ``dtype``, ``mode`` and ``commit``.
+        """
+        return MappingProxyType(dict(self.meta.labels))
+
     def with_labels(self: R, **labels: str) -> R:
         """The same record with labels set: ``with_labels(commit="1f3a", model="resnet50")``."""
-        merged = dict(self.meta.labels) | {key: str(value) for key, value in labels.items()}
+        merged = {**self.labels} | {key: str(value) for key, value in labels.items()}
         return replace(self, meta=replace(self.meta, labels=tuple(merged.items())))

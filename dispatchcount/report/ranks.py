@@ -276,7 +276,7 @@ def by_rank(reports: Iterable[R]) -> tuple[int, tuple[int, ...], tuple[R, ...]]:
         ValueError: there is no report, or labels are missing in some or contradict each other.
     """
     given = list(reports)
-    labels = [dict(report.meta.labels) for report in given]
+    labels = [report.labels for report in given]
     if not any(RANK in label for label in labels):
         return len(given), tuple(range(len(given))), tuple(given)
     try:

@@ -120,7 +120,7 @@ def diff_page(diff: DiffData, script: str | None = None) -> str:
 
 
 def _title(report: ReportData) -> str:
-    return dict(report.meta.labels).get("model") or report.meta.model or "Profiled block"
+    return report.labels.get("model") or report.meta.model or "Profiled block"
 
 
 def asset(name: str) -> str:

@@ -82,7 +82,7 @@ def about(report: ReportData, metric: Metric) -> str:
 
 def title(report: ReportData) -> str:
     """The model by its label, or else by its class."""
-    name = dict(report.meta.labels).get("model") or report.meta.model or "a block"
+    name = report.labels.get("model") or report.meta.model or "a block"
     return verbatim(cut(first_line(name), _LONGEST_TITLE))
 
 
