@@ -71,6 +71,28 @@ def test_it_is_saved_as_it_stands(open_page: Open, tmp_path: Path) -> None:
     assert len(lines) == 3
 
 
+def test_a_link_restores_what_its_rows_are(open_page: Open, tmp_path: Path) -> None:
+    page = shown(open_page, tmp_path)
+    by = page.get_by_label("Rows of the collectives")
+    by.select_option("modules")
+    address = page.evaluate("location.hash")
+    by.select_option("")
+    assert page.evaluate("location.hash") == ""
+    again = open_page(tmp_path / "report.html", address)
+    expect(again.get_by_label("Rows of the collectives")).to_have_value("modules")
+    expect(again.locator("#collectives tbody tr")).to_have_count(2)
+    expect(again.locator("#gone")).to_be_hidden()
+
+
+def test_a_link_to_rows_that_there_are_not_says_so(open_page: Open, tmp_path: Path) -> None:
+    page = shown(open_page, tmp_path, "#&sent=colours")
+    expect(page.locator("#gone")).to_contain_text("rows of what was sent “colours”")
+    expect(page.get_by_label("Rows of the collectives")).to_have_value("")
+    make.cnn().to_html(tmp_path / "alone.html")
+    alone = open_page(tmp_path / "alone.html", "#&sent=modules")
+    expect(alone.locator("#gone")).to_contain_text("what was sent")
+
+
 def test_where_nothing_was_sent_there_is_no_panel(open_page: Open, tmp_path: Path) -> None:
     make.training().to_html(tmp_path / "report.html")
     page = open_page(tmp_path / "report.html")

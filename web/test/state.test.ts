@@ -16,7 +16,7 @@ describe("a link restores the view", () => {
       "layers.0–31",
       { folded: false, opened: [3, 70], sort: { key: "flops", down: true }, columns: ["name", "params"] },
     ],
-    ["x", { sort: { key: "name", down: false }, exact: true }],
+    ["x", { sort: { key: "name", down: false }, sent: "modules", exact: true }],
     ["", { run: 4, sample: "image-7&run=1", branches: "none+3:1-12:32" }],
   ];
   it.each(views)("of %j", (name, part) => {

@@ -26,6 +26,8 @@ export interface Shown {
   type: string;
   status: string;
   depth: number;
+  /** What the rows of what was sent are told apart by, besides operator and group. */
+  sent: string;
   sort: Sort | null;
   /** Keys of the columns of the module table; null for the usual ones. */
   columns: string[] | null;
@@ -47,13 +49,14 @@ export const USUAL: Shown = {
   type: "",
   status: "",
   depth: 0,
+  sent: "",
   sort: null,
   columns: null,
   branches: "",
   exact: false,
 };
 
-const WORDS = ["metric", "sample", "colour", "query", "type", "status", "branches"] as const;
+const WORDS = ["metric", "sample", "colour", "query", "type", "status", "sent", "branches"] as const;
 
 /**
  * The part of an address behind "#": the module's name, then what is not as usual.

@@ -2,9 +2,10 @@
 import { csvButton } from "../chart/files.ts";
 import type { CollectiveKinds } from "../model/payload.ts";
 import type { Run } from "../model/run.ts";
+import type { Shown } from "../model/state.ts";
 import { sentSums, type SentSum } from "../model/sent.ts";
 import type { Node, Tree } from "../model/tree.ts";
-import { byId, el, options } from "../shared/dom.ts";
+import { byId, el, options, pick } from "../shared/dom.ts";
 import { exact, human, type Figure } from "../shared/numbers.ts";
 import { longest, type Column } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
@@ -18,6 +19,8 @@ export interface CollectivesOptions {
   digits: HTMLInputElement;
   select: (node: Node) => void;
   hover: (node: Node | null) => void;
+  /** Other rows were chosen. */
+  changed: () => void;
 }
 
 const NONE = "(no module)";
@@ -37,7 +40,10 @@ export class CollectiveTable {
     this.node = tree.top;
     byId("collectives").hidden = false;
     optionsOf(this.by);
-    this.by.addEventListener("change", () => this.show(this.node));
+    this.by.addEventListener("change", () => {
+      this.show(this.node);
+      options.changed();
+    });
     this.table = new Table<SentSum>({
       section: byId("collectives"),
       id: "collectives",
@@ -55,6 +61,16 @@ export class CollectiveTable {
         return this.table.search.value ? "Nothing matches." : `No data of ${tree.path(this.node)} was sent here.`;
       },
     });
+  }
+
+  /** The part of a link's view that is this table's. */
+  shown(): Pick<Shown, "sent"> {
+    return { sent: this.by.value };
+  }
+
+  /** Returns what of the view there is not, in words. */
+  restore({ sent }: Pick<Shown, "sent">): string[] {
+    return pick(this.by, sent) ? [] : [`rows of what was sent “${sent}”`];
   }
 
   show(node: Node): void {

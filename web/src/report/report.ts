@@ -89,6 +89,7 @@ const collectives = page.collectives
       digits,
       select: (node) => select(node),
       hover: light,
+      changed: () => address.remember(),
     })
   : null;
 if (page.roof) showRoof(page.roof);
@@ -133,6 +134,7 @@ const shown = (): Shown => ({
   colour: picture.colour,
   folded: tree.folded,
   opened: tree.openedRows(),
+  ...(collectives?.shown() ?? { sent: "" }),
   ...modules.shown(),
 });
 const address = new Address(form(usual, () => ({ name: tree.address(selected), shown: shown() })));
@@ -148,6 +150,8 @@ const restore = ({ name, shown: wanted }: Place): string[] => {
   picture.colour = wanted.colour === "type" ? "type" : "role";
   digits.checked = wanted.exact;
   const gone = modules.restore(wanted, selected);
+  if (collectives) gone.push(...collectives.restore(wanted));
+  else if (wanted.sent) gone.push("what was sent");
   setRun(wanted.run, wanted.sample);
   measure();
   if (!found) gone.unshift(`module “${name}”`);
