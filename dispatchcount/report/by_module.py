@@ -58,11 +58,7 @@ def self_and_total(report: ReportRows) -> tuple[list[Tally], list[Tally]]:
     `calls` are those of the module in both. A module that holds no others, as most do, has one and
     the same tally in both.
     """
-    own = [Tally() for _ in report.modules]
-    for entry in report.entries:
-        own[report.paths[entry.path].module].add_entry(entry)
-    for path in report.paths:
-        own[path.module].calls += path.calls
+    own = _own(report)
     total = list(own)
     for index in {module.parent for module in report.modules if module.parent >= 0}:
         total[index] = Tally()
@@ -71,6 +67,28 @@ def self_and_total(report: ReportRows) -> tuple[list[Tally], list[Tally]]:
     for module, parent in upward(report.modules):
         total[parent].add(total[module])
     return own, total
+
+
+def own_stats(report: ReportRows) -> list[Stats]:
+    """For each module by index what it did and holds itself, as `self_` of `by_module` has it.
+
+    It takes half as long as all of `by_module`.
+    """
+    return [
+        tally.stats(report.flop_definition, elements=module.elements)
+        for tally, module in zip(_own(report), report.modules, strict=True)
+    ]
+
+
+def _own(report: ReportRows) -> list[Tally]:
+    """For each module by index: what it did itself, and its calls."""
+    own = [Tally() for _ in report.modules]
+    owners = [own[path.module] for path in report.paths]
+    for entry in report.entries:
+        owners[entry.path].add_entry(entry)
+    for owner, path in zip(owners, report.paths, strict=True):
+        owner.calls += path.calls
+    return own
 
 
 def module_elements(report: ReportRows) -> list[Elements]:

@@ -52,10 +52,35 @@ Key = tuple[int, str, str, str, str, str, int | None, int | None, bool]
 and control, with the indices of the merged report."""
 
 
+class _Calls:
+    """The calls of several reports that become one path."""
+
+    __slots__ = ("calls", "index", "outputs", "path")
+
+    def __init__(self, index: int, path: Path) -> None:
+        self.index = index
+        self.path = path
+        self.calls = path.calls
+        self.outputs = path.outputs
+
+    def add(self, path: Path) -> None:
+        """Add those of one more report."""
+        self.calls += path.calls
+        if path.outputs != self.outputs:
+            outputs = tuple(dict.fromkeys(self.outputs + path.outputs))
+            if len(outputs) > MAX_OUTPUTS + 1:
+                outputs = (*outputs[:MAX_OUTPUTS], OTHER)
+            self.outputs = outputs
+
+    def whole(self) -> Path:
+        """The path of all of them."""
+        return replace(self.path, calls=self.calls, outputs=self.outputs)
+
+
 class _Merger:
     def __init__(self) -> None:
         self.modules: dict[str, tuple[int, Module]] = {}
-        self.paths: dict[tuple[int, int, str], tuple[int, Path]] = {}
+        self.paths: dict[tuple[int, int, str], _Calls] = {}
         self.entries: dict[Key, list[Entry]] = {}
         self.groups: dict[Group, int] = {}
         self.issues: dict[tuple[str, str], OpIssue] = {}
@@ -68,7 +93,7 @@ class _Merger:
         paths: list[int] = []
         for path in report.paths:
             parent = paths[path.parent] if path.parent >= 0 else -1
-            paths.append(self._path(replace(path, parent=parent, module=modules[path.module])))
+            paths.append(self._path(path, parent, modules[path.module]))
         groups = [self.groups.setdefault(group, len(self.groups)) for group in report.groups]
         for entry in report.entries:
             key = (
@@ -116,19 +141,16 @@ class _Merger:
             self.modules[module.name] = (index, replace(known, fused=True))
         return index
 
-    def _path(self, path: Path) -> int:
-        signature = path.signature if path.parent >= 0 else ""  # there is one path outside
-        key = (path.parent, path.module, signature)
-        if key not in self.paths:
-            self.paths[key] = (len(self.paths), path)
+    def _path(self, path: Path, parent: int, module: int) -> int:
+        signature = path.signature if parent >= 0 else ""  # there is one path outside
+        key = (parent, module, signature)
+        known = self.paths.get(key)
+        if known is None:
+            known = _Calls(len(self.paths), replace(path, parent=parent, module=module))
+            self.paths[key] = known
         else:
-            index, before = self.paths[key]
-            outputs = tuple(dict.fromkeys(before.outputs + path.outputs))
-            if len(outputs) > MAX_OUTPUTS + 1:
-                outputs = (*outputs[:MAX_OUTPUTS], OTHER)
-            calls = before.calls + path.calls
-            self.paths[key] = (index, replace(before, calls=calls, outputs=outputs))
-        return self.paths[key][0]
+            known.add(path)
+        return known.index
 
     def _issue(self, issue: OpIssue) -> None:
         key = (issue.op, issue.status)
@@ -165,7 +187,7 @@ class _Merger:
             meta=meta,
             convention=first.convention,
             modules=tuple(module for _, module in self.modules.values()),
-            paths=tuple(path for _, path in self.paths.values()),
+            paths=tuple(path.whole() for path in self.paths.values()),
             entries=tuple(_together(key, alike) for key, alike in self.entries.items()),
             issues=tuple(self.issues.values()),
             samples=tuple(self.samples),

@@ -7,6 +7,8 @@ holds a table of distinct lines; what a module did in a run is the number of a l
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
+from operator import attrgetter
 from typing import Any
 
 from dispatchcount.report.metrics import CONDENSED, KNOWN_OF, Metric, Stats
@@ -63,6 +65,11 @@ class Figures:
             metric for metric in METRICS if metric.key == "flops" or _tells(metric, totals)
         ]
         self._memory = memory
+        # A page of a thousand ranks has some hundred thousand lines to read: all fields of one are
+        # read by one call, and each figure is the sum of the fields from one place to another.
+        self._fields = attrgetter("calls", *(part for one in self.metrics for part in one.parts))
+        ends = list(accumulate((len(metric.parts) for metric in self.metrics), initial=1))
+        self._places = [(0, 1), *pairwise(ends)]
         self._lines: dict[tuple[int, ...], int] = {}
 
     @property
@@ -90,7 +97,11 @@ class Figures:
 
     def values(self, stats: Stats, held: ModuleMemory | None = None) -> tuple[int, ...]:
         """The figures of a line, in the order of `keys`."""
-        figures = [stats.calls, *[metric.value(stats) for metric in self.metrics]]
+        fields = self._fields(stats)
+        figures = [
+            fields[start] if end - start == 1 else sum(fields[start:end])
+            for start, end in self._places
+        ]
         if self._memory:
             figures += [getattr(held, kind) if held else 0 for kind in MEMORY_KINDS]
         return tuple(figures)

@@ -7,14 +7,16 @@ the figure of each rank. Lists of operators and of collectives that ranks have a
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from dispatchcount.render.html.collectives import sent
 from dispatchcount.render.html.data import report_data
 from dispatchcount.render.html.figures import Figures, for_script
 from dispatchcount.render.html.groups import Groups, split
 from dispatchcount.render.html.runs import Shared, by_operator
+from dispatchcount.report.by_module import own_stats
 from dispatchcount.report.memory_totals import own_memory
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def ranks_data(ranks: RanksData[Any], title: str) -> dict[str, Any]:
         {
             index: rows[module.name]
             for index, module in enumerate(report.modules)
-            if module.name in report.by_module()
+            if module.name in rows
         }
         for report in ranks.reports
     ]
@@ -68,7 +70,7 @@ def ranks_data(ranks: RanksData[Any], title: str) -> dict[str, Any]:
             for place, report in enumerate(ranks.reports)
             if report.meta.error is not None
         },
-        **_lists(ranks, places, shared),
+        **_lists(ranks, places, shared, _sums(values, shared.figures.keys.index("flops"))),
         "groups": [
             [shared.collectives.group(group) for group in report.groups] for report in ranks.reports
         ],
@@ -83,11 +85,10 @@ def _values(
     nothing = (0,) * len(figures.keys)
     found: Values = [[nothing] * len(ranks.reports) for _ in range(size)]
     for number, (report, place) in enumerate(zip(ranks.reports, places, strict=True)):
-        stats = report.by_module()
-        held = own_memory(report)
+        stats = own_stats(report)
+        held = own_memory(report) if report.memory else None
         for index, row in place.items():
-            of_module = stats[report.modules[index].name]
-            found[row][number] = figures.values(of_module.self_ or of_module, held[index])
+            found[row][number] = figures.values(stats[index], held[index] if held else None)
     return found
 
 
@@ -130,7 +131,7 @@ def _within(own: Own) -> tuple[Own, list[str]]:
     room = MOST_LETTERS
     kept: Own = {}
     for key in wanted:
-        letters = len(json.dumps(own[key], separators=(",", ":")))
+        letters = len(orjson.dumps(own[key]))
         # Without calls and flops there would be no map of the ranks at all.
         if letters <= room or key in ("calls", "flops"):
             room -= letters
@@ -153,7 +154,14 @@ def _peaks(ranks: RanksData[Any]) -> list[dict[str, Any] | None] | None:
     ]
 
 
-def _lists(ranks: RanksData[Any], places: list[dict[int, int]], shared: Shared) -> dict[str, Any]:
+def _sums(values: Values, place: int) -> list[int]:
+    """One figure of all modules together, for each rank."""
+    return [sum(figures[place] for figures in of_rank) for of_rank in zip(*values, strict=True)]
+
+
+def _lists(
+    ranks: RanksData[Any], places: list[dict[int, int]], shared: Shared, flops: list[int]
+) -> dict[str, Any]:
     """What operators did on each rank, and what it sent; ranks that do the same share the lists.
 
     Collectives tell groups by their place among those of the rank, so that ranks share a list that
@@ -168,26 +176,21 @@ def _lists(ranks: RanksData[Any], places: list[dict[int, int]], shared: Shared) 
     of = [-1] * len(ranks.reports)
     known: dict[tuple[Any, ...], int] = {}
     room = MOST_PAIRS
-    for number in sorted(range(len(of)), key=lambda number: -_flops(ranks.reports[number])):
+    for number in sorted(range(len(of)), key=lambda number: -flops[number]):
         report, place = ranks.reports[number], places[number]
         key = _done(report, place)
-        if key not in known:
+        # A key is long, and hashed once: the number of its lists, or -1 where there is no room.
+        of[number] = known.setdefault(key, len(operators))
+        if of[number] == len(operators):
             if len(key) > room:
+                of[number] = known[key] = -1
                 continue
             did = by_operator(report, None, place, shared, timed=False)
             out = sent(report, None, place, shared.figures, shared.collectives)
             room -= len(did["row"]) + (len(out["row"]) if out else 0)
-            known[key] = len(operators)
             operators.append(did)
             collectives.append(out and {name: out[name] for name in out if name != "groups"})
-        of[number] = known[key]
     return {"operators": operators, "collectives": collectives, "of": of}
-
-
-def _flops(report: ReportData) -> int:
-    """Flops of a report, from rows that are known already."""
-    rows = report.by_module()
-    return sum(rows[m.name].flops for m in report.modules if m.parent < 0 and m.name in rows)
 
 
 def _done(report: ReportData, place: dict[int, int]) -> tuple[Any, ...]:
