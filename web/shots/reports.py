@@ -84,15 +84,19 @@ def early_exit() -> dc.Report:
 
 def training() -> dc.Report:
     """A step of training with a small vision transformer, with memory and time."""
+    return _step().with_labels(model="ViT, a step of training", input="4×3×64×64")
+
+
+def _step(layers: int = 6, time: bool = True) -> dc.Report:
     import torchvision
 
-    model = torchvision.models.VisionTransformer(64, 16, 6, 4, 128, 512, num_classes=10)
+    model = torchvision.models.VisionTransformer(64, 16, layers, 4, 128, 512, num_classes=10)
     optimizer = torch.optim.AdamW(model.parameters())
     images, labels = torch.randn(4, 3, 64, 64), torch.tensor([1, 2, 3, 4])
-    with dc.profile(model, memory=True, time=True) as prof:
+    with dc.profile(model, memory=True, time=time) as prof:
         nn.functional.cross_entropy(model(images), labels).backward()
         optimizer.step()
-    return prof.report.with_labels(model="ViT, a step of training", input="4×3×64×64")
+    return prof.report
 
 
 def wider() -> dc.Report:
@@ -104,6 +108,11 @@ def wider() -> dc.Report:
     with dc.profile(model) as prof, torch.no_grad():
         model(torch.randn(1, 3, 224, 224))
     return prof.report.with_labels(model="ResNet-50, wider", input="1×3×224×224")
+
+
+def longer() -> dc.Report:
+    """The step of training with two layers more and no time measured: the new side of its diff."""
+    return _step(layers=8, time=False).with_labels(model="ViT, two layers more", input="4×3×64×64")
 
 
 class Mixture(nn.Module):
@@ -177,8 +186,8 @@ def _loads(rank: int) -> list[list[int]]:
     return loads
 
 
-def job() -> dc.Ranks:
-    """A step of training of `MixtureModel` on 16 ranks, each of them planned."""
+def rank(rank: int = 0) -> dc.Report:
+    """A step of training of `MixtureModel` as one of 16 ranks, planned."""
     import torch.distributed as dist
     from torch.distributed.fsdp import fully_shard
 
@@ -191,13 +200,13 @@ def job() -> dc.Ranks:
         tokens = torch.zeros(1, Mixture.tokens, dtype=torch.long)
         model(tokens, _loads(dist.get_rank())).mean().backward()
 
-    reports = [
-        dc.distributed.plan(MixtureModel, parallelize, step, {"dp": 16}, rank).report.with_labels(
-            model="Mixture of experts", rank=str(rank), world_size="16"
-        )
-        for rank in range(16)
-    ]
-    return dc.Report.merge(reports, axis="rank")
+    plan = dc.distributed.plan(MixtureModel, parallelize, step, {"dp": 16}, rank)
+    return plan.report.with_labels(model="Mixture of experts", rank=str(rank), world_size="16")
+
+
+def job() -> dc.Ranks:
+    """All 16 ranks of it."""
+    return dc.Report.merge([rank(number) for number in range(16)], axis="rank")
 
 
 REPORTS: dict[str, Callable[[], dc.Report]] = {
@@ -205,4 +214,7 @@ REPORTS: dict[str, Callable[[], dc.Report]] = {
     "llama8b": llama8b,
     "early_exit": early_exit,
     "training": training,
+    "wider": wider,
+    "longer": longer,
+    "rank": rank,
 }

@@ -14,11 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
-from reports import REPORTS, wider
+from reports import REPORTS, job
 
 from dispatchcount.dashboard.series import parse_budget
 from dispatchcount.dashboard.site import build
-from dispatchcount.report_api import Report
+from dispatchcount.report_api import Ranks, Report
 
 DEVICES = {
     "light": {"viewport": {"width": 1400, "height": 900}},
@@ -36,7 +36,11 @@ VIEWS = {
     "training": ("training", ""),
     "training-time": ("training", "#&metric=time_ns&run=2"),
     "training-memory": ("training", "#&metric=memory_saved&view=treemap"),
+    "rank": ("rank", "#&sent=modules"),
+    "ranks": ("ranks", ""),
+    "ranks-layer": ("ranks", "#layers.2&metric=wire_bytes&run=6"),
     "diff": ("diff", ""),
+    "diff-phase": ("diff_training", "#&run=1"),
     "dashboard": ("site/index", ""),
 }
 """The pictures: which page, and the part of the address that sets the view."""
@@ -45,12 +49,20 @@ VIEWS = {
 def reports(folder: Path) -> dict[str, Report]:
     """The reports, profiled once and kept."""
     found = {}
-    for name, make in {**REPORTS, "wider": wider}.items():
+    for name, make in REPORTS.items():
         path = folder / f"{name}.json"
         if not path.exists():
             make().to_json(path)
         found[name] = Report.from_json(path)
     return found
+
+
+def all_ranks(folder: Path) -> Ranks:
+    """The reports of a job, planned once and kept."""
+    path = folder / "job.json"
+    if not path.exists():
+        job().to_json(path)
+    return Ranks.from_json(path)
 
 
 def dashboard(made: dict[str, Report], folder: Path) -> None:
@@ -93,6 +105,8 @@ def main(folder: Path) -> None:
     for name in REPORTS:
         made[name].to_html(folder / f"{name}.html")
     made["resnet50"].diff(made["wider"]).to_html(folder / "diff.html")
+    made["training"].diff(made["longer"]).to_html(folder / "diff_training.html")
+    all_ranks(folder).to_html(folder / "ranks.html")
     dashboard(made, folder)
     own = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
