@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path as FilePath
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from dispatchcount.report.rows import NO_MODULE, Module, Path
 from dispatchcount.report_api import Diff, Ranks, Report
 from tests.browser.conftest import Open
 from tests.browser.test_dashboard import site
@@ -40,9 +41,31 @@ CUT = """() => {
 """What is wider than its box: each element with its width and that of the box."""
 
 
-def written(tmp_path: Path, page: Report | Ranks | Diff) -> Path:
+def written(tmp_path: FilePath, page: Report | Ranks | Diff) -> FilePath:
     page.to_html(tmp_path / "page.html")
     return tmp_path / "page.html"
+
+
+def experts() -> Report:
+    """Three experts, one of which is called twice, in a list of a long name."""
+    above = "mixture_of_experts_of_the_decoder_layer.experts"
+    held = [
+        Module(f"{above}.{i}", "Linear", 2, "", (), make.weights(f"{above}.{i}", (4, 4)))
+        for i in range(3)
+    ]
+    modules = (
+        Module(NO_MODULE, ""),
+        Module("", "Net"),
+        Module(above, "ModuleList", 1, container=True),
+        *held,
+    )
+    paths = (
+        Path(-1, 0),
+        Path(0, 1, "", 1),
+        *(Path(1, 3 + i, "(1, 4)", 1 + i // 2) for i in range(3)),
+    )
+    entries = tuple(make.entry(2 + i, "aten.mm", make.cost(16 * (1 + i // 2))) for i in range(3))
+    return Report(make.META, "fvcore", modules, paths, entries)
 
 
 PAGES: dict[str, tuple[str, Callable[[], Report | Ranks | Diff]]] = {
@@ -50,6 +73,7 @@ PAGES: dict[str, tuple[str, Callable[[], Report | Ranks | Diff]]] = {
     "report of hostile names": ("", make.troubled),
     "report of figures beyond 64 bits": ("", make.huge),
     "report with samples": ("#left", make.routed),
+    "report with experts": ("", experts),
     "report with time and memory": ("#features.0", make.training),
     "report of one rank": ("", spread),
     "ranks": ("", job),
@@ -75,17 +99,17 @@ def faults(page: Page, ready: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_wider_than_its_box(name: str, open_page: Open, tmp_path: Path) -> None:
+def test_nothing_is_wider_than_its_box(name: str, open_page: Open, tmp_path: FilePath) -> None:
     fragment, made = PAGES[name]
     page = open_page(written(tmp_path, made()), fragment)
     assert faults(page, "#modules tbody tr") == []
 
 
-def test_nothing_on_a_dashboard_is_wider_than_its_box(open_page: Open, tmp_path: Path) -> None:
+def test_nothing_on_a_dashboard_is_wider_than_its_box(open_page: Open, tmp_path: FilePath) -> None:
     assert faults(open_page(site(tmp_path)), "#runs tbody tr") == []
 
 
-def test_every_digit_has_room(open_page: Open, tmp_path: Path) -> None:
+def test_every_digit_has_room(open_page: Open, tmp_path: FilePath) -> None:
     page = open_page(written(tmp_path, make.training()))
     page.get_by_label("Exact numbers").check()
     for width in WIDTHS:
@@ -94,7 +118,7 @@ def test_every_digit_has_room(open_page: Open, tmp_path: Path) -> None:
         assert "42,736" in page.locator("#modules tbody").inner_text()
 
 
-def test_columns_come_and_go_with_the_room(open_page: Open, tmp_path: Path) -> None:
+def test_columns_come_and_go_with_the_room(open_page: Open, tmp_path: FilePath) -> None:
     page = open_page(written(tmp_path, make.training()), viewport={"width": 1280, "height": 900})
     heads = page.locator("#modules thead th")
     wide = heads.count()
@@ -105,7 +129,7 @@ def test_columns_come_and_go_with_the_room(open_page: Open, tmp_path: Path) -> N
     expect(heads).to_have_count(wide)
 
 
-def test_columns_that_the_reader_chose_stay(open_page: Open, tmp_path: Path) -> None:
+def test_columns_that_the_reader_chose_stay(open_page: Open, tmp_path: FilePath) -> None:
     """A link has them as well; without one, each screen shows what it has room for."""
     path = written(tmp_path, make.training())
     page = open_page(path, viewport={"width": 1280, "height": 900})
@@ -118,3 +142,14 @@ def test_columns_that_the_reader_chose_stay(open_page: Open, tmp_path: Path) -> 
     assert page.locator("#modules thead th").all_text_contents() == chosen
     again = open_page(path, page.evaluate("location.hash"), viewport={"width": 1280, "height": 900})
     assert again.locator("#modules thead th").all_text_contents() == chosen
+
+
+def test_the_load_of_experts(open_page: Open, tmp_path: FilePath) -> None:
+    """They do 16, 16 and 32 MACs: the mean is 64 ÷ 3, of which the busiest has 1.5 times as many."""
+    page = open_page(written(tmp_path, experts()))
+    loads = page.locator("#loads")
+    expect(loads).to_contain_text("the busiest has 1.50 times the mean")
+    cells = loads.locator("tbody tr").last.locator("td")
+    assert cells.all_text_contents() == ["50.0 %", "32", "2", "2"]
+    loads.locator("tbody tr button").last.press("Enter")
+    expect(page.locator("#trail button[aria-current]")).to_have_text("2")

@@ -119,10 +119,9 @@ export class SampleViews {
           search: true,
           paint: (cell, row) => {
             cell.classList.add("name");
+            const text = el("span", { class: "last" }, row.name); // which an ellipsis may end
             const press = row.run === null ? null : () => choose(row.run!, row.name);
-            cell.append(
-              press ? el("button", { type: "button", "data-main": true, onclick: press }, row.name) : row.name,
-            );
+            cell.append(press ? el("button", { type: "button", "data-main": true, onclick: press }, text) : text);
           },
         },
         {
@@ -287,7 +286,8 @@ const loadColumns = (experts: Expert[], go: (name: string) => void): Column<Expe
       tip: ({ name }) => name,
       paint: (cell, { name }) => {
         cell.classList.add("name", "mono");
-        cell.append(el("button", { type: "button", "data-main": true, onclick: () => go(name) }, name));
+        const text = el("span", { class: "last" }, name); // which an ellipsis may end
+        cell.append(el("button", { type: "button", "data-main": true, onclick: () => go(name) }, text));
       },
     },
     shareColumn<Expert>({
