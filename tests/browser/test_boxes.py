@@ -19,7 +19,9 @@ from tests.report import make
 
 WIDTHS = (390, 768, 1280)
 
-CUT = """() => {
+CUT = """async () => {
+  // A table learns of its new width when the next picture of the page is made.
+  for (let i = 0; i < 2; i += 1) await new Promise((done) => requestAnimationFrame(done));
   const found = new Set();
   const name = (element) =>
     `${element.closest("section")?.id ?? ""}: ${element.tagName}.${element.getAttribute("class") ?? ""} `
