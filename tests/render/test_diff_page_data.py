@@ -14,7 +14,7 @@ import dispatchcount
 from dispatchcount.render.html.diff_data import diff_data
 from dispatchcount.report.rows import PHASES
 from dispatchcount.report_api import Report
-from tests.render.test_page_data import names, totals
+from tests.render.test_page_data import lines, names, totals
 from tests.report import make
 
 pytestmark = pytest.mark.torch_alone
@@ -28,7 +28,8 @@ def whole(data: dict[str, Any], run: dict[str, Any]) -> int:
 
 def by_operators(data: dict[str, Any], run: dict[str, Any]) -> int:
     """The FLOPs of all operators of a run."""
-    return sum(int(data["figures"]["flops"][line]) for line in run["operators"]["line"])
+    found = [line for done in lines(data, run) for line in done["line"]]
+    return sum(int(data["figures"]["flops"][line]) for line in found)
 
 
 def flops(data: dict[str, Any]) -> list[list[int]]:
@@ -74,7 +75,7 @@ def test_the_phases_of_each_side_add_up_to_its_block(old: Report, new: Report) -
             spent = phases[run["label"]].flops if run["label"] in phases else 0
             assert whole(data, run) == spent
             assert by_operators(data, run) == spent
-            assert bool(run["row"]) == (run["label"] in phases)
+            assert bool(run["done"]["row"]) == (run["label"] in phases)
         if runs:
             assert sum(whole(data, run) for run in runs) == report.flops
 
@@ -104,10 +105,10 @@ def test_a_phase_that_one_report_has_alone() -> None:
     for sides in ((step(16, backward=False), step(32)), (step(32), step(16, backward=False))):
         data = diff_data(sides[0].diff(sides[1]), "x")
         assert [run["label"] for run in data["runs"][4:]] == ["backward", "backward"]
-        ran = [bool(run["row"]) for run in data["runs"][4:]]
+        ran = [bool(run["done"]["row"]) for run in data["runs"][4:]]
         assert ran == ["backward" in report.by_phase() for report in sides]
         none = data["runs"][4 + ran.index(False)]
-        assert none["row"] == none["line"] == none["operators"]["line"] == []
+        assert none["done"] == {"row": [], "line": [], "operator": []}
 
 
 def test_reports_of_one_phase_have_no_runs_but_the_block() -> None:

@@ -22,11 +22,24 @@ from tests.report import make
 pytestmark = pytest.mark.torch_alone
 
 
+def lines(data: dict[str, Any], run: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lists of lines of a run: its own, or those of the runs that it is the sum of."""
+    done = run["done"]
+    return [data["runs"][place]["done"] for place in done["runs"]] if "runs" in done else [done]
+
+
 def totals(data: dict[str, Any], run: dict[str, Any], key: str) -> list[int]:
     """What the script works out: each row with the rows below it."""
     rows = [0] * len(data["rows"]["name"])
-    for row, line in zip(run["row"], run["line"], strict=True):
-        rows[row] += int(data["figures"][key][line])
+    modules = run["modules"]
+    if modules and (key == "calls" or key in modules["held"]):
+        column = modules["calls"] if key == "calls" else modules["held"][key]
+        for row, figure in zip(modules["row"], column, strict=True):
+            rows[row] += int(figure)
+    else:
+        for done in lines(data, run):
+            for row, line in zip(done["row"], done["line"], strict=True):
+                rows[row] += int(data["figures"][key][line])
     if key != "calls":
         for row in range(len(rows) - 1, -1, -1):
             if data["rows"]["parent"][row] >= 0:
@@ -75,10 +88,10 @@ def test_phases_add_up_to_the_block(report: Report) -> None:
 def test_operators_of_each_run_are_those_of_the_report(report: Report) -> None:
     data = page_data(report, "x")
     found: dict[str, int] = {}
-    pairs = data["runs"][0]["operators"]
-    for operator, line in zip(pairs["operator"], pairs["line"], strict=True):
-        name = data["operators"]["name"][operator]
-        found[name] = found.get(name, 0) + int(data["figures"]["flops"][line])
+    for done in lines(data, data["runs"][0]):
+        for operator, line in zip(done["operator"], done["line"], strict=True):
+            name = data["operators"]["name"][operator]
+            found[name] = found.get(name, 0) + int(data["figures"]["flops"][line])
     assert found == {name: row.flops for name, row in report.by_operator().items()}
 
 

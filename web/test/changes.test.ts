@@ -9,15 +9,19 @@ import { Tree } from "../src/model/tree.ts";
 /** Lines of figures: nothing, 10 FLOPs, 20 FLOPs, and 10 that took longer. */
 const [NOTHING, TEN, TWENTY, SLOWER] = [0, 1, 2, 3];
 
-const run = (label: string, base: number | null, lines: Record<number, number>): RunData => ({
-  label,
-  kind: base === null ? "block" : "phase",
-  base,
-  row: Object.keys(lines).map(Number),
-  line: Object.values(lines),
-  operators: { row: [], operator: [], line: [] },
-  collectives: null,
-});
+/** A run; of a whole block, what has done nothing has a parameter. */
+const run = (label: string, base: number | null, lines: Record<number, number>): RunData => {
+  const [row, line] = [Object.keys(lines).map(Number), Object.values(lines)];
+  const held = { params: line.map((one) => (one === NOTHING ? 1 : 0)) };
+  return {
+    label,
+    kind: base === null ? "block" : "phase",
+    base,
+    modules: base === null ? { row, calls: row.map(() => 1), held } : null,
+    done: { row, line, operator: row.map(() => 0) },
+    collectives: null,
+  };
+};
 
 /**
  * root → kept, frozen, added, removed, renamed, retyped, and idle.
@@ -49,8 +53,8 @@ const page = (): DiffPage => ({
     container: [],
     folds: { members: [], label: [], merged: [] },
   },
-  figures: { calls: [0, 1, 1, 1], flops: [0, 10, 20, 10], time_ns: [0, 5, 5, 6], params: [1, 0, 0, 0] },
-  operators: { name: [], status: [] },
+  figures: { calls: [0, 1, 1, 1], flops: [0, 10, 20, 10], time_ns: [0, 5, 5, 6] },
+  operators: { name: ["aten.mm"], status: ["counted"] },
   collectives: null,
   runs: [
     run("Whole block", null, { 1: TEN, 2: TEN, 4: TEN, 5: TEN, 6: TEN, 7: NOTHING }),

@@ -1,7 +1,7 @@
 """What the page of a report shows, as plain data for its script: runs × rows.
 
 Every view of the page (chart, tables, samples) shows one run. The rows are modules; a run says for
-each row which line of figures it has. See `figures`, `rows` and `runs`.
+each row which lines of figures it has. See `figures`, `rows` and `runs`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ def report_data(
     rows = [row(facts, i, place.get(report.modules[i].parent, -1)) for i in facts.shown]
     figures = Figures([report.total], report.memory is not None)
     shared = Shared(figures)
-    runs = [block(report, place, shared, label), *phases(report, place, shared, phases_of(report))]
+    names = phases_of(report)
+    runs = [
+        block(report, place, shared, label, phases=range(1, 1 + len(names))),
+        *phases(report, place, shared, names),
+    ]
     of_samples, run_of = samples(report, place, figures)
     signatures = _signatures(report, place, figures)
     data = {

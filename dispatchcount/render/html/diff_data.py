@@ -35,7 +35,13 @@ def diff_data(diff: DiffData, title: str) -> dict[str, Any]:
     names_of_phases = phases_of(diff.old, diff.new)
     sides = [
         [
-            block(report, place, shared, "Whole block"),
+            block(
+                report,
+                place,
+                shared,
+                "Whole block",
+                phases=range(2 + base, 2 + 2 * len(names_of_phases), 2),
+            ),
             *phases(report, place, shared, names_of_phases, base=base),
         ]
         for base, (report, place) in enumerate(((diff.old, place_old), (diff.new, place_new)))

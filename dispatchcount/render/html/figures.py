@@ -1,14 +1,20 @@
 """Figures as the pages get them: each distinct line of figures once, and rows that name a line.
 
 A page shows several runs of many modules, and equal modules have equal figures. So the page's data
-holds a table of distinct lines; what a module did in a run is the number of a line.
+holds a table of distinct lines; what an operator did in a module in a run is the number of a line.
+
+Parameters and memory belong to a module, however often it ran. They are no part of a line.
 """
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from operator import attrgetter
+=======
+from collections.abc import Collection, Iterable, Sequence
+>>>>>>> 39a4ca0 (Pages hold each figure once: what operators did, of which scripts add up modules, blocks and phases; parameters and memory beside the lines)
 from typing import Any
 
 from dispatchcount.report.metrics import CONDENSED, KNOWN_OF, Metric, Stats
@@ -58,6 +64,11 @@ class Figures:
         totals: the totals of the blocks that the page shows. A metric that tells nothing in any of
             them is left out, except flops.
         memory: True if memory was followed in one of them.
+
+    Attributes:
+        metrics: those that the page shows.
+        keys: what each place of a line holds.
+        held_keys: what belongs to modules: parameters, and memory if it was followed.
     """
 
     def __init__(self, totals: Sequence[Stats], memory: bool) -> None:
@@ -71,12 +82,11 @@ class Figures:
         ends = list(accumulate((len(metric.parts) for metric in self.metrics), initial=1))
         self._places = [(0, 1), *pairwise(ends)]
         self._lines: dict[tuple[int, ...], int] = {}
-
-    @property
-    def keys(self) -> list[str]:
-        """What each place of a line holds."""
-        held = [f"memory_{kind}" for kind in MEMORY_KINDS] if self._memory else []
-        return ["calls", *(metric.key for metric in self.metrics), *held]
+        self._spent = [metric for metric in self.metrics if metric.additive]
+        self._of_modules = [metric for metric in self.metrics if not metric.additive]
+        self.keys = ["calls", *(metric.key for metric in self._spent)]
+        self.held_keys = [metric.key for metric in self._of_modules]
+        self.held_keys += [f"memory_{kind}" for kind in MEMORY_KINDS if memory]
 
     def described(self) -> list[dict[str, Any]]:
         """What the page's script has to know of the metrics, memory's kinds included."""
@@ -95,6 +105,7 @@ class Figures:
         ]
         return [*map(described, self.metrics), *held]
 
+<<<<<<< HEAD
     def values(self, stats: Stats, held: ModuleMemory | None = None) -> tuple[int, ...]:
         """The figures of a line, in the order of `keys`."""
         fields = self._fields(stats)
@@ -102,25 +113,39 @@ class Figures:
             fields[start] if end - start == 1 else sum(fields[start:end])
             for start, end in self._places
         ]
+=======
+    def values(self, stats: Stats) -> tuple[int, ...]:
+        """What was done, in the order of `keys`."""
+        return (stats.calls, *[metric.value(stats) for metric in self._spent])
+
+    def held(self, stats: Stats, memory: ModuleMemory) -> tuple[int, ...]:
+        """What a module has, in the order of `held_keys`."""
+        figures = [metric.value(stats) for metric in self._of_modules]
+>>>>>>> 39a4ca0 (Pages hold each figure once: what operators did, of which scripts add up modules, blocks and phases; parameters and memory beside the lines)
         if self._memory:
-            figures += [getattr(held, kind) if held else 0 for kind in MEMORY_KINDS]
+            figures += [getattr(memory, kind) for kind in MEMORY_KINDS]
         return tuple(figures)
 
-    def line(self, stats: Stats, held: ModuleMemory | None = None) -> int:
-        """The number of the line that holds these figures."""
-        return self._lines.setdefault(self.values(stats, held), len(self._lines))
+    def line(self, stats: Stats) -> int:
+        """The number of the line that holds what was done."""
+        return self._lines.setdefault(self.values(stats), len(self._lines))
 
     def columns(self) -> dict[str, list[int | str]]:
         """All lines, a column for each of `keys`."""
-        columns = zip(*self._lines, strict=True) if self._lines else [()] * len(self.keys)
-        return {
-            key: column_for_script(column) for key, column in zip(self.keys, columns, strict=True)
-        }
+        return in_columns(self.keys, self._lines)
 
 
 def column_for_script(values: Iterable[int]) -> list[int | str]:
     """Integers for the page, each as `for_script` gives it."""
     return [for_script(value) for value in values]
+
+
+def in_columns(
+    keys: Sequence[str], lines: Collection[tuple[int, ...]]
+) -> dict[str, list[int | str]]:
+    """Lines of integers as a column for each key."""
+    columns = zip(*lines, strict=True) if lines else [()] * len(keys)
+    return {key: column_for_script(column) for key, column in zip(keys, columns, strict=True)}
 
 
 def _tells(metric: Metric, totals: Sequence[Stats]) -> bool:

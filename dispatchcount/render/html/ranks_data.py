@@ -15,8 +15,12 @@ from dispatchcount.render.html.collectives import sent
 from dispatchcount.render.html.data import report_data
 from dispatchcount.render.html.figures import Figures, for_script
 from dispatchcount.render.html.groups import Groups, split
+<<<<<<< HEAD
 from dispatchcount.render.html.runs import Shared, by_operator
 from dispatchcount.report.by_module import own_stats
+=======
+from dispatchcount.render.html.runs import Shared, lines
+>>>>>>> 39a4ca0 (Pages hold each figure once: what operators did, of which scripts add up modules, blocks and phases; parameters and memory beside the lines)
 from dispatchcount.report.memory_totals import own_memory
 
 if TYPE_CHECKING:
@@ -36,7 +40,7 @@ Own = dict[str, list[Any]]
 """By key of a figure: for each row what every rank has itself, or a list with that of each rank."""
 
 Values = list[list[tuple[int, ...]]]
-"""For each row and rank the figures of a line, as `Figures.values` gives them."""
+"""For each row and rank what was done and what the module has, in the order of `_keys`."""
 
 
 def ranks_data(ranks: RanksData[Any], title: str) -> dict[str, Any]:
@@ -56,7 +60,7 @@ def ranks_data(ranks: RanksData[Any], title: str) -> dict[str, Any]:
         for report in ranks.reports
     ]
     values = _values(ranks, places, len(rows), shared.figures)
-    own, left_out = _within(_own(values, shared.figures.keys))
+    own, left_out = _within(_own(values, _keys(shared.figures)))
     data["rows"]["folds"] = _folds(data["rows"], _kinds(values, shared.figures))
     data["ranks"] = {
         "world": ranks.world,
@@ -82,14 +86,25 @@ def _values(
     ranks: RanksData[Any], places: list[dict[int, int]], size: int, figures: Figures
 ) -> Values:
     """The figures of every row on every rank; zeros where a rank does not have the module."""
-    nothing = (0,) * len(figures.keys)
+    nothing = (0,) * len(_keys(figures))
     found: Values = [[nothing] * len(ranks.reports) for _ in range(size)]
     for number, (report, place) in enumerate(zip(ranks.reports, places, strict=True)):
         stats = own_stats(report)
         held = own_memory(report) if report.memory else None
         for index, row in place.items():
+<<<<<<< HEAD
             found[row][number] = figures.values(stats[index], held[index] if held else None)
+=======
+            of_module = stats[report.modules[index].name]
+            own = of_module.self_ or of_module
+            found[row][number] = figures.values(own) + figures.held(own, held[index])
+>>>>>>> 39a4ca0 (Pages hold each figure once: what operators did, of which scripts add up modules, blocks and phases; parameters and memory beside the lines)
     return found
+
+
+def _keys(figures: Figures) -> list[str]:
+    """What each place of `Values` holds."""
+    return [*figures.keys, *figures.held_keys]
 
 
 def _own(values: Values, keys: list[str]) -> Own:
@@ -104,12 +119,16 @@ def _own(values: Values, keys: list[str]) -> Own:
 
 def _kinds(values: Values, figures: Figures) -> list[int]:
     """For each row a number that rows share which are equal on each rank, measurements aside."""
-    compared = 1 + sum(not metric.measured for metric in figures.metrics)
+    measured = {metric.key for metric in figures.metrics if metric.measured}
+    compared = [
+        place
+        for place, key in enumerate(_keys(figures))
+        if key not in measured and not key.startswith("memory_")
+    ]
     known: dict[tuple[Any, ...], int] = {}
     kinds = []
     for row in values:
-        # Calls come first and what is measured comes last, but for memory: see `Figures.keys`.
-        key = tuple(one[:compared] for one in row)
+        key = tuple(one[place] for one in row for place in compared)
         kinds.append(known.setdefault(key, len(known)))
     return kinds
 
@@ -185,7 +204,7 @@ def _lists(
             if len(key) > room:
                 of[number] = known[key] = -1
                 continue
-            did = by_operator(report, None, place, shared, timed=False)
+            did = lines(report, None, place, shared, timed=False)
             out = sent(report, None, place, shared.figures, shared.collectives)
             room -= len(did["row"]) + (len(out["row"]) if out else 0)
             operators.append(did)

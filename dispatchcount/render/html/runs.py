@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.render.html.collectives import Collectives, sent
-from dispatchcount.render.html.figures import Figures
+from dispatchcount.render.html.figures import Figures, column_for_script, in_columns
 from dispatchcount.report.memory_totals import own_memory
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.rows import PHASES
@@ -60,29 +60,41 @@ class Shared:
         }
 
 
-def block(report: ReportData, place: dict[int, int], shared: Shared, label: str) -> dict[str, Any]:
-    """The run of a whole block: what each module did itself, by operator, and what was sent.
+def block(
+    report: ReportData,
+    place: dict[int, int],
+    shared: Shared,
+    label: str,
+    phases: Sequence[int] = (),
+) -> dict[str, Any]:
+    """The run of a whole block: what each module has, what was done in it, and what was sent.
 
     Args:
         report: the report.
         place: the row of each module's index.
         shared: what the page's runs share.
         label: the run's name.
+        phases: the page's runs of the phases. Their lines are those of the block, which has none of
+            its own then.
     """
     figures = shared.figures
     stats = report.by_module()
-    held = own_memory(report)
-    lines = []
-    for index in place:
-        row = stats[report.modules[index].name]
-        lines.append(figures.line(row.self_ or row, held[index]))
+    memory = own_memory(report)
+    rows = [stats[report.modules[index].name] for index in place]
+    held = [
+        figures.held(row.self_ or row, memory[index])
+        for index, row in zip(place, rows, strict=True)
+    ]
     return {
         "label": label,
         "kind": "block",
         "base": None,
-        "row": list(place.values()),
-        "line": lines,
-        "operators": by_operator(report, None, place, shared),
+        "modules": {
+            "row": list(place.values()),
+            "calls": column_for_script(row.calls for row in rows),
+            "held": in_columns(figures.held_keys, held),
+        },
+        "done": {"runs": list(phases)} if phases else lines(report, None, place, shared),
         "collectives": sent(report, None, place, figures, shared.collectives),
     }
 
@@ -115,20 +127,13 @@ def phases(
             without lines.
         base: the page's run of the report's whole block. It has the figures that belong to modules.
     """
-    tallies: dict[str, defaultdict[int, Tally]] = {name: defaultdict(Tally) for name in names}
-    for entry in report.entries if names else ():
-        tallies[entry.phase][report.paths[entry.path].module].add_entry(entry)
     return [
         {
             "label": name,
             "kind": "phase",
             "base": base,
-            "row": [place[index] for index in tallies[name]],
-            "line": [
-                shared.figures.line(tally.stats(report.flop_definition))
-                for tally in tallies[name].values()
-            ],
-            "operators": by_operator(report, name, place, shared),
+            "modules": None,
+            "done": lines(report, name, place, shared),
             "collectives": sent(report, name, place, shared.figures, shared.collectives),
         }
         for name in names
@@ -159,9 +164,15 @@ def samples(
                 "label": "",
                 "kind": "sample",
                 "base": 0,
-                "row": [place[index] for index in tallies],
-                "line": [figures.line(t.stats(report.flop_definition)) for t in tallies.values()],
-                "operators": None,
+                "modules": None,
+                "done": {
+                    "row": [place[index] for index in tallies],
+                    "line": [
+                        figures.line(tally.stats(report.flop_definition))
+                        for tally in tallies.values()
+                    ],
+                    "operator": None,
+                },
                 "collectives": None,
             }
         )
@@ -188,7 +199,7 @@ def _with_runs(report: ReportData) -> list[int]:
     return sorted(chosen)
 
 
-def by_operator(
+def lines(
     report: ReportData,
     phase: str | None,
     place: dict[int, int],
@@ -196,7 +207,9 @@ def by_operator(
     *,
     timed: bool = True,
 ) -> dict[str, list[int]]:
-    """What each module did itself by operator: one place of the lists is a pair of the two.
+    """What each operator did in each module: one place of the lists is a pair of the two.
+
+    What a module did itself is the sum of its lines.
 
     Args:
         report: the report.
@@ -216,6 +229,6 @@ def by_operator(
     rows: list[Stats] = [tally.stats(report.flop_definition) for tally in tallies.values()]
     return {
         "row": [place[module] for module, _ in tallies],
-        "operator": [operator for _, operator in tallies],
         "line": [shared.figures.line(row) for row in rows],
+        "operator": [operator for _, operator in tallies],
     }

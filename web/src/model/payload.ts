@@ -22,15 +22,30 @@ export interface Rows {
   folds: { members: number[][]; label: string[]; merged: number[] };
 }
 
-/** Lines of figures by row; rows without a line did nothing. */
+/** What was done: lines of figures by row. What a row did itself is the sum of its lines. */
+export interface Lines {
+  row: number[];
+  line: number[];
+  /** The operator of each line; null where it is not recorded which operators did it. */
+  operator: number[] | null;
+}
+
+/** What modules are in a run, beside what was done in them. */
+export interface OfModules {
+  row: number[];
+  calls: Raw[];
+  /** Parameters and memory, by metric. */
+  held: Record<string, Raw[]>;
+}
+
 export interface RunData {
   label: string;
   kind: "block" | "phase" | "sample" | "rank";
-  /** The run that has the figures of modules themselves: parameters, memory. */
+  /** The run that has the figures of modules themselves; null for one that has them itself. */
   base: number | null;
-  row: number[];
-  line: number[];
-  operators: { row: number[]; operator: number[]; line: number[] } | null;
+  modules: OfModules | null;
+  /** Its lines, or the numbers of the runs whose lines it has. */
+  done: Lines | { runs: number[] };
   /** null where nothing was sent, or where it is not recorded. */
   collectives: Sent | null;
 }
@@ -87,7 +102,7 @@ export interface RanksData {
   peak: ({ peak: Raw; module: string; operator: string } | null)[] | null;
   stopped: Record<string, { module: string; error: string }>;
   /** What ranks did and sent: lists that several have alike, and for each rank the place of its own; -1 for none. */
-  operators: { row: number[]; operator: number[]; line: number[] }[];
+  operators: Lines[];
   collectives: (Omit<Sent, "groups"> | null)[];
   of: number[];
   /** The process groups of each rank, by their numbers on the page. */

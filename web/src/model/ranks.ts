@@ -9,16 +9,17 @@ export const rankRuns = (ranks: RanksData, source: Source): Run[] => {
   return ranks.rank.map((rank, place) => {
     const list = ranks.of[place]!;
     const sent = ranks.collectives[list];
+    // What ranks did itself is told by `own`; these are the operators alone.
+    const done = ranks.operators[list] ?? { row: [], line: [], operator: null };
     const data: RunData = {
       label: `rank ${rank}`,
       kind: "rank",
       base: null,
-      row: [],
-      line: [],
-      operators: ranks.operators[list] ?? null,
+      modules: null,
+      done,
       collectives: sent ? { ...sent, groups: ranks.groups[place]! } : null,
     };
-    return new Run(source, data, null, (metric) => {
+    return new Run(source, data, done, null, (metric) => {
       const own = ranks.own[metric];
       if (!own) return null;
       return {

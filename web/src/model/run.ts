@@ -1,5 +1,5 @@
 import type { Figure, Raw } from "../shared/numbers.ts";
-import type { RunData, Sent } from "./payload.ts";
+import type { Lines, RunData, Sent } from "./payload.ts";
 
 /** Figures by row: doubles while they hold every integer exactly, else big integers. */
 export type Column = Float64Array | bigint[];
@@ -36,6 +36,7 @@ export class Run {
   constructor(
     private readonly source: Source,
     readonly data: RunData,
+    private readonly done: Lines,
     private readonly base: Run | null,
     /** The figures of a run that has no lines, by metric; null for a metric that it does not have. */
     private readonly cells: ((metric: string) => Cells | null) | null = null,
@@ -47,7 +48,7 @@ export class Run {
 
   /** True if it is known which operators did it. */
   get hasOperators(): boolean {
-    return this.data.operators !== null;
+    return this.done.operator !== null;
   }
 
   /** What was sent, and for whom; null where nothing was. */
@@ -77,7 +78,8 @@ export class Run {
 
   private look(): Uint8Array {
     const seen = new Uint8Array(this.source.parent.length);
-    if (!this.cells) for (const row of this.data.row) seen[row] = 1;
+    const { modules } = this.data;
+    if (!this.cells) for (const rows of [this.done.row, modules?.row ?? []]) for (const row of rows) seen[row] = 1;
     else
       for (const metric of Object.keys(this.source.figures)) {
         const cells = this.source.ofModules.has(metric) ? null : this.cells(metric);
@@ -88,9 +90,9 @@ export class Run {
 
   /** What operators did in these rows themselves, added up exactly. */
   operators(rows: Iterable<number>): OperatorSum[] {
-    const { operators } = this.data;
-    if (!operators) return [];
-    this.pairs ??= byRow(operators.row);
+    const { row: ofRow, line: lines, operator: ofLine } = this.done;
+    if (!ofLine) return [];
+    this.pairs ??= byRow(ofRow);
     const { figures } = this.source;
     // Lists that ranks share have no times, by which ranks differ.
     const timed = this.data.kind !== "rank";
@@ -100,8 +102,8 @@ export class Run {
     const sums = new Map<number, OperatorSum>();
     for (const row of rows) {
       for (const pair of this.pairs.get(row) ?? []) {
-        const operator = operators.operator[pair]!;
-        const line = operators.line[pair]!;
+        const operator = ofLine[pair]!;
+        const line = lines[pair]!;
         let sum = sums.get(operator);
         if (!sum) {
           const { name, status } = this.source.operators;
@@ -122,10 +124,10 @@ export class Run {
 
   /** The rows that ran an operator themselves. */
   rowsOf(name: string): ReadonlySet<number> {
-    const { operators } = this.data;
     if (this.ran?.name !== name) {
+      const { row, operator } = this.done;
       const place = this.source.operators.name.indexOf(name);
-      this.ran = { name, rows: new Set(operators?.row.filter((_, pair) => operators.operator[pair] === place)) };
+      this.ran = { name, rows: new Set(operator ? row.filter((_, line) => operator[line] === place) : []) };
     }
     return this.ran.rows;
   }
@@ -146,25 +148,32 @@ export class Run {
   private read(metric: string): Column {
     const size = this.source.parent.length;
     const doubles = new Float64Array(size);
-    const cells = this.cells ? this.cells(metric) : this.lines(metric);
+    const cells = this.cells ? this.cells(metric) : this.recorded(metric);
     if (!cells) return doubles;
     const { row, value } = cells;
     let whole = 0;
     for (let i = 0; i < row.length; i += 1) {
       const figure = Number(value(i));
-      doubles[row[i]!] = figure;
+      doubles[row[i]!]! += figure;
       whole += figure;
     }
     if (whole <= Number.MAX_SAFE_INTEGER) return doubles;
     const exact = new Array<bigint>(size).fill(0n);
-    for (let i = 0; i < row.length; i += 1) exact[row[i]!] = BigInt(value(i));
+    for (let i = 0; i < row.length; i += 1) exact[row[i]!]! += BigInt(value(i));
     return exact;
   }
 
-  private lines(metric: string): Cells {
-    const values = this.source.figures[metric] ?? [];
-    const { row, line } = this.data;
-    return { row, value: (i) => values[line[i]!]! };
+  /** Where the run has a figure; null if it has none. A row with several has their sum. */
+  private recorded(metric: string): Cells | null {
+    const { modules } = this.data;
+    const { row, line, operator } = this.done;
+    if (modules && (metric === "calls" || this.source.ofModules.has(metric))) {
+      const column = metric === "calls" ? modules.calls : modules.held[metric];
+      return column ? { row: modules.row, value: (i) => column[i]! } : null;
+    }
+    // A call of an operator is no call of the module.
+    const column = metric === "calls" && operator ? null : this.source.figures[metric];
+    return column ? { row, value: (i) => column[line[i]!]! } : null;
   }
 }
 

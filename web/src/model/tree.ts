@@ -1,7 +1,7 @@
 import type { Figure } from "../shared/numbers.ts";
 import { nameOf } from "../shared/visible.ts";
 import { Folds } from "./folds.ts";
-import type { Metric, TreeData } from "./payload.ts";
+import type { Lines, Metric, RunData, TreeData } from "./payload.ts";
 import { rankRuns } from "./ranks.ts";
 import { Run, sum, type OperatorSum } from "./run.ts";
 
@@ -22,6 +22,17 @@ export interface Node {
   above: Node | null;
   depth: number;
 }
+
+/** All that was done in a run, which other runs may have the lines of. */
+const linesOf = ({ done }: RunData, runs: readonly RunData[]): Lines => {
+  if (!("runs" in done)) return done;
+  const parts = done.runs.map((place) => linesOf(runs[place]!, runs));
+  return {
+    row: parts.flatMap(({ row }) => row),
+    line: parts.flatMap(({ line }) => line),
+    operator: parts.flatMap(({ operator }) => operator ?? []),
+  };
+};
 
 /** The modules of a page and its runs. */
 export class Tree {
@@ -79,7 +90,8 @@ export class Tree {
       operators: data.operators,
     };
     this.runs = [];
-    for (const run of data.runs) this.runs.push(new Run(source, run, run.base === null ? null : this.runs[run.base]!));
+    for (const run of data.runs)
+      this.runs.push(new Run(source, run, linesOf(run, data.runs), run.base === null ? null : this.runs[run.base]!));
     this.ranks = data.ranks ? rankRuns(data.ranks, source) : [];
     this.runs.push(...this.ranks);
   }
