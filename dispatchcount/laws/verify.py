@@ -8,12 +8,13 @@ sizes, all of ``n`` random runs miss it with the chance ``(1 - p)ⁿ``: for an e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
 from dispatchcount.errors import LawError, expect
 from dispatchcount.laws.figures import FIGURES, LawStats
 from dispatchcount.laws.law import LawData
+from dispatchcount.laws.row import LawRow, Sums
 from dispatchcount.laws.runs import Raised, Runs
 from dispatchcount.report.metrics import Stats
 from dispatchcount.report.model import ReportData
@@ -94,22 +95,31 @@ def differences(
     """Where a run does not have what the law says: the row, the metric and both figures.
 
     The whole, every module, operator and phase are compared, in the metrics that have a formula at
-    these sizes. A row that the law does not know is nothing to it, so it must have nothing.
+    these sizes. What only the law or only the run has is compared with nothing: work that moved to
+    another module or operator leaves the whole as it was.
     """
-    yield from _of_row("the whole", law.total.at(sizes), report.total)
-    for kind, formulas, rows in (
-        ("module", law.by_module(), report.by_module()),
-        ("operator", law.by_operator(), report.by_operator()),
-        ("phase", law.by_phase(), report.by_phase()),
+    yield from _of_row("the whole", law.total.at(sizes), report.total, FIGURES)
+    spent = [metric for metric in FIGURES if metric != "params"]  # which the whole has told of
+    for kind, formulas, rows, unknown in (
+        ("module", law.by_module(), report.by_module(), LawRow(law, Sums(), of_module=True)),
+        (
+            "operator",
+            law.by_operator(),
+            report.by_operator(),
+            LawRow(law, Sums(), of_operator=True),
+        ),
+        ("phase", law.by_phase(), report.by_phase(), LawRow(law, Sums())),
     ):
-        for name, row in rows.items():
-            if name in formulas:
-                yield from _of_row(f"{kind} {name or '(root)'}", formulas[name].at(sizes), row)
+        for name in dict.fromkeys((*rows, *formulas)):
+            says = formulas.get(name, unknown).at(sizes)
+            yield from _of_row(f"{kind} {name or '(root)'}", says, rows.get(name, Stats()), spent)
 
 
-def _of_row(name: str, says: LawStats, ran: Stats) -> Iterator[tuple[str, str, int, int]]:
-    for metric in FIGURES:
-        if metric not in says.absent and metric != "params":
+def _of_row(
+    name: str, says: LawStats, ran: Stats, metrics: Sequence[str]
+) -> Iterator[tuple[str, str, int, int]]:
+    for metric in metrics:
+        if metric not in says.absent:
             mine, theirs = getattr(says, metric), getattr(ran, metric)
             if mine != theirs:
                 yield name, metric, mine, theirs

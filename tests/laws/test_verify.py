@@ -74,6 +74,37 @@ def test_a_row_of_one_module_is_compared_as_well() -> None:
         law.verify(model, lambda b: model(meta(b, 4), second=0), times=1)
 
 
+class Applied(nn.Module):
+    """One function of a weight and the input."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], weights: int = 1) -> None:
+        super().__init__()
+        self.function = function
+        self.weight = nn.Parameter(meta(4, 4))
+        self.spare = nn.ParameterList([nn.Parameter(meta(4)) for _ in range(weights - 1)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x, self.weight)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "row"),
+    [
+        # Each costs what the other does, so that the whole is as it was.
+        (Applied(lambda x, w: x.exp()), Applied(lambda x, w: x.sqrt()), "operator aten.(exp|sqrt)"),
+        (nn.Sequential(nn.Linear(4, 4)), nn.Sequential(nn.Identity(), nn.Linear(4, 4)), "module"),
+        (Applied(torch.matmul), Applied(torch.matmul, weights=2), "params for the whole"),
+    ],
+    ids=["another operator", "another module", "parameters that do nothing"],
+)
+def test_work_that_only_moved_is_found_out(before: nn.Module, after: nn.Module, row: str) -> None:
+    before, after = before.to("meta"), after.to("meta")
+    law = dc.law(before, lambda b: before(meta(b, 4)), b=2)
+    assert law.verify(before, lambda b: before(meta(b, 4)), times=3)
+    with pytest.raises(dc.LawError, match=rf"the law is wrong at b=\d+: .*{row}"):
+        law.verify(after, lambda b: after(meta(b, 4)), times=1)
+
+
 def test_code_that_raises_inside_the_domain() -> None:
     law = of(lambda s: product(s, 3, 5), s=16)
 
