@@ -8,13 +8,9 @@ Parameters and memory belong to a module, however often it ran. They are no part
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import accumulate, pairwise
 from operator import attrgetter
-=======
-from collections.abc import Collection, Iterable, Sequence
->>>>>>> 39a4ca0 (Pages hold each figure once: what operators did, of which scripts add up modules, blocks and phases; parameters and memory beside the lines)
 from typing import Any
 
 from dispatchcount.report.metrics import CONDENSED, KNOWN_OF, Metric, Stats
@@ -76,14 +72,14 @@ class Figures:
             metric for metric in METRICS if metric.key == "flops" or _tells(metric, totals)
         ]
         self._memory = memory
-        # A page of a thousand ranks has some hundred thousand lines to read: all fields of one are
-        # read by one call, and each figure is the sum of the fields from one place to another.
-        self._fields = attrgetter("calls", *(part for one in self.metrics for part in one.parts))
-        ends = list(accumulate((len(metric.parts) for metric in self.metrics), initial=1))
-        self._places = [(0, 1), *pairwise(ends)]
         self._lines: dict[tuple[int, ...], int] = {}
         self._spent = [metric for metric in self.metrics if metric.additive]
         self._of_modules = [metric for metric in self.metrics if not metric.additive]
+        # A page of a thousand ranks has some hundred thousand lines to read: all fields of one are
+        # read by one call, and each figure is the sum of the fields from one place to another.
+        self._fields = attrgetter("calls", *(part for one in self._spent for part in one.parts))
+        ends = list(accumulate((len(metric.parts) for metric in self._spent), initial=1))
+        self._places = [(0, 1), *pairwise(ends)]
         self.keys = ["calls", *(metric.key for metric in self._spent)]
         self.held_keys = [metric.key for metric in self._of_modules]
         self.held_keys += [f"memory_{kind}" for kind in MEMORY_KINDS if memory]
@@ -105,23 +101,17 @@ class Figures:
         ]
         return [*map(described, self.metrics), *held]
 
-<<<<<<< HEAD
-    def values(self, stats: Stats, held: ModuleMemory | None = None) -> tuple[int, ...]:
-        """The figures of a line, in the order of `keys`."""
-        fields = self._fields(stats)
-        figures = [
-            fields[start] if end - start == 1 else sum(fields[start:end])
-            for start, end in self._places
-        ]
-=======
     def values(self, stats: Stats) -> tuple[int, ...]:
         """What was done, in the order of `keys`."""
-        return (stats.calls, *[metric.value(stats) for metric in self._spent])
+        fields = self._fields(stats)
+        return tuple(
+            fields[start] if end - start == 1 else sum(fields[start:end])
+            for start, end in self._places
+        )
 
     def held(self, stats: Stats, memory: ModuleMemory) -> tuple[int, ...]:
         """What a module has, in the order of `held_keys`."""
         figures = [metric.value(stats) for metric in self._of_modules]
->>>>>>> 39a4ca0 (Pages hold each figure once: what operators did, of which scripts add up modules, blocks and phases; parameters and memory beside the lines)
         if self._memory:
             figures += [getattr(memory, kind) for kind in MEMORY_KINDS]
         return tuple(figures)

@@ -15,12 +15,8 @@ from dispatchcount.render.html.collectives import sent
 from dispatchcount.render.html.data import report_data
 from dispatchcount.render.html.figures import Figures, for_script
 from dispatchcount.render.html.groups import Groups, split
-<<<<<<< HEAD
-from dispatchcount.render.html.runs import Shared, by_operator
-from dispatchcount.report.by_module import own_stats
-=======
 from dispatchcount.render.html.runs import Shared, lines
->>>>>>> 39a4ca0 (Pages hold each figure once: what operators did, of which scripts add up modules, blocks and phases; parameters and memory beside the lines)
+from dispatchcount.report.by_module import own_stats
 from dispatchcount.report.memory_totals import own_memory
 
 if TYPE_CHECKING:
@@ -90,15 +86,10 @@ def _values(
     found: Values = [[nothing] * len(ranks.reports) for _ in range(size)]
     for number, (report, place) in enumerate(zip(ranks.reports, places, strict=True)):
         stats = own_stats(report)
-        held = own_memory(report) if report.memory else None
+        held = own_memory(report)
         for index, row in place.items():
-<<<<<<< HEAD
-            found[row][number] = figures.values(stats[index], held[index] if held else None)
-=======
-            of_module = stats[report.modules[index].name]
-            own = of_module.self_ or of_module
+            own = stats[index]
             found[row][number] = figures.values(own) + figures.held(own, held[index])
->>>>>>> 39a4ca0 (Pages hold each figure once: what operators did, of which scripts add up modules, blocks and phases; parameters and memory beside the lines)
     return found
 
 
