@@ -64,7 +64,8 @@ def kind_of(value: Any) -> str:
     """What a value is, in words: ``"None"``, ``"an int"``, ``"a list"``, ``"the class Linear"``."""
     if value is None:
         return "None"
-    if isinstance(value, type):
+    # `isinstance` would ask the value's own `__class__`, which may be code of the user's.
+    if issubclass(type(value), type):
         return f"the class {value.__name__}"
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeiouAEIO' else 'a'} {name}"

@@ -130,7 +130,7 @@ def test_wherever_a_plan_breaks_the_process_is_as_it_was(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"build": build()}, "build is an object of type Sequential, not a function"),
+        ({"build": build()}, "build is a Sequential, not a function"),
         ({"build": None}, r"build is None, not a function; a plan calls it as build\(\)"),
         ({"build": lambda size: build()}, r"build\(size\) is called as build\(\)"),
         ({"parallelize": lambda model: model}, r"is called as parallelize\(model, mesh\)"),
@@ -150,7 +150,7 @@ def test_wherever_a_plan_breaks_the_process_is_as_it_was(
         ),
         (
             {"optimizer": torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)},
-            "optimizer is an object of type SGD, not a function",
+            "optimizer is a SGD, not a function",
         ),
     ],
 )

@@ -170,13 +170,18 @@ def test_devices_of_amd_round_no_convolution() -> None:
 
 @pytest.fixture
 def switches() -> Iterator[None]:
-    """torch's switches are as they were, after a test that moves them."""
-    yield
-    torch.set_float32_matmul_precision("highest")
-    BACKENDS.cudnn.allow_tf32 = True
-    if NEWER:
-        BACKENDS.cuda.matmul.fp32_precision = "none"
-        BACKENDS.mkldnn.matmul.fp32_precision = "none"
+    """torch's switches can be moved in a test, and are as they were after it.
+
+    torch's own tests, whose samples other tests take, forbid that for the whole process when they
+    are imported.
+    """
+    with torch.backends.__allow_nonbracketed_mutation():
+        yield
+        torch.set_float32_matmul_precision("highest")
+        BACKENDS.cudnn.allow_tf32 = True
+        if NEWER:
+            BACKENDS.cuda.matmul.fp32_precision = "none"
+            BACKENDS.mkldnn.matmul.fp32_precision = "none"
 
 
 def older(precision: str, cudnn: bool) -> Callable[[], None]:
