@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from dispatchcount.errors import UsageError
+from dispatchcount.errors import UsageError, expect, kind_of
 from dispatchcount.report.ranks import HELD, LOCAL_PARAMS, figures
 from dispatchcount.report.redundancy import redundancy, with_distinct
 
@@ -21,6 +21,12 @@ def repeated(
     plan: Plan, logical: Plan | None, metric: str, distinct: Mapping[str, int]
 ) -> dict[str, float | None]:
     """See `Plan.redundancy`."""
+    expect(distinct, Mapping, "distinct", "how many by name: distinct={'layers.0.experts': 4}")
+    if logical is not None and not hasattr(logical, "mesh"):
+        raise TypeError(
+            f"logical is {kind_of(logical)}; give a plan of the model on one rank: "
+            'plan(build, None, step, {"dp": 1})'
+        )
     try:
         if logical is None:
             whole = with_distinct(figures(plan.report, "params"), distinct)

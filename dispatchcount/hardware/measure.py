@@ -68,17 +68,22 @@ def measure_device(
 
     Raises:
         DeviceError: no product runs on the device.
-        TypeError: `dtypes` is no list.
-        ValueError: a device has no peak for one of them.
+        TypeError: `dtypes` is no list, or another argument no number.
+        ValueError: a device has no peak for one of the dtypes, or a number is too small.
     """
     import torch
 
     expect(dtypes, (list, tuple, set), "dtypes", "a list: dtypes=['float32', torch.bfloat16]")
     names = [dtype_name(dtype) for dtype in dtypes]
+    if not names:
+        raise ValueError("there are no dtypes; give one at least: dtypes=['float32']")
+    expect(seconds, (int, float), "seconds", "how long to measure each figure, such as 0.2")
+    if not seconds >= 0:
+        raise ValueError(f"seconds={seconds!r}: give how long to measure each figure, such as 0.2")
     place = _place(device)
     on_host = place.type == "cpu"
-    size = size or (_CPU_SIZE if on_host else _ACCELERATOR_SIZE)
-    nbytes = nbytes or (_CPU_BYTES if on_host else _ACCELERATOR_BYTES)
+    size = _at_least(1, "size", size, _CPU_SIZE if on_host else _ACCELERATOR_SIZE)
+    nbytes = _at_least(4, "nbytes", nbytes, _CPU_BYTES if on_host else _ACCELERATOR_BYTES)
     with torch.no_grad():
         peak = {}
         for name in names:
@@ -98,6 +103,17 @@ def measure_device(
         measured=True,
         note=f"products of up to {size} × {size} and tensors of {nbytes:,} bytes{threads}",
     )
+
+
+def _at_least(least: int, name: str, value: int | None, default: int) -> int:
+    """The value that was given, or the default."""
+    if value is None:
+        return default
+    give = f"an integer from {least} up, or None for {default:,}"
+    expect(value, int, name, give)
+    if value < least:
+        raise ValueError(f"{name}={value}: give {give}")
+    return value
 
 
 def _place(device: Any) -> torch.device:

@@ -8,6 +8,7 @@ newer ones are absent.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,8 @@ def rounded_kinds() -> tuple[str, ...]:
     """
     import torch
 
+    if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":
+        return ()  # NVIDIA's libraries then round nothing, whatever they are told
     cudnn: Any = torch.backends.cudnn
     rounded = {MATMUL: _matmul_precision() not in ("highest", "ieee", "none")}
     if torch.version.hip is None:

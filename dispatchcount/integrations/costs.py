@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import nn
 
 from dispatchcount.errors import LawError, expect_function
@@ -42,6 +43,18 @@ class BatchCost:
         self.skipped = True
 
 
+def _name_of(dtype: Any) -> str:
+    """The name that torch has for a dtype, which is given as text or as the dtype.
+
+    Raises:
+        ValueError: torch has no such dtype.
+    """
+    name = str(dtype).removeprefix("torch.")
+    if not isinstance(getattr(torch, name, None), torch.dtype):
+        raise ValueError(f"dtype={dtype!r} is no dtype of torch; give one such as 'bfloat16'")
+    return name
+
+
 class Costs:
     """Finds out what each batch costs, counting as seldom as can be.
 
@@ -66,7 +79,7 @@ class Costs:
         dtype: str | None = None,
         rules: Mapping[Any, Any] | None = None,
     ) -> None:
-        if every is not None and (not isinstance(every, int) or every < 1):
+        if every is not None and (type(every) is not int or every < 1):
             raise ValueError(f"every={every!r}: give a whole number of batches from 1 up, or None")
         if (law is None) != (sizes is None):
             raise ValueError(
@@ -79,7 +92,7 @@ class Costs:
         self._model, self._rules = model, rules
         self._every = every
         self._law = LawCosts(law, sizes) if law is not None and sizes is not None else None
-        self._dtype = dtype
+        self._dtype = None if dtype is None else _name_of(dtype)
         self._refused = False
         self._known: OrderedDict[Hashable, StepCost] = OrderedDict()
         self._since: dict[Hashable, int] = {}

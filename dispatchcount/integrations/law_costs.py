@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
+from dispatchcount.errors import expect
 from dispatchcount.hardware.utilization import MODEL_PHASES, StepCost
 from dispatchcount.hardware.work import masked_once, rate_of
 from dispatchcount.laws.law import LawData
@@ -52,8 +53,11 @@ class LawCosts:
 
         Raises:
             LawError: the law does not hold for the batch's sizes.
+            TypeError: `sizes` gave none.
         """
-        return self._work(tuple(self._sizes(batch).items()), dtype)
+        sizes = self._sizes(batch)
+        expect(sizes, Mapping, "what sizes(batch) gave", "the batch's sizes by name: {'b': 8}")
+        return self._work(tuple(sizes.items()), dtype)
 
 
 _Sizes = tuple[tuple[str, int], ...]

@@ -30,7 +30,7 @@ from dispatchcount.hardware.utilization import NO_COST, StepCost
 from dispatchcount.integrations.clocks import Clock, Interval, clock_for
 from dispatchcount.integrations.costs import BatchCost, Costs
 from dispatchcount.integrations.law_costs import HasMacs
-from dispatchcount.integrations.signature import place_of, token_count
+from dispatchcount.integrations.signature import place_of, token_count, tokens_in
 from dispatchcount.integrations.throughput import Throughput
 
 
@@ -182,7 +182,7 @@ class Meter:
                     yield cost
             finally:
                 step.working = False
-            step.add(cost, self._tokens(batch) or 0)
+            step.add(cost, tokens_in(batch, self._tokens))
 
     @property
     def under_way(self) -> bool:
@@ -250,9 +250,11 @@ class Meter:
         """Go on from a checkpoint. Costs by signature are not in it: each is counted again once.
 
         Raises:
-            ValueError: it is not what `state_dict` gave.
+            ValueError, TypeError: it is not what `state_dict` gave.
         """
         expect(state, Mapping, "the state", "what meter.state_dict() returned")
+        for key in ("macs", "timed_macs"):
+            expect(state.get(key, {}), Mapping, f"{key} in the state", "what state_dict() returned")
         missing = [key for key in self.state_dict() if key not in state]
         if missing:
             raise ValueError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
+
+from dispatchcount.errors import kind_of
 
 _DEEPEST = 8
 """Levels of containers that are looked into; what lies deeper is told by its type alone."""
@@ -121,6 +123,27 @@ def token_count(batch: Any) -> int | None:
     if isinstance(embedded, torch.Tensor) and embedded.dim() > 1:
         return int(embedded.shape[:-1].numel())
     return None
+
+
+def tokens_in(batch: Any, tokens: Callable[[Any], Any]) -> int:
+    """The tokens in a batch, 0 where it holds none.
+
+    Args:
+        batch: the batch.
+        tokens: says how many: a number, a tensor with one, or None.
+
+    Raises:
+        TypeError: it said something else.
+    """
+    found = tokens(batch)
+    if found is None:
+        return 0
+    try:
+        return int(found)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"tokens(batch) gave {kind_of(found)}; it has to give a number of tokens, or None"
+        ) from None
 
 
 def _tensor(tensor: torch.Tensor) -> Hashable:

@@ -8,6 +8,7 @@ from functools import cached_property
 from statistics import pstdev
 from typing import Generic, TypeVar
 
+from dispatchcount.errors import expect
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.memory_totals import memory_totals
 from dispatchcount.report.merge import merge
@@ -205,6 +206,9 @@ class RanksData(Brief, Generic[R]):
             ValueError: there is no such metric, ranks are missing, `distinct` names no module, or
                 is given besides `logical`, in which all modules are.
         """
+        give = "a report of the same step on one device"
+        expect(logical, (ReportData, type(None)), "logical", give)
+        expect(distinct or {}, Mapping, "distinct", "how many by name: distinct={'experts': 4}")
         if self.missing:
             raise ValueError(f"reports are missing of ranks {list(self.missing)}")
         if logical is not None:

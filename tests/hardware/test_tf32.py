@@ -296,6 +296,13 @@ def test_miopen_rounds_nothing_whatever_cudnns_switches_say(
     assert rounded_kinds() == ("matmul",)
 
 
+def test_nvidias_variable_is_above_every_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    assert rounded_kinds() == ()
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")  # leaves it to the switches
+    assert rounded_kinds() == ("conv", "rnn")
+
+
 def test_without_a_gpu_the_switches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr("dispatchcount.integrations.meter.device_at_hand", lambda: DEVICE)

@@ -306,6 +306,23 @@ def test_a_function_that_answers_with_macs_is_a_law_too():
     assert loop.meter.total.counted == 0
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, "bfloat16", "torch.bfloat16"])
+def test_the_dtype_of_a_law_is_given_as_text_or_as_torch_has_it(dtype):
+    loop = Loop()
+    law = law_of(loop.net, lambda rows: torch.randn(rows, SIZE))
+    last = Loop({"law": law, "sizes": rows_of, "dtype": dtype}).run(torch.randn(8, SIZE))
+    assert last.cost.model == {"bfloat16": linear_step(8) // 2}
+    assert last.mfu == pytest.approx(linear_step(8) / 4e12 / last.seconds)
+
+
+@pytest.mark.parametrize("count", [24, 24.0, torch.tensor(24)])
+def test_tokens_may_be_any_number(count):
+    loop = Loop({"tokens": lambda batch: count})
+    loop.run(torch.randn(8, SIZE))
+    assert loop.run(torch.randn(8, SIZE)).tokens == 24
+    assert type(loop.meter.last.tokens) is int
+
+
 class Attending(nn.Module):
     """A causal attention, in a checkpoint or not."""
 

@@ -63,6 +63,12 @@ def samples(given: Any) -> None:
         list(prof.samples(given))
 
 
+def stepped(**options: Any) -> None:
+    meter = dc.Meter(net(), DEVICE, **options)
+    with meter.step(x()):
+        net()(x())
+
+
 NO_MODULE: dict[str, Callable[[Any], Any]] = {
     "profile": dc.profile,
     "profile by name": lambda bad: dc.profile({"encoder": bad}),
@@ -139,6 +145,48 @@ OTHERS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...], str]] = {
     "device": (dc.device, (5, ["h100"], DEVICE), "takes a name such as 'h100-sxm'"),
     "Device peak": (lambda bad: dc.Device(peak=bad), (None, 5, 1e12), "flops a second by dtype"),
     "measure dtypes": (lambda bad: dc.measure_device("cpu", bad), (None, 5, "float32"), "a list"),
+    "measure none": (lambda bad: dc.measure_device("cpu", bad), ([], ["bf16"]), "float32"),
+    "measure size": (
+        lambda bad: dc.measure_device("cpu", size=bad),
+        (0, -5, 2.5),
+        "an integer from 1 up, or None for 4,096",
+    ),
+    "measure nbytes": (
+        lambda bad: dc.measure_device("cpu", nbytes=bad),
+        (0, -1, 2),
+        "an integer from 4 up",
+    ),
+    "measure seconds": (
+        lambda bad: dc.measure_device("cpu", seconds=bad),
+        (-1, float("nan"), "a"),
+        "how long to measure each figure",
+    ),
+    "Meter every": (lambda bad: dc.Meter(net(), DEVICE, every=bad), (0, True, 1.5), "from 1 up"),
+    "Meter dtype": (
+        lambda bad: dc.Meter(net(), DEVICE, dtype=bad),
+        ("bf16", 5, float),
+        "no dtype of torch; give one such as 'bfloat16'",
+    ),
+    "Meter tokens of": (
+        lambda bad: stepped(tokens=lambda batch: bad),
+        ("many", [3]),
+        "a number of tokens, or None",
+    ),
+    "Meter sizes of": (
+        lambda bad: stepped(law=law(), sizes=lambda batch: bad),
+        (None, 5),
+        "the batch's sizes by name",
+    ),
+    "redundancy logical": (
+        lambda bad: Report.merge([report()], axis="rank").redundancy(bad),
+        (5, "a.json"),
+        "a report of the same step on one device",
+    ),
+    "redundancy distinct": (
+        lambda bad: Report.merge([report()], axis="rank").redundancy(distinct=bad),
+        (5, "experts"),
+        "how many by name",
+    ),
     "roofline": (lambda bad: report().roofline(bad), (None, "h100"), "dispatchcount.device"),
     "utilization": (
         lambda bad: report().utilization(bad, 1.0),
