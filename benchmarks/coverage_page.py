@@ -25,7 +25,50 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "dispatchcount"
 PAGE = ROOT / "docs" / "coverage.md"
 
-REASONS: dict[str, tuple[str, ...]] = {}
+ACCELERATOR = (
+    "Runs on an accelerator only; `benchmarks/gpu_checks.py` takes most of it where there is one"
+)
+TORCH = "Runs on another version or build of torch only; the lanes with torch alone take some of it"
+PLATFORM = "Runs on another system than Linux only, or where a file is missing that Linux has"
+
+REASONS: dict[str, tuple[str, ...]] = {
+    ACCELERATOR: (
+        "capture/higher_order.py: _record_triton",
+        "capture/observers/timing.py: Timing._event",
+        "capture/observers/timing.py: Timing._relieve",
+        "capture/observers/timing.py: Timing.before",
+        "capture/observers/timing.py: _accelerator",
+        "capture/observers/timing.py: keep_busy",
+        "capture/observers/timing.py: record_event",
+        "capture/torch_private.py: triton_kernel",
+        "capture/zeros.py: nonzeros",
+        "compat/_jit/state.py: _accelerators",
+        "compat/_jit/state.py: untouched",
+        "hardware/measure.py: _place",
+        "hardware/measure.py: _rounding",
+        "hardware/measure.py: _timed",
+        "integrations/clocks.py: EventClock.__init__",
+        "integrations/clocks.py: EventClock.mark",
+    ),
+    TORCH: (
+        "capture/torch_private.py: _handler",
+        "capture/torch_private.py: _handler.handle",
+        "capture/torch_private.py: register_with_higher_order_operators",
+        "distributed/cluster/dtensor.py: all_to_all",
+        "distributed/cluster/dtensor.py: forget_layouts",
+        "distributed/cluster/fsdp.py: fsdp_parameters",
+        "distributed/cluster/kernels.py: has_kernels",
+        "distributed/cluster/requirements.py: check",
+        "distributed/cluster/requirements.py: missing",
+        "hardware/tf32.py: _matmul_precision",
+        "hardware/tf32.py: _set_matmul_precision",
+    ),
+    PLATFORM: (
+        "cli/memory.py: _reclaimable",
+        "cli/memory.py: at_most",
+        "distributed/notices.py: _runs",
+    ),
+}
 """Why no test reaches them: the files and functions of which a reason holds."""
 
 NO_REASON = "A test is missing"

@@ -212,3 +212,9 @@ def test_products_with_scales_send_what_those_without_do() -> None:
     # Rows that arrive one after the other are multiplied as all at once.
     arriving = ask("symm_mem::_async_input_mm", S(32, 16), S(16, 4), S(4), 0, out=S(32, 4))
     assert arriving == Cost(macs=32 * 16 * 4, activations=128)
+
+
+def test_a_copy_that_is_reduced_is_the_payload_and_not_the_buffer() -> None:
+    """8 floats are copied into a buffer of 100 that all ranks see: 2 · 3/4 of 32 bytes pass."""
+    found = ask("symm_mem::one_shot_all_reduce_copy", S(100), S(8), "sum", FOUR, out=S(8))
+    assert found == Cost(arithmetic=8, payload_bytes=32, wire_bytes=48)

@@ -198,3 +198,12 @@ def test_renorm_takes_a_norm_for_each_slice() -> None:
     """5 rows of 4: square and add, a root; compare and divide for each row; a product each."""
     found = only(lambda: torch.renorm(torch.rand(5, 4), 2, 0, 1.0), name="aten::renorm")
     assert found == Cost(arithmetic=20 * 3 + 5 * 2, transcendentals=5)
+
+
+def test_the_moments_of_all_ranks_are_merged() -> None:
+    """2 ranks of 3 channels, of whose input nothing is read: 11 for each, and a root; 3 roots at the end."""
+    found = ask(
+        "aten::batch_norm_gather_stats_with_counts",
+        S(4, 3, 8), S(2, 3), S(2, 3), None, None, 0.1, 1e-5, S(2), out=(S(3), S(3)),
+    )  # fmt: skip
+    assert found == Cost(arithmetic=6 * 11, transcendentals=6 + 3, bytes_read=(6 + 6) * 4)

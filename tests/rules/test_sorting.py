@@ -48,3 +48,11 @@ def test_the_best_are_kept_in_a_heap() -> None:
     x = torch.rand(2, 8)
     assert total(lambda: x.topk(4)).arithmetic == 16 * 2
     assert total(lambda: x.topk(1)).arithmetic == 16
+
+
+def test_a_histogram_searches_where_edges_are_given() -> None:
+    """20 values: 7 operations each for even bins, else a search among 7 edges and a count."""
+    x, edges, weight = torch.rand(20), torch.linspace(0, 1, 7), torch.rand(20)
+    assert total(lambda: torch.histogram(x, 10)).arithmetic == 20 * 7
+    assert total(lambda: torch.histogram(x, edges)).arithmetic == 20 * (3 + 1)
+    assert total(lambda: torch.histogram(x, edges, weight=weight)).arithmetic == 20 * (3 + 1 + 1)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from io import StringIO
 
 import pytest
 import torch
+from rich.console import Console
 from torch import nn
 
 import dispatchcount as dc
@@ -60,3 +62,26 @@ def test_everything_that_is_displayed_is_one_line_and_has_a_form_for_notebooks()
         assert value._repr_html_().startswith("<")
     for value in (*report.samples, *report.modules, *report.paths, device, prof):
         assert re.fullmatch(r"[^\n]{5,500}", repr(value))
+
+
+def test_rich_prints_of_everything_what_its_table_is() -> None:
+    net = nn.Linear(4, 3)
+    with dc.profile(net) as prof:
+        net(torch.zeros(2, 4))
+    report = prof.report
+    diff = report.diff(report)
+    roofline = report.roofline(dc.Device(peak={"float32": 1e12}, bandwidth=1e11))
+    ranks = dc.Report.merge([report.with_labels(rank="0", world_size="1")], axis="rank")
+    for shown, table in (
+        (report, report.overview()),
+        (diff, diff.table()),
+        (roofline, roofline.table()),
+        (ranks, ranks.table()),
+    ):
+        texts = []
+        for one in (shown, table):
+            text = StringIO()
+            Console(file=text, width=120).print(one)
+            texts.append(text.getvalue())
+        assert texts[0] == texts[1]
+        assert texts[0].count("\n") > 1

@@ -75,3 +75,17 @@ def test_tables_of_names_are_text() -> None:
 )
 def test_names_whose_rule_serves_an_overload(packet: str, overload: str, names: list[str]) -> None:
     assert list(candidates(packet, overload)) == names
+
+
+def test_a_triton_kernel_is_named_by_its_function_whatever_is_around_it() -> None:
+    """Classes of these names, because triton is not installed everywhere."""
+
+    class JITFunction:
+        __name__ = "my_kernel"
+
+    class Autotuner:
+        def __init__(self, fn: Any) -> None:
+            self.fn = fn
+
+    assert target_name(JITFunction()) == "triton::my_kernel"
+    assert target_name(Autotuner(Autotuner(JITFunction()))) == "triton::my_kernel"
