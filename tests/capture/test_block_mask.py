@@ -132,3 +132,12 @@ def test_asking_leaves_nothing_in_the_report_and_draws_nothing():
     assert torch.equal(state, torch.random.get_rng_state())
     assert set(prof.report.by_operator()) == {"higher_order.flex_attention"}
     assert torch.equal(out, flex_attention(q, k, v, block_mask=mask))
+
+
+def test_no_mask_and_one_that_cannot_be_read_are_none():
+    mask = create_block_mask(MASKS["causal"], BATCH, HEADS, LENGTH, LENGTH, device="cpu")
+    assert block_mask_of((torch.ones(2), mask.as_tuple())) is not None
+    for args in ((), (torch.ones(2), 3), (torch.ones(2), (1, 2))):
+        assert block_mask_of(args) is None
+    away = mask.to("meta")
+    assert block_mask_of((torch.ones(2), away.as_tuple())) is None

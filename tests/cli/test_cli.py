@@ -376,3 +376,31 @@ def test_what_cannot_be_written_is_said(
 ) -> None:
     assert main(["html", str(files["cnn"]), "-o", target]) == 2
     assert capsys.readouterr().err.startswith(f"dispatchcount: {target}: cannot write the file: ")
+
+
+def test_options_that_need_another(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(files["training"])
+    wrong = {
+        (
+            "diff",
+            file,
+            file,
+            "--page",
+            "page.html",
+        ): "--page is a link in Markdown; give --markdown",
+        ("check", file, "--law", file, "--max", "flops=1"): "--max and --baseline are for reports",
+        (
+            "profile",
+            "a:b",
+            "c:d",
+            "-o",
+            "x.md",
+            "-o",
+            "y.md",
+        ): "several targets are one table; give",
+    }
+    for arguments, said in wrong.items():
+        assert main(list(arguments)) == 2
+        shown = capsys.readouterr()
+        assert said in shown.err
+        assert shown.out == ""

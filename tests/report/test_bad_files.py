@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from dispatchcount.errors import ReportError
 from dispatchcount.report_api import Report
+from dispatchcount.rules.core.group import Group
 from tests.report.make import cnn, routed, training, troubled
 
 pytestmark = pytest.mark.torch_alone
@@ -242,3 +244,13 @@ def test_any_change_loads_or_is_a_report_error(data):
 def test_any_bytes_are_a_report_error(data):
     with pytest.raises(ReportError):
         Report.from_json(data)
+
+
+@pytest.mark.parametrize(("group", "issuer"), [(0, None), (None, 0)])
+def test_a_group_and_who_sent_stand_together(group, issuer):
+    report = cnn()
+    entries = (replace(report.entries[0], group=group, issuer=issuer), *report.entries[1:])
+    data = replace(report, entries=entries, groups=(Group("0", (0, 1)),)).to_json()
+    said = message(data)
+    assert "expected null where the group is null, and nowhere else" in said
+    assert "issuer" in said
