@@ -281,6 +281,23 @@ def test_diff_writes_a_page_as_well(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["diff", old, new, "--html", page, "-o", page]) == 2
 
 
+def test_the_markdown_of_a_diff_links_the_page_written_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new, page = (str(tmp_path / name) for name in ("old.json", "new.json", "diff.html"))
+    make.cnn().to_json(old)
+    make.training().to_json(new)
+    diff = make.cnn().diff(make.training())
+    linked = ["diff", old, new, "--html", page, "--page", "https://ci.example/diff.html"]
+    assert main([*linked, "--markdown"]) == 0
+    shown = capsys.readouterr().out
+    assert "[Both reports beside each other](<https://ci.example/diff.html>)" in shown
+    assert shown == diff.to_markdown(page="https://ci.example/diff.html")
+    assert Path(page).read_text(encoding="utf-8") == diff.to_html()
+    assert main(linked) == 2
+    assert "give --markdown with it" in capsys.readouterr().err
+
+
 def test_check_holds_a_budget_and_a_baseline(
     files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:
