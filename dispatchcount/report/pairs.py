@@ -34,6 +34,7 @@ def pairs(diff: DiffData) -> list[Pair]:
     A module that was renamed is one pair, and so are the modules below it.
     """
     old, new = diff.old, diff.new
+    rows = old.by_module(), new.by_module()
     before = {row.name: row.old_name for row in diff.modules if row.change == RENAMED}
     index_old = {name: index for index, name in _named(old)}
     found: list[Pair] = []
@@ -50,7 +51,7 @@ def pairs(diff: DiffData) -> list[Pair]:
             place_old[match] = len(found)
         place_new[index] = len(found)
         parent = place_new.get(new.modules[index].parent, -1)
-        found.append(Pair(parent, match, index, _change(old, new, match, index)))
+        found.append(Pair(parent, match, index, _change(diff, rows, match, index)))
     for index, _ in _named(old):
         if index not in place_old:
             parent = place_old.get(old.modules[index].parent, -1)
@@ -72,12 +73,15 @@ def _below(name: str, called: dict[str, str]) -> str | None:
     return f"{called[above]}.{last}" if above in called and called[above] != above else None
 
 
-def _change(old: ReportData, new: ReportData, before: int | None, now: int) -> str:
+def _change(
+    diff: DiffData, rows: tuple[dict[str, Stats], dict[str, Stats]], before: int | None, now: int
+) -> str:
     if before is None:
         return ADDED
-    was, became = old.modules[before], new.modules[now]
-    rows = old.by_module()[was.name], new.by_module()[became.name]
-    if was.type != became.type or _figures(rows[0]) != _figures(rows[1]):
+    was, became = diff.old.modules[before], diff.new.modules[now]
+    if was.type != became.type:
+        return CHANGED
+    if _figures(rows[0][was.name]) != _figures(rows[1][became.name]):
         return CHANGED
     return SAME if was.name == became.name else RENAMED
 

@@ -220,8 +220,8 @@ def lines(
     """
     tallies: defaultdict[tuple[int, int], Tally] = defaultdict(Tally)
     for entry in report.entries:
-        number = shared.operators.number(entry.op, entry.status)
         if phase is None or entry.phase == phase:
+            number = shared.operators.number(entry.op, entry.status)
             tally = tallies[report.paths[entry.path].module, number]
             tally.add_cost(entry.cost)
             tally.calls += entry.calls
