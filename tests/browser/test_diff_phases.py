@@ -141,11 +141,26 @@ def test_files_are_those_of_the_phase(open_page: Open, tmp_path: Path) -> None:
     page.select_option("#run", label="backward")
     page.locator("#export summary").press("Enter")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Table as CSV").press("Enter")
+        page.locator("#save-csv").press("Enter")
     assert download.value.suggested_filename.endswith("_backward.csv")
     lines = Path(download.value.path()).read_text().splitlines()
     assert lines[0].startswith("Module,What,Old FLOPs,New FLOPs,Change of FLOPs,%")
     assert lines[1].startswith("(root),changed,512,1024,512,100")
+
+
+def test_the_empty_side_is_no_picture(open_page: Open, tmp_path: Path) -> None:
+    page = shown(step(16, backward=False), step(32), open_page, tmp_path)
+    page.select_option("#run", label="backward (new only)")
+    page.locator("#export summary").press("Enter")
+    files: list[str] = []
+    page.on("download", lambda file: files.append(file.suggested_filename))
+    with page.expect_download():
+        page.locator("#save-svg").press("Enter")
+    page.select_option("#run", label="forward")
+    with page.expect_download(lambda file: "_old" in file.suggested_filename):
+        page.locator("#save-svg").press("Enter")
+    assert files[0].endswith("_backward_new.svg")
+    assert files[1].endswith("_forward_old.svg")
 
 
 def test_on_paper_the_phase_is_named(open_page: Open, tmp_path: Path) -> None:

@@ -179,6 +179,15 @@ def test_the_chart_and_the_table_are_saved(open_page: Open, tmp_path: Path) -> N
     assert rows[1][3] == "80"
 
 
+def test_a_file_is_called_after_the_run_that_it_is_of(open_page: Open, tmp_path: Path) -> None:
+    page = shown(make.training(), open_page, tmp_path)
+    page.select_option("#run", label="backward")
+    page.locator("#export summary").press("Enter")
+    with page.expect_download() as download:
+        page.locator("#save-csv").press("Enter")
+    assert download.value.suggested_filename == "small_backward.csv"
+
+
 def test_paper_has_the_chart_and_every_row_that_is_left(open_page: Open, tmp_path: Path) -> None:
     page = shown(make.stack(100), open_page, tmp_path)
     page.get_by_label("Fold equal layers").uncheck()

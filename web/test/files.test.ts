@@ -4,10 +4,11 @@ import { fileName, svgText } from "../src/chart/export.ts";
 import { el, svg } from "../src/shared/dom.ts";
 
 it("a file's name is one that any file system takes", () => {
-  expect(fileName("resnet50", "csv")).toBe("resnet50.csv");
-  expect(fileName('a/b\\c:"d" é', "svg")).toBe("a_b_c_d_.svg");
-  expect(fileName("", "png")).toBe("report.png");
-  expect(fileName("x".repeat(500), "png")).toBe(`${"x".repeat(60)}.png`);
+  expect(fileName(["resnet50"], "csv")).toBe("resnet50.csv");
+  expect(fileName(['a/b\\c:"d" é'], "svg")).toBe("a_b_c_d_.svg");
+  expect(fileName([""], "png")).toBe("report.png");
+  expect(fileName(["resnet50", "", "old"], "svg")).toBe("resnet50_old.svg");
+  expect(fileName(["x".repeat(500), "double backward"], "png")).toBe(`${"x".repeat(60)}_double_backward.png`);
 });
 
 it("a saved picture has a ground of its own, and none of what the page alone needs", () => {

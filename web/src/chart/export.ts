@@ -11,9 +11,12 @@ export const download = (name: string, content: Blob): void => {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 };
 
-/** A name that any file system takes. */
-export const fileName = (title: string, ending: string): string =>
-  `${title.replace(/[^\w.-]+/g, "_").slice(0, 60) || "report"}.${ending}`;
+/** A name that any file system takes: of a title, and of what tells the file from others of the page. */
+export const fileName = (parts: readonly string[], ending: string): string => {
+  // Each part is cut on its own, so that a long title leaves the others in the name.
+  const [title, ...others] = parts.map((part) => part.replace(/[^\w.-]+/g, "_").slice(0, 60));
+  return `${[title || "report", ...others].filter(Boolean).join("_")}.${ending}`;
+};
 
 /** What the page's style sheet says of shapes, which a file has no part of. */
 const LOOKS = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray"] as const;

@@ -5,8 +5,8 @@ import type { Table } from "../shared/table/table.ts";
 import { download, fileName, pngBlob, svgText } from "./export.ts";
 
 export interface FilesOptions<Row> {
-  /** What the files are called: the page's title, and the run that it shows. */
-  title: () => string;
+  /** What the files are called after: the page's title, and the run that it shows. */
+  names: () => readonly string[];
   /** What its menu calls the picture or the pictures. */
   chart: "Chart" | "Charts";
   /** The pictures, each with what its name ends in where there are several. */
@@ -16,22 +16,22 @@ export interface FilesOptions<Row> {
   remember: () => void;
 }
 
-export const showExport = <Row>({ title, chart, pictures, table, remember }: FilesOptions<Row>): void => {
+export const showExport = <Row>({ names, chart, pictures, table, remember }: FilesOptions<Row>): void => {
   const status = el("p", { class: "muted small", role: "status" });
   const said = (text: string): void => {
     status.textContent = text;
   };
-  const each = (save: (name: string, picture: SVGSVGElement) => void): void => {
+  const each = (save: (parts: string[], picture: SVGSVGElement) => void): void => {
     const drawn = pictures().filter(([, picture]) => picture !== null);
     said(drawn.length ? "" : "There is no picture to save.");
-    for (const [ending, picture] of drawn) save(title() + ending, picture!);
+    for (const [ending, picture] of drawn) save([...names(), ending], picture!);
   };
   const saveSvg = (): void =>
-    each((name, picture) => download(fileName(name, "svg"), new Blob([svgText(picture)], { type: "image/svg+xml" })));
+    each((parts, picture) => download(fileName(parts, "svg"), new Blob([svgText(picture)], { type: "image/svg+xml" })));
   const savePng = (): void =>
-    each((name, picture) => {
+    each((parts, picture) => {
       pngBlob(picture).then(
-        (blob) => download(fileName(name, "png"), blob),
+        (blob) => download(fileName(parts, "png"), blob),
         (error: unknown) => said(String(error)),
       );
     });
@@ -45,7 +45,7 @@ export const showExport = <Row>({ title, chart, pictures, table, remember }: Fil
   const choices: [id: string, label: string, act: () => void][] = [
     ["save-png", `${chart} as PNG`, savePng],
     ["save-svg", `${chart} as SVG`, saveSvg],
-    ["save-csv", "Table as CSV", () => saveTable(title(), table)],
+    ["save-csv", "Table as CSV", () => saveTable(names(), table)],
     ["copy-link", "Copy link to this view", copyLink],
   ];
   const buttons = choices.map(([id, label, act]) =>
@@ -57,11 +57,11 @@ export const showExport = <Row>({ title, chart, pictures, table, remember }: Fil
   );
 };
 
-const saveTable = <Row>(name: string, { rows, columns }: Table<Row>): void =>
-  download(fileName(name, "csv"), new Blob([csv(rows, columns)], { type: "text/csv" }));
+const saveTable = <Row>(parts: readonly string[], { rows, columns }: Table<Row>): void =>
+  download(fileName(parts, "csv"), new Blob([csv(rows, columns)], { type: "text/csv" }));
 
 /** A button beside a table that saves it, as it stands, as CSV. */
-export const csvButton = <Row>(name: string, of: string, table: () => Table<Row>): HTMLElement => {
-  const save = (): void => saveTable(name, table());
+export const csvButton = <Row>(names: () => readonly string[], of: string, table: () => Table<Row>): HTMLElement => {
+  const save = (): void => saveTable(names(), table());
   return el("button", { type: "button", class: "button", "aria-label": `Save ${of} as CSV`, onclick: save }, "CSV");
 };

@@ -211,7 +211,7 @@ chosen.addEventListener("change", () => {
   address.remember();
 });
 showExport({
-  title: () => "Model costs",
+  names: () => ["Model costs"],
   chart: "Chart",
   pictures: () => [["", trend.picture]],
   table: runs,

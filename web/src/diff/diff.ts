@@ -280,9 +280,9 @@ byId("folded").addEventListener("change", () => {
   reselect();
 });
 showExport({
-  title: () => [page.title, pair().phase].filter(Boolean).join(" "),
+  names: () => [page.title, pair().phase],
   chart: "Charts",
-  pictures: () => charts.map(({ picture }, i) => [`_${SIDES[i]}`, picture]),
+  pictures: () => charts.map(({ picture }, i) => [SIDES[i]!, picture]),
   table: modules.table,
   remember: () => address.remember(),
 });

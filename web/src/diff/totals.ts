@@ -71,6 +71,7 @@ export const totals = (tree: Tree, pair: () => Pair): (() => void) => {
   return () => {
     byId("totals-title").textContent = `Totals${ofPhase(pair())}`;
     note.textContent = missing(pair());
+    note.hidden = !note.textContent;
     table.show([...tree.metrics]);
   };
 };

@@ -42,7 +42,13 @@ export class SpreadTable {
       of: "modules over the ranks",
       columns,
       yielding: YIELDING,
-      controls: [csvButton(`${options.title}_ranks`, "modules over the ranks", () => this.table)],
+      controls: [
+        csvButton(
+          () => [options.title, "ranks"],
+          "modules over the ranks",
+          () => this.table,
+        ),
+      ],
       arrange: (query) => this.arrange(query),
       counted: () => [this.table.rows.length, this.all],
       selected: (node) => node === selected(),

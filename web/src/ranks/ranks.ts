@@ -38,7 +38,13 @@ export class RankTable {
       noun: "rank",
       columns: this.columns(),
       yielding: [...this.figures.map(({ key }) => key).reverse(), "slowest", "peak_in", "peak"],
-      controls: [csvButton(`${options.title}_each_rank`, "the table of ranks", () => this.table)],
+      controls: [
+        csvButton(
+          () => [options.title, "each_rank"],
+          "the table of ranks",
+          () => this.table,
+        ),
+      ],
       selected: (place) => place === shown(),
       choose,
     });

@@ -12,7 +12,8 @@ import { Table } from "../shared/table/table.ts";
 import { shareColumn } from "../model/figures.ts";
 
 export interface CollectivesOptions {
-  title: string;
+  /** What its file is called after. */
+  names: () => readonly string[];
   kinds: CollectiveKinds;
   tree: Tree;
   run: () => Run;
@@ -49,7 +50,14 @@ export class CollectiveTable {
       id: "collectives",
       title: "Sent between ranks",
       noun: "row",
-      controls: [this.by, csvButton(`${options.title}_sent`, "what was sent", () => this.table)],
+      controls: [
+        this.by,
+        csvButton(
+          () => [...options.names(), "sent"],
+          "what was sent",
+          () => this.table,
+        ),
+      ],
       columns: this.columns(),
       yielding: YIELDING,
       hover: (row) => hover(row?.owners.size === 1 ? this.nodeOf([...row.owners.keys()][0]!) : null),

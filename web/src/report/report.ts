@@ -82,7 +82,7 @@ const operators = new OperatorTable(
 const calls = new Calls(page, tree, digits);
 const collectives = page.collectives
   ? new CollectiveTable({
-      title: page.title,
+      names: () => names(),
       kinds: page.collectives,
       tree,
       run,
@@ -223,6 +223,9 @@ const sampleOf = (place: number, name: string): string => {
   return label.find((one, i) => one === name && of[i] === place) ?? label[of.indexOf(place)]!;
 };
 
+/** What the page's files are called after. */
+const names = (): string[] => [page.title, runName()];
+
 const setRun = (place: number, label = ""): void => {
   runPlace = tree.runs[place] ? place : 0;
   const box = byId<HTMLSelectElement>("run");
@@ -304,9 +307,9 @@ digits.addEventListener("change", () => {
   address.remember();
 });
 showExport({
-  title: () => [page.title, runName()].filter(Boolean).join(" "),
+  names,
   chart: ranks ? "Charts" : "Chart",
-  pictures: () => [["", chart.picture], ...(ranks ? ([["_ranks", ranks.picture]] as const) : [])],
+  pictures: () => [["", chart.picture], ...(ranks ? ([["ranks", ranks.picture]] as const) : [])],
   table: modules.table,
   remember: () => address.remember(),
 });
