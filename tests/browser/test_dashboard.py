@@ -3,6 +3,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from dispatchcount.dashboard.series import parse_budget
@@ -115,8 +116,22 @@ def test_it_fits_a_narrow_screen_and_the_dark(open_page: Open, tmp_path: Path) -
 def test_the_chart_names_its_points_and_begins_at_zero(open_page: Open, tmp_path: Path) -> None:
     page = dashboard(open_page, tmp_path)
     texts = page.locator("#trend svg text").all_text_contents()
-    assert {"FLOPs", "0", "budget 20k", "c0", "c1", "c2"} <= set(texts)
+    assert {"FLOPs", "0", "budget", "20k", "c0", "c1", "c2"} <= set(texts)
     assert any(text.startswith("06-1") for text in texts)  # 1 750 000 000 is June 15, 2025
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_no_line_crosses_the_label_of_a_budget(open_page: Open, tmp_path: Path, width: int) -> None:
+    page = dashboard(open_page, tmp_path, viewport={"width": width, "height": 844})
+    lines = page.locator(
+        "#trend svg path[stroke-width='2'], #trend svg path[stroke-dasharray]"
+    ).evaluate_all("paths => paths.map((path) => path.getBoundingClientRect().right)")
+    assert len(lines) == 2  # of the series, and of its budget
+    for word in ("budget", "20k"):
+        label = page.locator("#trend svg text", has_text=word).first.bounding_box()
+        assert label is not None
+        assert label["x"] >= max(lines)
+        assert label["x"] + label["width"] <= width
 
 
 def test_a_link_restores_what_is_drawn(open_page: Open, tmp_path: Path) -> None:
@@ -146,7 +161,7 @@ def test_the_trend_and_the_runs_are_saved(open_page: Open, tmp_path: Path) -> No
     page = dashboard(open_page, tmp_path)
     assert saved(page, "Chart as PNG").startswith(b"\x89PNG")
     picture = saved(page, "Chart as SVG").decode()
-    assert "budget 20k" in picture
+    assert all(f">{word}<" in picture for word in ("budget", "20k"))
     page.get_by_label("Search runs").fill("c1")
     rows = list(csv.reader(io.StringIO(saved(page, "Table as CSV").decode())))
     assert rows[0][:3] == ["When (UTC)", "Commit", "Series"]

@@ -181,7 +181,7 @@ def test_the_keyboard_chooses_a_phase(open_page: Open, tmp_path: Path) -> None:
     expect(page.locator("#run")).to_be_focused()
     page.locator("#new").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#spoken")).to_contain_text("(root), new: 1.02 k FLOPs, +100.0 %")
+    expect(page.locator("#spoken")).to_contain_text("0, new: 512 FLOPs, +100.0 %")
 
 
 def test_phases_fit_a_narrow_screen(open_page: Open, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_the_map_is_used_by_keys(open_page: Open, tmp_path: Path) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#run option:checked")).to_have_text("rank 1")
     heat.focus()
-    for key in ("ArrowDown", "ArrowDown", "ArrowLeft", "Enter"):
+    for key in ("ArrowDown", "ArrowLeft", "Enter"):
         page.keyboard.press(key)
     expect(page.locator("#heat-path")).to_have_text(" in (root)")
     page.keyboard.press("Escape")

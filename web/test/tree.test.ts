@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TreeData } from "../src/model/payload.ts";
-import { Tree } from "../src/model/tree.ts";
+import { Tree, type Node } from "../src/model/tree.ts";
 
 /** root → layers (a list) → 0, 1, 2 that are alike → mlp; and a head. Own FLOPs: 5 in each mlp, 7 in the head. */
 const data = (big = 0n): TreeData => ({
@@ -132,6 +132,23 @@ it("puts several roots below a node of their own", () => {
   expect(tree.path(tree.top)).toBe("Everything");
   expect(tree.under(tree.top)).toHaveLength(2);
   expect(tree.total(tree.top, "flops", tree.runs[0]!)).toBe(22);
+});
+
+it("draws the block only where several roots have the figure", () => {
+  const several = data();
+  several.rows.parent = several.rows.parent.map((above, row) => (row === 8 ? -1 : above));
+  const tree = new Tree(several);
+  const [model, head] = tree.under(tree.top) as [Node, Node];
+  const layers = tree.under(model)[0]!;
+  const everywhere = (): number => 1;
+  const inModel = (node: Node): number => (node === head ? 0 : 1);
+  expect(tree.drawnTrail(tree.top, everywhere)).toEqual([tree.top]);
+  expect(tree.drawnTrail(layers, everywhere)).toEqual([tree.top, model, layers]);
+  expect(tree.drawnTrail(tree.top, inModel)).toEqual([model]);
+  expect(tree.drawnTrail(layers, inModel)).toEqual([model, layers]);
+  expect(tree.drawnTrail(tree.top, () => 0)).toEqual([tree.top]);
+  const one = new Tree(data());
+  expect(one.drawnTrail(one.top, everywhere)).toEqual([one.top]); // a model alone has no block above it
 });
 
 it("closes nothing where no fold was opened", () => {

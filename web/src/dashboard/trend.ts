@@ -6,6 +6,7 @@ import { SVGRenderer } from "echarts/renderers";
 import { FILLS, NEUTRAL } from "../chart/colours.ts";
 import { el } from "../shared/dom.ts";
 import { date, exact, human } from "../shared/numbers.ts";
+import { textWidth } from "../shared/measure.ts";
 import { color, theme } from "../shared/theme.ts";
 import { axis, label, type Axis } from "./axis.ts";
 import { changeText, metrics, type Run, type Series } from "./data.ts";
@@ -39,6 +40,8 @@ export class Trend {
     const line = { lineStyle: { color: color("line") } };
     const text = { color: color("muted") };
     const budgets = series.flatMap(({ budgets }) => budgets[key]?.[0] ?? []);
+    // Labels of budgets stand beside the plot, where no line crosses them.
+    const labels = series.flatMap(({ budgets }) => (budgets[key] ? ["budget", budgets[key][1]] : []));
     this.chart.setOption(
       {
         animation: false,
@@ -54,7 +57,12 @@ export class Trend {
           extraCssText: "max-width:min(460px,90vw);white-space:normal;overflow-wrap:anywhere;",
           formatter: ([point]: { dataIndex: number }[]) => this.tip(point!.dataIndex, key),
         },
-        grid: { left: 72, right: 24, top: series.length > 1 ? 60 : 36, bottom: 56 },
+        grid: {
+          left: 72,
+          right: Math.max(24, ...labels.map((text) => textWidth(text, "tile") + 12)),
+          top: series.length > 1 ? 60 : 36,
+          bottom: 56,
+        },
         xAxis: {
           type: "category",
           data: on.places.map((_, place) => String(place)),
@@ -108,10 +116,10 @@ export class Trend {
         lineStyle: { color: shade, type: "dashed", width: 1.5 },
         label: {
           color: color("text"),
-          backgroundColor: color("panel"),
-          padding: [0, 3],
-          formatter: `budget ${budget[1]}`,
-          position: "insideEndTop",
+          lineHeight: 14,
+          align: "left",
+          formatter: `budget\n${budget[1]}`,
+          position: "end",
         },
       },
     };

@@ -85,12 +85,8 @@ const side = (which: Which): Chart => {
     spoken: byId("spoken"),
     layout: (width) => {
       const most = Math.max(value(selected, "old"), value(selected, "new")) || 1;
-      const tiles = icicle(
-        selected,
-        tree.trail(selected),
-        Math.max(1, (width * value(selected, which)) / most),
-        figures,
-      );
+      const trail = tree.drawnTrail(selected, (node) => value(node, "old") + value(node, "new"));
+      const tiles = icicle(trail.at(-1)!, trail, Math.max(1, (width * value(selected, which)) / most), figures);
       return { tiles, height: Math.max(...tiles.map(({ y, height }) => y + height)) };
     },
     colour: colourOf,

@@ -218,6 +218,22 @@ export class Tree {
     return found.reverse();
   }
 
+  /**
+   * The way to a node, as a chart draws it: without the block where only one root has any of the figure.
+   *
+   * What ran outside of all modules is a root as well. Where it has nothing of the figure, the block would be a second
+   * row that says what the row of the model says.
+   *
+   * @param size the figure of a node; two charts that stand beside each other give that of both together.
+   */
+  drawnTrail(node: Node, size: (node: Node) => number): Node[] {
+    const trail = this.trail(node);
+    if (!this.isBlock(trail[0]!)) return trail;
+    const roots = this.under(this.top).filter((root) => size(root) > 0);
+    if (roots.length !== 1) return trail;
+    return node === this.top ? roots : trail.slice(1);
+  }
+
   /** Every row in the branch of a node. */
   rowsBelow(node: Node): number[] {
     const found: number[] = [];

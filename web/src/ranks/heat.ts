@@ -79,12 +79,13 @@ export class HeatMap {
     this.tip.hidden = true;
     const { tree } = spreads;
     const size = (node: Node): number => Number(spreads.of(node, metric()).sum);
-    const { nodes, hidden } = heatRows(tree, selected(), size, MOST_ROWS);
+    const from = tree.drawnTrail(selected(), size).at(-1)!;
+    const { nodes, hidden } = heatRows(tree, from, size, MOST_ROWS);
     this.lines = nodes.map((node) => ({ node, spread: spreads.of(node, metric()) }));
     const narrow = this.width < 600;
     const said = this.lines.map(({ spread }) => this.slowestText(spread, narrow ? 2 : 3));
     const right = Math.max(...[HEAD, ...said].map((text) => textWidth(text, "tile"))) + 12;
-    const first = selected().depth;
+    const first = from.depth;
     const wanted = Math.max(
       ...this.lines.map(({ node }) => textWidth(tree.title(node), "tile") + INDENT * (node.depth - first)),
     );

@@ -82,9 +82,9 @@ export const showTotals = (page: ReportPage, tree: Tree, run: Run, name: string,
     .filter(({ key }) => isMain(key) && !key.startsWith("memory_"))
     .map(({ key, label, kind, help, estimable }, i) => {
       const value = tree.total(tree.top, key, run);
-      const of = page.ranks ? ` of ${plural(page.ranks.rank.length, "rank")}` : "";
-      const unit =
-        key === "flops" ? `FLOPs${of}${name && ` of ${name}`} (${convention.name}): ${convention.unit}` : label;
+      // A run that has a name is one rank, or a phase or a sample of all of them.
+      const of = name || (page.ranks ? plural(page.ranks.rank.length, "rank") : "");
+      const unit = key === "flops" ? `FLOPs${of && ` of ${of}`} (${convention.name}): ${convention.unit}` : label;
       const mark = !estimable ? "" : page.gap ? "≥ " : page.estimate ? "≈ " : "";
       return card(mark + human(value, kind), unit, `${exact(value)}: ${help}`, i === 0);
     });

@@ -101,7 +101,8 @@ export class Picture {
       own: (node) => this.own(node),
     };
     if (this.view === "icicle") {
-      const tiles = icicle(selected(), tree.trail(selected()), width, figures);
+      const trail = tree.drawnTrail(selected(), figures.value);
+      const tiles = icicle(trail.at(-1)!, trail, width, figures);
       return { tiles, height: Math.max(...tiles.map(({ y, height }) => y + height)) };
     }
     const height = innerWidth <= 640 ? TREEMAP_HEIGHT.narrow : TREEMAP_HEIGHT.wide;
