@@ -31,10 +31,10 @@ from dispatchcount.capture.distributed_frames import (
 )
 from dispatchcount.capture.frames import running_module
 from dispatchcount.capture.held import guarded, parameters
-from dispatchcount.capture.key import tensors_in
 from dispatchcount.capture.modules import Info, Modules
 from dispatchcount.capture.plan import Plan
 from dispatchcount.capture.subclass import flattened
+from dispatchcount.capture.tensors import tensors_in
 from dispatchcount.capture.torch_private import (
     address_of,
     current_node,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from dispatchcount.capture.key import tensors_in
+from dispatchcount.capture.tensors import tensors_in
 from dispatchcount.capture.torch_private import (
     MKLDNN,
     DispatchKey,

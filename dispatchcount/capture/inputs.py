@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from dispatchcount.capture.key import hint
+from dispatchcount.capture.facts import hint
 from dispatchcount.capture.torch_private import FunctionsOff
 from dispatchcount.capture.tracing import paused
 

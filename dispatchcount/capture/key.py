@@ -7,13 +7,12 @@ equal keys: no call is ever costed as another one that happened to run before it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from dispatchcount.capture.facts import PLAIN, Facts, facts_of, hint
 from dispatchcount.capture.torch_private import FakeTensor, tree_leaves
 from dispatchcount.rules.core.shape import Shape
 
@@ -24,7 +23,6 @@ _TENSOR = torch.Tensor
 _SIZE = torch.Size
 _STRIDED = torch.strided
 _PARAMETER = torch.nn.Parameter
-_PLAIN = (_TENSOR, _PARAMETER)
 
 WORDS = frozenset((int, bool, str, type(None), torch.dtype))
 """Types of arguments by whose values sizes and algorithms are chosen."""
@@ -46,16 +44,6 @@ A key holds the value of those that its operator's plan keeps, else the type.
 
 Part = Any
 """What a key holds of one argument or result: a hashable. See `part_of`."""
-
-
-class Facts(NamedTuple):
-    """The part of a tensor of which sizes alone do not say enough; the fields are `Shape`'s."""
-
-    sizes: tuple[int, ...]
-    dtype: torch.dtype
-    layout: str = "strided"
-    stored: int | None = None
-    lengths: tuple[tuple[int, ...], ...] = ()
 
 
 class Named(tuple[tuple[str, Part], ...]):
@@ -199,7 +187,7 @@ def part_of(value: Any, kept: frozenset[type] = WORDS) -> Part:
 
 def is_dense(value: Any) -> bool:
     """True for a plain dense tensor, of which sizes and dtype say all that a rule can be told."""
-    return type(value) in _PLAIN and value.layout is _STRIDED and not value.is_nested
+    return type(value) in PLAIN and value.layout is _STRIDED and not value.is_nested
 
 
 def shown(part: Part) -> Any:
@@ -241,71 +229,9 @@ def shape_of(tensor: torch.Tensor) -> Shape:
     return shape
 
 
-def facts_of(tensor: torch.Tensor) -> Facts:
-    """What a rule can be told of a tensor."""
-    dtype, layout = tensor.dtype, tensor.layout
-    if layout is _STRIDED:
-        if tensor.is_nested:
-            return _nested(tensor, dtype)
-        sizes = tensor.shape if type(tensor) in _PLAIN else tuple(map(_size, tensor.shape))
-        # This is `Facts(sizes, dtype)` without the Python function that a named tuple is made by.
-        return tuple.__new__(Facts, (sizes, dtype, "strided", None, ()))
-    if layout is torch.jagged:
-        return _nested(tensor, dtype)
-    name = str(layout).removeprefix("torch.")
-    return Facts(tuple(map(_size, tensor.shape)), dtype, name, _stored(tensor))
-
-
 @cache
 def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def hint(size: Any, unknown: int = 0) -> int:
-    """A size as a plain int.
-
-    Of a symbolic size that is its hint, read without a guard. It is `unknown` if the size depends
-    on data.
-    """
-    if isinstance(size, int):
-        return size
-    node = getattr(size, "node", None)
-    value = getattr(node, "hint", None)
-    return int(value) if isinstance(value, int) else unknown
-
-
-def _size(size: Any) -> int:
-    return hint(size, unknown=-1)
-
-
-def _stored(tensor: torch.Tensor) -> int:
-    """Elements a sparse tensor stores: of a blocked layout, blocks times the size of a block."""
-    if tensor.is_mkldnn:
-        return int(tensor.numel())
-    values: Any = tensor._values() if tensor.layout is torch.sparse_coo else tensor.values()
-    return int(values.numel())
-
-
-def _nested(tensor: torch.Tensor, dtype: torch.dtype) -> Facts:
-    """The facts of a nested tensor: the real sizes of each item.
-
-    Of a jagged tensor whose offsets have no values (a fake one) they are the sizes it shows.
-    """
-    if tensor.layout is _STRIDED:
-        lengths = tuple(tuple(item) for item in tensor._nested_tensor_size().tolist())
-    else:
-        values, offsets, sizes = tensor.values(), tensor.offsets(), tensor.lengths()
-        if isinstance(offsets, FakeTensor) or offsets.is_meta or tensor._ragged_idx != 1:
-            return Facts(tuple(map(_size, tensor.shape)), dtype, "nested", hint(values.numel()))
-        # A jagged tensor with holes says how much of the room between its offsets each item takes.
-        rows = (
-            [stop - start for start, stop in pairwise(offsets.tolist())]
-            if sizes is None
-            else sizes.tolist()
-        )
-        lengths = tuple((row, *map(hint, values.shape[1:])) for row in rows)
-    widest = [max(sizes) for sizes in zip(*lengths, strict=True)] if lengths else []
-    return Facts((len(lengths), *widest), dtype, "nested", None, lengths)
 
 
 def packed_part(value: torch.ScriptObject) -> Part:
@@ -369,15 +295,3 @@ def contents(value: Any) -> Part:
 
 
 _INTEGERS = {torch.int32, torch.int64}
-
-
-def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    """Every tensor inside a (nested) argument list or result."""
-    if isinstance(value, _TENSOR):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from tensors_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from tensors_in(item)

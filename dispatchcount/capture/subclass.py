@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dispatchcount.capture.key import tensors_in
+from dispatchcount.capture.tensors import tensors_in
 from dispatchcount.capture.torch_private import (
     FakeTensor,
     FunctionalTensor,

@@ -14,8 +14,8 @@ import torch
 
 from dispatchcount.capture.distributed_frames import in_set_up
 from dispatchcount.capture.frames import call_site, instruction
-from dispatchcount.capture.key import tensors_in
 from dispatchcount.capture.plan import Plan
+from dispatchcount.capture.tensors import tensors_in
 from dispatchcount.capture.torch_private import FakeTensor, StorageWeakRef, address_of
 
 if TYPE_CHECKING:

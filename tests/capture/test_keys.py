@@ -17,7 +17,8 @@ import dispatchcount as dc
 from dispatchcount import session
 from dispatchcount.capture import plan
 from dispatchcount.capture.dispatch import CountingMode
-from dispatchcount.capture.key import Facts, Named, describe, part_of, shown
+from dispatchcount.capture.facts import Facts
+from dispatchcount.capture.key import Named, describe, part_of, shown
 from dispatchcount.rules.core.shape import Shape
 
 Figures = tuple[int, ...]

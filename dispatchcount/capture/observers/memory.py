@@ -23,9 +23,9 @@ from torch.optim.optimizer import (
 from torch.utils.hooks import RemovableHandle
 
 from dispatchcount.capture.held import buffers, guarded, parameters, tensors_within
-from dispatchcount.capture.key import tensors_in
 from dispatchcount.capture.observers.saved import Saved
 from dispatchcount.capture.observers.storages import Live, size_once
+from dispatchcount.capture.tensors import tensors_in
 from dispatchcount.capture.torch_private import READABLE, DispatchOff, FunctionsOff
 from dispatchcount.report.rows import Memory, ModuleMemory
 

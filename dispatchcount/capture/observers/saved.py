@@ -25,8 +25,8 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node as AutogradNode
 
-from dispatchcount.capture.key import tensors_in
 from dispatchcount.capture.observers.storages import Live, Storage
+from dispatchcount.capture.tensors import tensors_in
 from dispatchcount.capture.torch_private import (
     current_node,
     graph_task,

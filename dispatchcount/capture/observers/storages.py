@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, UntypedStorage
 
-from dispatchcount.capture.key import hint, tensors_in
+from dispatchcount.capture.facts import hint
 from dispatchcount.capture.subclass import flattened
+from dispatchcount.capture.tensors import tensors_in
 from dispatchcount.capture.torch_private import (
     DispatchKey,
     FakeTensor,

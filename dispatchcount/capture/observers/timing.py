@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from dispatchcount.capture.key import tensors_in
+from dispatchcount.capture.tensors import tensors_in
 from dispatchcount.capture.torch_private import FakeTensor, spin
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from dispatchcount.capture.groups import distributed
 from dispatchcount.capture.held import entries_of, walk
-from dispatchcount.capture.key import tensors_in, unpacked
+from dispatchcount.capture.key import unpacked
 from dispatchcount.capture.modules import Modules
 from dispatchcount.capture.observers.storages import storages
+from dispatchcount.capture.tensors import tensors_in
 from dispatchcount.capture.torch_private import DispatchOff, FakeTensor, FunctionsOff, address_of
 from dispatchcount.capture.zeros import extent, nonzeros
 from dispatchcount.rules.core.uses import Place as At

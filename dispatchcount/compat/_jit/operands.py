@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dispatchcount.capture.key import tensors_in
+from dispatchcount.capture.tensors import tensors_in
 from dispatchcount.compat._jit.kinds import (
     CASTS,
     CELLS,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dispatchcount.render.plain import clean
-from dispatchcount.render.select import AUTO, Depth
-from dispatchcount.render.text.module_texts import module_texts
+from dispatchcount.render.text.module_texts import ModuleTexts
 from dispatchcount.render.text.numeric_columns import numeric
-from dispatchcount.report.model import ReportData
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -60,27 +58,8 @@ def latex_table(headers: Sequence[str], rows: Sequence[Sequence[str]], left: Seq
     return "\n".join(lines) + "\n"
 
 
-def to_latex(
-    report: ReportData,
-    depth: Depth = AUTO,
-    *,
-    columns: Sequence[str] | None = None,
-    sort: str | None = None,
-    exact: bool = False,
-    fold: bool = True,
-    batch: int | None = None,
-) -> str:
-    """The module table, and as comments above it what the numbers mean and leave out.
-
-    The arguments are those of `module_table`; the full name always comes first.
-
-    Raises:
-        ValueError: `depth` is no depth, a column or `sort` is not known, or `batch` is no number of
-            items.
-    """
-    table = module_texts(
-        report, depth, columns=columns, sort=sort, exact=exact, fold=fold, batch=batch
-    )
+def to_latex(table: ModuleTexts) -> str:
+    """The module table, and as comments above it what the numbers mean and leave out."""
     notes = [f"% {about}: {clean(text)}\n" for about, text, _ in table.notes]
     return "".join(notes) + latex_table(table.headers, table.rows, table.left)
 

@@ -7,10 +7,9 @@ from os import PathLike
 
 from dispatchcount import files
 from dispatchcount.render import collectives
-from dispatchcount.render.select import AUTO, Depth
 from dispatchcount.render.text.csv_lines import csv_lines
 from dispatchcount.render.text.markdown import code, escaped, line
-from dispatchcount.render.text.module_texts import module_texts
+from dispatchcount.render.text.module_texts import ModuleTexts
 from dispatchcount.render.text.more import MORE, more_of_modules
 from dispatchcount.report.json.serialize import dumps
 from dispatchcount.report.json.write import module_objects
@@ -62,27 +61,14 @@ def to_jsonl(report: ReportData, path: str | PathLike[str] | None = None) -> byt
     return data
 
 
-def to_markdown(
-    report: ReportData,
-    depth: Depth = AUTO,
-    *,
-    columns: Sequence[str] | None = None,
-    sort: str | None = None,
-    exact: bool = False,
-    fold: bool = True,
-    batch: int | None = None,
-) -> str:
+def to_markdown(report: ReportData, table: ModuleTexts, *, exact: bool = False) -> str:
     """The module table as GitHub Markdown with full names, and below it what the numbers leave out.
 
-    The arguments are those of `module_table`; the full name always comes first.
-
-    Raises:
-        ValueError: `depth` is no depth, a column or `sort` is not known, or `batch` is no number of
-            items.
+    Args:
+        report: the report, of which what was sent between ranks is told as well.
+        table: its module table.
+        exact: show every digit of what was sent.
     """
-    table = module_texts(
-        report, depth, columns=columns, sort=sort, exact=exact, fold=fold, batch=batch
-    )
     lines = [line(table.headers), line([":--" if left else "--:" for left in table.left])]
     lines += [line([code(name), *map(escaped, cells)]) for name, *cells in table.rows]
     lines += _collectives(report, exact)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from dispatchcount.report.json.format import CONVENTION, REPORT, SAMPLES
+from dispatchcount.report.json.format import CONVENTION, REPORT
 from dispatchcount.report.json.indices import STRINGS
+from dispatchcount.report.json.module_format import SAMPLES
 from dispatchcount.report.json.record_format import RECORD
 from dispatchcount.report.json.types import Known
 from dispatchcount.report.json.value import JsonValue

@@ -6,7 +6,8 @@ from typing import Any
 
 from dispatchcount.report.by_module import module_elements, self_and_total
 from dispatchcount.report.collection import no_collection
-from dispatchcount.report.json.format import MODULE, REPORT, SCHEMA, VERSION
+from dispatchcount.report.json.format import REPORT, SCHEMA, VERSION
+from dispatchcount.report.json.module_format import MODULE
 from dispatchcount.report.json.types import Strings
 from dispatchcount.report.model import ReportData
 from dispatchcount.report.parameter_totals import parameter_totals
