@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -185,6 +186,14 @@ def listed(found: list[Gap]) -> Iterator[str]:
             yield ""
 
 
+def commit() -> str:
+    """The commit that was measured, in a line; empty outside of a clone."""
+    asked = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+    )
+    return f"The commit was {asked.stdout.strip()}." if asked.returncode == 0 else ""
+
+
 def main() -> None:
     """Print what no test reaches, and write the page if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -200,7 +209,7 @@ def main() -> None:
     print(by_folder(files))
     if options.write:
         where = machine({name: version(name) for name in ("torch", "coverage")})
-        parts = [INTRODUCTION, where, "", by_folder(files), "", *listed(found), UNSEEN]
+        parts = [INTRODUCTION, where, commit(), "", by_folder(files), "", *listed(found), UNSEEN]
         PAGE.write_text("\n".join(parts), encoding="utf-8")
     gone = {place for places in REASONS.values() for place in places} - {gap.place for gap in found}
     for place in sorted(gone):
