@@ -256,6 +256,37 @@ def test_speed_of_operators_where_time_was_measured(open_page: Open, tmp_path: P
     expect(shown(make.cnn(), open_page, tmp_path).locator("#roofline")).to_be_hidden()
 
 
+def test_keys_go_from_dot_to_dot_and_light_its_operator(open_page: Open, tmp_path: Path) -> None:
+    page = shown(make.training(), open_page, tmp_path)
+    dots = page.get_by_role("listbox").get_by_role("option")
+    expect(dots).to_have_count(5)
+    expect(page.locator("#roofline [tabindex='0']")).to_have_count(1)  # one stop of the tab key
+    dots.first.focus()
+    for key, place in [
+        ("ArrowRight", 1),
+        ("ArrowDown", 2),
+        ("ArrowLeft", 1),
+        ("End", 4),
+        ("ArrowRight", 4),
+    ]:
+        page.keyboard.press(key)
+        expect(dots.nth(place)).to_be_focused()
+    name = str(dots.nth(4).get_attribute("aria-label")).split(":")[0]
+    expect(page.locator("#operators tr.marked")).to_have_count(1)
+    expect(page.locator("#operators tr.marked")).to_contain_text(name)
+    page.keyboard.press("Home")
+    expect(dots.first).to_have_attribute("aria-selected", "true")
+    page.get_by_label("Search modules").focus()
+    expect(page.locator("#operators tr.marked")).to_have_count(0)
+
+
+def test_tables_that_follow_no_phase_say_so(open_page: Open, tmp_path: Path) -> None:
+    page = shown(make.training(), open_page, tmp_path)
+    expect(page.locator("#calls-title")).to_have_text("Calls in the whole block")
+    page = shown(make.cnn(), open_page, tmp_path)
+    expect(page.locator("#calls-title")).to_have_text("Calls")
+
+
 def test_figures_that_are_all_unknown_say_what_to_do(open_page: Open, tmp_path: Path) -> None:
     report = make.troubled()
     unknown = tuple(entry for entry in report.entries if entry.status != "counted")

@@ -6,6 +6,7 @@ import { byId, el } from "../shared/dom.ts";
 import { exact, part, percent, type Figure } from "../shared/numbers.ts";
 import { Table } from "../shared/table/table.ts";
 import { figureColumn, inOrder, inWords, isMain } from "../model/figures.ts";
+import { wholeBlock } from "./words.ts";
 import { visible } from "../shared/visible.ts";
 
 export const showChosen = (tree: Tree, node: Node, run: Run, key: string): void => {
@@ -67,7 +68,7 @@ export class Calls {
     this.table = new Table<Call>({
       section: byId("calls"),
       id: "calls",
-      title: "Calls",
+      title: `Calls${wholeBlock(tree)}`,
       noun: "shape of inputs",
       plural: "shapes of inputs",
       columns: [

@@ -8,6 +8,7 @@ import { figureColumn, inOrder, isMain, shareColumn, YIELDING } from "../model/f
 import { date, exact, human, plural, type Figure } from "../shared/numbers.ts";
 import { longest } from "../shared/table/columns.ts";
 import { Table } from "../shared/table/table.ts";
+import { wholeBlock } from "./words.ts";
 
 export const showLabels = ({ meta, convention, title, ranks }: ReportPage): void => {
   const facts = new Map([
@@ -122,7 +123,11 @@ const balance = (rest: HTMLElement): void => {
 };
 
 /** Tables of what phases, dtypes and devices did, where there are several. */
-export const showGroups = ({ groups, metrics }: ReportPage, digits: HTMLInputElement): Table<GroupRow>[] => {
+export const showGroups = (
+  { groups, metrics }: ReportPage,
+  tree: Tree,
+  digits: HTMLInputElement,
+): Table<GroupRow>[] => {
   const shown = inOrder(metrics).filter(({ key, additive }) => additive && isMain(key) && key !== "macs");
   return groups
     .filter((group) => group.rows.length > 1)
@@ -143,7 +148,7 @@ export const showGroups = ({ groups, metrics }: ReportPage, digits: HTMLInputEle
       const table = new Table<GroupRow>({
         section,
         id,
-        title,
+        title: title + wholeBlock(tree),
         noun: "row",
         of: title.toLowerCase(),
         few: true,

@@ -67,18 +67,19 @@ const modules = new Modules({
     address.remember();
   },
 });
-const operators = new OperatorTable(
-  tree,
-  run,
-  () => metric,
-  digits,
-  (name) => {
-    const rows = name === null ? null : run().rowsOf(name);
-    chart.light(
-      rows && (({ node, operator }) => (operator ? operator === name : node.rows.some((row) => rows.has(row)))),
-    );
-  },
-);
+/** Light an operator's tiles, and the modules that ran it, while the pointer is on what stands for it. */
+const lightOperator = (name: string | null): void => {
+  const rows = name === null ? null : run().rowsOf(name);
+  chart.light(
+    rows && (({ node, operator }) => (operator ? operator === name : node.rows.some((row) => rows.has(row)))),
+  );
+};
+const operators = new OperatorTable(tree, run, () => metric, digits, lightOperator);
+/** As much for a dot, of which the table has all figures. */
+const lightDot = (name: string | null): void => {
+  lightOperator(name);
+  operators.mark(name);
+};
 const calls = new Calls(page, tree, digits);
 const collectives = page.collectives
   ? new CollectiveTable({
@@ -92,8 +93,8 @@ const collectives = page.collectives
       changed: () => address.remember(),
     })
   : null;
-if (page.roof) showRoof(page.roof);
-const roofline = page.figures.time_ns ? new Roofline(tree, run) : null;
+if (page.roof) showRoof(page.roof, lightDot);
+const roofline = page.figures.time_ns ? new Roofline(tree, run, lightDot) : null;
 const chosenRun = (): number => runPlace;
 const samples = page.samples
   ? new SampleViews(
@@ -301,7 +302,7 @@ for (const one of ["icicle", "treemap"] as const) {
   });
 }
 byId("fold").addEventListener("click", () => toggle(selected));
-const groups = showGroups(page, digits);
+const groups = showGroups(page, tree, digits);
 digits.addEventListener("change", () => {
   measure();
   address.remember();

@@ -17,9 +17,9 @@ export const dots = ({ operators }: RoofData): Point[] =>
     }))
     .sort((a, b) => b.time - a.time);
 
-export const showRoof = (roof: RoofData): void => {
+export const showRoof = (roof: RoofData, hover: (name: string | null) => void): void => {
   const section = byId("roof");
-  const scatter = new Scatter();
+  const scatter = new Scatter(hover);
   const points = dots(roof);
   const whole = points.reduce((sum, { time }) => sum + time, 0);
   const measured = roof.operators.some(({ time }) => time > 0);

@@ -19,13 +19,15 @@ export const points = (sums: OperatorSum[]): Point[] =>
     .sort((a, b) => b.time - a.time);
 
 export class Roofline {
-  private readonly scatter = new Scatter();
+  private readonly scatter: Scatter;
   private readonly note = el("p", { class: "muted small" });
 
   constructor(
     private readonly tree: Tree,
     private readonly run: () => Run,
+    hover: (name: string | null) => void,
   ) {
+    this.scatter = new Scatter(hover);
     const section = byId("roofline");
     section.hidden = false;
     section.replaceChildren(

@@ -63,14 +63,25 @@ export const placed = (
 const overlap = (a: Box, b: Box): boolean =>
   a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
+/**
+ * The dots are a list for the keyboard: one stop of the tab key, from which arrows, Home and End go from dot to dot, the
+ * longest first.
+ */
 export class Scatter {
-  readonly picture = el("div", { class: "roofline", role: "img" });
+  readonly picture = el("div", { class: "roofline", role: "listbox" });
   private found: Point[] = [];
   private roofs: Roof[] = [];
   private whole = 0;
+  private dots: SVGElement[] = [];
 
-  constructor() {
+  constructor(
+    /** The pointer or the focus is on the dot of this name, or on none. */
+    private readonly hover: (name: string | null) => void,
+  ) {
     new ResizeObserver(() => this.draw()).observe(this.picture);
+    this.picture.addEventListener("pointerleave", () => this.hover(null));
+    this.picture.addEventListener("focusout", () => this.hover(null));
+    this.picture.addEventListener("keydown", (event) => this.move(event));
   }
 
   /** Draw these points; `whole` is the time that their times are parts of, `said` what a reader hears. */
@@ -121,11 +132,19 @@ export class Scatter {
         svg("text", { class: "axis", x: width - RIGHT, y: y(peak) - 5, "text-anchor": "end" }, name),
       );
     });
-    const dots = this.found.map(({ name, intensity, rate, time, more }) => {
+    const held = this.dots.indexOf(document.activeElement as SVGElement);
+    this.dots = this.found.map(({ name, intensity, rate, time, more }, place) => {
       const text = `${name}: ${human(intensity, "ratio")} FLOP/byte, ${human(rate, "ratio")} FLOP/s, ${human(time, "time")}, ${percent(part(time, this.whole))} of the time${more ? `, ${more}` : ""}`;
       return svg(
         "g",
-        {},
+        {
+          role: "option",
+          tabindex: place ? -1 : 0,
+          "aria-label": text,
+          "aria-selected": "false",
+          onpointerenter: () => this.hover(name),
+          onfocus: () => this.reached(place),
+        },
         svg("title", {}, text),
         svg("circle", { class: "dot", cx: x(intensity), cy: y(rate), r: size(time) }),
       );
@@ -150,15 +169,39 @@ export class Scatter {
           width,
           height: HEIGHT,
           viewBox: `0 0 ${width} ${HEIGHT}`,
-          "aria-hidden": "true",
+          role: "presentation",
           style: `font:${FONTS.tile}`,
         },
-        ...grid,
-        ...roofs,
-        ...dots,
-        ...names,
-        ...axes,
+        svg("g", { "aria-hidden": "true" }, ...grid, ...roofs),
+        ...this.dots,
+        svg("g", { "aria-hidden": "true" }, ...names, ...axes),
       ),
     );
+    this.dots[held]?.focus({ preventScroll: true }); // the picture may be drawn anew under the focus
+  }
+
+  /** The focus came to a dot: it is the one that the tab key comes back to. */
+  private reached(place: number): void {
+    this.dots.forEach((dot, i) => {
+      dot.setAttribute("tabindex", i === place ? "0" : "-1");
+      dot.setAttribute("aria-selected", String(i === place));
+    });
+    this.hover(this.found[place]!.name);
+  }
+
+  private move(event: KeyboardEvent): void {
+    const place = this.dots.indexOf(event.target as SVGElement);
+    const last = this.dots.length - 1;
+    const to = new Map([
+      ["ArrowRight", place + 1],
+      ["ArrowDown", place + 1],
+      ["ArrowLeft", place - 1],
+      ["ArrowUp", place - 1],
+      ["Home", 0],
+      ["End", last],
+    ]).get(event.key);
+    if (place < 0 || to === undefined) return;
+    event.preventDefault();
+    this.dots[Math.min(last, Math.max(0, to))]!.focus();
   }
 }
