@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from dispatchcount.cli.common import add_convention, emit, how_many, load, show, usage
-from dispatchcount.cli.paths import inputs, output
+from dispatchcount.cli.paths import html_output, inputs, output
 from dispatchcount.cli.streams import complain
 from dispatchcount.errors import UsageError
 from dispatchcount.report.budget import parse_limits
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     limits = None if args.fail_over is None else parse_limits(args.fail_over)
     reads = inputs(args.old, args.new)
     written = output(args.output, reads)
-    page = None if args.html is None else _page(args.html, [*reads, *filter(None, [written])])
+    page = html_output(args.html, reads, written)
     diff = load(args.old, args.convention).diff(load(args.new))
     breaches = diff.over(limits) if limits else ()
     with usage():
@@ -75,11 +75,3 @@ def run(args: argparse.Namespace) -> int:
     for breach in breaches:
         complain(str(breach))
     return 1 if breaches else 0
-
-
-def _page(path: str, taken: list[str]) -> str:
-    """Check the name of the page; `taken` are the files that are read or written besides."""
-    written = output(path, taken)
-    if written is None:
-        raise UsageError("standard output has the diff itself; give --html the name of a file")
-    return written

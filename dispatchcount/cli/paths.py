@@ -81,6 +81,29 @@ def output(path: str | None, reads: Sequence[str]) -> str | None:
     return written
 
 
+def html_output(path: str | None, reads: Sequence[str], other: str | None) -> str | None:
+    """Check the name of a page that ``--html`` writes beside what a command shows.
+
+    Args:
+        path: the name; None if no page is wanted.
+        reads: the files that the command reads.
+        other: the other file that it writes, if any.
+
+    Raises:
+        dispatchcount.errors.UsageError: it is standard output, which has what is shown; or one of
+            the other files.
+        OSError: no file can be written there.
+    """
+    if path is None:
+        return None
+    written = output(path, reads)
+    if written is None:
+        raise UsageError("standard output has what is shown; give --html the name of a file")
+    if other is not None and os.path.realpath(written) == os.path.realpath(other):
+        raise UsageError(f"{written} would be written twice; give --html the name of another file")
+    return written
+
+
 def code(*targets: str | None) -> list[str]:
     """The files that targets such as ``file.py:build`` are read from.
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from dispatchcount.cli.common import add_convention, emit, how_many, load_torch, show, usage
-from dispatchcount.cli.paths import inputs, output
+from dispatchcount.cli.paths import html_output, inputs, output
 from dispatchcount.cli.running import progress
 from dispatchcount.distributed.work import WAYS
 from dispatchcount.errors import UsageError
@@ -45,8 +45,14 @@ def add_parser(subparsers: Any) -> None:
         metavar="DIMS",
         help="ranks by dimension, the outermost first: dp=128,tp=8; repeat to compare meshes",
     )
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--rank", type=int, default=0, metavar="N", help="the rank to be; 0 by default"
+    )
+    which.add_argument(
+        "--ranks",
+        metavar="LIST",
+        help="plan each of these ranks of one mesh, 0,8,16 or all, and show them side by side",
     )
     parser.add_argument(
         "--device",
@@ -86,35 +92,71 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--format", choices=FORMATS, default="table", help="how it is shown")
     parser.add_argument("--json", metavar="FILE", help="save the plan of one mesh there")
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        help="also write a page there, for any browser: of the rank, or of all --ranks",
+    )
     add_convention(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Plan each mesh, save, and show."""
-    from dispatchcount.distributed.comparison import compare
     from dispatchcount.distributed.mesh import mesh_of, rank_in
 
     # 1. What is wrong with the arguments is said before torch is loaded and code of FILE runs.
     meshes = [mesh_of(text) for text in args.mesh]
     for mesh in meshes:
         rank_in(mesh, args.rank)
+    ranks = None if args.ranks is None else _ranks(args, meshes)
     read = inputs(args.file) if args.file.endswith(".py") else ()
     saved = output(args.json, read)
     if args.json is not None and len(meshes) > 1:
         raise UsageError("--json saves one plan; give one --mesh with it")
+    page = html_output(args.html, read, saved)
+    if page is not None and len(meshes) > 1:
+        raise UsageError(
+            "--html is a page of one mesh; give one --mesh with it, and run the command once more "
+            "for each other mesh"
+        )
     device = _device(args)
     rates = _interconnect(args.interconnect)
     if rates is not None and device is None:
         raise UsageError("--interconnect is the link of a device; give --device too")
     waiting = [_waiting(args, mesh) for mesh in meshes]
     # 2. The plans.
-    plans = _plans(args, meshes)
+    if ranks is None:
+        wanted = [(mesh, args.rank) for mesh in meshes]
+    else:
+        wanted = [(meshes[0], rank) for rank in ranks]
+    plans = _plans(args, wanted)
     # 3. They are saved before they are shown: a reader of the table may go away.
     if args.json is not None:
         emit(plans[0].to_json(), saved)
         if saved is None:
             return 0
+    if ranks is None:
+        if page is not None:
+            emit(plans[0].to_html(device=device), page)
+        _show(args, plans, device, rates)
+    else:
+        _show_job(plans, page)
+    lines = [line for line in waiting if line]
+    if lines:
+        emit("\n" + "\n".join(lines), None)
+    return 0
+
+
+def _show(
+    args: argparse.Namespace,
+    plans: list[Plan],
+    device: Device | None,
+    rates: float | dict[str, float] | None,
+) -> None:
+    """Show a plan, or the plans of several meshes side by side."""
+    from dispatchcount.distributed.comparison import compare
+
     found = compare(plans, device, rates, args.by)
     with usage():
         if args.format == "markdown":
@@ -126,14 +168,54 @@ def run(args: argparse.Namespace) -> int:
             if found.times:
                 emit("", None)
                 show(found.times[0].table(args.top))
-    lines = [line for line in waiting if line]
-    if lines:
-        emit("\n" + "\n".join(lines), None)
-    return 0
 
 
-def _plans(args: argparse.Namespace, meshes: list[Mesh]) -> list[Plan]:
-    """A plan for each mesh, from the functions in the file.
+def _show_job(plans: list[Plan], page: str | None) -> None:
+    """Show several ranks of a mesh side by side; write their page to `page`, if given."""
+    from dispatchcount.report_api import Report
+
+    with usage():
+        job = Report.merge([plan.labelled for plan in plans], axis="rank")
+        if page is not None:
+            emit(job.to_html(), page)
+        show(job.table())
+
+
+def _ranks(args: argparse.Namespace, meshes: list[Mesh]) -> list[int]:
+    """The ranks that ``--ranks`` names, in ascending order.
+
+    Raises:
+        UsageError: they are not understood, are not in the mesh, or another option is for one plan.
+    """
+    from dispatchcount.distributed.mesh import rank_in
+
+    if len(meshes) > 1:
+        raise UsageError(
+            "--ranks shows ranks of one mesh side by side; give one --mesh with it, or --rank to "
+            "compare meshes"
+        )
+    given = {
+        "--json": args.json is not None,
+        "--device": args.device is not None,
+        "--format markdown": args.format == "markdown",
+    }
+    for option, used in given.items():
+        if used:
+            raise UsageError(f"{option} is for the plan of one rank; give --rank with it")
+    (mesh,) = meshes
+    if args.ranks == "all":
+        return list(range(mesh.ranks))
+    parts = [part.strip() for part in args.ranks.split(",")]
+    # No rank has more than nine digits, and `int` refuses very long ones with words of its own.
+    if not all(part.isascii() and part.isdigit() and len(part) <= 9 for part in parts):
+        raise UsageError(
+            f"--ranks {args.ranks!r} is not understood; give ranks such as 0,8,16, or all"
+        )
+    return sorted({rank_in(mesh, int(part)) for part in parts})
+
+
+def _plans(args: argparse.Namespace, wanted: list[tuple[Mesh, int]]) -> list[Plan]:
+    """A plan for each mesh and rank, from the functions in the file.
 
     Raises:
         UsageError: the file lacks one, or one of them raised.
@@ -160,8 +242,8 @@ def _plans(args: argparse.Namespace, meshes: list[Mesh]) -> list[Plan]:
                 "load and samples(mesh)"
             )
         plans = []
-        for mesh in meshes:
-            say(f"planning {mesh}")
+        for mesh, rank in wanted:
+            say(f"planning rank {rank:,} of {mesh}")
             # What the functions print goes to standard error; a plan's own errors pass.
             with foreign(f"{args.file} raised:"), usage():
                 plans.append(
@@ -170,7 +252,7 @@ def _plans(args: argparse.Namespace, meshes: list[Mesh]) -> list[Plan]:
                         given["parallelize"],
                         given["step"],
                         mesh,
-                        args.rank,
+                        rank,
                         optimizer=given["optimizer"],
                         load=given["load"],
                         samples=_samples(given["samples"], mesh),

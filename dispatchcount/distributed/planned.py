@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dispatchcount.distributed.mesh import Mesh
 from dispatchcount.distributed.padding import Padding, gathers, together
 from dispatchcount.report.collectives import Collective
+from dispatchcount.report.ranks import PLANNED, RANK, WORLD_SIZE
 from dispatchcount.report.rows import FORWARD, Memory
 from dispatchcount.report_api import Report
 
@@ -43,6 +44,18 @@ class Plan:
     padding: tuple[Padding, ...] = ()
     load: tuple[tuple[str, tuple[int, ...]], ...] = ()
     samples: int | None = None
+
+    @property
+    def labelled(self) -> Report:
+        """The report, whose labels say that it was planned, and for which rank of which mesh.
+
+        By them reports of several ranks become the page or the table of the job:
+
+            plans = [plan(build, parallelize, step, {"pp": 4}, rank) for rank in range(4)]
+            job = dc.Report.merge([one.labelled for one in plans], axis="rank")
+        """
+        facts = {RANK: str(self.rank), WORLD_SIZE: str(self.mesh.ranks), PLANNED: "yes"}
+        return self.report.with_labels(mesh=str(self.mesh), **facts)
 
     @property
     def coordinates(self) -> dict[str, int]:
@@ -219,6 +232,21 @@ class Plan:
         from dispatchcount.distributed.markdown import plan_markdown
 
         return plan_markdown(self)
+
+    def to_html(
+        self, path: str | PathLike[str] | None = None, *, device: Device | None = None
+    ) -> str:
+        """The page of the rank's report, as of `labelled`; written to `path` as well, if given.
+
+        Args:
+            path: where to write it.
+            device: also show the step on the roofline of this device.
+
+        Raises:
+            dispatchcount.DeviceError: the device has neither peaks nor a bandwidth.
+            OSError: `path` cannot be written.
+        """
+        return self.labelled.to_html(path, device=device)
 
     def to_json(self, path: str | PathLike[str] | None = None) -> bytes:
         """The plan as JSON, its report included; written to `path` as well, if given."""

@@ -29,6 +29,9 @@ HELD = {f"memory_{kind}": kind for kind in MEMORY_KINDS}
 RANK, WORLD_SIZE = "rank", "world_size"
 """The labels by which a report says whose it is."""
 
+PLANNED = "planned"
+"""The label by which a report says that it is of a plan: no rank ran it, and none failed to."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Spread(Brief):
@@ -128,6 +131,11 @@ class RanksData(Brief, Generic[R]):
     def missing(self) -> tuple[int, ...]:
         """The ranks whose reports are not there."""
         return tuple(rank for rank in range(self.world) if rank not in set(self.ranks))
+
+    @property
+    def planned(self) -> bool:
+        """True if all reports are of plans: ranks without one were not asked for."""
+        return all(PLANNED in report.labels for report in self.reports)
 
     def of(self, rank: int) -> R:
         """The report of a rank.

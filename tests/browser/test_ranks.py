@@ -72,6 +72,17 @@ def test_what_is_missing_is_said(open_page: Open, tmp_path: Path) -> None:
     expect(page.locator("#labels")).to_contain_text("ranks 3 of 4")
 
 
+def test_ranks_that_were_not_planned_gave_no_report_to_wait_for(
+    open_page: Open, tmp_path: Path
+) -> None:
+    planned = (spread().with_labels(planned="yes"), spread().with_labels(planned="yes"))
+    Ranks(16, (0, 8), planned).to_html(tmp_path / "ranks.html")
+    issues = open_page(tmp_path / "ranks.html").locator("#issues")
+    expect(issues.locator("h2")).to_have_text("Not all ranks were planned")
+    expect(issues).to_contain_text("2 of 16 ranks were planned: 0, 8. Sums and means are of these.")
+    expect(issues).not_to_contain_text("gave no report")
+
+
 def test_every_view_shows_the_rank_that_was_chosen(open_page: Open, tmp_path: Path) -> None:
     page = shown(open_page, tmp_path)
     everything = page.locator("#chosen").inner_text()

@@ -74,6 +74,60 @@ def test_several_meshes(train: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "time by" not in capsys.readouterr().out
 
 
+STAGES = """
+import torch
+from torch import nn
+import torch.distributed as dist
+
+def build():
+    return nn.Sequential(*[nn.Linear(8, 8) for _ in range(4)])
+
+def parallelize(model, mesh):
+    return model[: dist.get_rank() + 1]
+
+def step(model):
+    model(torch.ones(2, 8))
+"""
+"""Rank n runs the first n + 1 of four layers."""
+
+
+@plans
+def test_the_page_of_a_rank(train: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", train, "--mesh=dp=2", "--rank=1", "--html=plan.html"]) == 0
+    assert "as rank 1 (dp 1) has it" in capsys.readouterr().out
+    page = Path("plan.html").read_text()
+    for label in ('["mesh","dp=2"]', '["rank","1"]', '["world_size","2"]', '["planned","yes"]'):
+        assert label in page
+    assert main(["plan", train, "--mesh=dp=2", "--device=h100-sxm", "--html=roof.html"]) == 0
+    assert '"roof":null' in page
+    assert '"roof":null' not in Path("roof.html").read_text()
+
+
+@plans
+def test_the_page_of_all_ranks(train: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(train).write_text(STAGES)
+    assert main(["plan", train, "--mesh=pp=4", "--ranks=all", "--html=job.html"]) == 0
+    # 2 rows of 8 by 8 for each layer: 1 + 2 + 3 + 4 layers of 128 flops.
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("all")]
+    assert " ".join(line.split()) == "all 1.28 k 320 128 512 rank 3 1.600"
+    page = Path("job.html").read_text()
+    assert '"world":4,"rank":[0,1,2,3],"missing":[],"planned":true' in page
+    assert '["mesh","pp=4"]' in page
+
+
+@plans
+def test_some_ranks_are_said_to_be_planned(train: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(train).write_text(STAGES)
+    # In any order, and once each.
+    assert main(["plan", train, "--mesh=pp=4", "--ranks=3, 0,3", "--html=job.html"]) == 0
+    shown = capsys.readouterr().out
+    assert "2 of 4" in shown
+    assert "ranks 0, 3 alone; sums and means are of these" in shown
+    assert "no report" not in shown
+    page = Path("job.html").read_text()
+    assert '"world":4,"rank":[0,3],"missing":[1,2],"planned":true' in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -87,6 +141,19 @@ def test_several_meshes(train: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["--mesh=pp=2", "--schedule=1f1b"], "--microbatches 32"),
         pytest.param(["--mesh=tp=2"], "parallelize", marks=plans),
         (["--mesh=dp=2", "--json=train.py"], "would overwrite"),
+        (["--mesh=dp=2", "--html=train.py"], "would overwrite"),
+        (["--mesh=dp=2", "--html=-"], "standard output has what is shown"),
+        (["--mesh=dp=2", "--html=x", "--json=./x"], "x would be written twice"),
+        (["--mesh=dp=2", "--mesh=dp=4", "--html=x.html"], "--html is a page of one mesh"),
+        (["--mesh=dp=2", "--mesh=dp=4", "--ranks=all"], "give one --mesh with it"),
+        (["--mesh=dp=2", "--ranks=0,2"], "rank 2 is not in the mesh dp=2"),
+        (["--mesh=dp=2", "--ranks=0-1"], "'0-1' is not understood; give ranks such as 0,8,16"),
+        (["--mesh=dp=2", "--ranks="], "is not understood"),
+        (["--mesh=dp=2", "--ranks=0,,1"], "is not understood"),
+        (["--mesh=dp=2", "--ranks=all", "--rank=1"], "not allowed with argument"),
+        (["--mesh=dp=2", "--ranks=all", "--json=x.json"], "--json is for the plan of one rank"),
+        (["--mesh=dp=2", "--ranks=all", "--device=h100-sxm"], "--device is for the plan of one"),
+        (["--mesh=dp=2", "--ranks=all", "--format=markdown"], "--format markdown is for"),
     ],
 )
 def test_wrong_use(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -224,6 +225,23 @@ def test_padding_is_told_by_module(wide: Plan) -> None:
 
 def test_a_plan_comes_back_from_json(planned: Plan, tmp_path: object) -> None:
     assert Plan.from_json(planned.to_json()) == planned
+
+
+def test_its_page_says_which_rank_of_which_mesh(planned: Plan, tmp_path: Path) -> None:
+    facts = {"mesh": "dp=4,tp=2", "rank": "3", "world_size": "8", "planned": "yes"}
+    assert planned.labelled.labels == {**planned.report.labels, **facts}
+    assert planned.labelled.macs == planned.report.macs
+    written = planned.to_html(tmp_path / "plan.html")
+    assert written == planned.labelled.to_html()
+    assert (tmp_path / "plan.html").read_text() == written
+
+
+def test_some_ranks_of_a_mesh_side_by_side(planned: Plan) -> None:
+    job = dc.Report.merge([planned.labelled], axis="rank")
+    assert (job.world, job.ranks, job.planned) == (8, (3,), True)
+    assert "planned for 3 alone" in repr(job)
+    assert "ranks 3 alone" in str(job)
+    assert not dc.Report.merge([planned.report], axis="rank").planned
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ it("gives each rank a run over the rows of the page", () => {
     world: 3,
     rank: [0, 2],
     missing: [1],
+    planned: false,
     own: { calls: [1, 1, 0], flops: [0, [5, 7], 3] },
     left_out: ["bytes"],
     peak: null,

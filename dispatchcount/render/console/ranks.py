@@ -83,7 +83,10 @@ def _lines(ranks: RanksData[Any]) -> list[Line]:
         ("ranks", f"{len(ranks.ranks):,} of {ranks.world:,}", ""),
         ("flops", f"{first.convention} convention: {first.flop_definition.unit}", ""),
     ]
-    if ranks.missing:
+    if ranks.missing and ranks.planned:
+        text = f"ranks {_planned(ranks)} alone; sums and means are of these"
+        lines.append(("planned", text, "yellow"))
+    elif ranks.missing:
         listed = ", ".join(map(str, ranks.missing))
         lines.append(("missing", f"no report of {_some_ranks(ranks)} {listed}", "yellow"))
     params, held = max(report.params for report in ranks.reports), ranks.spread("local_params")
@@ -98,6 +101,10 @@ def _lines(ranks: RanksData[Any]) -> list[Line]:
     return lines
 
 
+def _planned(ranks: RanksData[Any]) -> str:
+    return ", ".join(map(str, ranks.ranks))
+
+
 def _some_ranks(ranks: RanksData[Any]) -> str:
     return plural(len(ranks.missing), "rank").split(" ", 1)[-1]
 
@@ -108,6 +115,8 @@ def ranks_line(ranks: RanksData[Any]) -> str:
     parts = [f"{count(spread.sum, False)} flops ({ranks.reports[0].convention})"]
     if spread.min < spread.max:
         parts.append(f"slowest rank {spread.slowest}, max/mean {_ratio(spread.imbalance)}")
-    if ranks.missing:
+    if ranks.missing and ranks.planned:
+        parts.append(f"planned for {_planned(ranks)} alone")
+    elif ranks.missing:
         parts.append(f"no report of {', '.join(map(str, ranks.missing))}")
     return f"<Ranks {len(ranks.ranks):,} of {ranks.world:,}: {', '.join(parts)}>"

@@ -62,6 +62,7 @@ def ranks_data(ranks: RanksData[Any], title: str) -> dict[str, Any]:
         "world": ranks.world,
         "rank": list(ranks.ranks),
         "missing": list(ranks.missing),
+        "planned": ranks.planned,
         "own": own,
         "left_out": left_out,
         "peak": _peaks(ranks),

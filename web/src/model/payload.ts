@@ -94,6 +94,8 @@ export interface RanksData {
   world: number;
   rank: number[];
   missing: number[];
+  /** True if the reports are of plans, so that ranks without one were not asked for. */
+  planned: boolean;
   /** By metric and row: what each rank has itself, or one figure that all have. */
   own: Record<string, (Raw | Raw[])[]>;
   /** Metrics for which the page had no room. */

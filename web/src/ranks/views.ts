@@ -123,16 +123,18 @@ export class RankViews {
   }
 }
 
-/** What there is to say of ranks that gave no report, or whose block did not end. */
-export const rankTroubles = ({ missing, stopped, rank, world }: RanksData): string[] => {
+/** What there is to say of ranks that gave no report or were not planned, or whose block did not end. */
+export const rankTroubles = ({ missing, planned, stopped, rank, world }: RanksData): string[] => {
   const lines = Object.entries(stopped).map(
     ([place, { module, error }]) =>
       `Rank ${rank[Number(place)]} stopped in ${module || "(root)"}: ${error}. Its figures are those up to there.`,
   );
+  const listed = (ranks: number[]) => ranks.slice(0, 20).join(", ") + (ranks.length > 20 ? ", …" : "");
   if (missing.length) {
-    const shown = missing.slice(0, 20).join(", ") + (missing.length > 20 ? ", …" : "");
     lines.unshift(
-      `${exact(missing.length)} of ${exact(world)} ranks gave no report: ${shown}. Sums and means lack them.`,
+      planned
+        ? `${exact(rank.length)} of ${exact(world)} ranks were planned: ${listed(rank)}. Sums and means are of these.`
+        : `${exact(missing.length)} of ${exact(world)} ranks gave no report: ${listed(missing)}. Sums and means lack them.`,
     );
   }
   return lines;

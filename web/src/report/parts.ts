@@ -69,7 +69,9 @@ export const showIssues = ({ issues, meta, ranks }: ReportPage): void => {
   const title = issues.length
     ? `${plural(issues.length, "operator")} could not be counted: the totals are too small`
     : ranks
-      ? "Not all ranks are there to the end"
+      ? ranks.planned
+        ? "Not all ranks were planned"
+        : "Not all ranks are there to the end"
       : "The run did not end";
   section.replaceChildren(el("h2", { id: "issues-title" }, title), el("ul", {}, ...lines));
 };
