@@ -255,7 +255,7 @@ class Session:
         inventory = self._inventory or self._count_modules()
         for name in inventory.scripted():
             note = (
-                f"{name or 'the root'} ran as TorchScript: "
+                f"{repr(name) if name else 'the root'} ran as TorchScript: "
                 "what the modules inside it did is on its own row"
             )
             self._recording.notes[note] = None

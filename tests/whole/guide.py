@@ -99,6 +99,8 @@ class Follower:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+        # A module of that name that was imported from elsewhere would be found before the file.
+        sys.modules.pop(path.stem, None)
 
 
 def run(code: str, names: dict[str, Any]) -> None:
