@@ -16,7 +16,7 @@ from dispatchcount.render.text.markdown import code, escaped, line, link
 from dispatchcount.render.top import check_top
 from dispatchcount.report.diff import ADDED, REMOVED, RENAMED, Change, DiffData
 from dispatchcount.report.diff_folded import FoldedChange, folded_modules
-from dispatchcount.report.metrics import BY_KEY, COMPARED, KNOWN_OF
+from dispatchcount.report.metrics import BY_KEY, KNOWN_OF
 
 ALWAYS = ("flops", "params", "activations")
 """Totals that are shown even if they did not change."""
@@ -145,7 +145,7 @@ def diff_markdown(
 def _tables(diff: DiffData, top: int | None, exact: bool, fold: bool) -> list[_Table]:
     check_top(top, "rows")
     total = diff.total
-    keys = [metric.key for metric in COMPARED if metric.key not in KNOWN_OF]
+    keys = [metric.key for metric in diff.metrics if metric.key not in KNOWN_OF]
     metrics = [key for key in keys if key in ALWAYS or total.delta(key)]
     rows = []
     for metric in metrics:
@@ -236,6 +236,7 @@ def _notes(diff: DiffData, tables: Sequence[_Table]) -> list[str]:
             "folded: equal changes are one row marked ×, with their sum, and what was added or "
             f"removed with all modules inside is one; {opens} shows every one"
         )
+    notes += [f"not compared: {sentence}" for sentence in diff.uncompared]
     before = {(issue.op, issue.status) for issue in diff.old.issues}
     notes += [
         f"not counted, new: {clean(issue.op)} ({issue.status}, {plural(issue.calls, 'call')})"

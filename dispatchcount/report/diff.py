@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 from dispatchcount.report.brief import Brief
 from dispatchcount.report.budget import Breach, Limit, growth
-from dispatchcount.report.metrics import COMPARED, METRICS, Stats
+from dispatchcount.report.metrics import COMPARED, METRICS, Metric, Stats, in_both, options_of
 from dispatchcount.report.model import ReportData
 
 R = TypeVar("R", bound=ReportData)
@@ -17,6 +18,9 @@ D = TypeVar("D")
 ADDED, REMOVED, RENAMED, CHANGED = CHANGES = ("added", "removed", "renamed", "changed")
 
 _NOTHING = Stats()
+
+_SHOWN = {"nonzero": "non-zero weights"}
+"""What an option of `profile` measures, where its name is not a word for that."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -75,6 +79,23 @@ class DiffData:
         """The operators that changed."""
         return tuple(row for row in self.rows if row.kind == "operator")
 
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What is compared: all but times, and what one report alone was asked for."""
+        return in_both(COMPARED, self.old.total, self.new.total)
+
+    @property
+    def uncompared(self) -> tuple[str, ...]:
+        """A sentence for each thing that one report alone measured, so that it is not compared."""
+        old, new = (
+            options_of(report.total) | ({"memory"} if report.memory is not None else set())
+            for report in (self.old, self.new)
+        )
+        return tuple(
+            f"the {'new' if option in new else 'old'} report alone has {_SHOWN.get(option, option)}"
+            for option in sorted(old ^ new)
+        )
+
     @property
     def total(self) -> Change:
         """The whole blocks against each other."""
@@ -90,7 +111,7 @@ class DiffData:
 
     def __bool__(self) -> bool:
         """True if anything changed."""
-        return bool(self.rows) or any(self.total.delta(metric.key) for metric in COMPARED)
+        return bool(self.rows) or any(self.total.delta(metric.key) for metric in self.metrics)
 
 
 def diff(old: R, new: R, *, make: Callable[[R, R, tuple[Change, ...]], D]) -> D:
@@ -98,8 +119,9 @@ def diff(old: R, new: R, *, make: Callable[[R, R, tuple[Change, ...]], D]) -> D:
     new = new.with_convention(old.convention)
     types_old = {module.name: module.type for module in old.modules}
     types_new = {module.name: module.type for module in new.modules}
-    modules = _changes("module", old.by_module(), new.by_module(), types_old, types_new)
-    operators = _changes("operator", old.by_operator(), new.by_operator(), {}, {})
+    metrics = in_both(COMPARED, old.total, new.total)
+    modules = _changes("module", metrics, old.by_module(), new.by_module(), types_old, types_new)
+    operators = _changes("operator", metrics, old.by_operator(), new.by_operator(), {}, {})
     return make(
         old,
         new,
@@ -109,6 +131,7 @@ def diff(old: R, new: R, *, make: Callable[[R, R, tuple[Change, ...]], D]) -> D:
 
 def _changes(
     kind: str,
+    metrics: tuple[Metric, ...],
     old: dict[str, Stats],
     new: dict[str, Stats],
     types_old: dict[str, str],
@@ -117,6 +140,7 @@ def _changes(
     renamed = _renamed(
         {name: (types_old.get(name, ""), row) for name, row in old.items() if name not in new},
         {name: (types_new.get(name, ""), row) for name, row in new.items() if name not in old},
+        metrics,
         only_costly=kind == "operator",
     )
     gone = set(renamed.values())
@@ -124,7 +148,7 @@ def _changes(
     for name, row in new.items():
         if name in old:
             same_type = types_old.get(name) == types_new.get(name)
-            if not same_type or compared(old[name]) != compared(row):
+            if not same_type or compared(old[name], metrics) != compared(row, metrics):
                 rows.append(
                     Change(kind, CHANGED, name, types_new.get(name, ""), None, old[name], row)
                 )
@@ -150,13 +174,17 @@ def _changes(
     return rows
 
 
-def compared(row: Stats) -> tuple[int, ...]:
-    """The figures of a row that two runs of one model share: all but times."""
-    return tuple(metric.value(row) for metric in COMPARED)
+def compared(row: Stats, metrics: tuple[Metric, ...]) -> tuple[int, ...]:
+    """The figures of a row in which two reports are compared."""
+    return tuple(metric.value(row) for metric in metrics)
 
 
 def _renamed(
-    old: dict[str, tuple[str, Stats]], new: dict[str, tuple[str, Stats]], *, only_costly: bool
+    old: dict[str, tuple[str, Stats]],
+    new: dict[str, tuple[str, Stats]],
+    metrics: tuple[Metric, ...],
+    *,
+    only_costly: bool,
 ) -> dict[str, str]:
     """Which new name stands for which old one: those of the same type and figures.
 
@@ -166,10 +194,10 @@ def _renamed(
     free: dict[tuple[str, tuple[int, ...]], dict[str, None]] = {}
     for name, (type_, row) in old.items():
         if not only_costly or any(metric.value(row) for metric in METRICS if metric.estimable):
-            free.setdefault((type_, compared(row)), {})[name] = None
+            free.setdefault((type_, compared(row, metrics)), {})[name] = None
     found: dict[str, str] = {}
     for name, (type_, row) in new.items():
-        names = free.get((type_, compared(row)))
+        names = free.get((type_, compared(row, metrics)))
         if not names:
             continue
         parent, _, last = name.rpartition(".")

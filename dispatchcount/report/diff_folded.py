@@ -21,6 +21,7 @@ from dispatchcount.report.diff import (
     compared,
 )
 from dispatchcount.report.fold import numbered, ranged
+from dispatchcount.report.metrics import COMPARED
 from dispatchcount.report.rows import Module
 
 _LONGEST = 1_000
@@ -114,7 +115,12 @@ def _key(row: FoldedChange, names: list[str], place: int, index: int) -> object:
     if stem is None:
         return index
     change = row.change
-    figures = (compared(change.old), compared(change.new), row.times, row.inside)
+    figures = (
+        compared(change.old, COMPARED),
+        compared(change.new, COMPARED),
+        row.times,
+        row.inside,
+    )
     name = (*names[:place], stem, *names[place + 1 :])
     return name, change.change, change.type, figures
 

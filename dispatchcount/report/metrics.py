@@ -8,6 +8,7 @@ the widths of traces, the pages. A metric that no operator has counted before al
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from operator import add, attrgetter
 from typing import Any
@@ -258,6 +259,27 @@ ELEMENTWISE = tuple(metric.of for metric in METRICS if metric.elementwise)
 
 COMPARED = tuple(metric for metric in METRICS if not metric.measured)
 """The metrics in which two runs of one model are the same."""
+
+
+def options_of(total: Stats) -> set[str]:
+    """The options of `profile` that a block was asked for, as far as its figures tell."""
+    return {metric.option for metric in METRICS if metric.option and metric.value(total)}
+
+
+def in_both(metrics: Iterable[Metric], old: Stats, new: Stats) -> tuple[Metric, ...]:
+    """Those of the metrics in which two blocks can be compared.
+
+    A metric that an option of `profile` asks for is 0 in the report of a block without it. That 0
+    is no figure, so a metric that one of two blocks alone was asked for is left out.
+
+    Args:
+        metrics: some metrics of the table.
+        old: the total of one block.
+        new: the total of the other.
+    """
+    alone = options_of(old) ^ options_of(new)
+    return tuple(metric for metric in metrics if metric.option not in alone)
+
 
 KNOWN_OF = frozenset(metric.known_of for metric in METRICS if metric.known_of)
 """Keys of the metrics that only say of how much work another metric is known."""

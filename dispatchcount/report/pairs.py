@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dispatchcount.report.diff import ADDED, CHANGED, REMOVED, RENAMED, DiffData
-from dispatchcount.report.metrics import COMPARED, Stats
+from dispatchcount.report.diff import ADDED, CHANGED, REMOVED, RENAMED, DiffData, compared
+from dispatchcount.report.metrics import Stats
 from dispatchcount.report.model import ReportData
 
 SAME = "same"
@@ -81,10 +81,6 @@ def _change(
     was, became = diff.old.modules[before], diff.new.modules[now]
     if was.type != became.type:
         return CHANGED
-    if _figures(rows[0][was.name]) != _figures(rows[1][became.name]):
+    if compared(rows[0][was.name], diff.metrics) != compared(rows[1][became.name], diff.metrics):
         return CHANGED
     return SAME if was.name == became.name else RENAMED
-
-
-def _figures(row: Stats) -> tuple[int, ...]:
-    return tuple(metric.value(row) for metric in COMPARED)

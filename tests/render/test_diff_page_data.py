@@ -163,3 +163,18 @@ def test_a_class_that_changed_is_named() -> None:
 def test_a_module_that_one_report_has_alone_has_no_other_class() -> None:
     data = diff_data(make.stack(3).diff(make.stack(5)), "x")
     assert data["retyped"] == []
+
+
+def test_figures_of_one_report_alone_are_no_part_of_the_page() -> None:
+    timed = make.training()
+    entries = tuple(replace(entry, time_ns=0) for entry in timed.entries)
+    data = diff_data(timed.diff(replace(timed, entries=entries, memory=None)), "page")
+    keys = {metric["key"] for metric in data["metrics"]}
+    assert keys.isdisjoint({"time_ns", *(key for key in keys if key.startswith("memory_"))})
+    assert data["uncompared"] == [
+        "the old report alone has memory",
+        "the old report alone has time",
+    ]
+    assert {"time_ns", "memory_saved"} <= {
+        metric["key"] for metric in diff_data(timed.diff(timed), "page")["metrics"]
+    }

@@ -178,3 +178,43 @@ def test_the_page_is_linked_from_markdown() -> None:
     for bad in ("", "a\nb", "a>b", "<a"):
         with pytest.raises(ValueError, match="is not an address that Markdown can link to"):
             diff.to_markdown(page=bad)
+
+
+def untimed(report: Report) -> Report:
+    """`report` of a block that measured neither time nor memory."""
+    entries = tuple(replace(entry, time_ns=0) for entry in report.entries)
+    return replace(report, entries=entries, memory=None)
+
+
+def test_what_one_report_alone_measured_is_no_change() -> None:
+    timed = make.training()
+    for old, new, which in ((timed, untimed(timed), "old"), (untimed(timed), timed, "new")):
+        diff = old.diff(new)
+        assert not diff
+        assert diff.uncompared == (
+            f"the {which} report alone has memory",
+            f"the {which} report alone has time",
+        )
+        assert f"not compared: {diff.uncompared[1]}" in diff.to_markdown()
+    assert timed.diff(timed).uncompared == ()
+
+
+def test_weights_that_one_report_alone_read_are_no_change() -> None:
+    plain = make.cnn()
+    read = replace(
+        plain,
+        modules=tuple(
+            replace(
+                module,
+                parameters=tuple(replace(one, nonzero=one.numel) for one in module.parameters),
+            )
+            for module in plain.modules
+        ),
+    )
+    assert read.nonzero_params > 0
+    diff = plain.diff(read)
+    assert not diff
+    assert diff.modules == ()
+    assert diff.uncompared == ("the new report alone has non-zero weights",)
+    assert "nonzero_params" not in diff.to_markdown()
+    assert read.diff(read).uncompared == ()

@@ -71,6 +71,7 @@ const page = (): DiffPage => ({
   retyped: [6],
   was: { 5: "called" },
   sides: [0, 0].map(() => ({ labels: [], model: "", created: 0, gap: false, issues: [], stopped: null })) as never,
+  uncompared: [],
 });
 
 describe("what became of modules", () => {

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dispatchcount.render.html.figures import Figures
+from dispatchcount.render.html.figures import METRICS, Figures
 from dispatchcount.render.html.groups import of_pairs, of_report
 from dispatchcount.render.html.rows import Facts, Row, row, table
 from dispatchcount.render.html.runs import Shared, block, phases, phases_of
 from dispatchcount.report.diff import CHANGES
+from dispatchcount.report.metrics import in_both
 from dispatchcount.report.pairs import SAME, Pair, pairs
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ def diff_data(diff: DiffData, title: str) -> dict[str, Any]:
     rows = [_row(pair, old, new) for pair in found]
     names = [one.name for one in rows]
     groups = of_pairs(found, names, of_report(diff.old, old.shown), of_report(diff.new, new.shown))
-    memory = diff.old.memory is not None or diff.new.memory is not None
-    figures = Figures([diff.old.total, diff.new.total], memory)
+    memory = diff.old.memory is not None and diff.new.memory is not None
+    totals = (diff.old.total, diff.new.total)
+    figures = Figures(totals, memory, in_both(METRICS, *totals))
     shared = Shared(figures)
     place_old = {pair.old: place for place, pair in enumerate(found) if pair.old is not None}
     place_new = {pair.new: place for place, pair in enumerate(found) if pair.new is not None}
@@ -63,6 +65,7 @@ def diff_data(diff: DiffData, title: str) -> dict[str, Any]:
             if pair.old is not None and diff.old.modules[pair.old].name != _name(pair, diff)
         },
         "sides": [_side(diff.old), _side(diff.new)],
+        "uncompared": list(diff.uncompared),
         **shared.for_script(),
     }
 

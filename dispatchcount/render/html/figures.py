@@ -59,7 +59,8 @@ class Figures:
     Args:
         totals: the totals of the blocks that the page shows. A metric that tells nothing in any of
             them is left out, except flops.
-        memory: True if memory was followed in one of them.
+        memory: True if the page shows memory.
+        metrics: those that the page may show.
 
     Attributes:
         metrics: those that the page shows.
@@ -67,9 +68,11 @@ class Figures:
         held_keys: what belongs to modules: parameters, and memory if it was followed.
     """
 
-    def __init__(self, totals: Sequence[Stats], memory: bool) -> None:
+    def __init__(
+        self, totals: Sequence[Stats], memory: bool, metrics: Iterable[Metric] = METRICS
+    ) -> None:
         self.metrics = [
-            metric for metric in METRICS if metric.key == "flops" or _tells(metric, totals)
+            metric for metric in metrics if metric.key == "flops" or _tells(metric, totals)
         ]
         self._memory = memory
         self._lines: dict[tuple[int, ...], int] = {}

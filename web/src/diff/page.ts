@@ -24,4 +24,6 @@ export interface DiffPage extends TreeData {
   /** The old name of each row that is called otherwise now. */
   was: Record<string, string>;
   sides: [old: Side, now: Side];
+  /** What one report alone has, in words. */
+  uncompared: string[];
 }

@@ -9,7 +9,7 @@ const named = ({ labels, model, created }: Side): string => {
   return shown.filter(Boolean).join(", ");
 };
 
-export const showSides = ({ convention, sides }: DiffPage): void => {
+export const showSides = ({ convention, sides, uncompared }: DiffPage): void => {
   const [old, now] = sides;
   byId("labels").replaceChildren(chip("convention", convention.name), chip("old", named(old)), chip("new", named(now)));
   byId("footer").textContent = `FLOPs: ${convention.unit}. Made by dispatchcount.`;
@@ -25,6 +25,7 @@ export const showSides = ({ convention, sides }: DiffPage): void => {
   const known = new Set(old.issues);
   const fresh = now.issues.filter((issue) => !known.has(issue));
   if (fresh.length) lines.push(`Not counted, new: ${fresh.join(", ")}`);
+  lines.push(...uncompared.map((sentence) => `Not compared: ${sentence}.`));
   const title = el("h2", { id: "issues-title" }, "Not all of it can be compared");
   byId("issues").hidden = !lines.length;
   byId("issues").replaceChildren(title, el("ul", {}, ...lines.map((line) => el("li", {}, line))));
