@@ -14,7 +14,7 @@ from dispatchcount.render.numbers import ABSENT, count, in_unit, plural
 from dispatchcount.render.plain import Printable, clean, named
 from dispatchcount.render.text.markdown import code, escaped, line, link
 from dispatchcount.render.top import check_top
-from dispatchcount.report.diff import ADDED, REMOVED, RENAMED, Change, DiffData
+from dispatchcount.report.diff import ADDED, REMOVED, RENAMED, Change, DiffData, metrics_of
 from dispatchcount.report.diff_folded import FoldedChange, folded_modules
 from dispatchcount.report.metrics import BY_KEY, KNOWN_OF
 
@@ -145,7 +145,7 @@ def diff_markdown(
 def _tables(diff: DiffData, top: int | None, exact: bool, fold: bool) -> list[_Table]:
     check_top(top, "rows")
     total = diff.total
-    keys = [metric.key for metric in diff.metrics if metric.key not in KNOWN_OF]
+    keys = [metric.key for metric in metrics_of(diff) if metric.key not in KNOWN_OF]
     metrics = [key for key in keys if key in ALWAYS or total.delta(key)]
     rows = []
     for metric in metrics:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeVar
 
 from dispatchcount.report.brief import Brief
@@ -79,11 +78,6 @@ class DiffData:
         """The operators that changed."""
         return tuple(row for row in self.rows if row.kind == "operator")
 
-    @cached_property
-    def metrics(self) -> tuple[Metric, ...]:
-        """What is compared: all but times, and what one report alone was asked for."""
-        return in_both(COMPARED, self.old.total, self.new.total)
-
     @property
     def uncompared(self) -> tuple[str, ...]:
         """A sentence for each thing that one report alone measured, so that it is not compared."""
@@ -111,7 +105,12 @@ class DiffData:
 
     def __bool__(self) -> bool:
         """True if anything changed."""
-        return bool(self.rows) or any(self.total.delta(metric.key) for metric in self.metrics)
+        return bool(self.rows) or any(self.total.delta(metric.key) for metric in metrics_of(self))
+
+
+def metrics_of(diff: DiffData) -> tuple[Metric, ...]:
+    """What is compared: all but times, and what one report alone was asked for."""
+    return in_both(COMPARED, diff.old.total, diff.new.total)
 
 
 def diff(old: R, new: R, *, make: Callable[[R, R, tuple[Change, ...]], D]) -> D:

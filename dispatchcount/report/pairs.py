@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dispatchcount.report.diff import ADDED, CHANGED, REMOVED, RENAMED, DiffData, compared
-from dispatchcount.report.metrics import Stats
+from dispatchcount.report.diff import (
+    ADDED,
+    CHANGED,
+    REMOVED,
+    RENAMED,
+    DiffData,
+    compared,
+    metrics_of,
+)
+from dispatchcount.report.metrics import Metric, Stats
 from dispatchcount.report.model import ReportData
 
 SAME = "same"
@@ -34,7 +42,7 @@ def pairs(diff: DiffData) -> list[Pair]:
     A module that was renamed is one pair, and so are the modules below it.
     """
     old, new = diff.old, diff.new
-    rows = old.by_module(), new.by_module()
+    rows, metrics = (old.by_module(), new.by_module()), metrics_of(diff)
     before = {row.name: row.old_name for row in diff.modules if row.change == RENAMED}
     index_old = {name: index for index, name in _named(old)}
     found: list[Pair] = []
@@ -51,7 +59,7 @@ def pairs(diff: DiffData) -> list[Pair]:
             place_old[match] = len(found)
         place_new[index] = len(found)
         parent = place_new.get(new.modules[index].parent, -1)
-        found.append(Pair(parent, match, index, _change(diff, rows, match, index)))
+        found.append(Pair(parent, match, index, _change(diff, rows, metrics, match, index)))
     for index, _ in _named(old):
         if index not in place_old:
             parent = place_old.get(old.modules[index].parent, -1)
@@ -74,13 +82,17 @@ def _below(name: str, called: dict[str, str]) -> str | None:
 
 
 def _change(
-    diff: DiffData, rows: tuple[dict[str, Stats], dict[str, Stats]], before: int | None, now: int
+    diff: DiffData,
+    rows: tuple[dict[str, Stats], dict[str, Stats]],
+    metrics: tuple[Metric, ...],
+    before: int | None,
+    now: int,
 ) -> str:
     if before is None:
         return ADDED
     was, became = diff.old.modules[before], diff.new.modules[now]
     if was.type != became.type:
         return CHANGED
-    if compared(rows[0][was.name], diff.metrics) != compared(rows[1][became.name], diff.metrics):
+    if compared(rows[0][was.name], metrics) != compared(rows[1][became.name], metrics):
         return CHANGED
     return SAME if was.name == became.name else RENAMED
