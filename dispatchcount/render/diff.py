@@ -145,7 +145,7 @@ def diff_markdown(
 def _tables(diff: DiffData, top: int | None, exact: bool, fold: bool) -> list[_Table]:
     check_top(top, "rows")
     total = diff.total
-    keys = [metric.key for metric in metrics_of(diff) if metric.key not in KNOWN_OF]
+    keys = [metric.key for metric in metrics_of(diff.old, diff.new) if metric.key not in KNOWN_OF]
     metrics = [key for key in keys if key in ALWAYS or total.delta(key)]
     rows = []
     for metric in metrics:

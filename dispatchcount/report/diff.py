@@ -105,12 +105,14 @@ class DiffData:
 
     def __bool__(self) -> bool:
         """True if anything changed."""
-        return bool(self.rows) or any(self.total.delta(metric.key) for metric in metrics_of(self))
+        return bool(self.rows) or any(
+            self.total.delta(metric.key) for metric in metrics_of(self.old, self.new)
+        )
 
 
-def metrics_of(diff: DiffData) -> tuple[Metric, ...]:
-    """What is compared: all but times, and what one report alone was asked for."""
-    return in_both(COMPARED, diff.old.total, diff.new.total)
+def metrics_of(old: ReportData, new: ReportData) -> tuple[Metric, ...]:
+    """What two reports are compared in: all but times, and what one alone was asked for."""
+    return in_both(COMPARED, old.total, new.total)
 
 
 def diff(old: R, new: R, *, make: Callable[[R, R, tuple[Change, ...]], D]) -> D:
@@ -118,7 +120,7 @@ def diff(old: R, new: R, *, make: Callable[[R, R, tuple[Change, ...]], D]) -> D:
     new = new.with_convention(old.convention)
     types_old = {module.name: module.type for module in old.modules}
     types_new = {module.name: module.type for module in new.modules}
-    metrics = in_both(COMPARED, old.total, new.total)
+    metrics = metrics_of(old, new)
     modules = _changes("module", metrics, old.by_module(), new.by_module(), types_old, types_new)
     operators = _changes("operator", metrics, old.by_operator(), new.by_operator(), {}, {})
     return make(

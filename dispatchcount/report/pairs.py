@@ -42,7 +42,7 @@ def pairs(diff: DiffData) -> list[Pair]:
     A module that was renamed is one pair, and so are the modules below it.
     """
     old, new = diff.old, diff.new
-    rows, metrics = (old.by_module(), new.by_module()), metrics_of(diff)
+    rows, metrics = (old.by_module(), new.by_module()), metrics_of(old, new)
     before = {row.name: row.old_name for row in diff.modules if row.change == RENAMED}
     index_old = {name: index for index, name in _named(old)}
     found: list[Pair] = []
