@@ -1,15 +1,8 @@
 import { expect, it } from "vitest";
 import { icicle, nested, type Figures, type Tile } from "../src/chart/layout.ts";
 import type { Node } from "../src/model/tree.ts";
+import { node } from "./node.ts";
 
-const node = (label: string, above: Node | null): Node => ({
-  rows: [0],
-  times: 1,
-  label,
-  whole: false,
-  above,
-  depth: above ? above.depth + 1 : 0,
-});
 const top = node("top", null);
 const [big, small] = [node("big", top), node("small", top)];
 const crowd = Array.from({ length: 1000 }, (_, i) => node(`tiny${i}`, big));

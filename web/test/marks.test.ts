@@ -2,15 +2,7 @@ import { expect, it } from "vitest";
 import { icicle, type Figures, type Tile } from "../src/chart/layout.ts";
 import { marksOf } from "../src/chart/marks.ts";
 import type { Node } from "../src/model/tree.ts";
-
-const node = (label: string, above: Node | null): Node => ({
-  rows: [0],
-  times: 1,
-  label,
-  whole: false,
-  above,
-  depth: above ? above.depth + 1 : 0,
-});
+import { node } from "./node.ts";
 
 const top = node("top", null);
 const big = node("big", top);

@@ -79,21 +79,14 @@ export class ChangedModules {
 
   /** The part of a link's view that is this table's; the usual order is left out of it. */
   shown(): Pick<Shown, "query" | "type" | "sort" | "columns"> {
-    const { search, sort, chosenColumns } = this.table;
-    const usual = sort?.key === ORDER.key && sort.down === ORDER.down;
-    return {
-      query: search.value,
-      type: this.kind.value,
-      sort: usual ? null : sort,
-      columns: chosenColumns,
-    };
+    return { ...this.table.view, type: this.kind.value };
   }
 
   /** Returns what of the view there is not, in words. */
-  restore({ query, type, sort, columns }: Shown): string[] {
-    const known = pick(this.kind, type);
-    this.table.restore(query, sort ?? ORDER, columns);
-    return known ? [] : [`modules that are “${type}”`];
+  restore(shown: Shown): string[] {
+    const known = pick(this.kind, shown.type);
+    this.table.restoreView(shown);
+    return known ? [] : [`modules that are “${shown.type}”`];
   }
 
   get searching(): boolean {

@@ -126,24 +126,23 @@ export class Modules {
   /** The part of a link's view that is this table's. */
   shown(): Pick<Shown, "query" | "type" | "status" | "depth" | "sort" | "columns" | "branches"> {
     return {
-      query: this.table.search.value,
+      ...this.table.view,
       type: this.type.value,
       status: this.status.value,
       depth: Number(this.depth.value),
-      sort: this.table.sort,
-      columns: this.table.chosenColumns,
       branches: this.branches.written,
     };
   }
 
   /** Returns what of the view there is not, in words. */
-  restore({ query, type, status, depth, sort, columns, branches }: Shown, selected: Node): string[] {
+  restore(shown: Shown, selected: Node): string[] {
+    const { type, status, depth, branches } = shown;
     this.branches.read(branches, selected);
     const gone: string[] = [];
     if (!pick(this.type, type)) gone.push(`class “${type}”`);
     if (!pick(this.status, status)) gone.push(`status “${status}”`);
     if (!pick(this.depth, depth ? String(depth) : "")) gone.push(`depth ${depth}`);
-    this.table.restore(query, sort, columns);
+    this.table.restoreView(shown);
     return gone;
   }
 

@@ -155,22 +155,19 @@ export class Table<Row> {
     return { query: this.search.value, sort: isUsual ? null : this.sort, columns: this.chosenColumns };
   }
 
-  restoreView({ query, sort, columns }: TableView): void {
-    this.restore(query, sort ?? this.options.sort ?? null, columns);
-  }
-
   /** Rows in the order that the reader chose, by a column that may be out of sight. */
   ordered(rows: readonly Row[]): Row[] {
     return sorted(rows, this.options.columns, this.sort);
   }
 
-  /** Set what a link restores; null shows the usual columns. Keys that are no column's are left out. */
-  restore(query: string, sort: Sort | null, shown: string[] | null): void {
+  /** Set what a link restores. Keys that are no column's are left out. */
+  restoreView({ query, sort, columns }: TableView): void {
     const known = (key: string): boolean => this.options.columns.some((column) => column.key === key);
+    const order = sort ?? this.options.sort;
     this.search.value = query;
-    this.core.setSorting(sort && known(sort.key) ? [{ id: sort.key, desc: sort.down }] : []);
-    this.chosen = shown !== null;
-    if (shown) this.showColumns(shown);
+    this.core.setSorting(order && known(order.key) ? [{ id: order.key, desc: order.down }] : []);
+    this.chosen = columns !== null;
+    if (columns) this.showColumns(columns);
     this.arrange();
     this.measure();
   }
